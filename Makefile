@@ -1,0 +1,129 @@
+# saltway: an encrypted site-to-site link.
+#
+#   make            build/saltway and build/libsaltway.a
+#   sudo make demo  install what is missing, build, and show a link between two namespaces
+#   sudo make check install what is missing, build, and run all tests (SANITIZE=1: under ASan and UBSan)
+#
+# V=1 shows the commands.  PREFIX, DESTDIR, CC, CFLAGS, LDFLAGS are the packager's.
+
+VERSION  := 0.1.0
+PREFIX   ?= /usr/local
+SBINDIR  ?= $(PREFIX)/sbin
+LIBDIR   ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR   ?= $(PREFIX)/share/man
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
+CFLAGS   ?= -O2 -g
+SEEDS    ?= 1-2000
+
+BUILD := build$(if $(SANITIZE),/sanitize)
+Q     := $(if $(V),,@)
+
+PACKAGES := libsodium libuv libnl-route-3.0 inih jansson
+DEBIAN_BUILD := gcc make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libinih-dev libjansson-dev
+DEBIAN_DEMO  := iproute2 iputils-ping tcpdump
+DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux python3 jq
+
+ifneq ($(filter-out clean deps demo check uninstall format,$(or $(MAKECMDGOALS),all)),)
+MISSING := $(shell for p in $(PACKAGES); do pkg-config --exists $$p || echo $$p; done)
+ifneq ($(MISSING),)
+$(error missing: $(MISSING). On Debian: sudo apt-get install $(DEBIAN_BUILD))
+endif
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(WERROR),-Werror)
+HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+             $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+HARDENED_LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+ifdef SANITIZE
+SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -DSALTWAY_VERSION='"$(VERSION)"' -Iinclude -iquote src \
+              $(WARNINGS) $(HARDENING) $(SANITIZER) \
+              $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)) $(CFLAGS)
+ALL_LDFLAGS = $(HARDENED_LINK) $(SANITIZER) $(LDFLAGS)
+LIBS        = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+
+CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/core/*.c))
+REST  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/main.c,$(wildcard src/*.c src/linux/*.c src/daemon/*.c src/cli/*.c)))
+UNIT  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+SIM   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
+
+all: $(BUILD)/saltway $(BUILD)/libsaltway.a
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(if $(Q),@echo '  CC    $<')
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libsaltway.a: $(CORE)
+	$(if $(Q),@echo '  AR    $@')
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(BUILD)/rest.a: $(REST)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(BUILD)/saltway: $(BUILD)/src/cli/main.o $(BUILD)/rest.a $(BUILD)/libsaltway.a
+	$(if $(Q),@echo '  LD    $@')
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_SHARED) $(BUILD)/rest.a $(BUILD)/libsaltway.a
+	$(if $(Q),@echo '  LD    $@')
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+$(BUILD)/sim: $(SIM) $(BUILD)/libsaltway.a
+	$(if $(Q),@echo '  LD    $@')
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# The packages are looked for before the compiler is, so that a bare Debian can be told what it lacks.
+deps:
+	@contrib/install-packages $(DEBIAN_BUILD) $(DEBIAN_DEMO) $(if $(TEST_DEPS),$(DEBIAN_TEST))
+
+demo:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all
+	@contrib/demo $(BUILD)/saltway
+
+check:
+	@$(MAKE) --no-print-directory deps TEST_DEPS=1
+	@$(MAKE) --no-print-directory check-unit check-sim check-netns
+
+check-unit: $(UNIT)
+	@set -e; for t in $(UNIT); do $$t; done
+
+check-sim: $(BUILD)/sim
+	$(BUILD)/sim --seeds $(if $(SANITIZE),1-200,$(SEEDS))
+
+check-netns: $(BUILD)/saltway
+	SALTWAY=$(abspath $(BUILD)/saltway) bats --print-output-on-failure tests/netns
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR)/saltway \
+	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR)
+	install -m 0755 $(BUILD)/saltway $(DESTDIR)$(SBINDIR)/saltway
+	install -m 0644 $(BUILD)/libsaltway.a $(DESTDIR)$(LIBDIR)/
+	install -m 0644 include/saltway/*.h $(DESTDIR)$(INCLUDEDIR)/saltway/
+	install -m 0644 docs/saltway.8 $(DESTDIR)$(MANDIR)/man8/
+	install -m 0644 docs/saltway.conf.5 $(DESTDIR)$(MANDIR)/man5/
+	install -m 0644 contrib/systemd/saltway@.service $(DESTDIR)$(UNITDIR)/
+
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/saltway $(DESTDIR)$(LIBDIR)/libsaltway.a \
+	  $(DESTDIR)$(MANDIR)/man8/saltway.8 $(DESTDIR)$(MANDIR)/man5/saltway.conf.5 \
+	  $(DESTDIR)$(UNITDIR)/saltway@.service
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/saltway
+
+dist:
+	git archive --prefix=saltway-$(VERSION)/ -o saltway-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf build
+
+.PHONY: all deps demo check check-unit check-sim check-netns format install uninstall dist clean
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,147 @@
+/*
+ * libsaltway: one end of a saltway link, without any I/O in it.
+ *
+ * A struct sw_link is the protocol of docs/protocol.md: handshakes, sessions, rekeying, replay
+ * protection, liveness.  It makes no system call, reads no clock and allocates nothing after
+ * sw_link_new: bytes and the time go in, bytes and a deadline come out.  The caller
+ *
+ *   - hands every datagram that arrives to sw_link_receive,
+ *   - hands every packet to be carried to sw_link_send,
+ *   - calls sw_link_transmit until it returns 0, and sends what it gives, whenever the deadline has
+ *     passed and whenever sw_link_receive returned SW_RECEIVED_CONTROL.
+ *
+ * Time is a uint64_t of nanoseconds of a clock that goes on through suspend (CLOCK_BOOTTIME); a
+ * time before the latest one the link has seen counts as that.  One thread at a time may use a
+ * link. Random bytes are libsodium's: call sodium_init() before anything here.
+ */
+#ifndef SALTWAY_LINK_H
+#define SALTWAY_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "saltway/address.h"
+#include "saltway/drop.h"
+#include "saltway/key.h"
+
+/** Bytes a datagram is longer than the packet in it. */
+#define SW_OVERHEAD 28
+
+/** Longest packet that can be carried: what a UDP datagram over IPv4 holds, less the overhead. */
+#define SW_PACKET_MAX (65507 - SW_OVERHEAD)
+
+/** Longest datagram sw_link_transmit gives. */
+#define SW_CONTROL_MAX 768
+
+/** Addresses of the peer a link keeps to start handshakes to. */
+#define SW_ENDPOINTS_MAX 16
+
+/** Ranges of inner source addresses a link accepts. */
+#define SW_SOURCES_MAX 288
+
+#define SW_SECOND UINT64_C(1000000000)
+
+struct sw_link;
+
+struct sw_link_options {
+  const struct sw_psk *psk;      /* the link keeps what it derives from it and a copy; wipe yours */
+  uint64_t persistent_keepalive; /* nanoseconds between probes of an idle or busy link; 0: none */
+  const struct sw_prefix *sources; /* inner packets from the peer must come from one of these ... */
+  size_t source_count;
+  const struct sw_prefix *own; /* ... and not from one of these addresses, which are our own */
+  size_t own_count;
+};
+
+/** Makes a link that has not started anything.  The caller owns it: sw_link_free.  Returns NULL
+ * with errno set (ENOMEM; EINVAL for too many sources). */
+struct sw_link *sw_link_new(const struct sw_link_options *options);
+
+/** Wipes every key and frees the link; NULL is fine. */
+void sw_link_free(struct sw_link *link);
+
+/** Sets where handshakes are sent to: the peer's known addresses, in order of preference; at most
+ * SW_ENDPOINTS_MAX are kept.  With none, the link waits for the peer to start.  May be called at
+ * any time, after each resolution of the peer's names; a live session is not touched. */
+void sw_link_endpoints_set(struct sw_link *link, uint64_t now, const struct sw_address *endpoints,
+                           size_t count);
+
+enum sw_received {
+  SW_RECEIVED_DROPPED, /* counted under its reason */
+  SW_RECEIVED_PACKET,  /* an inner packet is in `packet` */
+  SW_RECEIVED_CONTROL, /* the link's own business: call sw_link_transmit */
+};
+
+/** Opens one datagram.  `packet` has room for `length` bytes and does not overlap `datagram`; what
+ * is in it is a packet only if SW_RECEIVED_PACKET is returned, with its length in `packet_length`.
+ */
+enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struct sw_address *from,
+                                 const uint8_t *datagram, size_t length, uint8_t *packet,
+                                 size_t *packet_length);
+
+/** Seals one packet (1 to SW_PACKET_MAX bytes) into `datagram`, which has room for SW_OVERHEAD more
+ * bytes and does not overlap it; it goes to sw_link_peer.  Returns the datagram's length, or a
+ * negative errno, counted as a drop: -ENOTCONN if the link is down, -EMSGSIZE for the length. */
+int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, size_t length,
+                     uint8_t *datagram);
+
+/** Where sealed packets go: the peer's address.  Meaningful while packets can be sent. */
+const struct sw_address *sw_link_peer(struct sw_link *link);
+
+/** Does what is due at `now` (expiry, rekeying, keepalives, handshakes) and writes the next
+ * datagram of the link's own to `datagram` and its destination to `to`.  Returns its length, 0 if
+ * there is none.  Bounded: a few calls return 0 at any one time. */
+size_t sw_link_transmit(struct sw_link *link, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
+                        struct sw_address *to);
+
+/** When sw_link_transmit has to be called next; UINT64_MAX: not before something is received. */
+uint64_t sw_link_deadline(const struct sw_link *link);
+
+/** Tells that the network reports nobody listens at `peer` (ICMP port unreachable).  Such reports
+ * can be forged: all it does is to retry sooner, for a few seconds. */
+void sw_link_refused(struct sw_link *link, uint64_t now, const struct sw_address *peer);
+
+/** Ends the link in order: the next calls of sw_link_transmit give the farewells, then nothing
+ * more; packets are refused. */
+void sw_link_close(struct sw_link *link, uint64_t now);
+
+/** Counts `count` drops that happened outside of the link. */
+void sw_link_drop(struct sw_link *link, enum sw_drop reason, uint64_t count);
+
+enum sw_link_state {
+  SW_LINK_WAITING,    /* no session and no address to start one: the peer has to */
+  SW_LINK_CONNECTING, /* no session; handshakes are being sent */
+  SW_LINK_UP,
+  SW_LINK_SILENT, /* a session, but what was sent is not answered; handshakes are being sent */
+  SW_LINK_CLOSED, /* after sw_link_close */
+};
+
+/** What a link has done and seen since it was made; times are of the caller's clock, 0: never. */
+struct sw_link_status {
+  enum sw_link_state state;
+  char fingerprint[SW_FINGERPRINT_TEXT];
+  struct sw_address peer;    /* port 0: not known yet */
+  uint64_t handshake_time;   /* the current session was confirmed */
+  uint64_t received_time;    /* anything authentic */
+  uint64_t sent_time;        /* anything in a session */
+  uint64_t attempt_time;     /* the latest init */
+  uint64_t attempts;         /* inits sent since the link was last up */
+  uint64_t refused_time;     /* sw_link_refused */
+  uint64_t closed_time;      /* the peer said goodbye */
+  uint64_t foreign_time;     /* a datagram arrived that our key does not open */
+  struct sw_address foreign; /* where from */
+  uint64_t version_time;     /* an init of another version arrived */
+  uint32_t version;          /* which */
+  uint64_t rtt;              /* smoothed round-trip time (RFC 6298), ns; 0: not measured */
+  uint64_t handshakes;       /* sessions confirmed */
+  uint64_t cookies_sent;     /* inits answered by a cookie, under load */
+  uint64_t probes_sent, probes_lost;
+  uint64_t packets_in, packets_out; /* inner packets */
+  uint64_t bytes_in, bytes_out;     /* of inner packets */
+  uint64_t drops[SW_DROP_COUNT];
+};
+
+/** The numbers as they are now; the view is valid until the link is used again. */
+const struct sw_link_status *sw_link_status(struct sw_link *link);
+
+#endif

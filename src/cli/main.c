@@ -1,0 +1,65 @@
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "cli/cli.h"
+
+#ifndef SALTWAY_VERSION
+#define SALTWAY_VERSION "0.1"
+#endif
+
+static const struct {
+  const char *name;
+  int (*run)(int argc, char **argv);
+  const char *arguments;
+  const char *what;
+} subcommands[] = {
+    {"genkey", sw_cli_genkey, "", "print a new pre-shared key"},
+    {"check", sw_cli_check, "NAME|FILE...", "report every mistake in a configuration"},
+    {"up", sw_cli_up, "NAME|FILE", "run the link in the foreground"},
+    {"down", sw_cli_down, "NAME", "stop a running link"},
+    {"status", sw_cli_status, "[--json] [NAME]", "tell how running links are and why"},
+};
+enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
+
+static void usage(FILE *out) {
+  fprintf(out, "saltway: an encrypted site-to-site link\n\nusage:\n");
+  for (unsigned i = 0; i < SUBCOMMANDS; i++)
+    fprintf(out, "  saltway %-6s %-16s %s\n", subcommands[i].name, subcommands[i].arguments,
+            subcommands[i].what);
+  fprintf(out,
+          "  saltway --help | --version\n\n"
+          "NAME stands for /etc/saltway/NAME.conf, and is the interface's name; see saltway(8).\n");
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    usage(stderr);
+    return 2;
+  }
+  const char *name = argv[1];
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+    usage(stdout);
+    return 0;
+  }
+  if (strcmp(name, "--version") == 0) {
+    printf("saltway %s (libsodium %s)\n", SALTWAY_VERSION, sodium_version_string());
+    return 0;
+  }
+  for (unsigned i = 0; i < SUBCOMMANDS; i++) {
+    if (strcmp(name, subcommands[i].name) != 0) continue;
+    if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
+      printf("usage: saltway %s %s\n%s; see saltway(8)\n", name, subcommands[i].arguments,
+             subcommands[i].what);
+      return 0;
+    }
+    if (sodium_init() < 0) {
+      fprintf(stderr, "saltway: libsodium does not start (no source of random bytes?)\n");
+      return 1;
+    }
+    return subcommands[i].run(argc - 1, argv + 1);
+  }
+  fprintf(stderr, "saltway: unknown subcommand \"%s\"; saltway --help lists them\n", name);
+  return 2;
+}

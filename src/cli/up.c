@@ -1,0 +1,37 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "cli/cli.h"
+#include "config.h"
+#include "daemon/daemon.h"
+#include "log.h"
+
+/* What holds keys leaves no core, and nobody of the same user may read its memory. */
+static void keep_secrets(void) {
+  setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+int sw_cli_up(int argc, char **argv) {
+  if (argc != 2) {
+    fprintf(stderr, "usage: saltway up NAME|FILE\n");
+    return 2;
+  }
+  struct sw_config *config = calloc(1, sizeof(*config));
+  if (!config) return 1;
+  int status = 1;
+  if (sw_config_locate(argv[1], config, stderr) == 0 && sw_config_load(config, stderr) == 0) {
+    struct sw_error error;
+    sw_log_name(config->name);
+    keep_secrets();
+    status = 0;
+    if (sw_daemon_run(config, &error) != 0) {
+      sw_log(SW_LOG_ERROR, "%s", error.text);
+      status = 1;
+    }
+  }
+  free(config);
+  return status;
+}

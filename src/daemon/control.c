@@ -1,0 +1,137 @@
+#include "daemon/control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime.h"
+
+static void on_connection(uv_stream_t *listener, int status);
+
+static void on_closed(uv_handle_t *handle) {
+  struct sw_control_client *client = handle->data;
+  if (--client->open_handles > 0) return;
+  free(client->answer);
+  client->answer = NULL;
+  struct sw_control *control = client->control;
+  if (control->waiting && control->listening) {
+    control->waiting = false;
+    on_connection((uv_stream_t *)&control->listener, 0);
+  }
+}
+
+static void client_close(struct sw_control_client *client) {
+  if (!uv_is_closing((uv_handle_t *)&client->pipe))
+    uv_close((uv_handle_t *)&client->pipe, on_closed);
+  if (!uv_is_closing((uv_handle_t *)&client->timer))
+    uv_close((uv_handle_t *)&client->timer, on_closed);
+}
+
+static void on_timeout(uv_timer_t *timer) {
+  client_close(timer->data);
+}
+
+static void on_written(uv_write_t *write, int status) {
+  (void)status;
+  client_close(write->data);
+}
+
+static void answer(struct sw_control_client *client) {
+  uv_read_stop((uv_stream_t *)&client->pipe);
+  client->answer = client->control->handler(client->control->user, client->line);
+  if (!client->answer) {
+    client_close(client);
+    return;
+  }
+  const uv_buf_t part = uv_buf_init(client->answer, (unsigned)strlen(client->answer));
+  client->write.data = client;
+  if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &part, 1, on_written) < 0)
+    client_close(client);
+}
+
+static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room) {
+  (void)suggested;
+  struct sw_control_client *client = handle->data;
+  *room = uv_buf_init(client->line + client->length,
+                      (unsigned)(sizeof(client->line) - 1 - client->length));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *room) {
+  (void)room;
+  struct sw_control_client *client = stream->data;
+  if (length < 0) { /* the end, or UV_ENOBUFS for a line that is too long */
+    client_close(client);
+    return;
+  }
+  client->length += (size_t)length;
+  char *end = memchr(client->line, '\n', client->length);
+  if (!end) return;
+  *end = '\0';
+  answer(client);
+}
+
+static struct sw_control_client *client_free(struct sw_control *control) {
+  for (unsigned i = 0; i < SW_CONTROL_CLIENTS; i++)
+    if (!control->clients[i].open_handles) return &control->clients[i];
+  return NULL;
+}
+
+static void on_connection(uv_stream_t *listener, int status) {
+  struct sw_control *control = listener->data;
+  if (status < 0) return;
+  struct sw_control_client *client = client_free(control);
+  if (!client) { /* it is accepted when another one ends */
+    control->waiting = true;
+    return;
+  }
+  *client = (struct sw_control_client){.control = control, .open_handles = 2};
+  uv_pipe_init(listener->loop, &client->pipe, 0);
+  uv_timer_init(listener->loop, &client->timer);
+  client->pipe.data = client->timer.data = client;
+  uv_timer_start(&client->timer, on_timeout, SW_CONTROL_PATIENCE_MS, 0);
+  if (uv_accept(listener, (uv_stream_t *)&client->pipe) < 0 ||
+      uv_read_start((uv_stream_t *)&client->pipe, on_room, on_read) < 0)
+    client_close(client);
+}
+
+int sw_control_open(struct sw_control *control, uv_loop_t *loop, const char *name,
+                    sw_control_handler *handler, void *user, struct sw_error *error) {
+  *control = (struct sw_control){.handler = handler, .user = user};
+  char path[SW_RUNTIME_PATH];
+  int failed = sw_runtime_make(error);
+  if (!failed) failed = sw_runtime_socket(name, path, error);
+  if (failed) return failed;
+  const int other = sw_runtime_connect(name, error);
+  if (other >= 0) {
+    close(other);
+    return sw_error_set(error, EADDRINUSE, "saltway down, or saltway status, tells more",
+                        "control: the link %s is up already, at %s", name, path);
+  }
+  if (other == -ECONNREFUSED) unlink(path);
+  uv_pipe_init(loop, &control->listener, 0);
+  control->listener.data = control;
+  const mode_t before = umask(0177);
+  failed = uv_pipe_bind(&control->listener, path);
+  umask(before);
+  if (!failed)
+    failed = uv_listen((uv_stream_t *)&control->listener, SW_CONTROL_CLIENTS, on_connection);
+  if (failed) {
+    uv_close((uv_handle_t *)&control->listener, NULL);
+    return sw_error_set(error, -failed,
+                        failed == UV_EACCES ? "set RUNTIME_DIRECTORY to a directory of yours"
+                                            : NULL,
+                        "control: cannot listen at %s", path);
+  }
+  control->listening = true;
+  return 0;
+}
+
+void sw_control_close(struct sw_control *control) {
+  if (!control->listening) return;
+  control->listening = false;
+  uv_close((uv_handle_t *)&control->listener, NULL); /* libuv unlinks what it bound */
+  for (unsigned i = 0; i < SW_CONTROL_CLIENTS; i++)
+    if (control->clients[i].open_handles) client_close(&control->clients[i]);
+}

@@ -1,0 +1,38 @@
+/*
+ * The interface's MTU, state, addresses and routes, by rtnetlink (rtnetlink(7)) through
+ * libnl-route-3.
+ *
+ * Everything needs CAP_NET_ADMIN in the network namespace of the process.  What is set on a device
+ * goes with it.  Main thread only: the requests block (the kernel answers at once).
+ */
+#ifndef SALTWAY_LINUX_NETLINK_H
+#define SALTWAY_LINUX_NETLINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "saltway/address.h"
+
+struct sw_netlink;
+
+/** Opens a netlink socket.  Returns 0 and gives it to the caller, who closes it, or a negative
+ * errno with `error` filled. */
+int sw_netlink_open(struct sw_netlink **netlink, struct sw_error *error);
+void sw_netlink_close(struct sw_netlink *netlink); /* NULL is fine */
+
+/** Sets the MTU in bytes and the transmit queue length in packets (0: leave it), and sets the
+ * interface up. */
+int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu, unsigned queue,
+                       struct sw_error *error);
+
+/** Adds an address; one that the interface has already is fine. */
+int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
+                           const struct sw_prefix *address, struct sw_error *error);
+
+/** Adds a route to `prefix` over the interface, in `table` (0: main).  Fails with -EEXIST if there
+ * is a route to the same prefix that is not over this interface. */
+int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struct sw_prefix *prefix,
+                         uint32_t table, struct sw_error *error);
+
+#endif

@@ -1,0 +1,195 @@
+#include "linux/udp.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RECEIVE_BUFFER (8 << 20) /* a burst of 64 KiB batches; less loses datagrams under load */
+#define SEND_BUFFER (128 << 10)  /* small: full, it stops the TUN reader, and nothing is lost */
+
+static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+union socket_address {
+  struct sockaddr any;
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+};
+
+static socklen_t to_socket(const struct sw_udp *udp, const struct sw_address *address,
+                           union socket_address *out) {
+  memset(out, 0, sizeof(*out));
+  if (udp->v4) {
+    out->v4.sin_family = AF_INET;
+    out->v4.sin_port = htons((uint16_t)address->port);
+    memcpy(&out->v4.sin_addr, address->ip + sizeof(v4_mapped), 4);
+    return sizeof(out->v4);
+  }
+  out->v6.sin6_family = AF_INET6;
+  out->v6.sin6_port = htons((uint16_t)address->port);
+  out->v6.sin6_scope_id = address->scope;
+  memcpy(&out->v6.sin6_addr, address->ip, SW_IP_BYTES);
+  return sizeof(out->v6);
+}
+
+static void from_socket(const union socket_address *in, struct sw_address *address) {
+  *address = (struct sw_address){0};
+  if (in->any.sa_family == AF_INET) {
+    memcpy(address->ip, v4_mapped, sizeof(v4_mapped));
+    memcpy(address->ip + sizeof(v4_mapped), &in->v4.sin_addr, 4);
+    address->port = ntohs(in->v4.sin_port);
+  } else if (in->any.sa_family == AF_INET6) {
+    memcpy(address->ip, &in->v6.sin6_addr, SW_IP_BYTES);
+    address->port = ntohs(in->v6.sin6_port);
+    if (IN6_IS_ADDR_LINKLOCAL(&in->v6.sin6_addr)) address->scope = in->v6.sin6_scope_id;
+  }
+}
+
+static int option(const struct sw_udp *udp, int level, int name, int value) {
+  return setsockopt(udp->fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static int bind_any(struct sw_udp *udp, uint16_t port) {
+  union socket_address local;
+  const struct sw_address any = {.port = port};
+  socklen_t size = to_socket(udp, &any, &local);
+  if (bind(udp->fd, &local.any, size) < 0) return -errno;
+  if (getsockname(udp->fd, &local.any, &size) < 0) return -errno;
+  udp->port = ntohs(udp->v4 ? local.v4.sin_port : local.v6.sin6_port);
+  return 0;
+}
+
+static void set_options(const struct sw_udp *udp) {
+  if (option(udp, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER) < 0)
+    option(udp, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+  option(udp, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+  option(udp, SOL_SOCKET, SO_RXQ_OVFL, 1);
+  option(udp, IPPROTO_IP, IP_RECVERR, 1);
+  option(udp, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  if (udp->v4) return;
+  option(udp, IPPROTO_IPV6, IPV6_RECVERR, 1);
+  option(udp, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+}
+
+int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, struct sw_error *error) {
+  *udp = (struct sw_udp){.fd = -1};
+  const int kind = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  udp->fd = socket(AF_INET6, kind, IPPROTO_UDP);
+  if (udp->fd < 0 && errno == EAFNOSUPPORT) {
+    udp->v4 = true;
+    udp->fd = socket(AF_INET, kind, IPPROTO_UDP);
+  }
+  if (udp->fd < 0)
+    return sw_error_set(error, errno, errno == EMFILE ? "raise the limit: ulimit -n" : NULL,
+                        "udp: cannot open a socket");
+  int result = udp->v4 ? 0 : option(udp, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  if (result == 0 && fwmark) result = option(udp, SOL_SOCKET, SO_MARK, (int)fwmark);
+  if (result < 0) {
+    sw_udp_close(udp);
+    return sw_error_set(error, -result, result == -EPERM ? "FwMark needs CAP_NET_ADMIN" : NULL,
+                        "udp: cannot set up the socket");
+  }
+  result = bind_any(udp, port);
+  if (result < 0) {
+    const char *fix =
+        result == -EADDRINUSE
+            ? "another program or link has it; ss -lunp tells which; choose another ListenPort"
+        : result == -EACCES ? "ports below 1024 need CAP_NET_BIND_SERVICE"
+                            : NULL;
+    sw_udp_close(udp);
+    return sw_error_set(error, -result, fix, "udp: cannot bind to port %u", port);
+  }
+  set_options(udp);
+  return 0;
+}
+
+void sw_udp_close(struct sw_udp *udp) {
+  if (udp->fd >= 0) close(udp->fd);
+  udp->fd = -1;
+}
+
+int sw_udp_send(const struct sw_udp *udp, const struct sw_datagram *datagrams, unsigned count) {
+  assert(count > 0 && count <= SW_UDP_BATCH);
+  struct mmsghdr messages[SW_UDP_BATCH];
+  struct iovec parts[SW_UDP_BATCH];
+  union socket_address addresses[SW_UDP_BATCH];
+  for (unsigned i = 0; i < count; i++) {
+    parts[i] = (struct iovec){datagrams[i].bytes, datagrams[i].length};
+    messages[i] = (struct mmsghdr){
+        .msg_hdr = {.msg_name = &addresses[i],
+                    .msg_namelen = to_socket(udp, &datagrams[i].peer, &addresses[i]),
+                    .msg_iov = &parts[i],
+                    .msg_iovlen = 1}};
+  }
+  /* with IP_RECVERR a report about an earlier datagram fails the next send, once */
+  int sent = sendmmsg(udp->fd, messages, count, 0);
+  if (sent < 0 && errno != EAGAIN) sent = sendmmsg(udp->fd, messages, count, 0);
+  return sent < 0 ? -errno : sent;
+}
+
+int sw_udp_receive(const struct sw_udp *udp, struct sw_datagram *datagrams, unsigned count,
+                   uint64_t *overflows) {
+  assert(count > 0 && count <= SW_UDP_BATCH);
+  struct mmsghdr messages[SW_UDP_BATCH];
+  struct iovec parts[SW_UDP_BATCH];
+  union socket_address addresses[SW_UDP_BATCH];
+  char control[SW_UDP_BATCH][CMSG_SPACE(sizeof(uint32_t))];
+  for (unsigned i = 0; i < count; i++) {
+    parts[i] = (struct iovec){datagrams[i].bytes, datagrams[i].length};
+    messages[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &addresses[i],
+                                               .msg_namelen = sizeof(addresses[i]),
+                                               .msg_iov = &parts[i],
+                                               .msg_iovlen = 1,
+                                               .msg_control = control[i],
+                                               .msg_controllen = sizeof(control[i])}};
+  }
+  const int received = recvmmsg(udp->fd, messages, count, 0, NULL);
+  if (received < 0) return -errno;
+  for (int i = 0; i < received; i++) {
+    struct msghdr *header = &messages[i].msg_hdr;
+    datagrams[i].length = messages[i].msg_len;
+    datagrams[i].truncated = header->msg_flags & MSG_TRUNC;
+    from_socket(&addresses[i], &datagrams[i].peer);
+    const struct cmsghdr *part = CMSG_FIRSTHDR(header);
+    if (part && part->cmsg_level == SOL_SOCKET && part->cmsg_type == SO_RXQ_OVFL) {
+      uint32_t total;
+      memcpy(&total, CMSG_DATA(part), sizeof(total));
+      *overflows = total;
+    }
+  }
+  return received;
+}
+
+int sw_udp_error(const struct sw_udp *udp, struct sw_address *about, int *code) {
+  union socket_address address = {0};
+  char control[512];
+  uint8_t byte;
+  struct iovec part = {&byte, sizeof(byte)};
+  struct msghdr header = {.msg_name = &address,
+                          .msg_namelen = sizeof(address),
+                          .msg_iov = &part,
+                          .msg_iovlen = 1,
+                          .msg_control = control,
+                          .msg_controllen = sizeof(control)};
+  if (recvmsg(udp->fd, &header, MSG_ERRQUEUE) < 0) {
+    int pending = 0; /* an error that is set on the socket would fail the next call */
+    socklen_t size = sizeof(pending);
+    getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &pending, &size);
+    return -EAGAIN;
+  }
+  *code = 0;
+  from_socket(&address, about);
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c)) {
+    if ((c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR) ||
+        (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVERR)) {
+      struct sock_extended_err report;
+      memcpy(&report, CMSG_DATA(c), sizeof(report));
+      *code = (int)report.ee_errno;
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,97 @@
+# What the netns tests share: namespaces of their own, links in them, and the cleaning up.
+#
+#   ns A ------ veth ------ ns B          topology_pair
+#   192.0.2.1/24, 2001:db8::1/64          192.0.2.2/24, 2001:db8::2/64
+#   inside: 10.77.0.1/30, fd77::1/64      10.77.0.2/30, fd77::2/64
+#
+# Every name carries the test process's number; only what was started here is ended, by pid.
+
+# shellcheck shell=bash
+
+: "${SALTWAY:=$BATS_TEST_DIRNAME/../../build/saltway}"
+
+setup() {
+  id=$(printf '%x' "$BASHPID")
+  A=sw-a-$id B=sw-b-$id
+  work=$BATS_TEST_TMPDIR
+  export RUNTIME_DIRECTORY=$work/run
+  mkdir -p "$work/a" "$work/b" "$work/run" "$work/run-b"
+  pids=()
+}
+
+teardown() {
+  local pid ns
+  for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do
+    for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+    kill -KILL "$pid" 2>/dev/null || true
+  done
+  for ns in $(ip netns list | awk -v id="-$id" 'index($1, id) {print $1}'); do ip netns del "$ns"; done
+  if [ -z "${BATS_TEST_COMPLETED:-}" ]; then
+    for log in "$work"/*/*.log; do [ -f "$log" ] && { echo "--- $log"; tail -20 "$log"; }; done
+  fi
+  return 0
+}
+
+topology_pair() {
+  ip netns add "$A"
+  ip netns add "$B"
+  ip link add v0 netns "$A" type veth peer name v0 netns "$B"
+  for n in 1 2; do
+    local ns; [ $n = 1 ] && ns=$A || ns=$B
+    ip -n "$ns" link set lo up
+    ip -n "$ns" addr add 192.0.2.$n/24 dev v0
+    ip -n "$ns" addr add 2001:db8::$n/64 dev v0 nodad
+    ip -n "$ns" link set v0 up
+  done
+  (umask 077 && "$SALTWAY" genkey >"$work/link.key")
+}
+
+# config SIDE [ENDPOINT] [EXTRA [Interface] LINES]: the file of side a or b, interface sw0.
+config() {
+  local side=$1 endpoint=${2:-} extra=${3:-} n
+  [ "$side" = a ] && n=1 || n=2
+  {
+    echo "[Interface]"
+    echo "Address = 10.77.0.$n/30, fd77::$n/64"
+    echo "ListenPort = 51900"
+    [ -z "$extra" ] || echo "$extra"
+    echo "[Peer]"
+    echo "PresharedKeyFile = ${key:-$work/link.key}"
+    [ -z "$endpoint" ] || echo "Endpoint = $endpoint"
+    echo "AllowedIPs = 10.$((3 - n)).0.0/16, fd0$((3 - n))::/64"
+  } >"$work/$side/sw0.conf"
+}
+
+# in_ns a|b COMMAND...: in the side's namespace, with its runtime directory.
+in_ns() {
+  local side=$1 ns; shift
+  [ "$side" = a ] && ns=$A || ns=$B
+  ip netns exec "$ns" env RUNTIME_DIRECTORY="$work/run-$side" "$@"
+}
+
+# up SIDE: starts saltway in the background; its pid is in $pid_a or $pid_b, its log in SIDE/log.
+up() {
+  local side=$1 ns
+  [ "$side" = a ] && ns=$A || ns=$B
+  mkdir -p "$work/run-$side"
+  ip netns exec "$ns" env RUNTIME_DIRECTORY="$work/run-$side" \
+    "$SALTWAY" up "$work/$side/sw0.conf" >>"$work/$side/up.log" 2>&1 3>&- &
+  pids+=($!)
+  eval "pid_$side=$!"
+}
+
+# until_true SECONDS COMMAND...: repeats it until it succeeds.
+until_true() {
+  local end=$((SECONDS + $1)); shift
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt "$end" ] || { echo "not within its time: $*"; return 1; }
+    sleep 0.05
+  done
+}
+
+is_up() { in_ns "$1" "$SALTWAY" status sw0; }
+wait_up() { until_true 20 is_up a; until_true 20 is_up b; }
+condition_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r .condition; }
+status_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r "$2"; }
+ping_from() { local side=$1; shift; in_ns "$side" ping -q -c 3 -i 0.05 -W 5 "$@"; }
