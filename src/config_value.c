@@ -17,9 +17,8 @@
 static bool parse_number(const char *text, int base, uint64_t max, uint64_t *number) {
   const char *digits = base == 16 ? "0123456789abcdefABCDEF" : "0123456789";
   if (text[0] == '\0' || text[strspn(text, digits)] != '\0') return false;
-  errno = 0;
-  *number = strtoull(text, NULL, base);
-  return errno == 0 && *number <= max;
+  *number = strtoull(text, NULL, base); /* what does not fit is ULLONG_MAX */
+  return *number <= max;
 }
 
 static int no_room(struct sw_error *error, const char *what, size_t max) {

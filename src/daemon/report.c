@@ -14,7 +14,8 @@ static bool lately(const struct sw_report *report, uint64_t time) {
 static enum sw_condition fault(const struct sw_report *report) {
   const struct sw_link_status *link = report->link;
   if (lately(report, link->version_time)) return SW_CONDITION_VERSION;
-  if (lately(report, link->foreign_time)) return SW_CONDITION_FOREIGN;
+  if (lately(report, link->foreign_time) && link->foreign_time > link->received_time)
+    return SW_CONDITION_FOREIGN; /* noise while the peer was heard means nothing */
   if (report->unresolved[0]) return SW_CONDITION_UNRESOLVED;
   if (lately(report, link->refused_time)) return SW_CONDITION_REFUSED;
   if (lately(report, report->unreachable_time)) return SW_CONDITION_UNREACHABLE;

@@ -3,12 +3,7 @@
 
 load topology
 
-@test "genkey makes a key of 44 characters, another each time" {
-  one=$("$SALTWAY" genkey) two=$("$SALTWAY" genkey)
-  [ ${#one} = 44 ] && [ ${#two} = 44 ] && [ "$one" != "$two" ]
-}
-
-@test "an encrypted ping passes between two namespaces, v4 and v6" {
+@test "an encrypted ping passes between two namespaces" {
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
@@ -17,5 +12,215 @@ load topology
   wait_up
   ping_from a 10.77.0.2
   ping_from b 10.77.0.1
-  ping_from a fd77::2
+}
+
+# carries OUTER_A OUTER_B: pings of many sizes and both families, TCP both ways, nothing readable outside.
+carries() {
+  topology_pair
+  config a "$2:51900"
+  config b "$1:51900"
+  capture_start
+  up a
+  up b
+  wait_up
+  for size in 56 57 100 500 1000 1300; do
+    ping_from a -s $size -p 5a17e7 10.77.0.2
+    ping_from b -s $size -p 5a17e7 fd77::1
+  done
+  tcp_hashed a b 10.77.0.2
+  tcp_hashed b a fd77::1
+  capture_stop
+  [ "$(stat -c %s "$work/wire.pcap")" -gt 16000000 ]
+  run grep -c -a -P '\x5a\x17\xe7\x5a\x17\xe7' "$work/wire.pcap"
+  [ "$output" = 0 ]
+  run grep -c -a 'PLAINTEXT-MARK' "$work/wire.pcap"
+  [ "$output" = 0 ]
+  [ "$(status_of a '.drops | del(."no-session") | length')" = 0 ]
+  [ "$(status_of b '.drops | del(."no-session") | length')" = 0 ]
+}
+
+@test "over IPv4: pings of 56 to 1300 bytes and TCP pass, and the wire shows none of it" {
+  carries 192.0.2.1 192.0.2.2
+}
+
+@test "over IPv6: pings of 56 to 1300 bytes and TCP pass, and the wire shows none of it" {
+  carries '[2001:db8::1]' '[2001:db8::2]'
+}
+
+@test "packets larger than the interface's MTU pass in fragments" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  up a
+  up b
+  wait_up
+  ping_from a -s 8000 10.77.0.2
+  ping_from a -s 8000 fd77::2
+}
+
+@test "routes to AllowedIPs are made, and a LAN behind each side is reached" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  ip -n "$A" addr add 10.1.0.1/16 dev lo
+  ip -n "$B" addr add 10.2.0.1/16 dev lo
+  ip -n "$A" addr add fd01::1/64 dev lo
+  ip -n "$B" addr add fd02::1/64 dev lo
+  up a
+  up b
+  wait_up
+  ping_from a -I 10.1.0.1 10.2.0.1
+  ping_from b -I fd02::1 fd01::1
+}
+
+@test "a source outside AllowedIPs is dropped and counted" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  ip -n "$A" addr add 172.16.9.9/32 dev lo
+  up a
+  up b
+  wait_up
+  refute in_ns a ping -q -c 2 -i 0.1 -W 1 -I 172.16.9.9 10.77.0.2
+  [ "$(status_of b .drops.source)" = 2 ]
+  ping_from a 10.77.0.2
+}
+
+@test "one side without an Endpoint waits, and is reached, in either order of start" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b
+  up b
+  until_true 5 eval '[ "$(status_of b .state)" = waiting ]'
+  up a
+  wait_up
+  ping_from b 10.77.0.1
+}
+
+@test "a side that started long ago meets a peer without an Endpoint at once" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b
+  up a
+  sleep 8 # its retries are 5 s apart by now, but for what the peer's host reports
+  up b
+  until_true 3 is_up b
+  until_true 3 is_up a
+}
+
+@test "a side killed and restarted is back within a second, and says nothing in the clear" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  up a
+  up b
+  wait_up
+  kill -KILL "$pid_a"
+  until_true 5 eval '! kill -0 "$pid_a"'
+  up a
+  until_true 5 in_ns b ping -q -c 1 -W 1 10.77.0.1 # without a new handshake it would take 15 s
+  [ "$(status_of a .handshakes)" -ge 1 ]
+}
+
+@test "a side without an Endpoint killed and restarted is found again at once" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b
+  up a
+  up b
+  wait_up
+  sleep 4 # reports that nobody listens are not believed right after a handshake
+  kill -KILL "$pid_b"
+  until_true 5 eval '! kill -0 "$pid_b"'
+  in_ns a ping -q -c 3 -i 0.2 -W 1 10.77.0.2 || true
+  up b
+  until_true 5 in_ns a ping -q -c 1 -W 1 10.77.0.2
+}
+
+@test "down ends the link in order: the peer knows, and nothing is left" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  up a
+  up b
+  wait_up
+  in_ns a "$SALTWAY" down sw0
+  refute ip -n "$A" link show sw0
+  [ ! -e "$work/run-a/sw0.sock" ]
+  until_true 5 eval '[ "$(status_of b .state)" != up ]'
+  grep -q 'closed the link in order' "$work/b/up.log"
+  run in_ns a "$SALTWAY" status sw0
+  [ "$status" = 3 ]
+  run in_ns a "$SALTWAY" down sw0
+  [ "$status" = 1 ]
+  [[ $output == *"sw0 is not up"* ]]
+}
+
+@test "SIGTERM and SIGINT end the link in order" {
+  topology_pair
+  config a 192.0.2.2:51900
+  for signal in TERM INT; do
+    up a
+    until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+    kill -$signal "$pid_a"
+    wait "$pid_a"
+    refute ip -n "$A" link show sw0
+    [ ! -e "$work/run-a/sw0.sock" ]
+  done
+}
+
+@test "hooks run with the interface's name; a failing PostUp ends the start and leaves nothing" {
+  topology_pair
+  config a 192.0.2.2:51900 "PostUp = ip link show %i > $work/post
+PreDown = ip link show %i > $work/pre"
+  up a
+  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  grep -q sw0 "$work/post"
+  in_ns a "$SALTWAY" down sw0
+  grep -q sw0 "$work/pre"
+  config a 192.0.2.2:51900 "PostUp = exit 7"
+  run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  [ "$status" = 1 ]
+  [[ $output == *'hook "exit 7" failed with status 7'* ]]
+  refute ip -n "$A" link show sw0
+}
+
+@test "MTU, Table and FwMark do what they say" {
+  topology_pair
+  config a 192.0.2.2:51900 "MTU = 1400
+Table = 77
+FwMark = 0x51"
+  up a
+  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  ip -n "$A" link show sw0 | grep -q 'mtu 1400'
+  ip -n "$A" route show table 77 | grep -q '10.2.0.0/16 dev sw0'
+  refute eval 'ip -n "$A" route show | grep -q 10.2.0.0/16'
+  in_ns a "$SALTWAY" down sw0
+  config a 192.0.2.2:51900 "Table = off"
+  up a
+  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  refute eval 'ip -n "$A" route show table all | grep -q 10.2.0.0/16'
+}
+
+@test "a link is not started twice" {
+  topology_pair
+  config a 192.0.2.2:51900
+  up a
+  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  [ "$status" = 1 ]
+  [[ $output == *"the link sw0 is up already"* ]]
+  [ "$(status_of a .name)" = sw0 ]
+}
+
+@test "what a killed link leaves behind does not keep it from starting" {
+  topology_pair
+  config a 192.0.2.2:51900
+  up a
+  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  kill -KILL "$pid_a"
+  until_true 5 eval '! kill -0 "$pid_a"'
+  [ -e "$work/run-a/sw0.sock" ]
+  up a
+  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
 }

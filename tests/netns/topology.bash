@@ -81,6 +81,11 @@ up() {
   eval "pid_$side=$!"
 }
 
+# refute COMMAND...: it must fail. (`! command` would not end a test.)
+refute() {
+  if "$@"; then echo "should have failed: $*"; return 1; fi
+}
+
 # until_true SECONDS COMMAND...: repeats it until it succeeds.
 until_true() {
   local end=$((SECONDS + $1)); shift
@@ -95,3 +100,33 @@ wait_up() { until_true 20 is_up a; until_true 20 is_up b; }
 condition_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r .condition; }
 status_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r "$2"; }
 ping_from() { local side=$1; shift; in_ns "$side" ping -q -c 3 -i 0.05 -W 5 "$@"; }
+
+# capture_start, capture_stop: what crosses the wire on side a, in $work/wire.pcap.
+capture_start() {
+  ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/wire.pcap" udp port 51900 2>"$work/tcpdump" 3>&- &
+  capture_pid=$!
+  pids+=("$capture_pid")
+  until_true 10 grep -q 'listening on' "$work/tcpdump"
+}
+
+capture_stop() {
+  sleep 0.3
+  kill -INT "$capture_pid"
+  wait "$capture_pid" || true
+}
+
+# tcp_hashed FROM TO ADDRESS: 8 MB through TCP; what arrives has the hash of what was sent.
+tcp_hashed() {
+  local from=$1 to=$2 address=$3 ns
+  [ "$to" = a ] && ns=$A || ns=$B
+  { printf 'PLAINTEXT-MARK%.0s' $(seq 1000); head -c 8000000 /dev/urandom; } >"$work/sent"
+  rm -f "$work/received"
+  ip netns exec "$ns" socat -u TCP6-LISTEN:5001,reuseaddr,ipv6only=0 CREATE:"$work/received" 3>&- &
+  local listener=$!
+  pids+=("$listener")
+  until_true 5 eval 'ip netns exec "$ns" ss -Hltn sport = :5001 | grep -q 5001'
+  case $address in *:*) address="TCP6:[$address]" ;; *) address="TCP4:$address" ;; esac
+  in_ns "$from" timeout 60 socat -u FILE:"$work/sent" "$address:5001"
+  wait "$listener"
+  cmp "$work/sent" "$work/received"
+}

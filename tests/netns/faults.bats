@@ -1,0 +1,106 @@
+#!/usr/bin/env bats
+# What does not work, and what people are told of it.
+
+load topology
+
+@test "another key: nothing passes, and both sides say that datagrams arrive which their key does not open" {
+  topology_pair
+  config a 192.0.2.2:51900
+  (umask 077 && "$SALTWAY" genkey >"$work/other.key")
+  key=$work/other.key config b 192.0.2.1:51900
+  up a
+  up b
+  for side in a b; do
+    until_true 10 eval '[[ $(condition_of $side) == *"our key does not open"* ]]'
+    fingerprint=$(status_of $side .fingerprint)
+    [[ $(condition_of $side) == *"$fingerprint"* ]]
+    until_true 5 grep -q "our key does not open.*$fingerprint" "$work/$side/up.log"
+    [ "$(status_of $side '.drops."unknown-session"')" -ge 1 ]
+    [ "$(status_of $side .packets_in)" = 0 ]
+    refute is_up $side
+  done
+  [ "$(status_of a .fingerprint)" != "$(status_of b .fingerprint)" ]
+  refute in_ns a ping -q -c 2 -i 0.1 -W 1 10.77.0.2
+}
+
+@test "a silent peer is told: nothing arrives at all" {
+  topology_pair
+  config a 192.0.2.2:51900
+  ip netns exec "$B" socat -u UDP4-RECV:51900 OPEN:/dev/null 3>&- &
+  pids+=($!)
+  up a
+  until_true 20 eval '[[ $(condition_of a) == *"no answer from"*"nothing arrives at all"* ]]'
+  grep -q 'nothing arrives at all' "$work/a/up.log"
+}
+
+@test "a peer's host on which nothing listens is told from a silent one" {
+  topology_pair
+  config a 192.0.2.2:51900
+  up a
+  until_true 10 eval '[[ $(condition_of a) == *"192.0.2.2"*"says that nothing listens there"* ]]'
+}
+
+@test "an unreachable peer is told from a silent one" {
+  topology_pair
+  config a 192.0.2.77:51900 # nobody has this address on the wire
+  up a
+  until_true 20 eval '[[ $(condition_of a) == *"is unreachable: No route to host"* ]]'
+  in_ns a "$SALTWAY" down sw0
+  config a 198.51.100.1:51900 # no route
+  up a
+  until_true 20 eval '[[ $(condition_of a) == *"is unreachable: Network is unreachable"* ]]'
+}
+
+@test "a name that does not resolve is told" {
+  topology_pair
+  config a no-such-host.invalid:51900
+  up a
+  until_true 30 eval '[[ $(condition_of a) == *"cannot resolve no-such-host.invalid"* ]]'
+}
+
+@test "a peer that vanishes is noticed on an idle link, and the link comes back with it" {
+  topology_pair
+  config a 192.0.2.2:51900
+  sed -i '/AllowedIPs/a PersistentKeepalive = 2' "$work/a/sw0.conf"
+  config b
+  up a
+  up b
+  wait_up
+  ip -n "$B" link set v0 down
+  until_true 40 eval '[ "$(status_of a .state)" = silent ]'
+  refute is_up a
+  ip -n "$B" link set v0 up
+  until_true 20 is_up a
+  ping_from a 10.77.0.2
+}
+
+@test "noise of every length and replays of everything are dropped, counted, unanswered; the link lives" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b
+  capture_start
+  up a
+  up b
+  wait_up
+  ping_from a -s 300 10.77.0.2
+  capture_stop
+  # a stranger on the wire, at an address of his own
+  ip -n "$A" addr add 192.0.2.66/24 dev v0
+  ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/stranger.pcap" src 192.0.2.2 and dst 192.0.2.66 2>"$work/tcpdump" 3>&- &
+  pids+=($!)
+  until_true 10 grep -q 'listening on' "$work/tcpdump"
+  run ip netns exec "$A" python3 "$BATS_TEST_DIRNAME/stranger.py" "$work/wire.pcap" 192.0.2.66 192.0.2.2 51900 $((28 + 20 + 8 + 300))
+  echo "$output"
+  [ "$status" = 0 ]
+  ping_from a 10.77.0.2
+  [ "$(status_of b .state)" = up ]
+  [ "$(status_of b .drops.short)" -ge 28 ]
+  [ "$(status_of b '.drops."unknown-session"')" -ge 1473 ]
+  [ "$(status_of b .drops.replayed)" -ge 3 ]
+  [ "$(status_of b '.drops."bad-tag"')" -ge 1 ]
+  # a replayed init of the captured handshake may be answered, nothing else is
+  sleep 0.3
+  answers=$(tcpdump -r "$work/stranger.pcap" -nn udp 2>/dev/null | wc -l)
+  echo "answers to the stranger: $answers"
+  [ "$answers" -le 1 ]
+}

@@ -1,0 +1,265 @@
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config_file.h"
+
+static void assert_prefix(const struct sw_prefix *prefix, const char *expected) {
+  char text[SW_PREFIX_TEXT];
+  assert_string_equal(sw_prefix_text(prefix, text), expected);
+}
+
+static void config_with_every_key_is_read(void **state) {
+  (void)state;
+  assert_good("# the link to site b\n"
+              "[Interface]\n"
+              "Address = 10.77.0.1/30, fd77::1/64\n"
+              "Address = 10.78.0.1\n"
+              "ListenPort = 51900\n"
+              "MTU = 1376\n"
+              "Table = 1234\n"
+              "FwMark = 0xca6c\n"
+              "PostUp = ip rule add fwmark 1 table 2\n"
+              "PostUp = logger \"%i is up\"\n"
+              "PreDown = ip rule del fwmark 1 table 2\n"
+              "\n"
+              "[Peer]\n"
+              "PresharedKeyFile = site-b.key\n"
+              "Endpoint = b.example.net:51900, [2001:db8::1]:51901\n"
+              "Endpoint = 192.0.2.1:51902\n"
+              "AllowedIPs = 10.2.0.0/16, fd02::/64\n"
+              "AllowedIPs = 0.0.0.0/0\n"
+              "PersistentKeepalive = 60\n");
+  assert_string_equal(config.name, "site-b");
+  assert_string_equal(config.file, config_file);
+  assert_int_equal(config.address_count, 3);
+  assert_prefix(&config.addresses[0], "10.77.0.1/30");
+  assert_prefix(&config.addresses[1], "fd77::1/64");
+  assert_prefix(&config.addresses[2], "10.78.0.1/32");
+  assert_int_equal(config.listen_port, 51900);
+  assert_int_equal(config.mtu, 1376);
+  assert_int_equal(config.table_kind, SW_CONFIG_TABLE_NUMBER);
+  assert_int_equal(config.table, 1234);
+  assert_int_equal(config.fwmark, 0xca6c);
+  assert_int_equal(config.post_up_count, 2);
+  assert_string_equal(config.post_up[0], "ip rule add fwmark 1 table 2");
+  assert_string_equal(config.post_up[1], "logger \"%i is up\"");
+  assert_int_equal(config.pre_down_count, 1);
+  assert_string_equal(config.pre_down[0], "ip rule del fwmark 1 table 2");
+  assert_string_equal(config.key_file, config_key_file);
+  assert_int_equal(config.endpoint_count, 3);
+  assert_string_equal(config.endpoints[0].host, "b.example.net");
+  assert_int_equal(config.endpoints[0].port, 51900);
+  assert_string_equal(config.endpoints[1].host, "2001:db8::1");
+  assert_int_equal(config.endpoints[1].port, 51901);
+  assert_string_equal(config.endpoints[2].host, "192.0.2.1");
+  assert_int_equal(config.endpoints[2].port, 51902);
+  assert_int_equal(config.allowed_ip_count, 3);
+  assert_prefix(&config.allowed_ips[0], "10.2.0.0/16");
+  assert_prefix(&config.allowed_ips[1], "fd02::/64");
+  assert_prefix(&config.allowed_ips[2], "0.0.0.0/0");
+  assert_int_equal(config.persistent_keepalive, 60);
+}
+
+static void what_is_not_given_has_its_default(void **state) {
+  (void)state;
+  assert_good(INTERFACE PEER);
+  assert_int_equal(config.address_count, 0);
+  assert_int_equal(config.mtu, 0);
+  assert_int_equal(config.table_kind, SW_CONFIG_TABLE_AUTO);
+  assert_int_equal(config.fwmark, 0);
+  assert_int_equal(config.post_up_count + config.pre_down_count, 0);
+  assert_int_equal(config.endpoint_count, 0);
+  assert_int_equal(config.persistent_keepalive, 25);
+
+  assert_good("[Interface]\n" PEER "Endpoint = b.example.net:51900\n");
+  assert_int_equal(config.listen_port, 0);
+}
+
+static void all_mistakes_are_told_in_one_run(void **state) {
+  (void)state;
+  assert_int_equal(load("[Interface]\n"
+                        "Adress = 10.77.0.1/30, 10.77.0.1/33, 127.0.0.1\n"
+                        "ListenPort = 0\n"
+                        "nonsense\n"
+                        "[Peer]\n"
+                        "PresharedKeyFile = nowhere.key\n"
+                        "AllowedIPs = 10.2.0.1/16, 10.2.0.1/24\n"
+                        "MTU = 1\n"
+                        "[Peer]\n"),
+                   11);
+  assert_said(2, "did you mean \"Address\"?");
+  assert_said(2, "10.77.0.1/33");
+  assert_said(2, "127.0.0.1");
+  assert_said(3, "ListenPort");
+  assert_said(4, "without \"=\"");
+  assert_said(6, "nowhere.key");
+  assert_said(7, "10.2.0.0/16?");
+  assert_said(7, "10.2.0.0/24?");
+  assert_said(8, "MTU does not belong to [Peer]");
+  assert_said(8, "\"1\" is not a size");
+  assert_said(9, "a second [Peer]");
+}
+
+static void bad_config_is_not_half_loaded(void **state) {
+  (void)state;
+  assert_int_equal(load(INTERFACE PEER "Endpoint = nowhere\n"), 1);
+  assert_string_equal(config.name, "site-b");
+  assert_int_equal(config.listen_port, 0);
+  assert_int_equal(config.allowed_ip_count, 0);
+  assert_string_equal(config.key_file, "");
+}
+
+static void missing_file_is_told(void **state) {
+  (void)state;
+  assert_int_equal(load_file(), 1);
+  assert_said(0, "cannot open: No such file or directory; give NAME for /etc/saltway/NAME.conf");
+}
+
+static void directory_is_told(void **state) {
+  (void)state;
+  assert_int_equal(mkdir(config_file, 0700), 0);
+  assert_int_equal(load_file(), 1);
+  assert_said(0, "this is a directory; a configuration is a file");
+}
+
+static void file_that_may_not_be_read_is_told(void **state) {
+  (void)state;
+  const bool root = geteuid() == 0;
+  write_file(config_file, INTERFACE PEER, sizeof(INTERFACE PEER) - 1, 0);
+  assert_int_equal(chmod(config_directory, 0755), 0);
+  if (root) assert_int_equal(seteuid(65534), 0);
+  const int mistakes = load_file();
+  if (root) assert_int_equal(seteuid(0), 0);
+  assert_int_equal(mistakes, 1);
+  assert_said(0, "cannot open: Permission denied");
+}
+
+static void empty_file_is_told(void **state) {
+  (void)state;
+  assert_mistake("", 1, "the file is empty; a link needs [Interface] and [Peer]");
+}
+
+static void file_of_comments_has_no_sections(void **state) {
+  (void)state;
+  assert_int_equal(load("# one\n# two\n"), 2);
+  assert_said(1, "there is no [Interface]");
+  assert_said(2, "there is no [Peer]");
+}
+
+static void huge_file_is_told(void **state) {
+  (void)state;
+  static char text[65537];
+  memset(text, '\n', sizeof(text));
+  assert_int_equal(load_bytes(text, sizeof(text), 0600), 1);
+  assert_said(0, "longer than 65536 bytes");
+}
+
+static void file_with_hooks_that_others_can_write_is_told(void **state) {
+  (void)state;
+  static const char with[] = INTERFACE "PreDown = true\nPostUp = true\n" PEER;
+  static const char without[] = INTERFACE PEER;
+  static const mode_t modes[] = {0664, 0622, 0602};
+  for (size_t i = 0; i < 3; i++) {
+    char words[64];
+    snprintf(words, sizeof(words), "others can write this file (mode %04o); chmod go-w ", modes[i]);
+    assert_int_equal(load_bytes(with, sizeof(with) - 1, modes[i]), 1);
+    assert_said(3, words);
+    assert_int_equal(load_bytes(without, sizeof(without) - 1, modes[i]), 0);
+  }
+  assert_int_equal(load_bytes(with, sizeof(with) - 1, 0644), 0);
+}
+
+static void name_stands_for_a_file_in_etc(void **state) {
+  (void)state;
+  assert_int_equal(locate("site-b"), 0);
+  assert_string_equal(config.name, "site-b");
+  assert_string_equal(config.file, "/etc/saltway/site-b.conf");
+}
+
+static void path_is_taken_as_it_is(void **state) {
+  (void)state;
+  static const struct {
+    const char *file, *name;
+  } cases[] = {{"site-b.conf", "site-b"},
+               {"./site-b.conf", "site-b"},
+               {"../links.d/site-b", "site-b"},
+               {"/etc/saltway/a.b.conf", "a.b"},
+               {"/tmp/x.conf/fifteen-letters.conf", "fifteen-letters"}};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    assert_int_equal(locate(cases[i].file), 0);
+    assert_string_equal(config.file, cases[i].file);
+    assert_string_equal(config.name, cases[i].name);
+  }
+}
+
+static void name_that_is_no_interface_name_is_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *words;
+  } cases[] = {
+      {"", "it is empty"},
+      {"/etc/saltway/.conf", "it is empty"},
+      {"/etc/saltway/", "it is empty"},
+      {"sixteen-letters-", "it has 16 bytes, Linux takes at most 15"},
+      {"/etc/saltway/sixteen-letters-.conf", "it has 16 bytes, Linux takes at most 15"},
+      {"site b", "byte 0x20 is in it"},
+      {"site\tb", "byte 0x09 is in it"},
+      {"site:b", "':' is in it"},
+      {"site%d", "'%' is in it"},
+      {"$(reboot)", "'$' is in it"},
+      {"caf\xc3\xa9", "byte 0xC3 is in it"},
+      {"..conf", "\".\" cannot be the name of a link: it means something else to Linux"},
+      {"/etc/..", "it means something else to Linux"},
+      {"all", "it means something else to Linux"},
+      {"default.conf", "it means something else to Linux"},
+      {"lo", "it means something else to Linux"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    assert_int_equal(locate(cases[i].name), -EINVAL);
+    if (!strstr(said, cases[i].words)) fail_msg("%s is not in: %s", cases[i].words, said);
+    assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+  }
+}
+
+static void path_that_is_too_long_is_refused(void **state) {
+  (void)state;
+  char path[PATH_MAX + 16];
+  memset(path, '/', sizeof(path));
+  strcpy(path + PATH_MAX, "site-b.conf");
+  assert_int_equal(locate(path), -EINVAL);
+  assert_non_null(strstr(said, "the path is too long; at most 4095 bytes"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, config_file_make_key, config_file_remove)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(config_with_every_key_is_read),
+      TEST(what_is_not_given_has_its_default),
+      TEST(all_mistakes_are_told_in_one_run),
+      TEST(bad_config_is_not_half_loaded),
+      TEST(missing_file_is_told),
+      TEST(directory_is_told),
+      TEST(file_that_may_not_be_read_is_told),
+      TEST(empty_file_is_told),
+      TEST(file_of_comments_has_no_sections),
+      TEST(huge_file_is_told),
+      TEST(file_with_hooks_that_others_can_write_is_told),
+      TEST(name_stands_for_a_file_in_etc),
+      TEST(path_is_taken_as_it_is),
+      TEST(name_that_is_no_interface_name_is_refused),
+      TEST(path_that_is_too_long_is_refused),
+  };
+  return cmocka_run_group_tests_name("config", tests, config_file_start, config_file_finish);
+}

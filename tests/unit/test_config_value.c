@@ -1,0 +1,228 @@
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "config_file.h"
+
+static void words_stand_for_numbers(void **state) {
+  (void)state;
+  assert_good(INTERFACE "Table = off\nFwMark = OFF\n" PEER "PersistentKeepalive = off\n");
+  assert_int_equal(config.table_kind, SW_CONFIG_TABLE_OFF);
+  assert_int_equal(config.fwmark, 0);
+  assert_int_equal(config.persistent_keepalive, 0);
+  assert_good(INTERFACE "Table = auto\nFwMark = 51820\n" PEER "PersistentKeepalive = 0\n");
+  assert_int_equal(config.table_kind, SW_CONFIG_TABLE_AUTO);
+  assert_int_equal(config.fwmark, 51820);
+  assert_int_equal(config.persistent_keepalive, 0);
+}
+
+static void limits_of_numbers_are_inside(void **state) {
+  (void)state;
+  assert_good("[Interface]\nListenPort = 65535\nMTU = 576\nTable = 4294967295\n"
+              "FwMark = 4294967295\n" PEER "PersistentKeepalive = 65535\n");
+  assert_int_equal(config.listen_port, 65535);
+  assert_int_equal(config.table, UINT32_MAX);
+  assert_int_equal(config.fwmark, UINT32_MAX);
+  assert_good("[Interface]\nListenPort = 1\nMTU = 65535\nTable = 1\nFwMark = 0xFFFFFFFF\n" PEER);
+  assert_int_equal(config.mtu, 65535);
+  assert_int_equal(config.fwmark, UINT32_MAX);
+}
+
+static void key_file_may_be_absolute(void **state) {
+  (void)state;
+  char text[PATH_MAX + 128];
+  snprintf(text, sizeof(text),
+           INTERFACE "[Peer]\nPresharedKeyFile = %s\nAllowedIPs = 10.2.0.0/16\n", config_key_file);
+  assert_good(text);
+  assert_string_equal(config.key_file, config_key_file);
+}
+
+static void lists_may_be_filled_to_their_limits(void **state) {
+  (void)state;
+  char text[16384] = INTERFACE;
+  for (int i = 0; i < SW_CONFIG_ADDRESSES_MAX; i++)
+    sprintf(text + strlen(text), "Address = 10.77.0.%d/24\n", i + 1);
+  for (int i = 0; i < SW_CONFIG_HOOKS_MAX; i++) strcat(text, "PostUp = a\nPreDown = b\n");
+  strcat(text, PEER);
+  for (int i = 1; i < SW_CONFIG_ALLOWED_IPS_MAX; i++)
+    sprintf(text + strlen(text), "AllowedIPs = 10.3.%d.0/24\n", i);
+  for (int i = 0; i < SW_CONFIG_ENDPOINTS_MAX; i++) strcat(text, "Endpoint = b.example:1\n");
+  assert_good(text);
+  assert_int_equal(config.address_count, SW_CONFIG_ADDRESSES_MAX);
+  assert_int_equal(config.post_up_count, SW_CONFIG_HOOKS_MAX);
+  assert_int_equal(config.pre_down_count, SW_CONFIG_HOOKS_MAX);
+  assert_int_equal(config.allowed_ip_count, SW_CONFIG_ALLOWED_IPS_MAX);
+  assert_int_equal(config.endpoint_count, SW_CONFIG_ENDPOINTS_MAX);
+}
+
+static void value_that_is_no_number_in_its_range_is_told(void **state) {
+  (void)state;
+  static const struct {
+    const char *line, *words;
+  } cases[] = {
+      {"MTU = 575", "MTU: \"575\" is not a size in bytes from 576 to 65535"},
+      {"MTU = 65536", "from 576 to 65535"},
+      {"MTU = 1376 bytes", "from 576 to 65535"},
+      {"MTU = 1376 ; bytes", "MTU: \"1376 ; bytes\" is not a size"},
+      {"MTU = -1376", "from 576 to 65535"},
+      {"MTU = 0x560", "from 576 to 65535"},
+      {"Table = 0", "Table: \"0\" is not a routing table; auto, off or 1 to 4294967295 are"},
+      {"Table = main", "auto, off or 1 to 4294967295"},
+      {"Table = 4294967296", "auto, off or 1 to 4294967295"},
+      {"FwMark = 0x", "FwMark: \"0x\" is not a firewall mark"},
+      {"FwMark = ca6c", "0x1 to 0xffffffff"},
+      {"FwMark = 0x0x1", "0x1 to 0xffffffff"},
+      {"FwMark = 0x100000000", "0x1 to 0xffffffff"},
+      {"FwMark = 99999999999999999999999", "0x1 to 0xffffffff"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+    assert_interface_mistake(cases[i].line, cases[i].words);
+  static const char *const ports[] = {"0", "65536", "http", "+1", "1 2"};
+  for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+    char text[512];
+    snprintf(text, sizeof(text), "[Interface]\nListenPort = %s\n" PEER, ports[i]);
+    assert_mistake(text, 2, "is not a UDP port; 1 to 65535 are");
+  }
+  assert_peer_mistake("PersistentKeepalive = 65536",
+                      "\"65536\" is not a number of seconds; off or 0 to 65535 are");
+  assert_peer_mistake("PersistentKeepalive = 25s", "is not a number of seconds");
+}
+
+static void mtu_is_large_enough_for_ipv6(void **state) {
+  (void)state;
+  assert_interface_mistake("MTU = 1279\nAddress = fd77::1/64",
+                           "MTU: 1279 is too small for IPv6 (fd77::1/64); at least 1280");
+  assert_mistake(INTERFACE "MTU = 1279\n" PEER "AllowedIPs = fd02::/64\n", 3,
+                 "MTU: 1279 is too small for IPv6 (fd02::/64)");
+  assert_good(INTERFACE "MTU = 1280\nAddress = fd77::1/64\n" PEER);
+}
+
+static void address_that_cannot_be_used_is_told(void **state) {
+  (void)state;
+  static const struct {
+    const char *line, *words;
+  } cases[] = {
+      {"Address = 10.77.0.1/33", "Address: \"10.77.0.1/33\" is not an address"},
+      {"Address = 10.77.0", "write it like 10.77.0.1/30 or fd77::1/64"},
+      {"Address = 0.0.0.0/0", "0.0.0.0/0 is no address for an interface (unspecified)"},
+      {"Address = ::/64", "(unspecified)"},
+      {"Address = 127.0.0.1/8", "127.0.0.1/8 is no address for an interface (loopback)"},
+      {"Address = ::1", "(loopback)"},
+      {"Address = 224.0.0.5/32", "224.0.0.5/32 is no address for an interface (multicast)"},
+      {"Address = ff02::1/64", "(multicast)"},
+      {"Address = 255.255.255.255/32", "(broadcast)"},
+      {"Address = 10.77.0.1/30, 10.77.0.1/24", "10.77.0.1/24 is given twice; remove one"},
+      {"Address = 10.77.0.1/30,", "Address: nothing before or after a comma"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+    assert_interface_mistake(cases[i].line, cases[i].words);
+}
+
+static void allowed_ip_with_host_bits_names_the_right_network(void **state) {
+  (void)state;
+  assert_peer_mistake("AllowedIPs = 10.3.0.1/16",
+                      "AllowedIPs: 10.3.0.1/16 has host bits set; 10.3.0.0/16?");
+  assert_peer_mistake("AllowedIPs = 10.3.255.255/17", "10.3.255.255/17 has host bits set; "
+                                                      "10.3.128.0/17?");
+  assert_peer_mistake("AllowedIPs = fd02::1/64", "fd02::1/64 has host bits set; fd02::/64?");
+}
+
+static void allowed_ip_that_is_none_or_given_twice_is_told(void **state) {
+  (void)state;
+  assert_peer_mistake("AllowedIPs = site-b", "AllowedIPs: \"site-b\" is not a range of addresses");
+  assert_peer_mistake("AllowedIPs = 10.3.0.0/16 10.4.0.0/16", "is not a range of addresses");
+  assert_peer_mistake("AllowedIPs = 10.2.0.0/16", "10.2.0.0/16 is given twice; remove one");
+  assert_good(INTERFACE PEER "AllowedIPs = 10.2.0.0/24\n");
+}
+
+static void endpoint_is_host_and_port(void **state) {
+  (void)state;
+  static const struct {
+    const char *line, *words;
+  } cases[] = {
+      {"Endpoint = b.example.net",
+       "Endpoint: \"b.example.net\" has no port; write HOST:PORT, like b.example.net:51900"},
+      {"Endpoint = [2001:db8::1]", "has no port; write HOST:PORT, like [2001:db8::1]:51900"},
+      {"Endpoint = 2001:db8::1:51900", "2001:db8::1:51900 is an IPv6 address without brackets; "
+                                       "write it like [2001:db8::1]:51900"},
+      {"Endpoint = 2001:db8:1:2:3:4:5:6", "without brackets and port; write it like "
+                                          "[2001:db8:1:2:3:4:5:6]:51900"},
+      {"Endpoint = a:b:c", "\"a:b:c\" is not HOST:PORT"},
+      {"Endpoint = [2001:db8::1:51900", "has no \"]\""},
+      {"Endpoint = [2001:db8::1]51900", "does not end in a UDP port"},
+      {"Endpoint = [b.example.net]:51900", "has in brackets is not an IPv6 address"},
+      {"Endpoint = b.example.net:0", "does not end in a UDP port; \":1\" to \":65535\""},
+      {"Endpoint = b.example.net:65536", "does not end in a UDP port"},
+      {"Endpoint = b.example.net:http", "does not end in a UDP port"},
+      {"Endpoint = b.example.net:", "does not end in a UDP port"},
+      {"Endpoint = :51900", "\"\" is neither an IPv4 address nor the name of a host"},
+      {"Endpoint = 192.0.2.256:51900", "\"192.0.2.256\" is neither an IPv4 address nor the name"},
+      {"Endpoint = 192.0.2:51900", "\"192.0.2\" is neither"},
+      {"Endpoint = b..example:51900", "\"b..example\" is neither"},
+      {"Endpoint = -b.example:51900", "\"-b.example\" is neither"},
+      {"Endpoint = b example:51900", "\"b example\" is neither"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+    assert_peer_mistake(cases[i].line, cases[i].words);
+  assert_good(INTERFACE PEER
+              "Endpoint = b:1, B_2.example.:65535, [fe80::1%eth0]:51900, 3com.de:1\n");
+  assert_string_equal(config.endpoints[1].host, "B_2.example.");
+  assert_string_equal(config.endpoints[2].host, "fe80::1%eth0");
+}
+
+static void too_many_entries_are_told_once_with_the_limit(void **state) {
+  (void)state;
+  char text[32768] = INTERFACE;
+  for (int i = 0; i < SW_CONFIG_ADDRESSES_MAX + 2; i++)
+    sprintf(text + strlen(text), "Address = 10.77.0.%d/24\n", i + 1);
+  for (int i = 0; i < SW_CONFIG_HOOKS_MAX + 2; i++) strcat(text, "PostUp = a\n");
+  for (int i = 0; i < SW_CONFIG_HOOKS_MAX + 2; i++) strcat(text, "PreDown = a\n");
+  strcat(text, PEER);
+  for (int i = 0; i < SW_CONFIG_ALLOWED_IPS_MAX + 2; i++)
+    sprintf(text + strlen(text), "AllowedIPs = 10.%d.%d.0/24\n", 3 + i / 256, i % 256);
+  for (int i = 0; i < SW_CONFIG_ENDPOINTS_MAX + 2; i++) strcat(text, "Endpoint = b.example:1\n");
+  assert_int_equal(load(text), 5);
+  assert_said(2 + 16 + 1, "Address: too many; a link has at most 16 addresses");
+  assert_said(2 + 18 + 8 + 1, "PostUp: too many; a link has at most 8 of these hooks");
+  assert_said(2 + 18 + 10 + 8 + 1, "PreDown: too many; a link has at most 8 of these hooks");
+  assert_said(2 + 18 + 20 + 3 + 256, "AllowedIPs: too many; a link has at most 256 ranges");
+  assert_said(2 + 18 + 20 + 3 + 258 + 8 + 1, "Endpoint: too many; a link has at most 8 endpoints");
+}
+
+static void mistake_in_the_key_file_is_told_at_its_line(void **state) {
+  (void)state;
+  write_file(config_key_file, "AAECAwQFBgcICQoLDA0ODw==\n", 25, 0600);
+  assert_mistake(INTERFACE PEER, 4, "PresharedKeyFile: key file ");
+  assert_said(4, "site-b.key: line 1 has 24 characters");
+  assert_int_equal(chmod(config_key_file, 0644), 0);
+  assert_mistake(INTERFACE PEER, 4, "can be read by others (mode 0644) (fix: chmod 600 ");
+  assert_int_equal(remove(config_key_file), 0);
+  assert_mistake(INTERFACE PEER, 4, "No such file or directory (to make one: ");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, config_file_make_key, config_file_remove)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(words_stand_for_numbers),
+      TEST(limits_of_numbers_are_inside),
+      TEST(key_file_may_be_absolute),
+      TEST(lists_may_be_filled_to_their_limits),
+      TEST(value_that_is_no_number_in_its_range_is_told),
+      TEST(mtu_is_large_enough_for_ipv6),
+      TEST(address_that_cannot_be_used_is_told),
+      TEST(allowed_ip_with_host_bits_names_the_right_network),
+      TEST(allowed_ip_that_is_none_or_given_twice_is_told),
+      TEST(endpoint_is_host_and_port),
+      TEST(too_many_entries_are_told_once_with_the_limit),
+      TEST(mistake_in_the_key_file_is_told_at_its_line),
+  };
+  return cmocka_run_group_tests_name("config values", tests, config_file_start, config_file_finish);
+}

@@ -1,0 +1,135 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "saltway/key.h"
+
+/* 00 01 02 ... 1f, and the first bytes of what BLAKE2b (Python's hashlib: salt 3, person
+ * "saltway1") makes of it. */
+static const char counting[] = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+static const char counting_fingerprint[] = "426979e6";
+
+static int decode(const char *text, struct sw_psk *psk) {
+  memset(psk, 0x5a, sizeof(*psk));
+  return sw_psk_decode(text, strlen(text), psk);
+}
+
+static void assert_refused(const char *text, int code) {
+  struct sw_psk psk;
+  assert_int_equal(decode(text, &psk), code);
+  assert_true(sodium_is_zero(psk.bytes, sizeof(psk.bytes)));
+}
+
+static void key_decodes_to_its_bytes(void **state) {
+  (void)state;
+  struct sw_psk psk;
+  assert_int_equal(decode(counting, &psk), 0);
+  for (unsigned i = 0; i < SW_PSK_BYTES; i++) assert_int_equal(psk.bytes[i], i);
+
+  assert_int_equal(decode("//////////////////////////////////////////4=", &psk), 0);
+  assert_int_equal(psk.bytes[0], 0xff);
+  assert_int_equal(psk.bytes[31], 0xfe);
+}
+
+static void key_encodes_to_its_text(void **state) {
+  (void)state;
+  struct sw_psk psk;
+  char text[SW_PSK_TEXT];
+  for (unsigned i = 0; i < SW_PSK_BYTES; i++) psk.bytes[i] = (uint8_t)i;
+  sw_psk_encode(&psk, text);
+  assert_string_equal(text, counting);
+}
+
+static void generated_keys_differ_and_read_back(void **state) {
+  (void)state;
+  struct sw_psk one, other, back;
+  char text[SW_PSK_TEXT];
+  sw_psk_generate(&one);
+  sw_psk_generate(&other);
+  assert_int_not_equal(sodium_memcmp(&one, &other, sizeof(one)), 0);
+  sw_psk_encode(&one, text);
+  assert_int_equal(strlen(text), 44);
+  assert_int_equal(decode(text, &back), 0);
+  assert_int_equal(sodium_memcmp(&one, &back, sizeof(one)), 0);
+}
+
+static void text_that_is_not_base64_is_refused(void **state) {
+  (void)state;
+  assert_refused("", -EMSGSIZE);
+  assert_refused("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdH!8=", -EINVAL);
+  assert_refused("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8 ", -EINVAL);
+  assert_refused("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh_=", -EINVAL); /* URL-safe */
+  assert_refused("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", -EINVAL);  /* no padding */
+  assert_refused("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n", -EINVAL);
+}
+
+static void two_texts_never_are_the_same_key(void **state) {
+  (void)state;
+  /* RFC 4648 §3.5: the bits that the padding leaves over are zero */
+  assert_refused("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=", -EINVAL);
+}
+
+static void key_of_another_size_is_refused(void **state) {
+  (void)state;
+  assert_refused("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==", -EMSGSIZE);     /* 31 */
+  assert_refused("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g", -EMSGSIZE);     /* 33 */
+  assert_refused("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIj", -EMSGSIZE); /* 36 */
+  char long_text[400];
+  memset(long_text, 'A', sizeof(long_text) - 1);
+  long_text[sizeof(long_text) - 1] = '\0';
+  assert_refused(long_text, -EMSGSIZE);
+}
+
+static void key_that_nobody_drew_is_refused(void **state) {
+  (void)state;
+  assert_refused("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", -EKEYREJECTED);
+  assert_refused("//////////////////////////////////////////8=", -EKEYREJECTED);
+}
+
+static void fingerprint_is_fixed_and_tells_keys_apart(void **state) {
+  (void)state;
+  struct sw_psk psk;
+  char text[SW_FINGERPRINT_TEXT], other[SW_FINGERPRINT_TEXT];
+  assert_int_equal(decode(counting, &psk), 0);
+  sw_psk_fingerprint(&psk, text);
+  assert_string_equal(text, counting_fingerprint);
+  psk.bytes[31] ^= 1;
+  sw_psk_fingerprint(&psk, other);
+  assert_string_not_equal(other, text);
+}
+
+static void fingerprint_is_not_of_the_keys_bytes(void **state) {
+  (void)state;
+  struct sw_psk psk;
+  char text[SW_FINGERPRINT_TEXT], bytes[2 * SW_PSK_BYTES + 1];
+  sw_psk_generate(&psk);
+  sw_psk_fingerprint(&psk, text);
+  sodium_bin2hex(bytes, sizeof(bytes), psk.bytes, sizeof(psk.bytes));
+  assert_null(strstr(bytes, text));
+}
+
+static int start(void **state) {
+  (void)state;
+  return sodium_init() < 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(key_decodes_to_its_bytes),
+      cmocka_unit_test(key_encodes_to_its_text),
+      cmocka_unit_test(generated_keys_differ_and_read_back),
+      cmocka_unit_test(text_that_is_not_base64_is_refused),
+      cmocka_unit_test(two_texts_never_are_the_same_key),
+      cmocka_unit_test(key_of_another_size_is_refused),
+      cmocka_unit_test(key_that_nobody_drew_is_refused),
+      cmocka_unit_test(fingerprint_is_fixed_and_tells_keys_apart),
+      cmocka_unit_test(fingerprint_is_not_of_the_keys_bytes),
+  };
+  return cmocka_run_group_tests_name("key", tests, start, NULL);
+}

@@ -1,0 +1,289 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "keyfile.h"
+
+#define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define OTHER_KEY "//////////////////////////////////////////4="
+
+static char directory[] = "/tmp/saltway-keyfile-XXXXXX";
+static char file[PATH_MAX];
+static struct sw_error error;
+static struct sw_psk psk;
+
+static int start(void **state) {
+  (void)state;
+  if (sodium_init() < 0 || !mkdtemp(directory)) return -1;
+  snprintf(file, sizeof(file), "%s/site-b.key", directory);
+  return 0;
+}
+
+static int finish(void **state) {
+  (void)state;
+  return rmdir(directory);
+}
+
+static int remove_file(void **state) {
+  (void)state;
+  unsetenv("CREDENTIALS_DIRECTORY");
+  return remove(file) != 0 && errno != ENOENT;
+}
+
+static void write_bytes(const char *bytes, size_t length, mode_t mode) {
+  FILE *out = fopen(file, "w");
+  assert_non_null(out);
+  assert_int_equal(fwrite(bytes, 1, length, out), length);
+  assert_int_equal(fclose(out), 0);
+  assert_int_equal(chmod(file, mode), 0);
+}
+
+static void write_key(const char *text) {
+  write_bytes(text, strlen(text), 0600);
+}
+
+static int read_key(void) {
+  memset(&psk, 0x5a, sizeof(psk));
+  strcpy(error.text, "");
+  return sw_keyfile_read(file, &psk, &error);
+}
+
+static void assert_good(void) {
+  if (read_key() != 0) fail_msg("refused: %s", error.text);
+  for (unsigned i = 0; i < SW_PSK_BYTES; i++) assert_int_equal(psk.bytes[i], i);
+}
+
+/* Refused for this reason; nothing of the key is kept or told. */
+static void assert_refused(const char *reason) {
+  assert_true(read_key() < 0);
+  if (!strstr(error.text, reason)) fail_msg("\"%s\" is not in: %s", reason, error.text);
+  if (!strstr(error.text, file)) fail_msg("the file is not in: %s", error.text);
+  assert_null(strstr(error.text, "AAECAwQF"));
+  assert_null(strstr(error.text, "//////"));
+  assert_true(sodium_is_zero(psk.bytes, sizeof(psk.bytes)));
+}
+
+static void key_is_read(void **state) {
+  (void)state;
+  write_key(KEY "\n");
+  assert_good();
+}
+
+static void last_line_needs_no_end(void **state) {
+  (void)state;
+  write_key(KEY);
+  assert_good();
+}
+
+static void comments_blanks_and_empty_lines_are_passed_over(void **state) {
+  (void)state;
+  write_key("# site a to site b\n\n  \t\n  " KEY "\t \n# the end\n\n");
+  assert_good();
+}
+
+static void windows_line_ends_are_accepted(void **state) {
+  (void)state;
+  write_key("\xef\xbb\xbf# site b\r\n\r\n" KEY "\r\n");
+  assert_good();
+}
+
+static void missing_file_tells_how_to_make_one(void **state) {
+  (void)state;
+  assert_refused("No such file or directory");
+  assert_non_null(strstr(error.text, "umask 077; saltway genkey > "));
+}
+
+static void directory_is_refused(void **state) {
+  (void)state;
+  assert_int_equal(mkdir(file, 0700), 0);
+  assert_refused("is a directory");
+}
+
+static void pipe_is_refused_without_waiting_for_it(void **state) {
+  (void)state;
+  assert_int_equal(mkfifo(file, 0600), 0);
+  assert_refused("is a pipe");
+}
+
+static void file_that_may_not_be_opened_is_refused(void **state) {
+  (void)state;
+  write_key(KEY "\n");
+  const bool root = geteuid() == 0;
+  assert_int_equal(chmod(file, 0), 0);
+  assert_int_equal(chmod(directory, 0755), 0);
+  if (root) assert_int_equal(seteuid(65534), 0);
+  const int result = read_key();
+  if (root) assert_int_equal(seteuid(0), 0);
+  assert_int_equal(result, -EACCES);
+  assert_non_null(strstr(error.text, "Permission denied"));
+}
+
+static void key_that_others_can_read_is_refused(void **state) {
+  (void)state;
+  static const mode_t modes[] = {0644, 0640, 0604, 0440};
+  for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+    char reason[64];
+    write_bytes(KEY "\n", sizeof(KEY), modes[i]);
+    snprintf(reason, sizeof(reason), "can be read by others (mode %04o)", modes[i]);
+    assert_refused(reason);
+    assert_non_null(strstr(error.text, "(fix: chmod 600 "));
+    remove(file);
+  }
+}
+
+static void key_that_others_can_write_is_refused(void **state) {
+  (void)state;
+  write_bytes(KEY "\n", sizeof(KEY), 0620);
+  assert_refused("can be written by others (mode 0620)");
+  assert_int_equal(chmod(file, 0602), 0);
+  assert_refused("can be written by others (mode 0602)");
+}
+
+static void stricter_modes_are_fine(void **state) {
+  (void)state;
+  write_bytes(KEY "\n", sizeof(KEY), 0400);
+  assert_good();
+}
+
+static void credential_of_systemd_may_be_read_by_its_group(void **state) {
+  (void)state;
+  write_bytes(KEY "\n", sizeof(KEY), 0440);
+  setenv("CREDENTIALS_DIRECTORY", directory, 1);
+  assert_good();
+  assert_int_equal(chmod(file, 0444), 0);
+  assert_refused("can be read by others (mode 0444)");
+  assert_int_equal(chmod(file, 0460), 0);
+  assert_refused("can be written by others (mode 0460)");
+}
+
+static void credentials_are_only_what_lies_in_their_directory(void **state) {
+  (void)state;
+  char beginning[PATH_MAX];
+  write_bytes(KEY "\n", sizeof(KEY), 0440);
+  snprintf(beginning, sizeof(beginning), "%s/site", directory);
+  setenv("CREDENTIALS_DIRECTORY", beginning, 1);
+  assert_refused("can be read by others (mode 0440)");
+  setenv("CREDENTIALS_DIRECTORY", "/tmp", 1); /* a level up: /tmp/x/.. could be anywhere */
+  assert_refused("can be read by others (mode 0440)");
+  setenv("CREDENTIALS_DIRECTORY", "", 1);
+  assert_refused("can be read by others (mode 0440)");
+}
+
+static void key_of_another_user_is_refused(void **state) {
+  (void)state;
+  if (geteuid() != 0) skip();
+  write_key(KEY "\n");
+  assert_int_equal(chown(file, 12345, 0), 0);
+  assert_refused("belongs to user 12345");
+  assert_non_null(strstr(error.text, "(fix: chown 0 "));
+}
+
+static void empty_file_is_refused(void **state) {
+  (void)state;
+  write_key("");
+  assert_refused("is empty");
+}
+
+static void file_without_a_key_is_refused(void **state) {
+  (void)state;
+  write_key("# the key comes here\n\n");
+  assert_refused("holds no key");
+}
+
+static void long_file_is_refused(void **state) {
+  (void)state;
+  char text[5000];
+  memset(text, '\n', sizeof(text));
+  write_bytes(text, sizeof(text), 0600);
+  assert_refused("is longer than 4096 bytes");
+}
+
+static void binary_file_is_refused(void **state) {
+  (void)state;
+  write_bytes(KEY "\n\0", sizeof(KEY) + 1, 0600);
+  assert_refused("is not a text file");
+}
+
+static void key_of_wrong_length_tells_both_lengths(void **state) {
+  (void)state;
+  write_key("# a letter is lost\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n");
+  assert_refused("line 2 has 43 characters, but a key has 44");
+  write_key(KEY "x\n");
+  assert_refused("line 1 has 45 characters, but a key has 44");
+  write_key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==\n");
+  assert_refused("has 44 characters that decode to 31 bytes, but a key is 44 characters for 32");
+  write_key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g\n");
+  assert_refused("decode to 33 bytes");
+  write_key("AAECAwQFBgcICQoLDA0ODw==\n");
+  assert_refused("has 24 characters that decode to 16 bytes");
+}
+
+static void key_that_is_not_base64_is_refused(void **state) {
+  (void)state;
+  write_key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdH!8=\n");
+  assert_refused("line 1 is not base64");
+}
+
+static void key_that_nobody_drew_is_refused(void **state) {
+  (void)state;
+  write_key("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+  assert_refused("line 1 is a key whose bytes are all the same");
+}
+
+static void second_key_is_not_accepted_yet(void **state) {
+  (void)state;
+  write_key(KEY "\n# the next one\n" OTHER_KEY "\n");
+  assert_refused("line 3 is a second key, but key rotation is not accepted yet");
+}
+
+static void junk_behind_the_key_is_refused(void **state) {
+  (void)state;
+  write_key(KEY " # site b\n");
+  assert_refused("line 1 holds more than a key");
+  write_key(KEY "\n\nsite b\n");
+  assert_refused("line 3 follows the key and is no key");
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, remove_file)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(key_is_read),
+      TEST(last_line_needs_no_end),
+      TEST(comments_blanks_and_empty_lines_are_passed_over),
+      TEST(windows_line_ends_are_accepted),
+      TEST(missing_file_tells_how_to_make_one),
+      TEST(directory_is_refused),
+      TEST(pipe_is_refused_without_waiting_for_it),
+      TEST(file_that_may_not_be_opened_is_refused),
+      TEST(key_that_others_can_read_is_refused),
+      TEST(key_that_others_can_write_is_refused),
+      TEST(stricter_modes_are_fine),
+      TEST(credential_of_systemd_may_be_read_by_its_group),
+      TEST(credentials_are_only_what_lies_in_their_directory),
+      TEST(key_of_another_user_is_refused),
+      TEST(empty_file_is_refused),
+      TEST(file_without_a_key_is_refused),
+      TEST(long_file_is_refused),
+      TEST(binary_file_is_refused),
+      TEST(key_of_wrong_length_tells_both_lengths),
+      TEST(key_that_is_not_base64_is_refused),
+      TEST(key_that_nobody_drew_is_refused),
+      TEST(second_key_is_not_accepted_yet),
+      TEST(junk_behind_the_key_is_refused),
+  };
+  return cmocka_run_group_tests_name("keyfile", tests, start, finish);
+}
