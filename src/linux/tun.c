@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -27,21 +28,29 @@ static const char *open_fix(int code) {
   return NULL;
 }
 
+/* What to do about a TUNSETIFF that failed; `exists`: there is an interface of this name. */
 static const char *attach_fix(int code, bool exists) {
   switch (code) {
   case EPERM:
-    return exists
-               ? "the device belongs to another user: ip tuntap show tells"
-               : "making a device needs CAP_NET_ADMIN: run as root, or use one made for you: ip tuntap "
-                 "add mode tun dev NAME user USER";
+    return exists ? "the device belongs to another user: ip tuntap show"
+                  : "making a device needs CAP_NET_ADMIN: run as root, or use one made for you: "
+                    "ip tuntap add mode tun dev %s user USER";
   case EBUSY:
-    return "another program has the device open: is the link up already? ip -d link show NAME";
+    return "another program has the device open: ip -d link show %s";
   case EINVAL:
-    return exists
-               ? "an interface of this name exists and is not a TUN device (or a multi-queue one): ip -d link show NAME"
-               : "not a name for an interface";
+    return exists ? "an interface of this name exists and is not a TUN device, or is a multi-queue "
+                    "one: ip -d link show %s"
+                  : "it is not a name for an interface";
   }
   return NULL;
+}
+
+static int attach_error(int code, bool exists, const char *name, struct sw_error *error) {
+  char fix[256];
+  const char *format = attach_fix(code, exists);
+  const char *place = format ? strstr(format, "%s") : NULL;
+  if (place) snprintf(fix, sizeof(fix), "%.*s%s%s", (int)(place - format), format, name, place + 2);
+  return sw_error_set(error, code, place ? fix : format, "tun: cannot use the interface %s", name);
 }
 
 int sw_tun_open(struct sw_tun *tun, const char *name, struct sw_error *error) {
@@ -57,8 +66,7 @@ int sw_tun_open(struct sw_tun *tun, const char *name, struct sw_error *error) {
   if (ioctl(fd, TUNSETIFF, &request) < 0) {
     const int code = errno;
     close(fd);
-    return sw_error_set(error, code, attach_fix(code, exists), "tun: cannot use the interface %s",
-                        name);
+    return attach_error(code, exists, name, error);
   }
   tun->fd = fd;
   strcpy(tun->name, request.ifr_name);

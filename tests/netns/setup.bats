@@ -1,0 +1,238 @@
+#!/usr/bin/env bats
+# What the link takes of its host: devices, permissions, files.  Each failure is one line with cause and fix.
+
+load topology
+
+# fails_with TEXT COMMAND...: exit status 1, TEXT in its output, and only lines that name the link or a file.
+fails_with() {
+  local text=$1; shift
+  run "$@"
+  echo "$output"
+  [ "$status" = 1 ]
+  [[ $output == *"$text"* ]]
+}
+
+# with_node MODE COMMAND...: in side a's namespace with a /dev/net/tun of its own, or none (MODE "none").
+with_node() {
+  local mode=$1; shift
+  ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" unshare -m sh -euc '
+    mode=$1; shift
+    mount -t tmpfs none /dev/net
+    [ "$mode" = none ] || { mknod /dev/net/tun c 10 200; chmod "$mode" /dev/net/tun; }
+    exec "$@"' sh "$mode" "$@"
+}
+
+user_files() {
+  mkdir -p "$work/run-a"
+  chmod 0755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test "$work" "$work/a"
+  install -m 0600 -o 65534 "$work/link.key" "$work/user.key"
+  chown 65534:65534 "$work/run-a"
+}
+
+@test "the classic sequence: a device made by ip tuntap for a user is used as it is, without any privilege" {
+  topology_pair
+  user_files
+  key=$work/user.key config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  ip -n "$A" tuntap add mode tun dev sw0 user 65534
+  ip -n "$A" addr add 10.77.0.1/30 dev sw0
+  ip -n "$A" link set sw0 mtu 1300 up
+  ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" unshare -m sh -euc '
+    mount -t tmpfs none /dev/net
+    mknod /dev/net/tun c 10 200
+    chmod 0666 /dev/net/tun
+    exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs "$@"' sh \
+    "$SALTWAY" up "$work/a/sw0.conf" >"$work/a/up.log" 2>&1 3>&- &
+  pids+=($!)
+  up b
+  wait_up
+  ping_from a 10.77.0.2
+  ping_from b 10.77.0.1
+  ip -n "$A" link show sw0 | grep -q 'mtu 1300'
+  [ "$(status_of a .mtu)" = null ]
+  in_ns a "$SALTWAY" down sw0
+  ip -n "$A" link show sw0 # it is not ours to remove
+}
+
+@test "up as root makes and configures its own device, and takes it away again" {
+  topology_pair
+  config a 192.0.2.2:51900
+  up a
+  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  ip -n "$A" addr show sw0 | grep -q 'inet 10.77.0.1/30'
+  ip -n "$A" addr show sw0 | grep -q 'inet6 fd77::1/64'
+  ip -n "$A" link show sw0 | grep -q 'UP'
+  in_ns a "$SALTWAY" down sw0
+  refute ip -n "$A" link show sw0
+}
+
+@test "no /dev/net/tun" {
+  topology_pair
+  config a 192.0.2.2:51900
+  fails_with "tun: cannot open /dev/net/tun: No such file or directory" with_node none "$SALTWAY" up "$work/a/sw0.conf"
+  [[ $output == *"modprobe tun"* ]]
+}
+
+@test "a device node without a driver behind it" {
+  topology_pair
+  config a 192.0.2.2:51900
+  fails_with "tun: cannot open /dev/net/tun: No such device" \
+    ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" unshare -m sh -euc '
+      mount -t tmpfs none /dev/net
+      mknod /dev/net/tun c 10 254
+      exec "$@"' sh "$SALTWAY" up "$work/a/sw0.conf"
+  [[ $output == *"modprobe tun"* ]]
+}
+
+@test "no permission for /dev/net/tun" {
+  topology_pair
+  user_files
+  key=$work/user.key config a 192.0.2.2:51900
+  fails_with "tun: cannot open /dev/net/tun: Permission denied" \
+    with_node 0600 setpriv --reuid 65534 --regid 65534 --clear-groups "$SALTWAY" up "$work/a/sw0.conf"
+  [[ $output == *"chmod 0666 /dev/net/tun"* ]]
+}
+
+@test "no capability to make a device" {
+  topology_pair
+  user_files
+  key=$work/user.key config a 192.0.2.2:51900
+  fails_with "Operation not permitted" \
+    with_node 0666 setpriv --reuid 65534 --regid 65534 --clear-groups "$SALTWAY" up "$work/a/sw0.conf"
+  [[ $output == *"CAP_NET_ADMIN"* ]]
+  [[ $output == *"ip tuntap add mode tun dev sw0 user"* ]]
+}
+
+@test "a device that belongs to another user" {
+  topology_pair
+  user_files
+  key=$work/user.key config a 192.0.2.2:51900
+  ip -n "$A" tuntap add mode tun dev sw0 user 12345
+  fails_with "Operation not permitted" \
+    with_node 0666 setpriv --reuid 65534 --regid 65534 --clear-groups "$SALTWAY" up "$work/a/sw0.conf"
+  [[ $output == *"another user"* ]]
+}
+
+@test "a name that another program's TUN device has" {
+  topology_pair
+  config a 192.0.2.2:51900
+  up a
+  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  mkdir "$work/elsewhere"
+  fails_with "Device or resource busy" \
+    ip netns exec "$A" env RUNTIME_DIRECTORY="$work/elsewhere" "$SALTWAY" up "$work/a/sw0.conf"
+  [[ $output == *"sw0"*"another program"* ]]
+}
+
+@test "a name that another kind of interface has" {
+  topology_pair
+  config a 192.0.2.2:51900
+  ip -n "$A" link add sw0 type veth peer name other
+  fails_with "not a TUN device" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  ip -n "$A" link del sw0
+  ip -n "$A" tuntap add mode tap dev sw0
+  fails_with "not a TUN device" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+}
+
+@test "a name that is too long" {
+  topology_pair
+  config a 192.0.2.2:51900
+  mv "$work/a/sw0.conf" "$work/a/a-name-too-long1.conf"
+  fails_with "15" in_ns a "$SALTWAY" up "$work/a/a-name-too-long1.conf"
+}
+
+@test "a key file that others can read, or with a key of the wrong length, is refused" {
+  topology_pair
+  config a 192.0.2.2:51900
+  chmod 0644 "$work/link.key"
+  fails_with "can be read by others" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  [[ $output == *"chmod 600"* ]]
+  chmod 0600 "$work/link.key"
+  echo "c2hvcnQ=" >"$work/link.key"
+  fails_with "44" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  rm "$work/link.key"
+  fails_with "saltway genkey" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+}
+
+@test "a port in use, and a port that needs a capability" {
+  topology_pair
+  config a 192.0.2.2:51900
+  ip netns exec "$A" socat -u UDP6-RECV:51900 OPEN:/dev/null 3>&- &
+  pids+=($!)
+  until_true 5 eval 'ip netns exec "$A" ss -Hlun sport = :51900 | grep -q 51900'
+  fails_with "udp: cannot bind to port 51900: Address already in use" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  [[ $output == *"ss -lunp"* ]]
+  refute ip -n "$A" link show sw0
+}
+
+@test "a route that is there already is not taken over" {
+  topology_pair
+  config a 192.0.2.2:51900
+  ip -n "$A" route add 10.2.0.0/16 via 192.0.2.9
+  fails_with "10.2.0.0/16" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  [[ $output == *"Table = off"* ]]
+  refute ip -n "$A" link show sw0
+}
+
+@test "IPv6 switched off on the host is told, and IPv4 alone works without it" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  ip netns exec "$A" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+  fails_with "IPv6" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  sed -i 's/, fd77::1.*//; s/, fd02.*//' "$work/a/sw0.conf"
+  up a
+  up b
+  wait_up
+  ping_from a 10.77.0.2
+}
+
+@test "up refuses what check refuses, with every mistake in one run" {
+  topology_pair
+  config a 192.0.2.2:51900
+  sed -i 's/^ListenPort.*/ListenPrt = 51900/; s/^AllowedIPs.*/AllowedIPs = 10.2.0.1\/16/' "$work/a/sw0.conf"
+  run in_ns a "$SALTWAY" check "$work/a/sw0.conf"
+  [ "$status" = 1 ]
+  checked=$output
+  [[ $checked == *"sw0.conf:3: "*'"ListenPort"'* ]]
+  [[ $checked == *"sw0.conf:7: "*"10.2.0.0/16"* ]]
+  run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  [ "$status" = 1 ]
+  [ "$output" = "$checked" ]
+}
+
+@test "genkey makes another key each time, and warns when others could read it" {
+  one=$("$SALTWAY" genkey)
+  two=$("$SALTWAY" genkey)
+  [ ${#one} = 44 ]
+  [ "$one" != "$two" ]
+  (umask 022 && "$SALTWAY" genkey >"$work/open.key" 2>"$work/warning")
+  grep -q 'umask 077' "$work/warning"
+  (umask 077 && "$SALTWAY" genkey >"$work/shut.key" 2>"$work/warning")
+  [ ! -s "$work/warning" ]
+  run sh -c '"$0" genkey >/dev/full' "$SALTWAY"
+  [ "$status" = 1 ]
+  [[ $output == *"No space left on device"* ]]
+}
+
+@test "wrong use: exit 2 and a usage line" {
+  for words in "" "nonsense" "up" "down" "check" "genkey x" "status --nonsense"; do
+    # shellcheck disable=SC2086 # a list of words
+    run "$SALTWAY" $words
+    echo "$words: $output"
+    [ "$status" = 2 ]
+  done
+  run "$SALTWAY" --help
+  [ "$status" = 0 ]
+  run "$SALTWAY" --version
+  [ "$status" = 0 ]
+}
+
+@test "no descriptor and no key is left open to hooks" {
+  topology_pair
+  config a 192.0.2.2:51900 "PostUp = ls -l /proc/self/fd > $work/fds"
+  up a
+  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  cat "$work/fds"
+  refute grep -E 'net/tun|socket:|\.key|eventpoll' "$work/fds"
+}
