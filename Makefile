@@ -110,7 +110,7 @@ install: all
 	install -m 0644 include/saltway/*.h $(DESTDIR)$(INCLUDEDIR)/saltway/
 	install -m 0644 docs/saltway.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 0644 docs/saltway.conf.5 $(DESTDIR)$(MANDIR)/man5/
-	install -m 0644 contrib/systemd/saltway@.service $(DESTDIR)$(UNITDIR)/
+	sed "s,/usr/local/sbin,$(SBINDIR)," contrib/systemd/saltway@.service >$(DESTDIR)$(UNITDIR)/saltway@.service
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/saltway $(DESTDIR)$(LIBDIR)/libsaltway.a \
