@@ -31,6 +31,7 @@
   /* on our own side */                                                                        \
   X(SW_DROP_NO_SESSION, "no-session", "outgoing packet while the link is down")                \
   X(SW_DROP_TOO_BIG, "too-big", "packet larger than a datagram can carry")                     \
+  X(SW_DROP_OFFLOAD, "bad-offload", "super-packet that is not what the kernel says of it")     \
   X(SW_DROP_REPLY_LOST, "reply-lost", "reply overtaken by the next before it was fetched")     \
   X(SW_DROP_TRUNCATED, "truncated", "datagram larger than the receive buffer")                 \
   X(SW_DROP_SOCKET, "socket-full", "datagram the kernel dropped for want of socket buffer")    \

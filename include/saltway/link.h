@@ -28,6 +28,12 @@
 /** Bytes a datagram is longer than the packet in it. */
 #define SW_OVERHEAD 28
 
+/** Room that the fast calls need behind what they read and write. */
+#define SW_SLACK 256
+
+/** Room that they need in front of it. */
+#define SW_HEADROOM 64
+
 /** Longest packet that can be carried: what a UDP datagram over IPv4 holds, less the overhead. */
 #define SW_PACKET_MAX (65507 - SW_OVERHEAD)
 
@@ -84,6 +90,29 @@ enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struc
  * negative errno, counted as a drop: -ENOTCONN if the link is down, -EMSGSIZE for the length. */
 int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, size_t length,
                      uint8_t *datagram);
+
+/*
+ * The same for a data path that has buffers with room and hands packets over with checksums left to
+ * be completed, as network cards do: no byte is copied or summed that need not be.
+ */
+
+struct sw_opened {
+  size_t length;
+  bool partial; /* a TCP or UDP packet whose checksum holds the sum of the pseudo-header only */
+};
+
+/** As sw_link_receive.  SW_HEADROOM bytes in front of `packet` and SW_SLACK behind it are
+ * destroyed; SW_SLACK behind the datagram can be read. */
+enum sw_received sw_link_open(struct sw_link *link, uint64_t now, const struct sw_address *from,
+                              const uint8_t *datagram, size_t length, uint8_t *packet,
+                              struct sw_opened *opened);
+
+/** As sw_link_send; `partial`: the packet's TCP or UDP checksum, behind a plain IP header, holds
+ * the sum of the pseudo-header only.  SW_HEADROOM bytes in front of `packet` are destroyed,
+ * SW_SLACK behind it can be read, and SW_SLACK behind the datagram are destroyed; 4 bytes in front
+ * of it are written and restored. */
+int64_t sw_link_seal(struct sw_link *link, uint64_t now, uint8_t *packet, size_t length,
+                     bool partial, uint8_t *datagram);
 
 /** Where sealed packets go: the peer's address.  Meaningful while packets can be sent. */
 const struct sw_address *sw_link_peer(struct sw_link *link);

@@ -179,6 +179,8 @@ static int agree(const struct sw_keys *keys, const uint8_t secret[SW_KEY_BYTES],
   subkey(ss, SUBKEY_TO_INITIATOR, to_initiator->key, SW_KEY_BYTES);
   subkey(ss, PREFIX_TO_RESPONDER, to_responder->prefix, SW_PREFIX_BYTES);
   subkey(ss, PREFIX_TO_INITIATOR, to_initiator->prefix, SW_PREFIX_BYTES);
+  sw_secretbox_prepare(to_responder);
+  sw_secretbox_prepare(to_initiator);
   sodium_memzero(&input, sizeof(input));
   sodium_memzero(ss, sizeof(ss));
   return 0;

@@ -108,17 +108,24 @@ bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet) {
          !any_contains(link->own, link->own_count, ip);
 }
 
-int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, size_t length,
-                     uint8_t *datagram) {
+/* The session to send a packet of this length in, or NULL after counting the drop in `error`. */
+static struct sw_session *session_to_send(struct sw_link *link, uint64_t now, size_t length,
+                                          int64_t *error) {
   sw_link_advance(link, now);
   if (length < 1 || length > SW_PACKET_MAX) {
     sw_link_drop(link, SW_DROP_TOO_BIG, 1);
-    return -EMSGSIZE;
+    *error = -EMSGSIZE;
+    return NULL;
   }
   struct sw_session *session = link->closing ? NULL : sw_link_sending_session(link);
-  const int64_t sealed = session ? sw_session_seal(session, link->keys.mask, link->now,
-                                                   SW_KIND_PACKET, packet, length, datagram)
-                                 : -ENOTCONN;
+  if (!session) {
+    sw_link_drop(link, SW_DROP_NO_SESSION, 1);
+    *error = -ENOTCONN;
+  }
+  return session;
+}
+
+static int64_t sent(struct sw_link *link, int64_t sealed, size_t length) {
   if (sealed < 0) {
     sw_link_drop(link, SW_DROP_NO_SESSION, 1);
     return -ENOTCONN;
@@ -127,6 +134,29 @@ int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, 
   link->status.bytes_out += length;
   sw_timers_sent(link, true);
   return sealed;
+}
+
+int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, size_t length,
+                     uint8_t *datagram) {
+  int64_t error = 0;
+  struct sw_session *session = session_to_send(link, now, length, &error);
+  if (!session) return error;
+  return sent(link,
+              sw_session_seal(session, link->keys.mask, link->now, SW_KIND_PACKET, packet, length,
+                              datagram),
+              length);
+}
+
+int64_t sw_link_seal(struct sw_link *link, uint64_t now, uint8_t *packet, size_t length,
+                     bool partial, uint8_t *datagram) {
+  int64_t error = 0;
+  struct sw_session *session = session_to_send(link, now, length, &error);
+  if (!session) return error;
+  return sent(link,
+              sw_session_seal_fast(session, link->keys.mask, link->now,
+                                   partial ? SW_KIND_PACKET_PARTIAL : SW_KIND_PACKET, packet,
+                                   length, datagram),
+              length);
 }
 
 const struct sw_address *sw_link_peer(struct sw_link *link) {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sodium.h>
 
+#include "core/glue.h"
 #include "core/link_state.h"
 
 static enum sw_received drop(struct sw_link *link, enum sw_drop reason) {
@@ -134,9 +135,11 @@ static bool is_ip(const uint8_t *packet, size_t length) {
   return false;
 }
 
-static enum sw_received receive_packet(struct sw_link *link, const uint8_t *packet, size_t length) {
-  if (length == 0) return SW_RECEIVED_CONTROL; /* keepalive */
+static enum sw_received receive_packet(struct sw_link *link, const uint8_t *packet, size_t length,
+                                       bool partial) {
+  if (length == 0 && !partial) return SW_RECEIVED_CONTROL; /* keepalive */
   if (!is_ip(packet, length)) return drop(link, SW_DROP_NOT_IP);
+  if (partial && !sw_glue_partial_valid(packet, length)) return drop(link, SW_DROP_MALFORMED);
   if (!sw_link_source_allowed(link, packet)) return drop(link, SW_DROP_SOURCE);
   sw_timers_received_packet(link);
   link->status.packets_in++;
@@ -144,11 +147,11 @@ static enum sw_received receive_packet(struct sw_link *link, const uint8_t *pack
   return SW_RECEIVED_PACKET;
 }
 
+/* The ack goes where packets go, not where the probe came from: it is to show that they arrive. */
 static enum sw_received receive_probe(struct sw_link *link, struct sw_session *session,
-                                      const struct sw_address *from, const uint8_t *plain,
-                                      size_t length) {
+                                      const uint8_t *plain, size_t length) {
   if (length < SW_PROBE_BYTES) return drop(link, SW_DROP_MALFORMED);
-  uint8_t *reply = reply_begin(link, from);
+  uint8_t *reply = reply_begin(link, &session->address);
   const int64_t sealed = sw_session_seal(session, link->keys.mask, link->now, SW_KIND_PROBE_ACK,
                                          plain, SW_PROBE_BYTES, reply);
   if (sealed < 0) return drop(link, SW_DROP_NO_SESSION);
@@ -192,15 +195,19 @@ static void confirm(struct sw_link *link, struct sw_session *session,
   sw_timers_confirmed(link);
 }
 
+typedef int session_open(struct sw_session *session, uint64_t now, struct sw_header header,
+                         const uint8_t *datagram, size_t length, uint8_t *plain,
+                         enum sw_drop *drop);
+
 /* Opens a datagram of an answered, unconfirmed session, which makes it a session. */
 static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_entry *entry,
-                                       const struct sw_address *from, struct sw_header header,
-                                       const uint8_t *datagram, size_t length, uint8_t *plain,
-                                       enum sw_drop *reason) {
+                                       session_open *open, const struct sw_address *from,
+                                       struct sw_header header, const uint8_t *datagram,
+                                       size_t length, uint8_t *plain, enum sw_drop *reason) {
   struct sw_session session;
   sw_session_start(&session, &entry->agreement, false, from, entry->created);
   struct sw_session *place = NULL;
-  if (sw_session_open(&session, link->now, header, datagram, length, plain, reason) == 0) {
+  if (open(&session, link->now, header, datagram, length, plain, reason) == 0) {
     sw_pending_remove(&link->pending, entry);
     place = sw_link_session_place(link);
     *place = session;
@@ -215,9 +222,9 @@ static struct sw_session *find_session(struct sw_link *link, uint32_t id) {
   return NULL;
 }
 
-enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struct sw_address *from,
-                                 const uint8_t *datagram, size_t datagram_length, uint8_t *packet,
-                                 size_t *packet_length) {
+static enum sw_received receive(struct sw_link *link, uint64_t now, session_open *open,
+                                const struct sw_address *from, const uint8_t *datagram,
+                                size_t datagram_length, uint8_t *packet, struct sw_opened *opened) {
   sw_link_advance(link, now);
   if (datagram_length < SW_OVERHEAD) return drop_foreign(link, SW_DROP_SHORT, from);
   const struct sw_header header = sw_header_read(link->keys.mask, datagram);
@@ -229,25 +236,47 @@ enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struc
   struct sw_session *session = find_session(link, header.session);
   struct sw_pending_entry *entry = session ? NULL : sw_pending_find(&link->pending, header.session);
   if (entry)
-    session = open_pending(link, entry, from, header, datagram, datagram_length, packet, &reason);
+    session =
+        open_pending(link, entry, open, from, header, datagram, datagram_length, packet, &reason);
   else if (session &&
-           sw_session_open(session, link->now, header, datagram, datagram_length, packet, &reason))
+           open(session, link->now, header, datagram, datagram_length, packet, &reason) != 0)
     session = NULL;
   if (!session && reason == SW_DROP_SESSION) return drop_foreign(link, reason, from);
   if (!session) return drop(link, reason);
 
   sw_timers_received(link);
   if (!session->confirmed) confirm(link, session, from);
-  const size_t length = *packet_length = datagram_length - SW_OVERHEAD;
-  switch (header.word >> SW_COUNTER_BITS) {
+  const uint64_t kind = header.word >> SW_COUNTER_BITS;
+  const size_t length = datagram_length - SW_OVERHEAD;
+  *opened = (struct sw_opened){length, kind == SW_KIND_PACKET_PARTIAL};
+  switch (kind) {
   case SW_KIND_PACKET:
-    return receive_packet(link, packet, length);
+  case SW_KIND_PACKET_PARTIAL:
+    return receive_packet(link, packet, length, opened->partial);
   case SW_KIND_PROBE:
-    return receive_probe(link, session, from, packet, length);
+    return receive_probe(link, session, packet, length);
   case SW_KIND_PROBE_ACK:
     return receive_probe_ack(link, packet, length);
   case SW_KIND_CLOSE:
     return receive_close(link, session);
   }
   return drop(link, SW_DROP_KIND);
+}
+
+enum sw_received sw_link_open(struct sw_link *link, uint64_t now, const struct sw_address *from,
+                              const uint8_t *datagram, size_t length, uint8_t *packet,
+                              struct sw_opened *opened) {
+  return receive(link, now, sw_session_open_fast, from, datagram, length, packet, opened);
+}
+
+enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struct sw_address *from,
+                                 const uint8_t *datagram, size_t length, uint8_t *packet,
+                                 size_t *packet_length) {
+  struct sw_opened opened;
+  const enum sw_received received =
+      receive(link, now, sw_session_open, from, datagram, length, packet, &opened);
+  if (received != SW_RECEIVED_PACKET) return received;
+  if (opened.partial) sw_glue_complete(packet, opened.length);
+  *packet_length = opened.length;
+  return received;
 }

@@ -49,10 +49,20 @@ int64_t sw_session_seal(struct sw_session *session, const uint8_t mask[SW_MASK_K
                         uint64_t now, enum sw_kind kind, const uint8_t *plain, size_t length,
                         uint8_t *datagram);
 
+/** As sw_session_seal, for buffers with the room that sw_secretbox_seal_fast asks for. */
+int64_t sw_session_seal_fast(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
+                             uint64_t now, enum sw_kind kind, uint8_t *plain, size_t length,
+                             uint8_t *datagram);
+
 /** Opens a datagram of at least SW_OVERHEAD bytes whose header was read: looks at the replay
  * window, verifies the tag, then marks the counter as seen.  Returns 0, or -1 with the reason in
  * `drop`. */
 int sw_session_open(struct sw_session *session, uint64_t now, struct sw_header header,
                     const uint8_t *datagram, size_t length, uint8_t *plain, enum sw_drop *drop);
+
+/** As sw_session_open, for buffers with the room that sw_secretbox_open_fast asks for. */
+int sw_session_open_fast(struct sw_session *session, uint64_t now, struct sw_header header,
+                         const uint8_t *datagram, size_t length, uint8_t *plain,
+                         enum sw_drop *drop);
 
 #endif

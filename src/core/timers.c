@@ -246,17 +246,19 @@ uint64_t sw_link_deadline(const struct sw_link *link) {
   if (link->reply_length) return link->now;
   uint64_t deadline = sw_pending_deadline(&link->pending);
   const struct sw_timers *timers = &link->timers;
-  bool sessions = false;
+  bool sessions = false, sending = link->current != NULL;
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
     const struct sw_session *session = &link->sessions[i];
     if (!session->local) continue;
     sessions = true;
     deadline = earlier(deadline, sw_session_end(session));
-    if (!session->confirmed) deadline = earlier(deadline, session->probe_at);
+    if (session->confirmed) continue;
+    sending = true;
+    deadline = earlier(deadline, session->probe_at);
   }
   if (link->closing) return sessions ? link->now : SW_NEVER;
   deadline = earlier(deadline, earlier(timers->handshake, timers->answer));
-  if (sessions) deadline = earlier(deadline, earlier(timers->keepalive, timers->probe));
+  if (sending) deadline = earlier(deadline, earlier(timers->keepalive, timers->probe));
   if (link->current && timers->handshake == SW_NEVER) {
     deadline = earlier(deadline, link->current->rekey_at);
     if (session_needed(link)) deadline = link->now;

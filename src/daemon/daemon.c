@@ -237,8 +237,7 @@ int sw_daemon_run(const struct sw_config *config, struct sw_error *error) {
   sw_host_close(&daemon->host);
   sw_control_close(&daemon->control);
   sw_link_free(daemon->link);
-  if (!failed && daemon->failure[0])
-    failed = sw_error_set(error, 0, NULL, "%s", daemon->failure);
+  if (!failed && daemon->failure[0]) failed = sw_error_set(error, 0, NULL, "%s", daemon->failure);
   while (uv_run(&daemon->loop, UV_RUN_NOWAIT) && !daemon->resolver.running) continue;
   if (daemon->resolver.running) return failed; /* a thread still asks DNS; the process ends now */
   sw_engine_free(&daemon->engine);

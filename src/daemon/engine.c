@@ -1,12 +1,29 @@
 #include "daemon/engine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
-enum { BUFFERS = 2 * SW_UDP_BATCH + 1 };
+#include "core/cut.h"
+#include "log.h"
+
+/* The most of a super-packet, and of it sealed: segments as small as MIN_SEGMENT each get headers
+ * and overhead. */
+#define PACKET_MAX 65535
+#define MIN_SEGMENT 48
+#define SEALED_MAX (PACKET_MAX / MIN_SEGMENT * (SW_HEADERS_MAX / 2 + SW_OVERHEAD) + PACKET_MAX)
+#define SEALED_ENOUGH 32768 /* sent before more is read */
+#define READS_MAX 64        /* packets of one wake-up: no direction starves the other */
+
+enum {
+  PACKET_BUFFER = SW_HEADROOM + PACKET_MAX + SW_SLACK,
+  OUTBOX_BUFFER = SW_HEADROOM + SEALED_ENOUGH + SEALED_MAX + SW_SLACK,
+  INBOX_BUFFER = SW_UDP_BUFFER + SW_SLACK,
+  MEMORY = PACKET_BUFFER + OUTBOX_BUFFER + SW_ENGINE_RECEIVE * INBOX_BUFFER + SW_GLUE_BUFFER,
+};
 
 uint64_t sw_engine_now(void) {
   struct timespec now;
@@ -16,20 +33,34 @@ uint64_t sw_engine_now(void) {
 
 static void on_tun(uv_poll_t *poll, int status, int events);
 static void on_udp(uv_poll_t *poll, int status, int events);
+static void rearm(struct sw_engine *engine);
 
-/* ---- UDP, outgoing ---- */
+/* ---- out ---- */
 
 static void note_send_error(struct sw_engine *engine, int code) {
   engine->unreachable = code;
   engine->unreachable_time = sw_engine_now();
 }
 
+static void note_gso(const struct sw_engine *engine, bool before) {
+  if (before && !engine->udp->gso)
+    sw_log(SW_LOG_WARNING,
+           "the kernel does not send runs of datagrams on this path; going on one by one");
+}
+
+static bool outbox_blocked(const struct sw_engine *engine) {
+  return engine->outbox.count > 0;
+}
+
 /* Sends what is sealed.  While the socket's buffer is full the TUN is not read: packets wait, or
  * are dropped, in the interface's queue, as on any network device. */
-static void send_sealed(struct sw_engine *engine) {
-  while (engine->sent < engine->sealed) {
-    const int sent =
-        sw_udp_send(engine->udp, engine->outgoing + engine->sent, engine->sealed - engine->sent);
+static void outbox_send(struct sw_engine *engine) {
+  struct sw_outbox *outbox = &engine->outbox;
+  while (outbox->sent < outbox->count) {
+    const bool gso = engine->udp->gso;
+    struct sw_run *run = &outbox->runs[outbox->sent];
+    const int sent = sw_udp_send(engine->udp, run, outbox->count - outbox->sent);
+    note_gso(engine, gso);
     if (sent == -EAGAIN) {
       uv_poll_stop(&engine->tun_poll);
       uv_poll_start(&engine->udp_poll, UV_READABLE | UV_WRITABLE, on_udp);
@@ -37,21 +68,42 @@ static void send_sealed(struct sw_engine *engine) {
     }
     if (sent < 0) {
       note_send_error(engine, -sent);
-      sw_link_drop(engine->link, SW_DROP_SEND, 1);
+      sw_link_drop(engine->link, SW_DROP_SEND, (run->length + run->segment - 1) / run->segment);
     }
-    engine->sent += sent < 0 ? 1 : (unsigned)sent;
+    outbox->sent += sent < 0 ? 1 : (unsigned)sent;
   }
-  engine->sent = engine->sealed = 0;
+  outbox->sent = outbox->count = 0;
+  outbox->used = 0;
 }
 
-static void rearm(struct sw_engine *engine);
+static uint8_t *outbox_room(const struct sw_outbox *outbox) {
+  return outbox->buffer + SW_HEADROOM + outbox->used;
+}
+
+/* Takes the datagram that is in the room: into the last run, or as a run of its own. */
+static void outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_address *peer) {
+  struct sw_run *run = &outbox->runs[outbox->count - 1];
+  const bool fits = outbox->count > 0 && !outbox->closed && length <= run->segment &&
+                    run->length + length <= SW_UDP_RUN && outbox->segments < SW_UDP_SEGMENTS &&
+                    sw_address_equal(&run->peer, peer);
+  if (!fits) {
+    run = &outbox->runs[outbox->count++];
+    *run = (struct sw_run){.bytes = outbox_room(outbox), .segment = length, .peer = *peer};
+    outbox->segments = 0;
+  }
+  run->length += length;
+  outbox->segments++;
+  outbox->closed = length < run->segment;
+  outbox->used += length;
+}
 
 void sw_engine_flush(struct sw_engine *engine) {
   uint8_t bytes[SW_CONTROL_MAX];
-  struct sw_datagram datagram = {.bytes = bytes};
+  struct sw_run run = {.bytes = bytes};
   const uint64_t now = sw_engine_now();
-  while ((datagram.length = sw_link_transmit(engine->link, now, bytes, &datagram.peer)) > 0) {
-    const int sent = sw_udp_send(engine->udp, &datagram, 1);
+  while ((run.length = run.segment = sw_link_transmit(engine->link, now, bytes, &run.peer)) > 0) {
+    run.bytes = bytes;
+    const int sent = sw_udp_send(engine->udp, &run, 1);
     if (sent > 0) continue;
     if (sent != -EAGAIN) note_send_error(engine, -sent);
     sw_link_drop(engine->link, SW_DROP_SEND, 1);
@@ -82,57 +134,85 @@ static void rearm(struct sw_engine *engine) {
 
 /* ---- TUN to UDP ---- */
 
+/* Seals a packet, cut into the segments it stands for, into the outbox. */
+static void carry_out(struct sw_engine *engine, uint64_t now, size_t length,
+                      const struct sw_offload *offload) {
+  struct sw_cut cut;
+  struct sw_segment segment;
+  if ((offload->gso != SW_GSO_NONE && offload->size < MIN_SEGMENT &&
+       length > (size_t)offload->size * SW_UDP_SEGMENTS) ||
+      sw_cut_start(&cut, engine->packet, length, offload) != 0) {
+    sw_link_drop(engine->link, SW_DROP_OFFLOAD, 1);
+    return;
+  }
+  const struct sw_address peer = *sw_link_peer(engine->link);
+  while (sw_cut_next(&cut, &segment)) {
+    const int64_t sealed = sw_link_seal(engine->link, now, segment.packet, segment.length,
+                                        segment.partial, outbox_room(&engine->outbox));
+    if (sealed < 0) continue;
+    outbox_add(&engine->outbox, (size_t)sealed, &peer);
+    if (engine->outbox.count == SW_UDP_BATCH) outbox_send(engine);
+  }
+}
+
 static void on_tun(uv_poll_t *poll, int status, int events) {
   struct sw_engine *engine = poll->data;
   (void)status;
   (void)events;
   const uint64_t now = sw_engine_now();
-  for (unsigned reads = 0; reads < SW_UDP_BATCH; reads++) {
-    const ssize_t length = sw_tun_read(engine->tun, engine->packet, SW_UDP_BUFFER);
+  for (unsigned reads = 0; reads < READS_MAX; reads++) {
+    struct sw_offload offload;
+    const ssize_t length = sw_tun_read(engine->tun, engine->packet, PACKET_MAX, &offload);
     if (length == -EAGAIN || length == -EIO) break;
     if (length < 0) {
       engine->failed(engine->user,
                      length == -EBADFD ? "the interface was deleted" : strerror((int)-length));
       return;
     }
-    struct sw_datagram *datagram = &engine->outgoing[engine->sealed];
-    datagram->peer = *sw_link_peer(engine->link);
-    const int64_t sealed =
-        sw_link_send(engine->link, now, engine->packet, (size_t)length, datagram->bytes);
-    if (sealed < 0) continue;
-    datagram->length = (size_t)sealed;
-    engine->sealed++;
+    carry_out(engine, now, (size_t)length, &offload);
+    if (engine->outbox.used >= SEALED_ENOUGH || engine->outbox.count == SW_UDP_BATCH)
+      outbox_send(engine);
+    if (engine->outbox.sent < engine->outbox.count && engine->outbox.used >= SEALED_ENOUGH) break;
   }
-  send_sealed(engine);
+  outbox_send(engine);
   rearm(engine);
 }
 
 /* ---- UDP to TUN ---- */
 
-static void inject(struct sw_engine *engine, size_t length) {
-  const int written = sw_tun_write(engine->tun, engine->packet, length);
-  if (written < 0) sw_link_drop(engine->link, SW_DROP_TUN, 1);
+static void write_packet(struct sw_engine *engine, uint8_t *packet, size_t length,
+                         const struct sw_offload *offload) {
+  if (sw_tun_write(engine->tun, packet, length, offload) < 0)
+    sw_link_drop(engine->link, SW_DROP_TUN, 1);
 }
 
-static void receive(struct sw_engine *engine) {
-  for (unsigned i = 0; i < SW_UDP_BATCH; i++) engine->incoming[i].length = SW_UDP_BUFFER;
-  const uint64_t before = engine->overflows;
-  const int count = sw_udp_receive(engine->udp, engine->incoming, SW_UDP_BATCH, &engine->overflows);
-  if (count <= 0) return;
-  if (engine->overflows != before)
-    sw_link_drop(engine->link, SW_DROP_SOCKET, (uint32_t)(engine->overflows - before));
-  const uint64_t now = sw_engine_now();
-  for (int i = 0; i < count; i++) {
-    const struct sw_datagram *datagram = &engine->incoming[i];
-    if (datagram->truncated) {
-      sw_link_drop(engine->link, SW_DROP_TRUNCATED, 1);
-      continue;
-    }
-    size_t length;
-    switch (sw_link_receive(engine->link, now, &datagram->peer, datagram->bytes, datagram->length,
-                            engine->packet, &length)) {
+static void write_glued(struct sw_engine *engine) {
+  struct sw_glued glued;
+  if (sw_glue_take(&engine->glue, &glued))
+    write_packet(engine, glued.packet, glued.length, &glued.offload);
+}
+
+/* Takes the packet that was opened into the glue's room. */
+static void carry_in(struct sw_engine *engine, const struct sw_opened *opened) {
+  if (engine->tun->offload) {
+    while (sw_glue_add(&engine->glue, opened->length, opened->partial)) write_glued(engine);
+    return;
+  }
+  uint8_t *packet = sw_glue_room(&engine->glue);
+  static const struct sw_offload none;
+  if (opened->partial) sw_glue_complete(packet, opened->length);
+  write_packet(engine, packet, opened->length, &none);
+}
+
+static void open_run(struct sw_engine *engine, uint64_t now, const struct sw_run *run) {
+  for (size_t at = 0; at < run->length; at += run->segment) {
+    const size_t left = run->length - at;
+    const size_t length = left < run->segment ? left : run->segment;
+    struct sw_opened opened;
+    switch (sw_link_open(engine->link, now, &run->peer, run->bytes + at, length,
+                         sw_glue_room(&engine->glue), &opened)) {
     case SW_RECEIVED_PACKET:
-      inject(engine, length);
+      carry_in(engine, &opened);
       break;
     case SW_RECEIVED_CONTROL:
       sw_engine_flush(engine);
@@ -141,6 +221,40 @@ static void receive(struct sw_engine *engine) {
       break;
     }
   }
+}
+
+/* How many runs to ask for next: many only where they come one datagram each, as each costs a fixed
+ * price. */
+static void adapt(struct sw_engine *engine, unsigned received) {
+  bool coalesced = false;
+  for (unsigned i = 0; i < received; i++)
+    coalesced |= engine->inbox[i].length > engine->inbox[i].segment;
+  if (coalesced)
+    engine->receive_count = 1;
+  else if (received == engine->receive_count && received < SW_ENGINE_RECEIVE)
+    engine->receive_count *= 2;
+}
+
+static void receive(struct sw_engine *engine) {
+  for (unsigned i = 0; i < engine->receive_count; i++) engine->inbox[i].length = SW_UDP_BUFFER;
+  const uint32_t before = engine->overflows;
+  const int count =
+      sw_udp_receive(engine->udp, engine->inbox, engine->receive_count, &engine->overflows);
+  if (count <= 0) return;
+  if (engine->overflows != before)
+    sw_link_drop(engine->link, SW_DROP_SOCKET, engine->overflows - before);
+  const uint64_t now = sw_engine_now();
+  for (int i = 0; i < count; i++) {
+    const struct sw_run *run = &engine->inbox[i];
+    if (run->truncated)
+      sw_link_drop(engine->link, SW_DROP_TRUNCATED, 1);
+    else if (run->length == 0)
+      sw_link_drop(engine->link, SW_DROP_SHORT, 1);
+    else
+      open_run(engine, now, run);
+  }
+  write_glued(engine);
+  adapt(engine, (unsigned)count);
 }
 
 static void read_errors(struct sw_engine *engine) {
@@ -159,12 +273,12 @@ static void on_udp(uv_poll_t *poll, int status, int events) {
   if (status < 0) { /* the error queue is not empty, and libuv has stopped the handle */
     read_errors(engine);
     events = UV_READABLE | UV_WRITABLE;
-    uv_poll_start(poll, UV_READABLE | (engine->sealed ? UV_WRITABLE : 0), on_udp);
+    uv_poll_start(poll, UV_READABLE | (outbox_blocked(engine) ? UV_WRITABLE : 0), on_udp);
   }
   if (events & UV_READABLE) receive(engine);
-  if (events & UV_WRITABLE && engine->sealed) {
-    send_sealed(engine);
-    if (!engine->sealed) {
+  if (events & UV_WRITABLE && outbox_blocked(engine)) {
+    outbox_send(engine);
+    if (!outbox_blocked(engine)) {
       uv_poll_start(&engine->udp_poll, UV_READABLE, on_udp);
       uv_poll_start(&engine->tun_poll, UV_READABLE, on_tun);
     }
@@ -175,21 +289,26 @@ static void on_udp(uv_poll_t *poll, int status, int events) {
 
 /* ---- life ---- */
 
+static int allocate(struct sw_engine *engine) {
+  uint8_t *at = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) return -errno;
+  engine->memory = at;
+  engine->packet = at + SW_HEADROOM;
+  at += PACKET_BUFFER;
+  engine->outbox = (struct sw_outbox){.buffer = at};
+  at += OUTBOX_BUFFER;
+  for (unsigned i = 0; i < SW_ENGINE_RECEIVE; i++, at += INBOX_BUFFER) engine->inbox[i].bytes = at;
+  engine->receive_count = 1;
+  sw_glue_start(&engine->glue, at, engine->tun->udp);
+  return 0;
+}
+
 int sw_engine_start(struct sw_engine *engine) {
   engine->deadline = UINT64_MAX;
-  engine->buffers = mmap(NULL, (size_t)BUFFERS * SW_UDP_BUFFER, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (engine->buffers == MAP_FAILED) {
-    engine->buffers = NULL;
-    return -errno;
-  }
-  for (size_t i = 0; i < SW_UDP_BATCH; i++) {
-    engine->incoming[i].bytes = engine->buffers + i * SW_UDP_BUFFER;
-    engine->outgoing[i].bytes = engine->buffers + (SW_UDP_BATCH + i) * SW_UDP_BUFFER;
-  }
-  engine->packet = engine->buffers + (size_t)2 * SW_UDP_BATCH * SW_UDP_BUFFER;
+  int failed = allocate(engine);
+  if (failed) return failed;
   uv_timer_init(engine->loop, &engine->timer);
-  int failed = uv_poll_init(engine->loop, &engine->tun_poll, engine->tun->fd);
+  failed = uv_poll_init(engine->loop, &engine->tun_poll, engine->tun->fd);
   if (failed) {
     uv_close((uv_handle_t *)&engine->timer, NULL);
     return failed;
@@ -216,6 +335,6 @@ void sw_engine_stop(struct sw_engine *engine) {
 }
 
 void sw_engine_free(struct sw_engine *engine) {
-  if (engine->buffers) munmap(engine->buffers, (size_t)BUFFERS * SW_UDP_BUFFER);
-  engine->buffers = NULL;
+  if (engine->memory) munmap(engine->memory, MEMORY);
+  engine->memory = NULL;
 }

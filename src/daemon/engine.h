@@ -11,9 +11,23 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "core/glue.h"
 #include "linux/tun.h"
 #include "linux/udp.h"
 #include "saltway/link.h"
+
+/* most runs received by one system call */
+#define SW_ENGINE_RECEIVE 32
+
+/* Sealed datagrams on their way out: one behind the other in a buffer, as runs of equal size. */
+struct sw_outbox {
+  uint8_t *buffer;
+  size_t used;
+  struct sw_run runs[SW_UDP_BATCH];
+  unsigned sent, count; /* runs [sent, count) wait */
+  unsigned segments;    /* of the last run */
+  bool closed;          /* the last run ended with a shorter datagram */
+};
 
 struct sw_engine {
   uv_loop_t *loop;
@@ -28,15 +42,13 @@ struct sw_engine {
   uv_timer_t timer;
   uint64_t deadline; /* what the timer is set to */
 
-  /* sealed, in order, waiting for room in the socket's buffer: [sent, sealed) */
-  struct sw_datagram outgoing[SW_UDP_BATCH];
-  unsigned sent, sealed;
-
-  struct sw_datagram incoming[SW_UDP_BATCH];
-  uint64_t overflows; /* of the socket's buffer, as the kernel counts them */
-
-  uint8_t *buffers;
-  uint8_t *packet;
+  uint8_t *memory; /* all buffers below */
+  uint8_t *packet; /* what the TUN gave */
+  struct sw_outbox outbox;
+  struct sw_run inbox[SW_ENGINE_RECEIVE];
+  unsigned receive_count; /* runs asked of one system call, adapted to what comes */
+  uint32_t overflows;     /* of the socket's buffer, as the kernel counts them */
+  struct sw_glue glue;
 
   int unreachable; /* the latest errno the network or the kernel gave about sending; 0: none */
   uint64_t unreachable_time;

@@ -6,8 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool within(const struct sw_report *report, uint64_t time, uint64_t memory) {
+  return time && report->now - time < memory;
+}
+
 static bool lately(const struct sw_report *report, uint64_t time) {
-  return time && report->now - time < SW_REPORT_MEMORY;
+  return within(report, time, SW_REPORT_MEMORY);
 }
 
 /* The condition of a link without a session that works: the most telling of what was observed. */
@@ -17,8 +21,9 @@ static enum sw_condition fault(const struct sw_report *report) {
   if (lately(report, link->foreign_time) && link->foreign_time > link->received_time)
     return SW_CONDITION_FOREIGN; /* noise while the peer was heard means nothing */
   if (report->unresolved[0]) return SW_CONDITION_UNRESOLVED;
-  if (lately(report, link->refused_time)) return SW_CONDITION_REFUSED;
-  if (lately(report, report->unreachable_time)) return SW_CONDITION_UNREACHABLE;
+  if (within(report, link->refused_time, SW_REPORT_MEMORY_OF_TRY)) return SW_CONDITION_REFUSED;
+  if (within(report, report->unreachable_time, SW_REPORT_MEMORY_OF_TRY))
+    return SW_CONDITION_UNREACHABLE;
   if (lately(report, link->closed_time)) return SW_CONDITION_CLOSED;
   if (link->state == SW_LINK_WAITING) return SW_CONDITION_WAITING;
   if (link->state == SW_LINK_SILENT || link->attempts >= 3) return SW_CONDITION_SILENT;

@@ -12,8 +12,10 @@
 
 #define SW_REPORT_TEXT 768
 
-/* how long an observation of a fault explains what is seen */
+/* how long an observation of a fault explains what is seen; those that every try would bring again
+ * are outlived by the longest pause between tries only */
 #define SW_REPORT_MEMORY (30 * SW_SECOND)
+#define SW_REPORT_MEMORY_OF_TRY (6 * SW_SECOND)
 
 enum sw_condition {
   SW_CONDITION_UP,

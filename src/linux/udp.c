@@ -5,12 +5,22 @@
 #include <errno.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define RECEIVE_BUFFER (8 << 20) /* a burst of 64 KiB batches; less loses datagrams under load */
 #define SEND_BUFFER (128 << 10)  /* small: full, it stops the TUN reader, and nothing is lost */
+
+#ifndef UDP_SEGMENT /* of Linux 4.18 and 5.0; older libc headers lack them */
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
 
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -63,6 +73,21 @@ static int bind_any(struct sw_udp *udp, uint16_t port) {
   return 0;
 }
 
+/* UDP_GRO since 5.0, sound since 5.12, which is told by nothing but the version. */
+static bool gro_is_sound(void) {
+  struct utsname kernel;
+  unsigned major = 0, minor = 0;
+  if (uname(&kernel) < 0 || sscanf(kernel.release, "%u.%u", &major, &minor) != 2) return false;
+  return major > 5 || (major == 5 && minor >= 12);
+}
+
+static void set_offload(struct sw_udp *udp) {
+  int segment;
+  socklen_t size = sizeof(segment);
+  udp->gso = getsockopt(udp->fd, SOL_UDP, UDP_SEGMENT, &segment, &size) == 0;
+  udp->gro = gro_is_sound() && option(udp, SOL_UDP, UDP_GRO, 1) == 0;
+}
+
 static void set_options(const struct sw_udp *udp) {
   if (option(udp, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER) < 0)
     option(udp, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
@@ -75,7 +100,8 @@ static void set_options(const struct sw_udp *udp) {
   option(udp, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
 }
 
-int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, struct sw_error *error) {
+int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, bool offload,
+                struct sw_error *error) {
   *udp = (struct sw_udp){.fd = -1};
   const int kind = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   udp->fd = socket(AF_INET6, kind, IPPROTO_UDP);
@@ -104,6 +130,7 @@ int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, struct sw_er
     return sw_error_set(error, -result, fix, "udp: cannot bind to port %u", port);
   }
   set_options(udp);
+  if (offload) set_offload(udp);
   return 0;
 }
 
@@ -112,53 +139,106 @@ void sw_udp_close(struct sw_udp *udp) {
   udp->fd = -1;
 }
 
-int sw_udp_send(const struct sw_udp *udp, const struct sw_datagram *datagrams, unsigned count) {
-  assert(count > 0 && count <= SW_UDP_BATCH);
+union segment_control {
+  char bytes[CMSG_SPACE(sizeof(uint16_t))];
+  struct cmsghdr align;
+};
+
+static void set_segment(struct msghdr *header, union segment_control *control, size_t segment) {
+  header->msg_control = control->bytes;
+  header->msg_controllen = sizeof(control->bytes);
+  struct cmsghdr *part = CMSG_FIRSTHDR(header);
+  part->cmsg_level = SOL_UDP;
+  part->cmsg_type = UDP_SEGMENT;
+  part->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+  const uint16_t value = (uint16_t)segment;
+  memcpy(CMSG_DATA(part), &value, sizeof(value));
+}
+
+/* Sends as much of the runs as makes a system call's messages, of these lengths.  Returns how many
+ * messages were sent, or a negative errno. */
+static int send_some(const struct sw_udp *udp, const struct sw_run *runs, unsigned count,
+                     size_t lengths[SW_UDP_BATCH]) {
   struct mmsghdr messages[SW_UDP_BATCH];
   struct iovec parts[SW_UDP_BATCH];
   union socket_address addresses[SW_UDP_BATCH];
+  union segment_control controls[SW_UDP_BATCH];
+  unsigned made = 0;
   for (unsigned i = 0; i < count; i++) {
-    parts[i] = (struct iovec){datagrams[i].bytes, datagrams[i].length};
-    messages[i] = (struct mmsghdr){
-        .msg_hdr = {.msg_name = &addresses[i],
-                    .msg_namelen = to_socket(udp, &datagrams[i].peer, &addresses[i]),
-                    .msg_iov = &parts[i],
-                    .msg_iovlen = 1}};
+    for (size_t at = 0; at < runs[i].length && made < SW_UDP_BATCH; made++) {
+      const size_t left = runs[i].length - at;
+      const size_t length = udp->gso || left < runs[i].segment ? left : runs[i].segment;
+      lengths[made] = length;
+      parts[made] = (struct iovec){runs[i].bytes + at, length};
+      messages[made] = (struct mmsghdr){
+          .msg_hdr = {.msg_name = &addresses[made],
+                      .msg_namelen = to_socket(udp, &runs[i].peer, &addresses[made]),
+                      .msg_iov = &parts[made],
+                      .msg_iovlen = 1}};
+      if (length > runs[i].segment)
+        set_segment(&messages[made].msg_hdr, &controls[made], runs[i].segment);
+      at += length;
+    }
   }
   /* with IP_RECVERR a report about an earlier datagram fails the next send, once */
-  int sent = sendmmsg(udp->fd, messages, count, 0);
-  if (sent < 0 && errno != EAGAIN) sent = sendmmsg(udp->fd, messages, count, 0);
+  int sent = sendmmsg(udp->fd, messages, made, 0);
+  if (sent < 0 && errno != EAGAIN) sent = sendmmsg(udp->fd, messages, made, 0);
   return sent < 0 ? -errno : sent;
 }
 
-int sw_udp_receive(const struct sw_udp *udp, struct sw_datagram *datagrams, unsigned count,
-                   uint64_t *overflows) {
+int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count) {
+  assert(count > 0 && count <= SW_UDP_BATCH);
+  size_t lengths[SW_UDP_BATCH];
+  int sent = send_some(udp, runs, count, lengths);
+  const bool refused = sent == -EIO || sent == -EINVAL || sent == -EMSGSIZE;
+  if (refused && udp->gso && runs[0].length > runs[0].segment) {
+    udp->gso = false;
+    sent = send_some(udp, runs, count, lengths);
+  }
+  if (sent < 0) return sent;
+  unsigned done = 0;
+  for (int i = 0; i < sent; i++) {
+    runs[done].bytes += lengths[i];
+    runs[done].length -= lengths[i];
+    if (runs[done].length == 0) done++;
+  }
+  return (int)done;
+}
+
+int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count,
+                   uint32_t *overflows) {
   assert(count > 0 && count <= SW_UDP_BATCH);
   struct mmsghdr messages[SW_UDP_BATCH];
   struct iovec parts[SW_UDP_BATCH];
   union socket_address addresses[SW_UDP_BATCH];
-  char control[SW_UDP_BATCH][CMSG_SPACE(sizeof(uint32_t))];
+  union {
+    char bytes[CMSG_SPACE(sizeof(uint32_t)) + CMSG_SPACE(sizeof(int))];
+    struct cmsghdr align;
+  } controls[SW_UDP_BATCH];
   for (unsigned i = 0; i < count; i++) {
-    parts[i] = (struct iovec){datagrams[i].bytes, datagrams[i].length};
+    parts[i] = (struct iovec){runs[i].bytes, runs[i].length};
     messages[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &addresses[i],
                                                .msg_namelen = sizeof(addresses[i]),
                                                .msg_iov = &parts[i],
                                                .msg_iovlen = 1,
-                                               .msg_control = control[i],
-                                               .msg_controllen = sizeof(control[i])}};
+                                               .msg_control = &controls[i],
+                                               .msg_controllen = sizeof(controls[i])}};
   }
   const int received = recvmmsg(udp->fd, messages, count, 0, NULL);
   if (received < 0) return -errno;
   for (int i = 0; i < received; i++) {
     struct msghdr *header = &messages[i].msg_hdr;
-    datagrams[i].length = messages[i].msg_len;
-    datagrams[i].truncated = header->msg_flags & MSG_TRUNC;
-    from_socket(&addresses[i], &datagrams[i].peer);
-    const struct cmsghdr *part = CMSG_FIRSTHDR(header);
-    if (part && part->cmsg_level == SOL_SOCKET && part->cmsg_type == SO_RXQ_OVFL) {
-      uint32_t total;
-      memcpy(&total, CMSG_DATA(part), sizeof(total));
-      *overflows = total;
+    struct sw_run *run = &runs[i];
+    run->length = run->segment = messages[i].msg_len;
+    run->truncated = header->msg_flags & MSG_TRUNC;
+    from_socket(&addresses[i], &run->peer);
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+      if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL)
+        memcpy(overflows, CMSG_DATA(c), sizeof(*overflows));
+      int segment = 0;
+      if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
+        memcpy(&segment, CMSG_DATA(c), sizeof(segment));
+      if (segment > 0) run->segment = (size_t)segment;
     }
   }
   return received;

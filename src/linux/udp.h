@@ -15,39 +15,54 @@
 #include "error.h"
 #include "saltway/address.h"
 
-/* most datagrams of one system call */
+/* most runs of one system call */
 #define SW_UDP_BATCH 64
 
-/* room for one datagram, the largest there is */
+/* most datagrams of a run, and bytes: what every kernel since 4.18 takes (above 65,473 bytes IPv6
+ * would be cut in software) */
+#define SW_UDP_SEGMENTS 64
+#define SW_UDP_RUN 65473
+
+/* room for one run, the largest there is */
 #define SW_UDP_BUFFER 65536
 
 struct sw_udp {
   int fd;        /* non-blocking, close-on-exec; -1: closed */
   bool v4;       /* an IPv4 socket */
+  bool gso;      /* runs are sent whole (UDP_SEGMENT) */
+  bool gro;      /* runs are received whole (UDP_GRO) */
   uint16_t port; /* bound to */
 };
 
-struct sw_datagram {
+/** A run of datagrams, one behind the other: each `segment` bytes long, but the last, which may be
+ * shorter.  A single datagram is a run whose segment is its length. */
+struct sw_run {
   uint8_t *bytes;
   size_t length;
+  size_t segment;
   struct sw_address peer; /* from or to */
-  bool truncated;         /* received: it was longer than `length` */
+  bool truncated;         /* received: there was more */
 };
 
 /** Opens and binds the socket to `port` (0: any) and marks what it sends with `fwmark` (0: not;
- * needs CAP_NET_ADMIN).  Returns 0, or a negative errno with the cause and the fix in `error`. */
-int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, struct sw_error *error);
+ * needs CAP_NET_ADMIN); `offload`: with GSO and GRO where the kernel has them.  Returns 0, or a
+ * negative errno with the cause and the fix in `error`. */
+int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, bool offload,
+                struct sw_error *error);
 
 void sw_udp_close(struct sw_udp *udp);
 
-/** Sends the datagrams in order.  Returns how many were sent, at least 1, or a negative errno that
- * is about the first: -EAGAIN if the socket's buffer is full. */
-int sw_udp_send(const struct sw_udp *udp, const struct sw_datagram *datagrams, unsigned count);
+/** Sends the runs in order.  Returns how many were sent whole; of the next one, what was sent is
+ * taken off its front.  Or a negative errno that is about the first: -EAGAIN if the socket's buffer
+ * is full.  A run that the kernel refuses for being one is sent datagram by datagram, and so are
+ * all after it (udp->gso becomes false). */
+int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count);
 
-/** Receives up to `count` datagrams, each into `bytes` with `length` bytes of room, which becomes
- * its length.  Returns how many, or a negative errno: -EAGAIN if there are none. */
-int sw_udp_receive(const struct sw_udp *udp, struct sw_datagram *datagrams, unsigned count,
-                   uint64_t *overflows);
+/** Receives up to `count` runs, each into `bytes` with `length` bytes of room, which becomes its
+ * length.  `overflows` becomes how many datagrams the kernel has dropped for want of buffer, if it
+ * tells.  Returns how many runs, or a negative errno: -EAGAIN if there are none. */
+int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count,
+                   uint32_t *overflows);
 
 /** Takes one report of the network (ICMP) off the socket: about which address, and the errno it
  * stands for.  Returns 0, or -EAGAIN if there is none.  Reports can be forged. */

@@ -28,6 +28,7 @@ load topology
   config a 192.0.2.2:51900
   ip netns exec "$B" socat -u UDP4-RECV:51900 OPEN:/dev/null 3>&- &
   pids+=($!)
+  until_true 5 eval 'ip netns exec "$B" ss -Hlun sport = :51900 | grep -q 51900'
   up a
   until_true 20 eval '[[ $(condition_of a) == *"no answer from"*"nothing arrives at all"* ]]'
   grep -q 'nothing arrives at all' "$work/a/up.log"
@@ -79,8 +80,9 @@ load topology
   config a 192.0.2.2:51900
   config b
   capture_start
-  up a
   up b
+  until_true 5 eval '[ "$(status_of b .state)" = waiting ]'
+  up a
   wait_up
   ping_from a -s 300 10.77.0.2
   capture_stop

@@ -1,0 +1,24 @@
+/*
+ * What a kernel says of a packet it hands over or takes that is larger than the wire's, or whose
+ * checksum is left to be completed, as struct virtio_net_hdr does (linux/virtio_net.h; virtio 1.2
+ * §5.1.6).  Plain values, in host order.
+ */
+#ifndef SALTWAY_OFFLOAD_H
+#define SALTWAY_OFFLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sw_gso { SW_GSO_NONE, SW_GSO_TCP4, SW_GSO_TCP6, SW_GSO_UDP };
+
+struct sw_offload {
+  enum sw_gso gso;      /* not NONE: a super-packet, to be cut into segments of `size` */
+  bool ecn;             /* TCP with CWR on its first segment */
+  bool partial;         /* the transport checksum holds the sum of the pseudo-header only */
+  uint16_t header;      /* bytes in front of the payload */
+  uint16_t size;        /* payload of each segment but the last */
+  uint16_t csum_start;  /* if partial: where summing starts ... */
+  uint16_t csum_offset; /* ... and, from there, where the sum goes */
+};
+
+#endif
