@@ -46,7 +46,7 @@ struct sw_link {
   struct sw_keys keys;
   uint8_t me[SW_ME_BYTES];
   struct sw_session sessions[SW_SESSIONS];
-  struct sw_session *current; /* the one confirmed last, or NULL: packets are sent in it */
+  struct sw_session *current; /* the youngest confirmed, or NULL: packets are sent in it */
   struct sw_initiation initiation;
   struct sw_pending pending;
   struct sw_cookies cookies;

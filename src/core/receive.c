@@ -183,15 +183,17 @@ static enum sw_received receive_close(struct sw_link *link, struct sw_session *s
 }
 
 /* The first datagram of a session that came from the peer: it holds the keys, now, and at that
- * address. */
+ * address.  It may have been long under way: a peer that made a session after this one may have
+ * forgotten this one since, so packets go on in the younger. */
 static void confirm(struct sw_link *link, struct sw_session *session,
                     const struct sw_address *from) {
   session->confirmed = true;
   session->address = *from;
+  link->status.handshakes++;
+  if (link->current && link->current->created > session->created) return;
   link->current = session;
   link->status.peer = *from;
   link->status.handshake_time = link->now;
-  link->status.handshakes++;
   sw_timers_confirmed(link);
 }
 

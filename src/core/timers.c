@@ -9,7 +9,8 @@
  * back.
  * - answer: something that asks for an answer was sent, and nothing authentic came since.  Set by
  *   the first such send, unset by anything authentic received; when it is reached the link is
- *   silent, and a handshake is needed.
+ *   silent, and a handshake is needed.  It is pursued until a session is confirmed, whatever comes
+ *   meanwhile: the peer may have confirmed one of ours, and send in it, after we forgot it.
  * - keepalive: a packet was received and nothing was sent since.  When it is reached an empty
  *   packet is sent, which asks for no answer.
  * - probe: the periodic probe (PersistentKeepalive), which keeps NAT mappings open, measures the
@@ -33,7 +34,6 @@ void sw_timers_start(struct sw_link *link) {
 
 void sw_timers_received(struct sw_link *link) {
   link->timers.answer = SW_NEVER;
-  link->silent = false;
   link->status.received_time = link->now;
 }
 
@@ -53,6 +53,7 @@ void sw_timers_responded(struct sw_link *link) {
 }
 
 void sw_timers_confirmed(struct sw_link *link) {
+  link->silent = false;
   link->attempt = 0;
   link->status.attempts = 0;
   sodium_memzero(&link->initiation, sizeof(link->initiation));

@@ -9,8 +9,15 @@
 
 #include "linux/netlink.h"
 #include "log.h"
+#include "saltway/link.h"
 
 extern char **environ;
+
+/* A super-packet that does not fit one send would leave as a large one and a small one. */
+static void cap_super_packets(struct sw_netlink *netlink, unsigned index, unsigned mtu) {
+  const unsigned fit = SW_UDP_RUN / (mtu + SW_OVERHEAD);
+  sw_netlink_gso_segments(netlink, index, fit < SW_UDP_SEGMENTS ? fit : SW_UDP_SEGMENTS);
+}
 
 static int configure(struct sw_host *host, const struct sw_config *config, struct sw_error *error) {
   struct sw_netlink *netlink;
@@ -25,6 +32,7 @@ static int configure(struct sw_host *host, const struct sw_config *config, struc
     sw_netlink_close(netlink);
     return 0;
   }
+  if (!failed) cap_super_packets(netlink, index, host->mtu);
   for (size_t i = 0; i < config->address_count && !failed; i++)
     failed = sw_netlink_address_add(netlink, index, &config->addresses[i], error);
   if (config->table_kind != SW_CONFIG_TABLE_OFF)

@@ -72,6 +72,19 @@ int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu,
                       "netlink: cannot set MTU %u and set the interface up", mtu);
 }
 
+int sw_netlink_gso_segments(struct sw_netlink *netlink, unsigned index, uint32_t segments) {
+  struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
+  struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+  int failed = message ? nlmsg_append(message, &link, sizeof(link), NLMSG_ALIGNTO) : -NLE_NOMEM;
+  if (!failed) failed = nla_put_u32(message, IFLA_GSO_MAX_SEGS, segments);
+  if (failed) {
+    nlmsg_free(message);
+    return -errno_of(failed);
+  }
+  failed = nl_send_sync(socket_of(netlink), message); /* frees it */
+  return failed < 0 ? -errno_of(failed) : 0;
+}
+
 /* The prefix as libnl has it; IPv4 in its own family. */
 static struct nl_addr *address_of(const struct sw_prefix *prefix) {
   const bool v4 = sw_ip_is_v4(prefix->ip);

@@ -26,6 +26,10 @@ void sw_netlink_close(struct sw_netlink *netlink); /* NULL is fine */
 int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu, unsigned queue,
                        struct sw_error *error);
 
+/** Caps the segments of the super-packets the interface is given (IFLA_GSO_MAX_SEGS): what fits one
+ * send. A kernel that does not take it does no harm.  Returns 0 or a negative errno. */
+int sw_netlink_gso_segments(struct sw_netlink *netlink, unsigned index, uint32_t segments);
+
 /** Adds an address; one that the interface has already is fine. */
 int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
                            const struct sw_prefix *address, struct sw_error *error);
