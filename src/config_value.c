@@ -8,6 +8,7 @@
 
 #include "config_endpoint.h"
 #include "keyfile.h"
+#include "saltway/link.h"
 
 #define MTU_MIN 576 /* RFC 791: what every IPv4 host takes */
 
@@ -93,9 +94,9 @@ static int set_listen_port(struct sw_config *config, const char *text, struct sw
 
 static int set_mtu(struct sw_config *config, const char *text, struct sw_error *error) {
   uint64_t mtu;
-  if (!parse_number(text, 10, UINT16_MAX, &mtu) || mtu < MTU_MIN)
+  if (!parse_number(text, 10, SW_PACKET_MAX, &mtu) || mtu < MTU_MIN)
     return sw_error_set(error, 0, NULL, "\"%s\" is not a size in bytes from %d to %d", text,
-                        MTU_MIN, UINT16_MAX);
+                        MTU_MIN, SW_PACKET_MAX);
   config->mtu = (uint16_t)mtu;
   return 0;
 }
@@ -126,6 +127,13 @@ static int set_fwmark(struct sw_config *config, const char *text, struct sw_erro
                         UINT32_MAX, UINT32_MAX);
   config->fwmark = (uint32_t)mark;
   return 0;
+}
+
+static int set_offload(struct sw_config *config, const char *text, struct sw_error *error) {
+  config->offload = strcasecmp(text, "auto") == 0;
+  if (config->offload || strcasecmp(text, "off") == 0) return 0;
+  return sw_error_set(error, 0, NULL, "\"%s\" is not a way to handle offloads; auto or off is",
+                      text);
 }
 
 static int set_keepalive(struct sw_config *config, const char *text, struct sw_error *error) {
@@ -199,6 +207,8 @@ int sw_config_value_set(struct sw_config *config, enum sw_config_key key, const 
     return set_table(config, text, error);
   case SW_CONFIG_KEY_FWMARK:
     return set_fwmark(config, text, error);
+  case SW_CONFIG_KEY_OFFLOAD:
+    return set_offload(config, text, error);
   case SW_CONFIG_KEY_POST_UP:
     return add_hook(config->post_up, &config->post_up_count, text, error);
   case SW_CONFIG_KEY_PRE_DOWN:

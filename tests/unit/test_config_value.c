@@ -13,13 +13,15 @@
 
 static void words_stand_for_numbers(void **state) {
   (void)state;
-  assert_good(INTERFACE "Table = off\nFwMark = OFF\n" PEER "PersistentKeepalive = off\n");
+  assert_good(INTERFACE "Table = off\nFwMark = OFF\nOffload = off\n" PEER "PersistentKeepalive = off\n");
   assert_int_equal(config.table_kind, SW_CONFIG_TABLE_OFF);
   assert_int_equal(config.fwmark, 0);
+  assert_false(config.offload);
   assert_int_equal(config.persistent_keepalive, 0);
   assert_good(INTERFACE "Table = auto\nFwMark = 51820\n" PEER "PersistentKeepalive = 0\n");
   assert_int_equal(config.table_kind, SW_CONFIG_TABLE_AUTO);
   assert_int_equal(config.fwmark, 51820);
+  assert_true(config.offload);
   assert_int_equal(config.persistent_keepalive, 0);
 }
 
@@ -30,8 +32,8 @@ static void limits_of_numbers_are_inside(void **state) {
   assert_int_equal(config.listen_port, 65535);
   assert_int_equal(config.table, UINT32_MAX);
   assert_int_equal(config.fwmark, UINT32_MAX);
-  assert_good("[Interface]\nListenPort = 1\nMTU = 65535\nTable = 1\nFwMark = 0xFFFFFFFF\n" PEER);
-  assert_int_equal(config.mtu, 65535);
+  assert_good("[Interface]\nListenPort = 1\nMTU = 65479\nTable = 1\nFwMark = 0xFFFFFFFF\n" PEER);
+  assert_int_equal(config.mtu, 65479);
   assert_int_equal(config.fwmark, UINT32_MAX);
 }
 
@@ -67,12 +69,13 @@ static void value_that_is_no_number_in_its_range_is_told(void **state) {
   static const struct {
     const char *line, *words;
   } cases[] = {
-      {"MTU = 575", "MTU: \"575\" is not a size in bytes from 576 to 65535"},
-      {"MTU = 65536", "from 576 to 65535"},
-      {"MTU = 1376 bytes", "from 576 to 65535"},
+      {"Offload = on", "Offload: \"on\" is not a way to handle offloads; auto or off is"},
+      {"MTU = 575", "MTU: \"575\" is not a size in bytes from 576 to 65479"},
+      {"MTU = 65480", "from 576 to 65479"},
+      {"MTU = 1376 bytes", "from 576 to 65479"},
       {"MTU = 1376 ; bytes", "MTU: \"1376 ; bytes\" is not a size"},
-      {"MTU = -1376", "from 576 to 65535"},
-      {"MTU = 0x560", "from 576 to 65535"},
+      {"MTU = -1376", "from 576 to 65479"},
+      {"MTU = 0x560", "from 576 to 65479"},
       {"Table = 0", "Table: \"0\" is not a routing table; auto, off or 1 to 4294967295 are"},
       {"Table = main", "auto, off or 1 to 4294967295"},
       {"Table = 4294967296", "auto, off or 1 to 4294967295"},
