@@ -67,7 +67,9 @@ int sw_message_parse(const uint8_t *plain, size_t length, struct sw_handshake_me
 struct sw_initiation {
   bool active;
   bool cookie_used; /* an init is repeated with a cookie once */
+  uint64_t renewal; /* until then it may be repeated, then it is begun anew; 0 if not active */
   uint32_t local;
+  struct sw_address to;         /* where it was sent */
   uint8_t secret[SW_KEY_BYTES]; /* x */
   uint8_t hash[SW_HASH_BYTES];  /* of plain */
   uint8_t plain[SW_INIT_MAX];

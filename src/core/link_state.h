@@ -76,6 +76,9 @@ struct sw_session *sw_link_sending_session(struct sw_link *link);
 uint32_t sw_link_session_id(struct sw_link *link);
 bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet);
 
+/* timers.c: where inits go */
+bool sw_timers_address_known(const struct sw_link *link, const struct sw_address *address);
+
 /* timers.c: what changed, told to the timers */
 void sw_timers_start(struct sw_link *link);
 void sw_timers_received(struct sw_link *link);

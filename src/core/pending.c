@@ -9,19 +9,26 @@ struct sw_pending_entry *sw_pending_find(struct sw_pending *pending, uint32_t lo
   return NULL;
 }
 
-bool sw_pending_answered(const struct sw_pending *pending, const uint8_t hash[SW_HASH_BYTES]) {
-  for (unsigned i = 0; i < pending->count; i++)
-    if (sodium_memcmp(pending->entries[i].hash, hash, SW_HASH_BYTES) == 0) return true;
+bool sw_pending_answered(const struct sw_pending *pending, const uint8_t hash[SW_HASH_BYTES],
+                         const struct sw_address *address) {
+  for (unsigned i = 0; i < pending->count; i++) {
+    const struct sw_pending_entry *entry = &pending->entries[i];
+    if (sodium_memcmp(entry->hash, hash, SW_HASH_BYTES) == 0 &&
+        sw_address_equal(&entry->address, address))
+      return true;
+  }
   return false;
 }
 
 void sw_pending_add(struct sw_pending *pending, const struct sw_agreement *agreement,
-                    const uint8_t hash[SW_HASH_BYTES], uint64_t now) {
+                    const uint8_t hash[SW_HASH_BYTES], const struct sw_address *address,
+                    uint64_t now) {
   assert(pending->count < SW_PENDING_MAX);
   struct sw_pending_entry *entry = &pending->entries[pending->count];
   pending->ids[pending->count] = agreement->local;
   pending->count++;
   entry->agreement = *agreement;
+  entry->address = *address;
   entry->created = now;
   memcpy(entry->hash, hash, SW_HASH_BYTES);
 }

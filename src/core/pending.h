@@ -15,6 +15,7 @@
 struct sw_pending_entry {
   struct sw_agreement agreement;
   uint8_t hash[SW_HASH_BYTES]; /* of the init it answers */
+  struct sw_address address;   /* where that came from, and the answer went to */
   uint64_t created;
 };
 
@@ -27,12 +28,15 @@ struct sw_pending {
 /** The entry of a session id, or NULL. */
 struct sw_pending_entry *sw_pending_find(struct sw_pending *pending, uint32_t local);
 
-/** Whether the init of this hash is answered already. */
-bool sw_pending_answered(const struct sw_pending *pending, const uint8_t hash[SW_HASH_BYTES]);
+/** Whether the init of this hash is answered already, to this address.  A copy from elsewhere may
+ * have overtaken the init itself, and must not keep it from being answered. */
+bool sw_pending_answered(const struct sw_pending *pending, const uint8_t hash[SW_HASH_BYTES],
+                         const struct sw_address *address);
 
 /** Adds an entry; there must be room (count below SW_PENDING_MAX). */
 void sw_pending_add(struct sw_pending *pending, const struct sw_agreement *agreement,
-                    const uint8_t hash[SW_HASH_BYTES], uint64_t now);
+                    const uint8_t hash[SW_HASH_BYTES], const struct sw_address *address,
+                    uint64_t now);
 
 void sw_pending_remove(struct sw_pending *pending, struct sw_pending_entry *entry);
 

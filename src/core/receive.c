@@ -36,7 +36,7 @@ static enum sw_received receive_init(struct sw_link *link, const struct sw_addre
                                      size_t length) {
   uint8_t hash[SW_HASH_BYTES];
   sw_message_hash(plain, length, hash);
-  if (sw_pending_answered(&link->pending, hash)) return drop(link, SW_DROP_REPEATED_INIT);
+  if (sw_pending_answered(&link->pending, hash, from)) return drop(link, SW_DROP_REPEATED_INIT);
 
   uint8_t answer[SW_INIT_MAX];
   const bool load = sw_cookies_load(&link->cookies, link->now);
@@ -56,7 +56,7 @@ static enum sw_received receive_init(struct sw_link *link, const struct sw_addre
   const int made = sw_response_make(&link->keys, link->me, sw_link_session_id(link), init, plain,
                                     length, answer, &agreement);
   if (made < 0) return drop(link, SW_DROP_WEAK_KEY);
-  sw_pending_add(&link->pending, &agreement, hash, link->now);
+  sw_pending_add(&link->pending, &agreement, hash, from, link->now);
   sodium_memzero(&agreement, sizeof(agreement));
   uint8_t *reply = reply_begin(link, from);
   link->reply_length = sw_message_seal(&link->keys, answer, (size_t)made, reply);
@@ -69,6 +69,9 @@ static bool answers_our_init(const struct sw_link *link,
          sodium_memcmp(message->hash, link->initiation.hash, SW_HASH_BYTES) == 0;
 }
 
+/* The session's address is a place that the handshake went to and came back from: one that we know
+ * and sent to, for its initiator, and the source of the init for its responder, whose answer was
+ * heard there.  So nobody takes a link elsewhere by being first with a copy of any datagram. */
 static enum sw_received receive_response(struct sw_link *link, const struct sw_address *from,
                                          const struct sw_handshake_message *response,
                                          const uint8_t *plain, size_t length) {
@@ -77,21 +80,22 @@ static enum sw_received receive_response(struct sw_link *link, const struct sw_a
   struct sw_agreement agreement;
   if (sw_initiation_finish(&link->initiation, &link->keys, response, plain, length, &agreement))
     return drop(link, SW_DROP_WEAK_KEY);
+  const struct sw_address peer = sw_timers_address_known(link, from) ? *from : link->initiation.to;
   sodium_memzero(&link->initiation, sizeof(link->initiation));
   for (unsigned i = 0; i < SW_SESSIONS; i++)
     if (!link->sessions[i].confirmed) sw_link_session_wipe(link, &link->sessions[i]);
-  sw_session_start(sw_link_session_place(link), &agreement, true, from, link->now);
+  sw_session_start(sw_link_session_place(link), &agreement, true, &peer, link->now);
   sodium_memzero(&agreement, sizeof(agreement));
   sw_timers_responded(link);
   return SW_RECEIVED_CONTROL;
 }
 
-static enum sw_received receive_cookie(struct sw_link *link, const struct sw_address *from,
+static enum sw_received receive_cookie(struct sw_link *link,
                                        const struct sw_handshake_message *message) {
   if (!answers_our_init(link, message) || link->initiation.cookie_used)
     return drop(link, SW_DROP_UNEXPECTED);
   sw_initiation_cookie(&link->initiation, message->cookie);
-  uint8_t *reply = reply_begin(link, from);
+  uint8_t *reply = reply_begin(link, &link->initiation.to);
   link->reply_length =
       sw_message_seal(&link->keys, link->initiation.plain, link->initiation.length, reply);
   return SW_RECEIVED_CONTROL;
@@ -119,7 +123,7 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
   case SW_MESSAGE_RESPONSE:
     return receive_response(link, from, &message, plain, length);
   case SW_MESSAGE_COOKIE:
-    return receive_cookie(link, from, &message);
+    return receive_cookie(link, &message);
   }
   return drop(link, SW_DROP_MALFORMED);
 }
@@ -182,17 +186,15 @@ static enum sw_received receive_close(struct sw_link *link, struct sw_session *s
   return SW_RECEIVED_CONTROL;
 }
 
-/* The first datagram of a session that came from the peer: it holds the keys, now, and at that
- * address.  It may have been long under way: a peer that made a session after this one may have
- * forgotten this one since, so packets go on in the younger. */
-static void confirm(struct sw_link *link, struct sw_session *session,
-                    const struct sw_address *from) {
+/* The first datagram of a session that came from the peer: it holds the keys.  The datagram may
+ * have been long under way: a peer that made a session after this one may have forgotten this one
+ * since, so packets go on in the younger. */
+static void confirm(struct sw_link *link, struct sw_session *session) {
   session->confirmed = true;
-  session->address = *from;
   link->status.handshakes++;
   if (link->current && link->current->created > session->created) return;
   link->current = session;
-  link->status.peer = *from;
+  link->status.peer = session->address;
   link->status.handshake_time = link->now;
   sw_timers_confirmed(link);
 }
@@ -203,11 +205,11 @@ typedef int session_open(struct sw_session *session, uint64_t now, struct sw_hea
 
 /* Opens a datagram of an answered, unconfirmed session, which makes it a session. */
 static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_entry *entry,
-                                       session_open *open, const struct sw_address *from,
-                                       struct sw_header header, const uint8_t *datagram,
-                                       size_t length, uint8_t *plain, enum sw_drop *reason) {
+                                       session_open *open, struct sw_header header,
+                                       const uint8_t *datagram, size_t length, uint8_t *plain,
+                                       enum sw_drop *reason) {
   struct sw_session session;
-  sw_session_start(&session, &entry->agreement, false, from, entry->created);
+  sw_session_start(&session, &entry->agreement, false, &entry->address, entry->created);
   struct sw_session *place = NULL;
   if (open(&session, link->now, header, datagram, length, plain, reason) == 0) {
     sw_pending_remove(&link->pending, entry);
@@ -238,8 +240,7 @@ static enum sw_received receive(struct sw_link *link, uint64_t now, session_open
   struct sw_session *session = find_session(link, header.session);
   struct sw_pending_entry *entry = session ? NULL : sw_pending_find(&link->pending, header.session);
   if (entry)
-    session =
-        open_pending(link, entry, open, from, header, datagram, datagram_length, packet, &reason);
+    session = open_pending(link, entry, open, header, datagram, datagram_length, packet, &reason);
   else if (session &&
            open(session, link->now, header, datagram, datagram_length, packet, &reason) != 0)
     session = NULL;
@@ -247,7 +248,7 @@ static enum sw_received receive(struct sw_link *link, uint64_t now, session_open
   if (!session) return drop(link, reason);
 
   sw_timers_received(link);
-  if (!session->confirmed) confirm(link, session, from);
+  if (!session->confirmed) confirm(link, session);
   const uint64_t kind = header.word >> SW_COUNTER_BITS;
   const size_t length = datagram_length - SW_OVERHEAD;
   *opened = (struct sw_opened){length, kind == SW_KIND_PACKET_PARTIAL};

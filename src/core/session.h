@@ -22,7 +22,7 @@ struct sw_session {
   uint64_t rekey_at; /* when we begin the next */
   uint64_t probe_at; /* an unconfirmed session's next probe */
   uint64_t probe_interval;
-  struct sw_address address; /* the peer's, when the session was made */
+  struct sw_address address; /* the peer's, where the handshake reached it */
   struct sw_secretbox seal, open;
   struct sw_replay replay;
 };

@@ -87,6 +87,13 @@ static bool next_endpoint(const struct sw_link *link, struct sw_address *endpoin
   return count > 0;
 }
 
+bool sw_timers_address_known(const struct sw_link *link, const struct sw_address *address) {
+  if (sw_address_equal(address, &link->status.peer)) return true;
+  for (size_t i = 0; i < link->endpoint_count; i++)
+    if (sw_address_equal(address, &link->endpoints[i])) return true;
+  return false;
+}
+
 static uint64_t jitter(uint64_t limit) {
   return randombytes_uniform((uint32_t)(limit / SW_MILLISECOND)) * SW_MILLISECOND;
 }
@@ -95,8 +102,11 @@ static bool refused_lately(const struct sw_link *link) {
   return link->status.refused_time && link->now - link->status.refused_time < SW_REFUSED_MEMORY;
 }
 
+static uint64_t refused_delay(void) {
+  return SW_REFUSED_RETRY * 3 / 4 + jitter(SW_REFUSED_RETRY / 2);
+}
+
 static uint64_t retry_delay(const struct sw_link *link) {
-  if (refused_lately(link)) return SW_REFUSED_RETRY * 3 / 4 + jitter(SW_REFUSED_RETRY / 2);
   uint64_t delay = SW_RETRY_FIRST;
   for (unsigned i = 1; i < link->attempt && delay < SW_RETRY_LAST; i++) delay *= 2;
   return earlier(delay, SW_RETRY_LAST) + jitter(SW_RETRY_JITTER);
@@ -114,13 +124,11 @@ void sw_timers_endpoints_changed(struct sw_link *link) {
 
 void sw_link_refused(struct sw_link *link, uint64_t now, const struct sw_address *peer) {
   sw_link_advance(link, now);
-  bool known = sw_address_equal(peer, &link->status.peer);
-  for (size_t i = 0; i < link->endpoint_count; i++)
-    known |= sw_address_equal(peer, &link->endpoints[i]);
-  if (!known || link->closing) return;
+  if (!sw_timers_address_known(link, peer) || link->closing) return;
   link->status.refused_time = link->now;
   if (link->timers.handshake != SW_NEVER) {
-    link->timers.handshake = earlier(link->timers.handshake, link->now + retry_delay(link));
+    if (link->initiation.active)
+      link->timers.handshake = earlier(link->timers.handshake, link->now + refused_delay());
   } else if (link->current && link->timers.answer != SW_NEVER &&
              link->now - link->status.handshake_time >= SW_REFUSED_MEMORY) {
     link->silent = true; /* not believed more than this: a new handshake shows what is true */
@@ -132,11 +140,19 @@ static size_t initiate(struct sw_link *link, uint8_t *datagram, struct sw_addres
     link->timers.handshake = SW_NEVER;
     return 0;
   }
-  sw_initiation_begin(&link->initiation, link->me, sw_link_session_id(link));
   link->attempt++;
   link->status.attempts++;
   link->status.attempt_time = link->now;
-  link->timers.handshake = link->now + retry_delay(link);
+  /* While the peer is said to refuse, the same init is repeated: that may be a forger's word, and
+   * the answer under way. */
+  if (link->now >= link->initiation.renewal) {
+    sw_initiation_begin(&link->initiation, link->me, sw_link_session_id(link));
+    link->initiation.renewal = link->now + retry_delay(link);
+  }
+  link->initiation.to = *to;
+  link->timers.handshake = link->initiation.renewal;
+  if (refused_lately(link))
+    link->timers.handshake = earlier(link->timers.handshake, link->now + refused_delay());
   return sw_message_seal(&link->keys, link->initiation.plain, link->initiation.length, datagram);
 }
 
@@ -260,7 +276,8 @@ uint64_t sw_link_deadline(const struct sw_link *link) {
   if (link->closing) return sessions ? link->now : SW_NEVER;
   deadline = earlier(deadline, earlier(timers->handshake, timers->answer));
   if (sending) deadline = earlier(deadline, earlier(timers->keepalive, timers->probe));
-  if (link->current && timers->handshake == SW_NEVER) {
+  struct sw_address endpoint;
+  if (link->current && timers->handshake == SW_NEVER && next_endpoint(link, &endpoint)) {
     deadline = earlier(deadline, link->current->rekey_at);
     if (session_needed(link)) deadline = link->now;
   }

@@ -15,8 +15,9 @@
  * (PPPoE, LTE) */
 #define SW_HOST_MTU 1376
 
-/* short: nothing is gained by waiting in front of a full socket (KERNEL: RTT under load) */
-#define SW_HOST_QUEUE 32
+/* packets, of up to 64 KiB each: room for what the kernel may cut two super-packets into before it hands
+ * them over (64 segments each), and no more, as all else that waits here adds to the round trip */
+#define SW_HOST_QUEUE 128
 
 struct sw_host {
   struct sw_tun tun;

@@ -1,0 +1,178 @@
+#!/usr/bin/env bats
+# Super-packets and checksums: what one side's kernel hands over arrives at the other as if there were no tunnel.
+
+load topology
+
+#   host C -- gateway A ====== gateway B -- host D
+#   10.1.0.2   10.1.0.1        10.2.0.1   10.2.0.2     (fd01::, fd02:: likewise)
+topology_lans() {
+  topology_pair
+  C=sw-c-$id D=sw-d-$id
+  local n host gateway
+  for n in 1 2; do
+    [ $n = 1 ] && host=$C gateway=$A || host=$D gateway=$B
+    ip netns add "$host"
+    ip link add lan netns "$gateway" type veth peer name lan netns "$host"
+    ip -n "$host" link set lo up
+    ip -n "$gateway" addr add 10.$n.0.1/24 dev lan
+    ip -n "$host" addr add 10.$n.0.2/24 dev lan
+    ip -n "$gateway" addr add fd0$n::1/64 dev lan nodad
+    ip -n "$host" addr add fd0$n::2/64 dev lan nodad
+    ip -n "$gateway" link set lan up
+    ip -n "$host" link set lan up
+    ip -n "$host" route add default via 10.$n.0.1
+    ip -n "$host" -6 route add default via fd0$n::1
+    ip netns exec "$gateway" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+  done
+}
+
+# Frames as on a real network: cut to size, checksums complete, and checked by who gets them.
+plain_lan() {
+  ip netns exec "$1" ethtool -K lan tx off sg off tso off gso off gro off >/dev/null
+}
+
+up_both() {
+  config a 192.0.2.2:51900 "Offload = $1"
+  config b 192.0.2.1:51900 "Offload = $2"
+  up a
+  up b
+  wait_up
+}
+
+# stream FROM TO ADDRESS: 4 MB of TCP; what arrives is what was sent.
+stream() {
+  local from=$1 to=$2 address=$3 listener
+  [ -f "$work/sent" ] || head -c 4000000 /dev/urandom >"$work/sent"
+  rm -f "$work/received"
+  ip netns exec "$to" socat -u TCP6-LISTEN:5001,reuseaddr,ipv6only=0 CREATE:"$work/received" 3>&- &
+  listener=$!
+  pids+=("$listener")
+  until_true 5 eval 'ip netns exec "$to" ss -Hltn sport = :5001 | grep -q 5001'
+  case $address in *:*) address="TCP6:[$address]" ;; *) address="TCP4:$address" ;; esac
+  ip netns exec "$from" timeout 60 socat -u FILE:"$work/sent" "$address:5001"
+  wait "$listener"
+  cmp "$work/sent" "$work/received"
+}
+
+# nothing_dropped: neither side dropped anything but before the link was up.
+nothing_dropped() {
+  local side
+  for side in a b; do
+    status_of $side .drops
+    [ "$(status_of $side '.drops | del(."no-session") | length')" = 0 ]
+  done
+}
+
+for_all_pairs() {
+  stream "$A" "$B" 10.77.0.2
+  stream "$B" "$A" fd77::1
+  stream "$C" "$D" 10.2.0.2
+  stream "$D" "$C" 10.1.0.2
+  stream "$C" "$D" fd02::2
+  stream "$D" "$C" fd01::2
+  nothing_dropped
+}
+
+@test "offloads on both sides: streams of gateways and LANs arrive whole" {
+  topology_lans
+  up_both auto auto
+  for_all_pairs
+}
+
+@test "offloads off on one side" {
+  topology_lans
+  up_both off auto
+  for_all_pairs
+}
+
+@test "offloads off on both sides" {
+  topology_lans
+  up_both off off
+  for_all_pairs
+}
+
+@test "LANs that cut and check for themselves, offloads on the link" {
+  topology_lans
+  for ns in "$A" "$B" "$C" "$D"; do plain_lan "$ns"; done
+  up_both auto auto
+  for_all_pairs
+}
+
+@test "LANs that cut and check for themselves, offloads off on one side" {
+  topology_lans
+  for ns in "$A" "$B" "$C" "$D"; do plain_lan "$ns"; done
+  up_both auto off
+  for_all_pairs
+}
+
+@test "a path that does not carry runs: the wire shows single datagrams, and all arrives" {
+  topology_lans
+  for ns in "$A" "$B"; do ip netns exec "$ns" ethtool -K v0 tx-udp-segmentation off gro off >/dev/null; done
+  up_both auto auto
+  for_all_pairs
+}
+
+@test "the far LAN sees segments as without a tunnel: sizes, order and checksums" {
+  topology_lans
+  for ns in "$A" "$B" "$C" "$D"; do plain_lan "$ns"; done
+  up_both auto auto
+  ip netns exec "$D" tcpdump --immediate-mode -i lan -U -w "$work/lan.pcap" 'tcp dst port 5001 or dst port 5001' 2>"$work/tcpdump" 3>&- &
+  pids+=($!)
+  until_true 10 grep -q 'listening on' "$work/tcpdump"
+  stream "$C" "$D" 10.2.0.2
+  stream "$C" "$D" fd02::2
+  sleep 0.3
+  tcpdump -r "$work/lan.pcap" -nn -vv >"$work/lan.txt" 2>/dev/null
+  grep -c 'cksum' "$work/lan.txt"
+  [ "$(grep -c '(correct)' "$work/lan.txt")" -gt 2000 ]
+  refute grep -E 'incorrect|bad cksum' "$work/lan.txt"
+  refute awk '/length [0-9]+$/ && $NF > 1376 {found = 1; print} END {exit !found}' "$work/lan.txt"
+}
+
+@test "UDP: runs of a GSO sender, fragments, and large packets arrive whole, v4 and v6" {
+  topology_lans
+  up_both auto auto
+  for address in 10.2.0.2 fd02::2 10.77.0.2; do
+    [ $address = 10.77.0.2 ] && from=$A to=$B || { from=$C to=$D; }
+    ip netns exec "$to" python3 "$BATS_TEST_DIRNAME/datagrams.py" receive $address >"$work/got" 3>&- &
+    receiver=$!
+    pids+=("$receiver")
+    until_true 5 eval 'ip netns exec "$to" ss -Hlun sport = :5002 | grep -q 5002'
+    ip netns exec "$from" python3 "$BATS_TEST_DIRNAME/datagrams.py" send $address
+    wait "$receiver" || { cat "$work/got"; status_of a .drops; status_of b .drops; false; }
+  done
+  nothing_dropped
+}
+
+@test "ECN marks and urgent data of TCP pass" {
+  topology_lans
+  for ns in "$C" "$D"; do ip netns exec "$ns" sysctl -qw net.ipv4.tcp_ecn=1; done
+  up_both auto auto
+  stream "$C" "$D" 10.2.0.2
+  stream "$D" "$C" fd01::2
+  ip netns exec "$D" python3 "$BATS_TEST_DIRNAME/urgent.py" receive >"$work/got" 3>&- &
+  receiver=$!
+  pids+=("$receiver")
+  until_true 5 eval 'ip netns exec "$D" ss -Hltn sport = :5003 | grep -q 5003'
+  ip netns exec "$C" python3 "$BATS_TEST_DIRNAME/urgent.py" send 10.2.0.2
+  wait "$receiver"
+  grep -q 'urgent byte !' "$work/got"
+}
+
+@test "an ICMP error about what was sent through the link comes back through it" {
+  topology_lans
+  up_both auto auto
+  run ip netns exec "$C" ping -c 1 -W 10 10.2.0.99 # nobody has the address
+  [[ $output == *"Destination Host Unreachable"* ]]
+}
+
+@test "100 connections at once" {
+  topology_lans
+  up_both auto auto
+  ip netns exec "$D" iperf3 -s -1 >/dev/null 3>&- &
+  server=$!
+  pids+=("$server")
+  until_true 5 eval 'ip netns exec "$D" ss -Hltn sport = :5201 | grep -q 5201'
+  ip netns exec "$C" iperf3 -c 10.2.0.2 -P 100 -n 100K
+  nothing_dropped
+}
