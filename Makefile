@@ -51,6 +51,9 @@ UNIT  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/t
 UNIT_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 SIM   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
 
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZ_SECONDS ?= 60
+
 all: $(BUILD)/saltway $(BUILD)/libsaltway.a
 
 $(BUILD)/%.o: %.c Makefile
@@ -99,6 +102,34 @@ check-sim: $(BUILD)/sim
 check-netns: $(BUILD)/saltway
 	SALTWAY=$(abspath $(BUILD)/saltway) bats --print-output-on-failure tests/netns
 
+# Ratios of one interleaved run; see tests/bench/peers.py.
+bench: $(BUILD)/saltway $(BUILD)/tests/bench/micro
+	$(BUILD)/tests/bench/micro
+	SALTWAY=$(abspath $(BUILD)/saltway) tests/bench/peers.py -o $(BUILD)/bench.json --svg $(BUILD)/bench.svg $(BENCH)
+
+$(BUILD)/tests/bench/micro: $(BUILD)/tests/bench/micro.o $(BUILD)/libsaltway.a
+	$(if $(Q),@echo '  LD    $@')
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# libFuzzer, each target for FUZZ_SECONDS, from and into its tracked corpus.
+fuzz: $(FUZZERS)
+	@set -e; for f in $(FUZZERS); do \
+	  mkdir -p tests/fuzz/corpus/$$(basename $$f); \
+	  $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=build/ \
+	    tests/fuzz/corpus/$$(basename $$f); done
+
+build/fuzz/%: tests/fuzz/%.c $(wildcard src/*.c src/core/*.c src/*.h src/core/*.h include/saltway/*.h)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo '  FUZZ  $@')
+	$(Q)clang -std=gnu11 -D_GNU_SOURCE -Iinclude -iquote src -g -O1 -fsanitize=fuzzer,address,undefined \
+	  -o $@ $< $(filter-out src/log.c src/runtime.c,$(wildcard src/*.c)) $(wildcard src/core/*.c) $(LIBS)
+
+lint:
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+	  --inline-suppr --suppress=missingIncludeSystem -Iinclude -Isrc src
+	shellcheck contrib/demo contrib/install-packages .ci/run tests/netns/*.bash
+	mandoc -T lint -W warning docs/saltway.8 docs/saltway.conf.5
+
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
@@ -124,6 +155,6 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all deps demo check check-unit check-sim check-netns format install uninstall dist clean
+.PHONY: all deps demo check check-unit check-sim check-netns bench fuzz lint format install uninstall dist clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

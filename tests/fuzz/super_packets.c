@@ -1,0 +1,47 @@
+/*
+ * What a kernel might say of a packet: cut, and what comes of it glued.  Nothing may leave its
+ * buffer, no byte may be lost.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cut.h"
+#include "core/glue.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static uint8_t buffer[SW_GLUE_BUFFER];
+  if (size < 8) return 0;
+  const struct sw_offload offload = {.gso = data[0] % 4,
+                                     .ecn = data[0] & 16,
+                                     .partial = data[0] & 32,
+                                     .size = (uint16_t)(data[1] | data[2] << 8),
+                                     .csum_start = data[3],
+                                     .csum_offset = data[4] % 32};
+  const size_t repeat = 1 + data[5] % 8; /* larger packets than the fuzzer likes to make */
+  data += 8;
+  size -= 8;
+  size_t length = size * repeat;
+  if (length == 0 || length > 65535) return 0;
+  uint8_t *packet = malloc(length);
+  for (size_t i = 0; i < repeat; i++) memcpy(packet + i * size, data, size);
+  struct sw_cut cut;
+  struct sw_segment segment;
+  struct sw_glue glue;
+  struct sw_glued glued;
+  size_t cut_bytes = 0, glued_bytes = 0;
+  sw_glue_start(&glue, buffer, data[0] & 1);
+  if (sw_cut_start(&cut, packet, length, &offload) == 0) {
+    while (sw_cut_next(&cut, &segment)) {
+      const bool whole = offload.gso == SW_GSO_NONE;
+      const bool partial = segment.partial && sw_glue_partial_valid(segment.packet, segment.length);
+      cut_bytes += whole ? segment.length : segment.length - cut.header;
+      memcpy(sw_glue_room(&glue), segment.packet, segment.length);
+      while (sw_glue_add(&glue, segment.length, partial))
+        if (sw_glue_take(&glue, &glued)) glued_bytes += glued.length;
+    }
+    while (sw_glue_take(&glue, &glued)) glued_bytes += glued.length;
+    if (glued_bytes < cut_bytes) abort();
+  }
+  free(packet);
+  return 0;
+}
