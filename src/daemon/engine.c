@@ -16,7 +16,9 @@
 #define MIN_SEGMENT 48
 #define SEALED_MAX (PACKET_MAX / MIN_SEGMENT * (SW_HEADERS_MAX / 2 + SW_OVERHEAD) + PACKET_MAX)
 #define SEALED_ENOUGH 32768 /* sent before more is read */
-#define READS_MAX 64        /* packets of one wake-up: no direction starves the other */
+_Static_assert(PACKET_MAX / MIN_SEGMENT / SW_UDP_SEGMENTS + 1 < SW_ENGINE_RUNS - SW_UDP_BATCH,
+               "the runs of one super-packet");
+#define READS_MAX 64 /* packets of one wake-up: no direction starves the other */
 
 enum {
   PACKET_BUFFER = SW_HEADROOM + PACKET_MAX + SW_SLACK,
@@ -59,7 +61,8 @@ static void outbox_send(struct sw_engine *engine) {
   while (outbox->sent < outbox->count) {
     const bool gso = engine->udp->gso;
     struct sw_run *run = &outbox->runs[outbox->sent];
-    const int sent = sw_udp_send(engine->udp, run, outbox->count - outbox->sent);
+    const unsigned left = outbox->count - outbox->sent;
+    const int sent = sw_udp_send(engine->udp, run, left < SW_UDP_BATCH ? left : SW_UDP_BATCH);
     note_gso(engine, gso);
     if (sent == -EAGAIN) {
       uv_poll_stop(&engine->tun_poll);
@@ -80,17 +83,22 @@ static uint8_t *outbox_room(const struct sw_outbox *outbox) {
   return outbox->buffer + SW_HEADROOM + outbox->used;
 }
 
+static bool run_fits(const struct sw_outbox *outbox, size_t length, const struct sw_address *peer) {
+  if (outbox->count == 0 || outbox->closed) return false;
+  const struct sw_run *last = &outbox->runs[outbox->count - 1];
+  return length <= last->segment && last->length + length <= SW_UDP_RUN &&
+         outbox->segments < SW_UDP_SEGMENTS && sw_address_equal(&last->peer, peer);
+}
+
 /* Takes the datagram that is in the room: into the last run, or as a run of its own. */
 static void outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_address *peer) {
-  struct sw_run *run = &outbox->runs[outbox->count - 1];
-  const bool fits = outbox->count > 0 && !outbox->closed && length <= run->segment &&
-                    run->length + length <= SW_UDP_RUN && outbox->segments < SW_UDP_SEGMENTS &&
-                    sw_address_equal(&run->peer, peer);
-  if (!fits) {
-    run = &outbox->runs[outbox->count++];
-    *run = (struct sw_run){.bytes = outbox_room(outbox), .segment = length, .peer = *peer};
+  if (!run_fits(outbox, length, peer)) {
+    assert(outbox->count < SW_ENGINE_RUNS);
+    outbox->runs[outbox->count++] =
+        (struct sw_run){.bytes = outbox_room(outbox), .segment = length, .peer = *peer};
     outbox->segments = 0;
   }
+  struct sw_run *run = &outbox->runs[outbox->count - 1];
   run->length += length;
   outbox->segments++;
   outbox->closed = length < run->segment;
@@ -151,7 +159,6 @@ static void carry_out(struct sw_engine *engine, uint64_t now, size_t length,
                                         segment.partial, outbox_room(&engine->outbox));
     if (sealed < 0) continue;
     outbox_add(&engine->outbox, (size_t)sealed, &peer);
-    if (engine->outbox.count == SW_UDP_BATCH) outbox_send(engine);
   }
 }
 
@@ -159,6 +166,7 @@ static void on_tun(uv_poll_t *poll, int status, int events) {
   struct sw_engine *engine = poll->data;
   (void)status;
   (void)events;
+  if (outbox_blocked(engine)) return;
   const uint64_t now = sw_engine_now();
   for (unsigned reads = 0; reads < READS_MAX; reads++) {
     struct sw_offload offload;
@@ -170,9 +178,9 @@ static void on_tun(uv_poll_t *poll, int status, int events) {
       return;
     }
     carry_out(engine, now, (size_t)length, &offload);
-    if (engine->outbox.used >= SEALED_ENOUGH || engine->outbox.count == SW_UDP_BATCH)
-      outbox_send(engine);
-    if (engine->outbox.sent < engine->outbox.count && engine->outbox.used >= SEALED_ENOUGH) break;
+    if (engine->outbox.used < SEALED_ENOUGH && engine->outbox.count < SW_UDP_BATCH) continue;
+    outbox_send(engine);
+    if (outbox_blocked(engine)) break;
   }
   outbox_send(engine);
   rearm(engine);

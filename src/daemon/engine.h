@@ -19,11 +19,14 @@
 /* most runs received by one system call */
 #define SW_ENGINE_RECEIVE 32
 
+/* most runs in the outbox: of one system call, and of one super-packet more */
+#define SW_ENGINE_RUNS (SW_UDP_BATCH + 32)
+
 /* Sealed datagrams on their way out: one behind the other in a buffer, as runs of equal size. */
 struct sw_outbox {
   uint8_t *buffer;
   size_t used;
-  struct sw_run runs[SW_UDP_BATCH];
+  struct sw_run runs[SW_ENGINE_RUNS];
   unsigned sent, count; /* runs [sent, count) wait */
   unsigned segments;    /* of the last run */
   bool closed;          /* the last run ended with a shorter datagram */
