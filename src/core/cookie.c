@@ -5,8 +5,8 @@
 #include "core/wire.h"
 
 void sw_cookies_start(struct sw_cookies *cookies, uint64_t now) {
+  *cookies = (struct sw_cookies){.drawn = now, .second = now};
   randombytes_buf(cookies->secret, sizeof(cookies->secret));
-  cookies->drawn = cookies->second = now;
 }
 
 static void rotate(struct sw_cookies *cookies, uint64_t now) {

@@ -1,7 +1,11 @@
 #include "linux/netlink.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <linux/if_addr.h>
@@ -12,82 +16,198 @@
 #include <netlink/route/link.h>
 #include <netlink/route/route.h>
 
-/* struct sw_netlink is libnl's struct nl_sock, which its callers need not know. */
+#define FIX_TEXT 256
+#define REASON_TEXT 96
 
+/* the metric that the kernel gives a route without one: to find the one that is in the way */
+#define METRIC_V4 0
+#define METRIC_V6 1024
+
+struct sw_netlink {
+  struct nl_sock *socket;
+  int refusal;              /* the kernel's errno for the last request; libnl knows but some */
+  char reason[REASON_TEXT]; /* its own words for it, if it has any */
+};
+
+/* ---- errors ---- */
+
+/* What libnl fails with by itself, or of a system call, whose errno it may have lost. */
 static int errno_of(int nle) {
   switch (-nle) {
   case NLE_PERM:
-  case NLE_NOACCESS:
     return EPERM;
+  case NLE_NOACCESS:
+    return EACCES;
   case NLE_EXIST:
     return EEXIST;
   case NLE_NODEV:
   case NLE_OBJ_NOTFOUND:
     return ENODEV;
+  case NLE_INVAL:
+  case NLE_RANGE:
+  case NLE_MISSING_ATTR:
+  case NLE_AF_MISMATCH:
+    return EINVAL;
   case NLE_NOMEM:
     return ENOMEM;
+  case NLE_AGAIN:
+  case NLE_DUMP_INTR:
+    return EAGAIN;
+  case NLE_INTR:
+    return EINTR;
+  case NLE_BUSY:
+    return EBUSY;
+  case NLE_NOADDR:
+    return EADDRNOTAVAIL;
   case NLE_OPNOTSUPP:
     return EOPNOTSUPP;
   case NLE_AF_NOSUPPORT:
     return EAFNOSUPPORT;
+  case NLE_PROTO_MISMATCH:
+    return EPROTONOSUPPORT;
+  case NLE_FAILURE:
+    return errno ? errno : EIO;
   }
-  return EINVAL;
+  return EPROTO;
 }
 
-int sw_netlink_open(struct sw_netlink **netlink, struct sw_error *error) {
-  struct nl_sock *socket = nl_socket_alloc();
-  const int failed = socket ? nl_connect(socket, NETLINK_ROUTE) : -NLE_NOMEM;
-  if (failed < 0) {
-    nl_socket_free(socket);
-    return sw_error_set(error, errno_of(failed), NULL, "netlink: cannot open a socket");
+static int code_of(const struct sw_netlink *netlink, int failed) {
+  return netlink->refusal ? netlink->refusal : errno_of(failed);
+}
+
+/* Extended acknowledgements follow the request that the kernel sends back, unless it is left out
+ * (Linux Documentation/userspace-api/netlink/intro.rst). */
+static int take_refusal(struct sockaddr_nl *from, struct nlmsgerr *refusal, void *taker) {
+  (void)from;
+  struct sw_netlink *netlink = taker;
+  netlink->refusal = -refusal->error;
+  const struct nlmsghdr *header =
+      (const struct nlmsghdr *)(const void *)((const char *)refusal - NLMSG_HDRLEN);
+  if (!(header->nlmsg_flags & NLM_F_ACK_TLVS)) return NL_STOP;
+  const bool capped = header->nlmsg_flags & NLM_F_CAPPED;
+  const int skip = (int)sizeof(*refusal) +
+                   (capped ? 0 : (int)NLMSG_ALIGN(refusal->msg.nlmsg_len) - NLMSG_HDRLEN);
+  const struct nlattr *reason = nlmsg_find_attr((struct nlmsghdr *)header, skip, NLMSGERR_ATTR_MSG);
+  if (reason) nla_strlcpy(netlink->reason, reason, sizeof(netlink->reason));
+  return NL_STOP;
+}
+
+static struct nl_sock *begin(struct sw_netlink *netlink) {
+  netlink->refusal = 0;
+  netlink->reason[0] = '\0';
+  errno = 0;
+  return netlink->socket;
+}
+
+static const char *name_of(unsigned index, char name[IFNAMSIZ]) {
+  if (!if_indextoname(index, name)) snprintf(name, IFNAMSIZ, "#%u", index);
+  return name;
+}
+
+static const char *fix_of(const struct sw_netlink *netlink, int code) {
+  switch (code) {
+  case EPERM:
+    return "CAP_NET_ADMIN is needed: run as root; in a container: --cap-add NET_ADMIN";
+  case ENODEV:
+    return "somebody has deleted the interface: start anew";
+  case ENETDOWN:
+    return "somebody has set the interface down: start anew";
+  case ENFILE:
+    return "the system has too many files open; raise the limit: sysctl fs.file-max";
+  case EMFILE:
+    return "this program has too many files open; raise the limit: ulimit -n";
   }
-  *netlink = (struct sw_netlink *)(void *)socket;
+  return netlink->reason[0] ? netlink->reason : NULL;
+}
+
+/* The same, of what has to do with IPv6.  A device that goes when the program ends cannot be given
+ * the sysctl by hand: the default is what the next one gets. */
+static const char *fix_of_v6(const struct sw_netlink *netlink, int code, const char *name,
+                             char text[FIX_TEXT]) {
+  switch (code) {
+  case EACCES:
+    snprintf(text, FIX_TEXT,
+             "IPv6 is disabled: sysctl net/ipv6/conf/%s/disable_ipv6=0, or, before the interface "
+             "is made, net/ipv6/conf/default/disable_ipv6=0; or leave IPv6 out",
+             name);
+    return text;
+  case EINVAL:
+    if (netlink->reason[0]) break;
+    return "IPv6 needs an MTU of 1280 or more";
+  case EOPNOTSUPP:
+  case EAFNOSUPPORT:
+    return "the kernel runs without IPv6: boot without ipv6.disable=1, or leave IPv6 out";
+  }
+  return fix_of(netlink, code);
+}
+
+/* ---- socket ---- */
+
+int sw_netlink_open(struct sw_netlink **netlink, struct sw_error *error) {
+  struct sw_netlink *opened = calloc(1, sizeof(*opened));
+  if (!opened) return sw_error_set(error, ENOMEM, NULL, "netlink: cannot open a socket");
+  opened->socket = nl_socket_alloc();
+  const int failed = opened->socket ? nl_connect(begin(opened), NETLINK_ROUTE) : -NLE_NOMEM;
+  if (failed < 0) {
+    const int code = code_of(opened, failed);
+    sw_error_set(error, code, fix_of(opened, code), "netlink: cannot open a socket");
+    sw_netlink_close(opened);
+    return -code;
+  }
+  const int on = 1;
+  setsockopt(nl_socket_get_fd(opened->socket), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
+  nl_socket_modify_err_cb(opened->socket, NL_CB_CUSTOM, take_refusal, opened);
+  *netlink = opened;
   return 0;
 }
 
-static struct nl_sock *socket_of(struct sw_netlink *netlink) {
-  return (struct nl_sock *)(void *)netlink;
-}
-
 void sw_netlink_close(struct sw_netlink *netlink) {
-  nl_socket_free(socket_of(netlink));
+  if (!netlink) return;
+  nl_socket_free(netlink->socket);
+  free(netlink);
 }
 
-static const char *fix_of(int code) {
-  return code == EPERM ? "CAP_NET_ADMIN is needed: run as root" : NULL;
-}
+/* ---- link ---- */
 
 int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu, unsigned queue,
                        struct sw_error *error) {
+  char name[IFNAMSIZ];
   struct rtnl_link *change = rtnl_link_alloc();
-  if (!change) return sw_error_set(error, ENOMEM, NULL, "netlink");
+  if (!change) return sw_error_set(error, ENOMEM, NULL, "netlink: cannot set the interface up");
   rtnl_link_set_ifindex(change, (int)index);
   rtnl_link_set_flags(change, IFF_UP);
   if (mtu) rtnl_link_set_mtu(change, mtu);
   if (queue) rtnl_link_set_txqlen(change, queue);
-  const int failed = rtnl_link_change(socket_of(netlink), change, change, 0);
+  const int failed = rtnl_link_change(begin(netlink), change, change, 0);
   rtnl_link_put(change);
   if (failed >= 0) return 0;
-  return sw_error_set(error, errno_of(failed), fix_of(errno_of(failed)),
-                      "netlink: cannot set MTU %u and set the interface up", mtu);
+  const int code = code_of(netlink, failed);
+  return sw_error_set(error, code,
+                      code == EINVAL ? "an MTU is 68 to 65535 bytes, with IPv6 1280 or more"
+                                     : fix_of(netlink, code),
+                      "netlink: cannot set %s up with MTU %u", name_of(index, name), mtu);
 }
 
 int sw_netlink_gso_segments(struct sw_netlink *netlink, unsigned index, uint32_t segments) {
-  struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
+  const struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
   struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWLINK, 0);
-  int failed = message ? nlmsg_append(message, &link, sizeof(link), NLMSG_ALIGNTO) : -NLE_NOMEM;
+  if (!message) return -ENOMEM;
+  struct nl_sock *socket = begin(netlink);
+  int failed = nlmsg_append(message, (void *)&link, sizeof(link), NLMSG_ALIGNTO);
   if (!failed) failed = nla_put_u32(message, IFLA_GSO_MAX_SEGS, segments);
-  if (failed) {
+  if (failed)
     nlmsg_free(message);
-    return -errno_of(failed);
-  }
-  failed = nl_send_sync(socket_of(netlink), message); /* frees it */
-  return failed < 0 ? -errno_of(failed) : 0;
+  else
+    failed = nl_send_sync(socket, message); /* frees it */
+  return failed < 0 ? -code_of(netlink, failed) : 0;
 }
+
+/* ---- addresses ---- */
 
 /* The prefix as libnl has it; IPv4 in its own family. */
 static struct nl_addr *address_of(const struct sw_prefix *prefix) {
   const bool v4 = sw_ip_is_v4(prefix->ip);
+  assert(prefix->length <= 128 && (!v4 || prefix->length >= 96));
   struct nl_addr *address = v4 ? nl_addr_build(AF_INET, prefix->ip + 12, 4)
                                : nl_addr_build(AF_INET6, prefix->ip, SW_IP_BYTES);
   if (address) nl_addr_set_prefixlen(address, v4 ? prefix->length - 96 : prefix->length);
@@ -96,52 +216,113 @@ static struct nl_addr *address_of(const struct sw_prefix *prefix) {
 
 int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
                            const struct sw_prefix *address, struct sw_error *error) {
-  char text[SW_PREFIX_TEXT];
+  const bool v4 = sw_ip_is_v4(address->ip);
+  struct nl_sock *socket = begin(netlink);
   struct rtnl_addr *entry = rtnl_addr_alloc();
   struct nl_addr *local = address_of(address);
   int failed = entry && local ? 0 : -NLE_NOMEM;
   if (!failed) {
     rtnl_addr_set_ifindex(entry, (int)index);
     failed = rtnl_addr_set_local(entry, local);
-    rtnl_addr_set_flags(entry, IFA_F_NODAD);
+    /* nobody answers on a TUN device: without duplicate address detection it can be used at once */
+    if (!v4) rtnl_addr_set_flags(entry, IFA_F_NODAD);
   }
-  if (!failed) failed = rtnl_addr_add(socket_of(netlink), entry, 0);
+  if (!failed) failed = rtnl_addr_add(socket, entry, 0);
   nl_addr_put(local);
   rtnl_addr_put(entry);
-  if (failed >= 0 || failed == -NLE_EXIST) return 0;
-  const bool v6_off = failed == -NLE_NOACCESS || failed == -NLE_PERM;
-  return sw_error_set(error, errno_of(failed),
-                      v6_off && !sw_ip_is_v4(address->ip)
-                          ? "is IPv6 switched off? sysctl net.ipv6.conf.all.disable_ipv6 tells"
-                          : fix_of(errno_of(failed)),
-                      "netlink: cannot add the address %s", sw_prefix_text(address, text));
+  if (failed >= 0) return 0;
+  const int code = code_of(netlink, failed);
+  if (code == EEXIST) return 0;
+  char prefix[SW_PREFIX_TEXT], name[IFNAMSIZ], fix[FIX_TEXT];
+  name_of(index, name);
+  return sw_error_set(error, code, v4 ? fix_of(netlink, code) : fix_of_v6(netlink, code, name, fix),
+                      "netlink: cannot add the address %s to %s", sw_prefix_text(address, prefix),
+                      name);
 }
 
-int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struct sw_prefix *prefix,
-                         uint32_t table, struct sw_error *error) {
-  char text[SW_PREFIX_TEXT];
+/* ---- routes ---- */
+
+struct route_search {
+  const struct sw_prefix *prefix;
+  uint32_t table;
+  unsigned index; /* of the interface it goes over, once it is found; 0: over none, or several */
+};
+
+/* Whether a route is the one that keeps another to the prefix out of the table. */
+static int compare_route(struct nl_msg *message, void *taker) {
+  struct route_search *search = taker;
+  struct nlmsghdr *header = nlmsg_hdr(message);
+  struct nlattr *attributes[RTA_MAX + 1];
+  if (header->nlmsg_type != RTM_NEWROUTE) return NL_SKIP;
+  if (nlmsg_parse(header, sizeof(struct rtmsg), attributes, RTA_MAX, NULL) < 0) return NL_SKIP;
+  const struct rtmsg *route = nlmsg_data(header);
+  const bool v4 = route->rtm_family == AF_INET;
+  const struct nlattr *table = attributes[RTA_TABLE], *metric = attributes[RTA_PRIORITY];
+  if ((table ? nla_get_u32(table) : route->rtm_table) != search->table) return NL_SKIP;
+  if ((metric ? nla_get_u32(metric) : 0) != (v4 ? METRIC_V4 : METRIC_V6)) return NL_SKIP;
+  if (route->rtm_tos || route->rtm_dst_len + (v4 ? 96 : 0) != search->prefix->length)
+    return NL_SKIP;
+  uint8_t ip[SW_IP_BYTES] = {[10] = v4 ? 0xff : 0, [11] = v4 ? 0xff : 0};
+  if (attributes[RTA_DST]) nla_memcpy(ip + (v4 ? 12 : 0), attributes[RTA_DST], v4 ? 4 : 16);
+  if (!sw_prefix_contains(search->prefix, ip)) return NL_SKIP;
+  if (attributes[RTA_OIF]) search->index = nla_get_u32(attributes[RTA_OIF]);
+  return NL_OK;
+}
+
+/* Looks through the kernel's tables for the route; only done when it said there is one. */
+static void find_route(struct sw_netlink *netlink, struct route_search *search) {
+  struct rtmsg request = {.rtm_family = sw_ip_is_v4(search->prefix->ip) ? AF_INET : AF_INET6};
+  struct nl_cb *callback = nl_cb_alloc(NL_CB_DEFAULT);
+  if (!callback) return;
+  nl_cb_set(callback, NL_CB_VALID, NL_CB_CUSTOM, compare_route, search);
+  if (nl_send_simple(netlink->socket, RTM_GETROUTE, NLM_F_DUMP, &request, sizeof(request)) >= 0)
+    nl_recvmsgs(netlink->socket, callback);
+  nl_cb_put(callback);
+}
+
+static int request_route(struct sw_netlink *netlink, unsigned index, const struct sw_prefix *prefix,
+                         uint32_t table) {
   const bool v4 = sw_ip_is_v4(prefix->ip);
+  struct nl_sock *socket = begin(netlink);
   struct rtnl_route *route = rtnl_route_alloc();
   struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
   struct nl_addr *destination = address_of(prefix);
-  int failed = route && hop && destination ? 0 : -NLE_NOMEM;
-  if (!failed) {
+  int failed = -NLE_NOMEM;
+  if (route && hop && destination) {
     rtnl_route_set_family(route, v4 ? AF_INET : AF_INET6);
-    rtnl_route_set_table(route, table ? table : RT_TABLE_MAIN);
+    rtnl_route_set_table(route, table);
     rtnl_route_set_scope(route, v4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE);
     rtnl_route_set_protocol(route, RTPROT_STATIC);
     rtnl_route_nh_set_ifindex(hop, (int)index);
     rtnl_route_add_nexthop(route, hop);
+    hop = NULL; /* the route's now */
     failed = rtnl_route_set_dst(route, destination);
-    if (!failed) failed = rtnl_route_add(socket_of(netlink), route, NLM_F_EXCL);
+    if (!failed) failed = rtnl_route_add(socket, route, NLM_F_EXCL);
   }
+  if (hop) rtnl_route_nh_free(hop);
   nl_addr_put(destination);
   rtnl_route_put(route);
-  if (failed >= 0) return 0;
-  return sw_error_set(error, errno_of(failed),
-                      failed == -NLE_EXIST
-                          ? "there is a route to it already: ip route show; Table = off "
-                            "leaves the routes to you"
-                          : fix_of(errno_of(failed)),
-                      "netlink: cannot add the route to %s", sw_prefix_text(prefix, text));
+  return failed < 0 ? code_of(netlink, failed) : 0;
+}
+
+int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struct sw_prefix *prefix,
+                         uint32_t table, struct sw_error *error) {
+  struct route_search search = {.prefix = prefix, .table = table ? table : RT_TABLE_MAIN};
+  const bool v4 = sw_ip_is_v4(prefix->ip);
+  const int code = request_route(netlink, index, prefix, search.table);
+  if (!code) return 0;
+  if (code == EEXIST) find_route(netlink, &search);
+  if (code == EEXIST && search.index == index) return 0;
+  char text[SW_PREFIX_TEXT], name[IFNAMSIZ], other[IFNAMSIZ], fix[FIX_TEXT];
+  name_of(index, name);
+  sw_prefix_text(prefix, text);
+  if (code == EEXIST)
+    snprintf(fix, sizeof(fix),
+             "there is one%s%s: ip -%c route show table %u %s; delete it, or Table = off leaves "
+             "the routes to you",
+             search.index ? " over " : "", search.index ? name_of(search.index, other) : "",
+             v4 ? '4' : '6', search.table, text);
+  const char *known = v4 ? fix_of(netlink, code) : fix_of_v6(netlink, code, name, fix);
+  return sw_error_set(error, code, code == EEXIST ? fix : known,
+                      "netlink: cannot add the route to %s over %s", text, name);
 }

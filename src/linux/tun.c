@@ -2,14 +2,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <linux/virtio_net.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define DEVICE "/dev/net/tun"
+#define MAKE_NODE "mknod " DEVICE " c 10 200"
+#define FIX_TEXT 256
 
 /* of Linux 6.2; older headers lack them */
 #define OFFLOAD_USO4 0x20
@@ -18,48 +23,122 @@
 
 _Static_assert(sizeof(struct virtio_net_hdr) == SW_TUN_HEADROOM, "headroom");
 
+/* ---- what goes wrong, and what to do about it ---- */
+
+static const char *limit_fix(int code) {
+  switch (code) {
+  case EMFILE:
+    return "this program has too many files open; raise the limit: ulimit -n";
+  case ENFILE:
+    return "the system has too many files open; raise the limit: sysctl fs.file-max";
+  }
+  return NULL;
+}
+
 static const char *open_fix(int code) {
   switch (code) {
   case ENOENT:
-    return "is the tun module loaded? try: modprobe tun; in a container: pass the device, --device " DEVICE;
+    return "is the tun module loaded? modprobe tun; or the node is missing: mkdir -p /dev/net && " MAKE_NODE
+           "; in a container: pass it, --device " DEVICE;
   case ENODEV:
   case ENXIO:
-    return "the kernel has no TUN driver loaded; try: modprobe tun";
+    return "the kernel has no TUN driver loaded: modprobe tun; or the node is another's: rm " DEVICE
+           " && " MAKE_NODE;
   case EACCES:
+    return euidaccess(DEVICE, R_OK | W_OK) == 0
+               ? "its file system is mounted nodev, or a security module forbids it"
+               : "run as root, or let users open it, which is safe, as CAP_NET_ADMIN is asked for "
+                 "later: chmod 0666 " DEVICE;
   case EPERM:
-    return "run as root, or let users open it: chmod 0666 " DEVICE
-           "; making devices still needs CAP_NET_ADMIN";
-  case EMFILE:
-  case ENFILE:
-    return "too many open files; raise the limit: ulimit -n";
+    return "a device cgroup forbids it; in a container: pass the device, --device " DEVICE;
+  case EISDIR:
+    return "a container was given the device before there was one; on the host: rmdir " DEVICE
+           "; modprobe tun; then start the container anew";
   }
-  return NULL;
+  return limit_fix(code);
 }
 
-/* What to do about a TUNSETIFF that failed; `exists`: there is an interface of this name. */
-static const char *attach_fix(int code, bool exists) {
+/* Asks the network for something of the interface; a tun descriptor answers for the device only. */
+static int ask(const char *name, unsigned long what, struct ifreq *request) {
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  strcpy(request->ifr_name, name);
+  const int code = ioctl(fd, what, request) < 0 ? errno : 0;
+  close(fd);
+  return code;
+}
+
+/* (if_nametoindex says ENOENT where it runs out of descriptors.) */
+static int find_index(const char *name, unsigned *index) {
+  struct ifreq request = {0};
+  const int code = ask(name, SIOCGIFINDEX, &request);
+  *index = code ? 0 : (unsigned)request.ifr_ifindex;
+  return code;
+}
+
+/* What the interface is, as its driver tells ethtool.  A TAP device's driver is "tun" too. */
+static const char *kind_of(const char *name, struct ethtool_drvinfo *driver) {
+  *driver = (struct ethtool_drvinfo){.cmd = ETHTOOL_GDRVINFO};
+  struct ifreq request = {.ifr_data = (void *)driver};
+  if (ask(name, SIOCETHTOOL, &request)) return "";
+  return strcmp(driver->driver, "tun") == 0 ? driver->bus_info : driver->driver;
+}
+
+static const char *attach_fix(int code, const char *name, char fix[FIX_TEXT]) {
+  unsigned index;
+  const bool exists = find_index(name, &index) == 0;
+  struct ethtool_drvinfo driver;
   switch (code) {
   case EPERM:
-    return exists ? "the device belongs to another user: ip tuntap show"
-                  : "making a device needs CAP_NET_ADMIN: run as root, or use one made for you: "
-                    "ip tuntap add mode tun dev %s user USER";
+    if (exists)
+      snprintf(fix, FIX_TEXT,
+               "it belongs to another user or group, see ip -d link show %s: run as root, or have "
+               "root make it yours: ip link del %s; ip tuntap add mode tun dev %s user %u",
+               name, name, name, geteuid());
+    else
+      snprintf(fix, FIX_TEXT,
+               "making it needs CAP_NET_ADMIN: run as root; in a container: --cap-add NET_ADMIN; "
+               "or have root make it for you: ip tuntap add mode tun dev %s user %u",
+               name, geteuid());
+    return fix;
   case EBUSY:
-    return "another program has the device open: ip -d link show %s";
+    snprintf(fix, FIX_TEXT,
+             "another program has it open, another saltway? end that one, or take another name: "
+             "ip -d link show %s",
+             name);
+    return fix;
   case EINVAL:
-    return exists ? "an interface of this name exists and is not a TUN device, or is a multi-queue "
-                    "one: ip -d link show %s"
-                  : "it is not a name for an interface";
+    if (!exists) return "it is not a name that Linux takes for an interface";
+    const char *kind = kind_of(name, &driver);
+    if (strcmp(kind, "tun") == 0)
+      snprintf(fix, FIX_TEXT,
+               "it is a multi-queue TUN device: ip link del %s; ip tuntap add mode tun dev %s",
+               name, name);
+    else
+      snprintf(fix, FIX_TEXT,
+               "it is there and not a TUN device%s%.32s: take another name, or ip link del %s",
+               *kind ? " but of the kind " : "", kind, name);
+    return fix;
+  case ENOTTY:
+    return DEVICE " is not the TUN driver's: rm " DEVICE " && " MAKE_NODE;
   }
   return NULL;
 }
 
-static int attach_error(int code, bool exists, const char *name, struct sw_error *error) {
-  char fix[256];
-  const char *format = attach_fix(code, exists);
-  const char *place = format ? strstr(format, "%s") : NULL;
-  if (place) snprintf(fix, sizeof(fix), "%.*s%s%s", (int)(place - format), format, name, place + 2);
-  return sw_error_set(error, code, place ? fix : format, "tun: cannot use the interface %s", name);
+/* As the kernel's dev_valid_name. */
+static int check_name(const char *name, struct sw_error *error) {
+  if (strlen(name) >= IFNAMSIZ)
+    return sw_error_set(error, ENAMETOOLONG, "an interface's name has at most 15 characters",
+                        "tun: cannot use the interface %s", name);
+  if (!*name || strpbrk(name, "/: \t\n\v\f\r") || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+    return sw_error_set(error, EINVAL,
+                        "an interface's name has 1 to 15 characters, no space, slash or colon, and "
+                        "is not . or ..",
+                        "tun: cannot use the interface \"%s\"", name);
+  return 0;
 }
+
+/* ---- opening ---- */
 
 /* Asks for super-packets.  Older kernels refuse those of UDP, and take the rest. */
 static void set_offload(struct sw_tun *tun) {
@@ -69,29 +148,47 @@ static void set_offload(struct sw_tun *tun) {
   if (!tun->udp && ioctl(tun->fd, TUNSETOFFLOAD, tcp) < 0) ioctl(tun->fd, TUNSETOFFLOAD, 0);
 }
 
+/* What the header in front of the packets is like, and what may be left to do on them.  A
+ * persistent device keeps both of whoever had it last, even if that was killed. */
+static int set_format(struct sw_tun *tun, bool offload) {
+  const int header = sizeof(struct virtio_net_hdr);
+  if (!offload) return ioctl(tun->fd, TUNSETOFFLOAD, 0) < 0 ? errno : 0;
+  if (ioctl(tun->fd, TUNSETVNETHDRSZ, &header) < 0) return errno;
+  set_offload(tun);
+  return 0;
+}
+
 int sw_tun_open(struct sw_tun *tun, const char *name, bool offload, struct sw_error *error) {
   *tun = (struct sw_tun){.fd = -1};
-  if (strlen(name) >= IFNAMSIZ)
-    return sw_error_set(error, ENAMETOOLONG, "an interface's name has at most 15 characters",
-                        "tun: %s", name);
-  const bool exists = if_nametoindex(name) != 0;
+  const int refused = check_name(name, error);
+  if (refused) return refused;
   const int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return sw_error_set(error, errno, open_fix(errno), "tun: cannot open " DEVICE);
+  if (fd < 0) {
+    const int code = errno;
+    return sw_error_set(error, code, open_fix(code), "tun: cannot open " DEVICE);
+  }
   struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0)};
   strcpy(request.ifr_name, name);
   if (ioctl(fd, TUNSETIFF, &request) < 0) {
     const int code = errno;
+    char fix[FIX_TEXT];
     close(fd);
-    return attach_error(code, exists, name, error);
+    return sw_error_set(error, code, attach_fix(code, name, fix),
+                        "tun: cannot use the interface %s", name);
   }
   tun->fd = fd;
   strcpy(tun->name, request.ifr_name);
-  tun->index = if_nametoindex(tun->name);
+  int code = find_index(tun->name, &tun->index);
+  if (!code) code = set_format(tun, offload);
+  if (code) {
+    sw_tun_close(tun);
+    return sw_error_set(error, code, limit_fix(code), "tun: cannot set up the interface %s", name);
+  }
   tun->persistent = ioctl(fd, TUNGETIFF, &request) == 0 && (request.ifr_flags & IFF_PERSIST);
-  const int header = sizeof(struct virtio_net_hdr);
-  if (offload && ioctl(fd, TUNSETVNETHDRSZ, &header) == 0) set_offload(tun);
   return 0;
 }
+
+/* ---- packets ---- */
 
 static void from_virtio(const struct virtio_net_hdr *header, struct sw_offload *offload) {
   *offload = (struct sw_offload){.ecn = header->gso_type & VIRTIO_NET_HDR_GSO_ECN,

@@ -13,7 +13,8 @@
 
 static void words_stand_for_numbers(void **state) {
   (void)state;
-  assert_good(INTERFACE "Table = off\nFwMark = OFF\nOffload = off\n" PEER "PersistentKeepalive = off\n");
+  assert_good(INTERFACE "Table = off\nFwMark = OFF\nOffload = off\n" PEER
+                        "PersistentKeepalive = off\n");
   assert_int_equal(config.table_kind, SW_CONFIG_TABLE_OFF);
   assert_int_equal(config.fwmark, 0);
   assert_false(config.offload);

@@ -1,0 +1,337 @@
+/* How two links come up, and learn where the other is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "pair.h"
+
+#define MS SW_MILLISECOND
+
+static struct pair pair;
+static struct pair_side *const left = &pair.left, *const right = &pair.right;
+
+static int start(void **state) {
+  (void)state;
+  pair_start(&pair, 0);
+  return 0;
+}
+
+static void hush(void) {
+  pair_hush(left);
+  pair_hush(right);
+}
+
+static int start_connected(void **state) {
+  start(state);
+  pair_connect(&pair);
+  hush();
+  return 0;
+}
+
+static int stop(void **state) {
+  (void)state;
+  pair_stop(&pair);
+  return 0;
+}
+
+/* Sends a packet each way every `interval`, and asserts that all arrive. */
+static void assert_nothing_is_lost(uint64_t duration, uint64_t interval) {
+  left->packets = right->packets = 0;
+  unsigned sent = 0;
+  for (uint64_t end = pair.now + duration; pair.now < end; sent++) {
+    pair_send(left);
+    pair_send(right);
+    pair_run(&pair, interval);
+  }
+  pair_run(&pair, 2 * pair.latency);
+  assert_int_equal(left->packets, sent);
+  assert_int_equal(right->packets, sent);
+}
+
+/* ---- coming up ---- */
+
+static void link_comes_up_with_four_datagrams(void **state) {
+  (void)state;
+  pair.latency = 20 * MS;
+  pair_run(&pair, 60 * MS);
+  assert_int_equal(pair_state(right), SW_LINK_UP); /* by the probe */
+  assert_int_equal(pair_state(left), SW_LINK_CONNECTING);
+  pair_run(&pair, 20 * MS);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+  assert_string_equal(left->said, "ip");
+  assert_string_equal(right->said, "ra");
+  const struct sw_link_status *status = sw_link_status(left->link);
+  assert_int_equal(status->handshakes, 1);
+  assert_int_equal(status->handshake_time, pair.now);
+  assert_int_equal(status->received_time, pair.now);
+  assert_true(sw_address_equal(&status->peer, &right->address));
+  assert_true(sw_address_equal(&sw_link_status(right->link)->peer, &left->address));
+  assert_true(sw_address_equal(sw_link_peer(right->link), &left->address));
+  assert_nothing_is_lost(SW_SECOND, 100 * MS);
+}
+
+static void states_are_told(void **state) {
+  (void)state;
+  assert_int_equal(pair_state(right), SW_LINK_WAITING);
+  assert_int_equal(pair_state(left), SW_LINK_CONNECTING);
+  sw_link_endpoints_set(left->link, pair.now, NULL, 0);
+  assert_int_equal(pair_state(left), SW_LINK_WAITING);
+  pair_introduce(left);
+  pair_connect(&pair);
+  right->deaf = true;
+  pair_send(left);
+  pair_run(&pair, 15 * SW_SECOND);
+  assert_int_equal(pair_state(left), SW_LINK_SILENT);
+  sw_link_close(left->link, pair.now);
+  assert_int_equal(pair_state(left), SW_LINK_CLOSED);
+}
+
+static void endpoints_of_a_link_that_is_up_change_nothing_now(void **state) {
+  (void)state;
+  const uint64_t deadline = sw_link_deadline(left->link);
+  pair_introduce(left);
+  assert_int_equal(sw_link_deadline(left->link), deadline);
+  sw_link_endpoints_set(left->link, pair.now, NULL, 0);
+  pair_introduce(right);
+  pair_flush(&pair);
+  assert_string_equal(left->said, "");
+  assert_string_equal(right->said, "");
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+}
+
+static void give_response_from(const struct sw_address *from, struct pair_datagram *probe) {
+  struct pair_datagram datagram;
+  pair_take_letter(left, 'i', &datagram);
+  pair_give(right, &datagram);
+  pair_take_letter(right, 'r', &datagram);
+  datagram.from = *from;
+  pair_give(left, &datagram);
+  pair_take_letter(left, 'p', probe);
+}
+
+static void initiator_sends_to_where_the_response_came_from_if_it_knows_it(void **state) {
+  (void)state;
+  const struct sw_address endpoints[] = {pair_address(77), pair_address(88)};
+  sw_link_endpoints_set(left->link, pair.now, endpoints, 2);
+  struct pair_datagram probe;
+  give_response_from(&endpoints[1], &probe);
+  assert_true(sw_address_equal(&probe.to, &endpoints[1]));
+}
+
+static void initiator_sends_to_where_it_sent_its_init_else(void **state) {
+  (void)state;
+  const struct sw_address elsewhere = pair_address(99);
+  struct pair_datagram probe;
+  give_response_from(&elsewhere, &probe);
+  assert_true(sw_address_equal(&probe.to, &right->address));
+}
+
+static void responder_sends_to_where_the_init_came_from(void **state) {
+  (void)state;
+  struct pair_datagram datagram;
+  const struct sw_address asked = pair_address(77);
+  pair_take_letter(left, 'i', &datagram);
+  datagram.from = asked;
+  pair_give(right, &datagram);
+  pair_take_letter(right, 'r', &datagram);
+  assert_true(sw_address_equal(&datagram.to, &asked));
+  pair_give(left, &datagram);
+  pair_take_letter(left, 'p', &datagram);
+  datagram.from = pair_address(88); /* moved by someone on the path */
+  pair_give(right, &datagram);
+  pair_take_letter(right, 'a', &datagram);
+  assert_true(sw_address_equal(&datagram.to, &asked));
+  assert_true(sw_address_equal(sw_link_peer(right->link), &asked));
+  assert_true(sw_address_equal(&sw_link_status(right->link)->peer, &asked));
+}
+
+static void peers_address_stays_for_the_session(void **state) {
+  (void)state;
+  struct pair_datagram datagram;
+  pair_seal(left, 100, &datagram);
+  datagram.from = pair_address(77);
+  assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_PACKET);
+  assert_true(sw_address_equal(sw_link_peer(right->link), &left->address));
+  assert_true(sw_address_equal(&sw_link_status(right->link)->peer, &left->address));
+}
+
+static void copy_of_an_init_from_elsewhere_does_not_keep_it_from_being_answered(void **state) {
+  (void)state;
+  struct pair_datagram init, copy, response;
+  pair_take_letter(left, 'i', &init);
+  copy = init;
+  copy.from = pair_address(77);
+  pair_give(right, &copy);
+  pair_take_letter(right, 'r', &response);
+  assert_true(sw_address_equal(&response.to, &copy.from));
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &response);
+  assert_true(sw_address_equal(&response.to, &init.from));
+  pair_give(left, &response);
+  pair_connect(&pair);
+  assert_true(sw_address_equal(sw_link_peer(right->link), &left->address));
+}
+
+static void responder_says_nothing_before_the_first_datagram_of_the_session(void **state) {
+  (void)state;
+  struct pair_datagram init, response, probe, none;
+  pair_take_letter(left, 'i', &init);
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &response);
+  assert_false(pair_take(right, &none));
+  assert_int_equal(pair_state(right), SW_LINK_WAITING);
+  assert_null(sw_link_sending_session(right->link));
+  assert_int_equal(sw_link_status(right->link)->handshakes, 0);
+  assert_int_equal(sw_link_status(right->link)->peer.port, 0);
+
+  pair_give(left, &response);
+  pair_take_letter(left, 'p', &probe);
+  struct pair_datagram forged = probe;
+  forged.bytes[forged.length - 1] ^= 1;
+  assert_int_equal(pair_give(right, &forged), SW_RECEIVED_DROPPED);
+  assert_int_equal(pair_state(right), SW_LINK_WAITING);
+  pair_give(right, &probe);
+  assert_int_equal(pair_state(right), SW_LINK_UP);
+  pair_take_letter(right, 'a', &none);
+  assert_int_equal(pair_give(right, &probe), SW_RECEIVED_DROPPED); /* the window is kept */
+}
+
+static void packet_confirms_a_session_as_well(void **state) {
+  (void)state;
+  struct pair_datagram init, response, packet, back;
+  pair_take_letter(left, 'i', &init);
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &response);
+  pair_give(left, &response);
+  pair_seal(left, 100, &packet);
+  assert_int_equal(pair_give(right, &packet), SW_RECEIVED_PACKET);
+  pair_seal(right, 100, &back);
+  assert_int_equal(pair_give(left, &back), SW_RECEIVED_PACKET);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+}
+
+static void answer_is_good_for_5_s(void **state) {
+  (void)state;
+  struct pair_datagram init, response, early, late;
+  pair_take_letter(left, 'i', &init);
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &response);
+  pair_give(left, &response);
+  pair_seal(left, 100, &early);
+  pair_seal(left, 100, &late);
+  pair.now += 5 * SW_SECOND;
+  assert_false(pair_take(right, &init));
+  assert_int_equal(pair_give(right, &late), SW_RECEIVED_DROPPED);
+  pair_assert_drop(right, SW_DROP_SESSION);
+}
+
+static void both_sides_at_once_converge(void **state) {
+  (void)state;
+  pair_introduce(right);
+  pair.latency = 30 * MS;
+  pair_connect(&pair);
+  pair_run(&pair, SW_SECOND);
+  assert_nothing_is_lost(1000 * SW_SECOND, SW_SECOND);
+  assert_in_range(sw_link_status(left->link)->handshakes, 9, 20);
+}
+
+static void link_of_a_second_of_latency_comes_up_from_both_sides(void **state) {
+  (void)state;
+  pair_introduce(right);
+  pair.latency = 900 * MS;
+  pair_connect(&pair);
+  pair_run(&pair, 10 * SW_SECOND);
+  assert_nothing_is_lost(300 * SW_SECOND, SW_SECOND);
+}
+
+static void replayed_init_does_not_abort_our_own_handshake(void **state) {
+  (void)state;
+  struct pair_datagram old, init, response;
+  pair_introduce(right);
+  pair_take_letter(right, 'i', &old);
+  pair_take_letter(left, 'i', &init);
+  assert_int_equal(pair_give(left, &old), SW_RECEIVED_CONTROL);
+  pair_take_letter(left, 'r', &response); /* the copier's, who can do nothing with it */
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &response);
+  assert_int_equal(pair_give(left, &response), SW_RECEIVED_CONTROL);
+  pair_connect(&pair);
+}
+
+static void replayed_init_touches_no_live_session(void **state) {
+  (void)state;
+  struct pair_datagram old, response;
+  sw_link_refused(left->link, pair.now, &right->address);
+  sw_initiation_begin(&left->link->initiation, left->link->me, 99);
+  pair_seal_message(left, left->link->initiation.plain, left->link->initiation.length, &old);
+  sodium_memzero(&left->link->initiation, sizeof(left->link->initiation));
+  const uint32_t session = right->link->current->local;
+  for (unsigned i = 0; i < 10; i++) {
+    old.from = pair_address((uint8_t)(100 + i));
+    assert_int_equal(pair_give(right, &old), SW_RECEIVED_CONTROL);
+    pair_take_letter(right, 'r', &response);
+    assert_int_equal(pair_give(left, &response), SW_RECEIVED_DROPPED);
+    pair_assert_drop(left, SW_DROP_UNEXPECTED);
+    pair_run(&pair, 5 * SW_SECOND);
+  }
+  assert_int_equal(right->link->current->local, session);
+  assert_true(sw_address_equal(sw_link_peer(right->link), &left->address));
+  assert_nothing_is_lost(SW_SECOND, 100 * MS);
+}
+
+static void restarted_initiator_is_back_at_once(void **state) {
+  (void)state;
+  pair_restart(left, 0);
+  pair_introduce(left);
+  pair_flush(&pair);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+  assert_nothing_is_lost(SW_SECOND, 100 * MS);
+}
+
+static void restarted_responder_is_found_out_within_15_s(void **state) {
+  (void)state;
+  pair_restart(right, 0);
+  pair_send(left);
+  pair_run(&pair, 15 * SW_SECOND);
+  pair_flush(&pair);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+  assert_int_equal(pair_state(right), SW_LINK_UP);
+  pair_assert_drop(right, SW_DROP_SESSION);
+  assert_nothing_is_lost(SW_SECOND, 100 * MS);
+}
+
+static int start_sodium(void **state) {
+  (void)state;
+  return sodium_init() < 0;
+}
+
+#define APART(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define CONNECTED(test) cmocka_unit_test_setup_teardown(test, start_connected, stop)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      APART(link_comes_up_with_four_datagrams),
+      APART(states_are_told),
+      CONNECTED(endpoints_of_a_link_that_is_up_change_nothing_now),
+      APART(initiator_sends_to_where_the_response_came_from_if_it_knows_it),
+      APART(initiator_sends_to_where_it_sent_its_init_else),
+      APART(responder_sends_to_where_the_init_came_from),
+      CONNECTED(peers_address_stays_for_the_session),
+      APART(copy_of_an_init_from_elsewhere_does_not_keep_it_from_being_answered),
+      APART(responder_says_nothing_before_the_first_datagram_of_the_session),
+      APART(packet_confirms_a_session_as_well),
+      APART(answer_is_good_for_5_s),
+      APART(both_sides_at_once_converge),
+      APART(link_of_a_second_of_latency_comes_up_from_both_sides),
+      APART(replayed_init_does_not_abort_our_own_handshake),
+      CONNECTED(replayed_init_touches_no_live_session),
+      CONNECTED(restarted_initiator_is_back_at_once),
+      CONNECTED(restarted_responder_is_found_out_within_15_s),
+  };
+  return cmocka_run_group_tests_name("link", tests, start_sodium, NULL);
+}

@@ -1,0 +1,149 @@
+/* What a link makes of reports that nobody listens at the peer's port. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "pair.h"
+
+#define MS SW_MILLISECOND
+
+static struct pair pair;
+static struct pair_side *const left = &pair.left, *const right = &pair.right;
+
+static int start(void **state) {
+  (void)state;
+  pair_start(&pair, 0);
+  return 0;
+}
+
+static void hush(void) {
+  pair_hush(left);
+  pair_hush(right);
+}
+
+static int start_connected(void **state) {
+  start(state);
+  pair_connect(&pair);
+  hush();
+  return 0;
+}
+
+static int stop(void **state) {
+  (void)state;
+  pair_stop(&pair);
+  return 0;
+}
+
+/* ---- refused ---- */
+
+static void refused_link_retries_within_125_ms_for_3_s(void **state) {
+  (void)state;
+  right->deaf = true;
+  pair_run(&pair, 20 * SW_SECOND);
+  hush();
+  const uint64_t refused = pair.now;
+  sw_link_refused(left->link, pair.now, &right->address);
+  assert_int_equal(sw_link_status(left->link)->refused_time, refused);
+  pair_run(&pair, 10 * SW_SECOND);
+  assert_in_range(left->said_at[0] - refused, 75 * MS, 125 * MS);
+  unsigned i = 0;
+  for (; left->said_at[i] - refused < 3 * SW_SECOND; i++)
+    assert_in_range(left->said_at[i + 1] - left->said_at[i], 0, 125 * MS);
+  assert_in_range(i, 23, 43);
+  assert_true(left->said_at[i] - refused > 3 * SW_SECOND);
+  assert_in_range(left->said_count - i, 1, 3); /* it is every 5 s again */
+}
+
+static void forged_refusals_do_not_keep_a_slow_link_from_coming_up(void **state) {
+  (void)state;
+  pair.latency = 300 * MS;
+  for (unsigned i = 0; i < 30 && pair_state(left) != SW_LINK_UP; i++) {
+    sw_link_refused(left->link, pair.now, &right->address);
+    pair_run(&pair, 100 * MS);
+  }
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+}
+
+static void refusals_do_not_put_a_retry_off(void **state) {
+  (void)state;
+  right->deaf = true;
+  pair_run(&pair, 100 * MS);
+  for (unsigned i = 0; i < 200; i++) {
+    sw_link_refused(left->link, pair.now, &right->address);
+    pair_run(&pair, 10 * MS);
+  }
+  assert_in_range(left->said_count, 15, 30);
+}
+
+static void refusal_by_an_unknown_address_is_ignored(void **state) {
+  (void)state;
+  right->deaf = true;
+  pair_flush(&pair);
+  const uint64_t deadline = sw_link_deadline(left->link);
+  struct sw_address other = right->address;
+  other.port++;
+  sw_link_refused(left->link, pair.now, &other);
+  assert_int_equal(sw_link_deadline(left->link), deadline);
+  assert_int_equal(sw_link_status(left->link)->refused_time, 0);
+}
+
+static void refusal_is_not_believed_within_3_s_of_a_handshake(void **state) {
+  (void)state;
+  right->deaf = true;
+  pair_send(left);
+  pair_run(&pair, 3 * SW_SECOND - 1);
+  sw_link_refused(left->link, pair.now, &right->address);
+  pair_flush(&pair);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+  pair_run(&pair, 1);
+  sw_link_refused(left->link, pair.now, &right->address);
+  assert_int_equal(sw_link_deadline(left->link), pair.now);
+  pair_flush(&pair);
+  assert_int_equal(pair_state(left), SW_LINK_SILENT);
+  assert_string_equal(left->said, "di");
+}
+
+static void refusal_is_not_believed_while_nothing_is_unanswered(void **state) {
+  (void)state;
+  pair_run(&pair, 10 * SW_SECOND);
+  sw_link_refused(left->link, pair.now, &right->address);
+  pair_run(&pair, SW_SECOND);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+  assert_string_equal(left->said, "");
+}
+
+static void refused_responder_begins_a_handshake_to_the_peers_last_address(void **state) {
+  (void)state;
+  left->deaf = true;
+  pair_send(right);
+  pair_run(&pair, 4 * SW_SECOND);
+  sw_link_refused(right->link, pair.now, &left->address);
+  pair_flush(&pair);
+  assert_string_equal(right->said, "di");
+}
+
+static int start_sodium(void **state) {
+  (void)state;
+  return sodium_init() < 0;
+}
+
+#define APART(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define CONNECTED(test) cmocka_unit_test_setup_teardown(test, start_connected, stop)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      APART(refused_link_retries_within_125_ms_for_3_s),
+      APART(forged_refusals_do_not_keep_a_slow_link_from_coming_up),
+      APART(refusals_do_not_put_a_retry_off),
+      APART(refusal_by_an_unknown_address_is_ignored),
+      CONNECTED(refusal_is_not_believed_within_3_s_of_a_handshake),
+      CONNECTED(refusal_is_not_believed_while_nothing_is_unanswered),
+      CONNECTED(refused_responder_begins_a_handshake_to_the_peers_last_address),
+  };
+  return cmocka_run_group_tests_name("link: refused", tests, start_sodium, NULL);
+}

@@ -1,0 +1,296 @@
+/* How the sessions of a link are renewed, kept side by side, and closed. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "pair.h"
+
+#define MS SW_MILLISECOND
+
+static struct pair pair;
+static struct pair_side *const left = &pair.left, *const right = &pair.right;
+
+static int start(void **state) {
+  (void)state;
+  pair_start(&pair, 0);
+  return 0;
+}
+
+static void hush(void) {
+  pair_hush(left);
+  pair_hush(right);
+}
+
+static int start_connected(void **state) {
+  start(state);
+  pair_connect(&pair);
+  hush();
+  return 0;
+}
+
+static int stop(void **state) {
+  (void)state;
+  pair_stop(&pair);
+  return 0;
+}
+
+/* Sends a packet each way every `interval`, and asserts that all arrive. */
+static void assert_nothing_is_lost(uint64_t duration, uint64_t interval) {
+  left->packets = right->packets = 0;
+  unsigned sent = 0;
+  for (uint64_t end = pair.now + duration; pair.now < end; sent++) {
+    pair_send(left);
+    pair_send(right);
+    pair_run(&pair, interval);
+  }
+  pair_run(&pair, 2 * pair.latency);
+  assert_int_equal(left->packets, sent);
+  assert_int_equal(right->packets, sent);
+}
+
+/* ---- sessions ---- */
+
+static void renewal_loses_no_packet(void **state) {
+  (void)state;
+  pair.latency = 40 * MS;
+  assert_nothing_is_lost(400 * SW_SECOND, 500 * MS);
+  assert_true(sw_link_status(left->link)->handshakes >= 4);
+}
+
+static void simultaneous_renewals_lose_no_packet(void **state) {
+  (void)state;
+  pair.latency = 40 * MS;
+  for (unsigned i = 0; i < 20; i++) {
+    left->link->current->rekey_at = right->link->current->rekey_at = pair.now;
+    assert_nothing_is_lost(2 * SW_SECOND, 5 * MS);
+  }
+}
+
+static void renewals_of_any_stagger_lose_no_packet(void **state) {
+  (void)state;
+  pair.latency = 40 * MS;
+  for (unsigned i = 0; i < 40; i++) {
+    left->link->current->rekey_at = pair.now;
+    right->link->current->rekey_at = pair.now + i * 4 * MS;
+    assert_nothing_is_lost(SW_SECOND, 5 * MS);
+  }
+}
+
+static void packet_of_the_session_before_is_still_opened(void **state) {
+  (void)state;
+  struct pair_datagram late;
+  pair_seal(left, 100, &late);
+  left->link->current->rekey_at = pair.now;
+  pair_flush(&pair);
+  assert_string_equal(left->said, "ip");
+  const uint32_t session = right->link->current->local;
+  assert_int_equal(pair_give(right, &late), SW_RECEIVED_PACKET);
+  assert_int_equal(right->link->current->local, session);
+}
+
+static unsigned sessions_of(const struct pair_side *side) {
+  unsigned count = 0;
+  for (unsigned i = 0; i < SW_SESSIONS; i++) count += side->link->sessions[i].local != 0;
+  return count;
+}
+
+static void older_answer_confirmed_late_is_taken_beside_the_current_session(void **state) {
+  (void)state;
+  struct sw_initiation initiation;
+  struct pair_datagram init, response, probe, younger;
+  /* an init of the left side, answered; its probe is long under way */
+  sw_initiation_begin(&initiation, left->link->me, 99);
+  left->link->initiation = initiation;
+  pair_seal_message(left, initiation.plain, initiation.length, &init);
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &response);
+  pair_give(left, &response);
+  pair_take_letter(left, 'p', &probe);
+  probe.from = pair_address(77);
+  /* meanwhile another session is made */
+  pair.now += SW_SECOND / 10;
+  sw_initiation_begin(&left->link->initiation, left->link->me, 98);
+  pair_seal_message(left, left->link->initiation.plain, left->link->initiation.length, &init);
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &response);
+  pair_give(left, &response);
+  pair_take_letter(left, 'p', &younger);
+  assert_int_equal(sessions_of(left), 2); /* of those that we began, the latest */
+  pair_give(right, &younger);
+  pair_take_letter(right, 'a', &response);
+  const uint32_t session = right->link->current->local;
+  const uint64_t handshakes = sw_link_status(right->link)->handshakes;
+
+  assert_int_equal(pair_give(right, &probe), SW_RECEIVED_CONTROL);
+  assert_int_equal(right->link->current->local, session);
+  assert_int_equal(sw_link_status(right->link)->handshakes, handshakes + 1);
+  assert_true(sw_address_equal(&sw_link_status(right->link)->peer, &left->address));
+}
+
+static void fifth_session_takes_the_place_of_the_oldest_not_current(void **state) {
+  (void)state;
+  struct sw_link *link = right->link;
+  assert_int_equal(sessions_of(right), 1);
+  for (unsigned i = 1; i < SW_SESSIONS; i++)
+    assert_false(sw_link_session_place(link)->local), link->sessions[i].local = i + 1;
+  for (unsigned current = 0; current < SW_SESSIONS; current++) {
+    for (unsigned oldest = 0; oldest < SW_SESSIONS; oldest++) {
+      for (unsigned i = 0; i < SW_SESSIONS; i++) {
+        link->sessions[i].local = i + 1;
+        link->sessions[i].created = PAIR_START + 10 + (i + SW_SESSIONS - oldest) % SW_SESSIONS;
+      }
+      link->current = &link->sessions[current];
+      const unsigned place = oldest == current ? (oldest + 1) % SW_SESSIONS : oldest;
+      assert_ptr_equal(sw_link_session_place(link), &link->sessions[place]);
+      assert_int_equal(link->sessions[place].local, 0);
+      assert_ptr_equal(link->current, &link->sessions[current]);
+    }
+  }
+}
+
+static void many_renewals_keep_four_sessions(void **state) {
+  (void)state;
+  for (unsigned i = 0; i < 10; i++) {
+    struct pair_side *side = i % 3 ? left : right;
+    pair_run(&pair, SW_SECOND);
+    side->link->current->rekey_at = pair.now;
+    pair_flush(&pair);
+    assert_int_equal(left->link->current->local, right->link->current->remote);
+    assert_int_equal(left->link->current->created, pair.now);
+    assert_in_range(sessions_of(left), 1, SW_SESSIONS);
+    assert_in_range(sessions_of(right), 1, SW_SESSIONS);
+  }
+  assert_int_equal(sessions_of(left), SW_SESSIONS);
+}
+
+static void session_ids_are_never_zero_or_taken(void **state) {
+  (void)state;
+  for (unsigned i = 0; i < 1000; i++) {
+    const uint32_t id = sw_link_session_id(right->link);
+    assert_int_not_equal(id, 0);
+    assert_int_not_equal(id, right->link->current->local);
+  }
+}
+
+/* ---- closing ---- */
+
+static void close_is_said_in_every_session_and_then_nothing(void **state) {
+  (void)state;
+  left->link->current->rekey_at = pair.now;
+  pair_flush(&pair);
+  hush();
+  sw_link_close(left->link, pair.now);
+  assert_int_equal(sw_link_deadline(left->link), pair.now);
+  struct pair_datagram datagram;
+  uint8_t packet[20] = {0x45}, sealed[48];
+  assert_int_equal(sw_link_send(left->link, pair.now, packet, 20, sealed), -ENOTCONN);
+  pair_assert_drop(left, SW_DROP_NO_SESSION);
+  pair_seal(right, 100, &datagram);
+  assert_int_equal(pair_give(left, &datagram), SW_RECEIVED_DROPPED);
+  pair_assert_drop(left, SW_DROP_SESSION);
+  pair_flush(&pair);
+  assert_string_equal(left->said, "xx");
+  assert_int_equal(sw_link_deadline(left->link), SW_NEVER);
+  pair_introduce(left);
+  sw_link_refused(left->link, pair.now, &right->address);
+  assert_int_equal(sw_link_status(left->link)->refused_time, 0);
+  pair_run(&pair, 100 * SW_SECOND);
+  assert_string_equal(left->said, "xx");
+  assert_int_equal(pair_state(left), SW_LINK_CLOSED);
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    assert_true(
+        sodium_is_zero((const uint8_t *)&left->link->sessions[i], sizeof(struct sw_session)));
+}
+
+static void close_wipes_what_handshakes_are_under_way(void **state) {
+  (void)state;
+  struct pair_datagram init, response;
+  pair_take_letter(left, 'i', &init);
+  pair_give(right, &init);
+  sw_link_close(right->link, pair.now);
+  sw_link_close(left->link, pair.now);
+  assert_false(pair_take(right, &response)); /* the reply is not sent any more */
+  assert_false(pair_take(left, &response));
+  assert_true(
+      sodium_is_zero((const uint8_t *)&left->link->initiation, sizeof(struct sw_initiation)));
+  assert_true(sodium_is_zero((const uint8_t *)&right->link->pending, sizeof(struct sw_pending)));
+  assert_int_equal(sw_link_deadline(right->link), SW_NEVER);
+}
+
+static void closed_by_the_peer_begins_a_handshake_after_1_s(void **state) {
+  (void)state;
+  sw_link_close(right->link, pair.now);
+  pair_flush(&pair);
+  const struct sw_link_status *status = sw_link_status(left->link);
+  assert_int_equal(status->closed_time, pair.now);
+  assert_int_equal(status->state, SW_LINK_CONNECTING);
+  assert_int_equal(sessions_of(left), 0);
+  uint8_t packet[20] = {0x45}, sealed[48];
+  assert_int_equal(sw_link_send(left->link, pair.now, packet, 20, sealed), -ENOTCONN);
+  pair_run(&pair, SW_SECOND - 1);
+  assert_string_equal(left->said, "");
+  pair_run(&pair, 1);
+  assert_string_equal(left->said, "i");
+}
+
+static void close_of_an_older_session_leaves_the_current_one(void **state) {
+  (void)state;
+  struct pair_datagram close;
+  pair_seal_kind(left, SW_KIND_CLOSE, NULL, 0, &close);
+  left->link->current->rekey_at = pair.now;
+  pair_flush(&pair);
+  assert_int_equal(sessions_of(right), 2);
+  assert_int_equal(pair_give(right, &close), SW_RECEIVED_CONTROL);
+  assert_int_equal(sessions_of(right), 1);
+  assert_int_equal(pair_state(right), SW_LINK_UP);
+  assert_int_equal(sw_link_status(right->link)->closed_time, 0);
+  assert_nothing_is_lost(SW_SECOND, 100 * MS);
+}
+
+static void close_while_silent_ends_the_silence(void **state) {
+  (void)state;
+  right->deaf = true;
+  pair_send(left);
+  pair_run(&pair, 16 * SW_SECOND);
+  assert_int_equal(pair_state(left), SW_LINK_SILENT);
+  sw_link_close(right->link, pair.now);
+  pair_flush(&pair);
+  assert_int_equal(pair_state(left), SW_LINK_CONNECTING);
+  pair_restart(right, 0);
+  right->deaf = false;
+  pair_run(&pair, SW_SECOND);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+}
+
+static int start_sodium(void **state) {
+  (void)state;
+  return sodium_init() < 0;
+}
+
+#define APART(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define CONNECTED(test) cmocka_unit_test_setup_teardown(test, start_connected, stop)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      CONNECTED(renewal_loses_no_packet),
+      CONNECTED(simultaneous_renewals_lose_no_packet),
+      CONNECTED(renewals_of_any_stagger_lose_no_packet),
+      CONNECTED(packet_of_the_session_before_is_still_opened),
+      CONNECTED(older_answer_confirmed_late_is_taken_beside_the_current_session),
+      CONNECTED(fifth_session_takes_the_place_of_the_oldest_not_current),
+      CONNECTED(many_renewals_keep_four_sessions),
+      CONNECTED(session_ids_are_never_zero_or_taken),
+      CONNECTED(close_is_said_in_every_session_and_then_nothing),
+      APART(close_wipes_what_handshakes_are_under_way),
+      CONNECTED(closed_by_the_peer_begins_a_handshake_after_1_s),
+      CONNECTED(close_of_an_older_session_leaves_the_current_one),
+      CONNECTED(close_while_silent_ends_the_silence),
+  };
+  return cmocka_run_group_tests_name("link: sessions", tests, start_sodium, NULL);
+}

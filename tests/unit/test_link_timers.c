@@ -1,0 +1,493 @@
+/* When a link does something unasked. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "pair.h"
+
+#define MS SW_MILLISECOND
+
+static struct pair pair;
+static struct pair_side *const left = &pair.left, *const right = &pair.right;
+
+static int start(void **state) {
+  (void)state;
+  pair_start(&pair, 0);
+  return 0;
+}
+
+static void hush(void) {
+  pair_hush(left);
+  pair_hush(right);
+}
+
+static int start_connected(void **state) {
+  start(state);
+  pair_connect(&pair);
+  hush();
+  return 0;
+}
+
+static int start_probing(void **state) {
+  (void)state;
+  pair_start(&pair, 25 * SW_SECOND);
+  pair.latency = 20 * MS;
+  pair_connect(&pair);
+  pair_run(&pair, 100 * MS);
+  hush();
+  return 0;
+}
+
+static int stop(void **state) {
+  (void)state;
+  pair_stop(&pair);
+  return 0;
+}
+
+/* ---- keepalives and silence ---- */
+
+static void keepalive_is_sent_10_s_after_a_packet_that_nothing_answered(void **state) {
+  (void)state;
+  pair_send(left);
+  pair_run(&pair, 5 * SW_SECOND);
+  pair_send(left); /* does not put it off */
+  pair_run(&pair, 5 * SW_SECOND - 1);
+  assert_string_equal(right->said, "");
+  pair_run(&pair, 1);
+  assert_string_equal(right->said, "k");
+  pair_run(&pair, 60 * SW_SECOND); /* and it is answered by nothing */
+  assert_string_equal(right->said, "k");
+  assert_string_equal(left->said, "dd");
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+}
+
+static void no_keepalive_is_sent_when_something_else_was(void **state) {
+  (void)state;
+  pair_send(left);
+  pair_run(&pair, 9 * SW_SECOND);
+  pair_send(right);
+  pair_run(&pair, 5 * SW_SECOND);
+  assert_string_equal(right->said, "d");
+  pair_run(&pair, 5 * SW_SECOND);
+  assert_string_equal(left->said, "dk");
+}
+
+static void ack_does_for_a_keepalive(void **state) {
+  (void)state;
+  struct pair_datagram probe;
+  pair_send(left);
+  pair_run(&pair, 9 * SW_SECOND);
+  pair_seal_kind(left, SW_KIND_PROBE, (const uint8_t *)"12345678", 8, &probe);
+  assert_int_equal(pair_give(right, &probe), SW_RECEIVED_CONTROL);
+  pair_run(&pair, 30 * SW_SECOND);
+  assert_string_equal(right->said, "a");
+}
+
+static void idle_link_says_nothing_until_it_is_renewed(void **state) {
+  (void)state;
+  pair_run(&pair, 114 * SW_SECOND);
+  assert_string_equal(left->said, "");
+  assert_string_equal(right->said, "");
+}
+
+static void link_is_silent_15_s_after_a_packet_that_nothing_answered(void **state) {
+  (void)state;
+  right->deaf = true;
+  pair_send(left);
+  pair_run(&pair, 10 * SW_SECOND);
+  pair_send(left); /* does not put it off */
+  pair_run(&pair, 5 * SW_SECOND - 1);
+  assert_string_equal(left->said, "dd");
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+  pair_run(&pair, 1);
+  assert_string_equal(left->said, "ddi");
+  assert_int_equal(pair_state(left), SW_LINK_SILENT);
+  pair_run(&pair, 20 * SW_SECOND);
+  assert_true(pair_said(left, 'i') >= 5);
+  assert_int_equal(pair_state(left), SW_LINK_SILENT);
+  pair_send(left); /* the session is kept */
+
+  right->deaf = false;
+  pair_run(&pair, 6 * SW_SECOND);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+  assert_int_equal(sw_link_status(left->link)->attempts, 0);
+  hush();
+  pair_run(&pair, 60 * SW_SECOND);
+  assert_int_equal(pair_said(left, 'i'), 0);
+}
+
+static void anything_authentic_is_an_answer(void **state) {
+  (void)state;
+  pair_send(left);
+  pair_run(&pair, 14 * SW_SECOND); /* the keepalive came at 10 s */
+  pair_run(&pair, 20 * SW_SECOND);
+  assert_int_equal(pair_said(left, 'i'), 0);
+  right->deaf = true;
+  pair_send(left);
+  pair_run(&pair, 14 * SW_SECOND);
+  pair_send(right);
+  pair_run(&pair, 25 * SW_SECOND);
+  assert_int_equal(pair_said(left, 'i'), 0);
+}
+
+static void forgery_is_no_sign_of_life(void **state) {
+  (void)state;
+  struct pair_datagram forged;
+  right->deaf = true;
+  pair_send(left);
+  pair_run(&pair, 14 * SW_SECOND);
+  pair_seal(right, 100, &forged);
+  forged.bytes[50] ^= 1;
+  pair_give(left, &forged);
+  pair_run(&pair, SW_SECOND);
+  assert_int_equal(pair_state(left), SW_LINK_SILENT);
+}
+
+static void lost_keepalive_makes_nobody_silent(void **state) {
+  (void)state;
+  pair_send(left);
+  pair_run(&pair, 9 * SW_SECOND);
+  left->deaf = true;
+  pair_run(&pair, SW_SECOND);
+  assert_string_equal(right->said, "k");
+  pair_run(&pair, 30 * SW_SECOND);
+  assert_int_equal(pair_state(right), SW_LINK_UP); /* it asked for no answer */
+}
+
+/* ---- probes ---- */
+
+static void probe_is_sent_every_persistent_keepalive_and_acked(void **state) {
+  (void)state;
+  pair_run(&pair, 100 * SW_SECOND);
+  assert_string_equal(left->said, "papapapa");
+  assert_string_equal(right->said, "papapapa");
+  assert_int_equal(left->said_at[2] - left->said_at[0], 25 * SW_SECOND);
+  assert_int_equal(sw_link_status(left->link)->probes_sent, 4);
+  assert_int_equal(sw_link_status(left->link)->probes_lost, 0);
+  pair_assert_no_drops(left);
+  pair_assert_no_drops(right);
+  pair_run(&pair, 1000 * SW_SECOND);
+  assert_int_equal(sw_link_status(left->link)->probes_lost, 0);
+}
+
+static void probe_finds_a_dead_peer_on_an_idle_link(void **state) {
+  (void)state;
+  right->deaf = left->deaf = true;
+  pair_run(&pair, 39 * SW_SECOND);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+  pair_run(&pair, SW_SECOND);
+  assert_int_equal(pair_state(left), SW_LINK_SILENT);
+  assert_int_equal(pair_state(right), SW_LINK_SILENT);
+  pair_run(&pair, 120 * SW_SECOND);
+  assert_in_range(sw_link_status(left->link)->probes_lost, 1, 5);
+}
+
+static void round_trip_time_is_measured_and_smoothed(void **state) {
+  (void)state;
+  assert_int_equal(sw_link_status(left->link)->rtt, 40 * MS);
+  pair.latency = 60 * MS;
+  pair_run(&pair, 26 * SW_SECOND);
+  assert_int_equal(sw_link_status(left->link)->rtt, (7 * 40 + 120) * MS / 8);
+}
+
+static void ack_of_no_probe_of_ours_is_not_measured(void **state) {
+  (void)state;
+  struct pair_datagram datagram, ack;
+  const uint64_t token = left->link->probes[0].token;
+  pair.now += SW_SECOND;
+  pair_seal_kind(right, SW_KIND_PROBE_ACK, (const uint8_t *)"whatever", 8, &datagram);
+  assert_int_equal(pair_give(left, &datagram), SW_RECEIVED_CONTROL);
+  uint8_t plain[8];
+  memcpy(plain, &token, 8); /* answered already */
+  pair_seal_kind(right, SW_KIND_PROBE_ACK, plain, 8, &ack);
+  assert_int_equal(pair_give(left, &ack), SW_RECEIVED_CONTROL);
+  assert_int_equal(sw_link_status(left->link)->rtt, 40 * MS);
+}
+
+static void probes_are_of_varying_size(void **state) {
+  (void)state;
+  size_t least = SIZE_MAX, most = 0;
+  uint64_t token = 0;
+  struct pair_datagram datagram;
+  for (unsigned i = 0; i < 2000; i++) {
+    left->link->timers.probe = pair.now;
+    pair_take_letter(left, 'p', &datagram);
+    const struct sw_probe *probe = &left->link->probes[(left->link->probe_next - 1) % SW_PROBES];
+    assert_int_not_equal(probe->token, token);
+    token = probe->token;
+    if (datagram.length < least) least = datagram.length;
+    if (datagram.length > most) most = datagram.length;
+  }
+  assert_int_equal(least, SW_OVERHEAD + SW_PROBE_BYTES);
+  assert_int_equal(most, SW_OVERHEAD + SW_PROBE_MAX);
+}
+
+/* ---- handshakes ---- */
+
+static void inits_are_retried_after_1_2_4_and_then_every_5_s(void **state) {
+  (void)state;
+  right->deaf = true;
+  pair_run(&pair, 100 * SW_SECOND);
+  const uint64_t delays[] = {1, 2, 4, 5};
+  uint64_t least = UINT64_MAX, most = 0;
+  assert_true(left->said_count > 10);
+  for (unsigned i = 0; i + 1 < left->said_count; i++) {
+    assert_int_equal(left->said[i], 'i');
+    const uint64_t extra =
+        left->said_at[i + 1] - left->said_at[i] - delays[i < 3 ? i : 3] * SW_SECOND;
+    assert_in_range(extra, 0, 334 * MS);
+    if (extra < least) least = extra;
+    if (extra > most) most = extra;
+  }
+  assert_true(most > least);
+  const struct sw_link_status *status = sw_link_status(left->link);
+  assert_int_equal(status->attempts, left->said_count);
+  assert_int_equal(status->attempt_time, left->said_at[left->said_count - 1]);
+  assert_int_equal(status->state, SW_LINK_CONNECTING);
+}
+
+static void every_init_has_new_keys(void **state) {
+  (void)state;
+  uint8_t secret[SW_KEY_BYTES];
+  struct pair_datagram datagram;
+  pair_take_letter(left, 'i', &datagram);
+  memcpy(secret, left->link->initiation.secret, sizeof(secret));
+  pair.now = sw_link_deadline(left->link);
+  pair_take_letter(left, 'i', &datagram);
+  assert_memory_not_equal(secret, left->link->initiation.secret, sizeof(secret));
+}
+
+static void endpoints_are_taken_in_turn_and_the_peers_last_first(void **state) {
+  (void)state;
+  const struct sw_address endpoints[] = {pair_address(7), right->address, pair_address(9)};
+  sw_link_endpoints_set(left->link, pair.now, endpoints, 3);
+  pair_connect(&pair);
+  assert_true(pair_said(left, 'i') == 2);
+  assert_true(sw_address_equal(&left->said_to[0], &endpoints[0]));
+  assert_true(sw_address_equal(&left->said_to[1], &endpoints[1]));
+  assert_true(sw_address_equal(&sw_link_status(left->link)->peer, &right->address));
+
+  right->deaf = true;
+  pair_send(left);
+  pair_run(&pair, 15 * SW_SECOND);
+  hush();
+  pair_run(&pair, 20 * SW_SECOND);
+  const unsigned turns[] = {0, 2, 1, 0}; /* the first, to the peer, was at 15 s */
+  assert_true(left->said_count >= 4);
+  for (unsigned i = 0; i < 4; i++)
+    assert_true(sw_address_equal(&left->said_to[i], &endpoints[turns[i]]));
+}
+
+static void no_more_than_16_endpoints_are_kept(void **state) {
+  (void)state;
+  struct sw_address endpoints[SW_ENDPOINTS_MAX + 4];
+  for (uint8_t i = 0; i < SW_ENDPOINTS_MAX + 4; i++) endpoints[i] = pair_address(100 + i);
+  sw_link_endpoints_set(left->link, pair.now, endpoints, SW_ENDPOINTS_MAX + 4);
+  pair_run(&pair, 200 * SW_SECOND);
+  assert_true(left->said_count > SW_ENDPOINTS_MAX + 4);
+  for (unsigned i = 0; i < left->said_count; i++)
+    assert_true(sw_address_equal(&left->said_to[i], &endpoints[i % SW_ENDPOINTS_MAX]));
+}
+
+static void unconfirmed_session_is_probed_and_wiped_after_5_s(void **state) {
+  (void)state;
+  struct pair_datagram init, response;
+  pair_take_letter(left, 'i', &init);
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &response);
+  pair_give(left, &response);
+  right->deaf = true;
+  pair_run(&pair, 5 * SW_SECOND - 1);
+  const uint64_t at[] = {0, 250, 750, 1750, 2750, 3750, 4750};
+  assert_string_equal(left->said, "ppppppp");
+  for (unsigned i = 0; i < 7; i++) assert_int_equal(left->said_at[i], PAIR_START + at[i] * MS);
+  assert_int_equal(pair_state(left), SW_LINK_CONNECTING);
+  assert_non_null(sw_link_sending_session(left->link));
+  pair_run(&pair, 1);
+  assert_null(sw_link_sending_session(left->link));
+  assert_string_equal(left->said, "pppppppi");
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    assert_true(
+        sodium_is_zero((const uint8_t *)&left->link->sessions[i], sizeof(struct sw_session)));
+}
+
+static void initiator_renews_the_session_after_115_to_120_s(void **state) {
+  (void)state;
+  uint64_t least = UINT64_MAX, most = 0;
+  for (unsigned i = 0; i < 20; i++) {
+    const uint64_t created = left->link->current->created;
+    hush();
+    while (!pair_said(left, 'i')) pair_run(&pair, 10 * MS);
+    const uint64_t age = left->said_at[0] - created;
+    assert_in_range(age, 115 * SW_SECOND, 120 * SW_SECOND);
+    if (age < least) least = age;
+    if (age > most) most = age;
+    pair_run(&pair, SW_SECOND);
+    assert_string_equal(left->said, "ip");
+    assert_string_equal(right->said, "ra");
+  }
+  assert_true(most - least > SW_SECOND);
+}
+
+static void responder_renews_the_session_after_130_s_if_nobody_did(void **state) {
+  (void)state;
+  left->link->current->rekey_at = SW_NEVER;
+  const uint64_t created = right->link->current->created;
+  pair_run(&pair, created + 130 * SW_SECOND - 1 - pair.now);
+  assert_string_equal(right->said, "");
+  pair_run(&pair, 1);
+  assert_string_equal(right->said, "ip");
+  assert_int_equal(right->said_at[0], created + 130 * SW_SECOND);
+  assert_true(right->link->current->initiator);
+}
+
+static void session_is_renewed_when_half_its_counters_are_used(void **state) {
+  (void)state;
+  left->link->current->counter = SW_REKEY_AFTER_COUNTER - 1;
+  pair_flush(&pair);
+  assert_string_equal(left->said, "");
+  pair_send(left);
+  assert_int_equal(sw_link_deadline(left->link), pair.now);
+  pair_flush(&pair);
+  assert_string_equal(left->said, "dip");
+  pair_flush(&pair);
+  assert_true(left->link->current->counter < 10);
+}
+
+static void session_ends_after_180_s(void **state) {
+  (void)state;
+  right->deaf = left->deaf = true;
+  const uint64_t created = left->link->current->created;
+  pair_run(&pair, created + 180 * SW_SECOND - 1 - pair.now);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+  assert_int_equal(pair_state(right), SW_LINK_UP);
+  pair_run(&pair, 1);
+  assert_int_equal(pair_state(left), SW_LINK_CONNECTING);
+  assert_int_equal(pair_state(right), SW_LINK_CONNECTING); /* it knows the peer's address */
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    assert_true(
+        sodium_is_zero((const uint8_t *)&left->link->sessions[i], sizeof(struct sw_session)));
+}
+
+/* ---- clock and deadline ---- */
+
+static void time_that_goes_backwards_stands_still(void **state) {
+  (void)state;
+  pair_send(left);
+  pair_flush(&pair);
+  const uint64_t deadline = sw_link_deadline(right->link), now = pair.now;
+  pair.now -= 500 * SW_SECOND;
+  struct pair_datagram datagram;
+  assert_false(pair_take(left, &datagram));
+  assert_false(pair_take(right, &datagram));
+  pair_seal(left, 100, &datagram);
+  assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_PACKET);
+  assert_int_equal(sw_link_deadline(right->link), deadline);
+  assert_int_equal(sw_link_status(right->link)->received_time, now);
+  assert_int_equal(sw_link_status(left->link)->sent_time, now);
+  sw_link_refused(left->link, pair.now, &right->address);
+  assert_int_equal(sw_link_status(left->link)->refused_time, now);
+  sw_link_endpoints_set(left->link, pair.now, &right->address, 1);
+  sw_link_close(left->link, pair.now);
+  assert_int_equal(left->link->now, now);
+}
+
+static void link_that_may_not_start_has_no_deadline(void **state) {
+  (void)state;
+  assert_int_equal(sw_link_deadline(right->link), SW_NEVER);
+  assert_int_equal(sw_link_deadline(left->link), pair.now);
+  sw_link_endpoints_set(left->link, pair.now, NULL, 0);
+  assert_int_equal(sw_link_deadline(left->link), SW_NEVER);
+}
+
+static void peer_at_port_0_makes_no_busy_loop(void **state) {
+  (void)state;
+  struct pair_datagram init, response, probe;
+  pair_take_letter(left, 'i', &init);
+  /* RFC 768 allows for none, and who is on the path can set it */
+  init.from.port = 0;
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &response);
+  pair_give(left, &response);
+  pair_take_letter(left, 'p', &probe);
+  probe.from.port = 0;
+  pair_give(right, &probe);
+  right->deaf = true;
+  pair_run(&pair, 300 * SW_SECOND); /* asserts that there is none */
+}
+
+/* Losses, packets, refusals and restarts as they come; pair_run asserts that every deadline is
+ * one. */
+static void deadline_is_when_something_is_due_and_never_past(void **state) {
+  (void)state;
+  pair_introduce(right);
+  for (unsigned i = 0; i < 2000; i++) {
+    struct pair_side *side = randombytes_uniform(2) ? left : right;
+    switch (randombytes_uniform(8)) {
+    case 0:
+      side->deaf = !side->deaf;
+      break;
+    case 1:
+      if (randombytes_uniform(10) == 0) {
+        pair_restart(side, randombytes_uniform(2) * 25 * SW_SECOND);
+        if (side == left) pair_introduce(side);
+      }
+      break;
+    case 2:
+      sw_link_refused(side->link, pair.now, &side->other->address);
+      break;
+    case 3:
+      pair.latency = randombytes_uniform(2000) * MS;
+      break;
+    default:
+      if (sw_link_sending_session(side->link)) pair_send(side);
+    }
+    pair_run(&pair, randombytes_uniform(i % 10 ? 2000 : 100000) * MS);
+  }
+}
+
+static int start_sodium(void **state) {
+  (void)state;
+  return sodium_init() < 0;
+}
+
+#define APART(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define CONNECTED(test) cmocka_unit_test_setup_teardown(test, start_connected, stop)
+#define PROBING(test) cmocka_unit_test_setup_teardown(test, start_probing, stop)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      CONNECTED(keepalive_is_sent_10_s_after_a_packet_that_nothing_answered),
+      CONNECTED(no_keepalive_is_sent_when_something_else_was),
+      CONNECTED(ack_does_for_a_keepalive),
+      CONNECTED(idle_link_says_nothing_until_it_is_renewed),
+      CONNECTED(link_is_silent_15_s_after_a_packet_that_nothing_answered),
+      CONNECTED(anything_authentic_is_an_answer),
+      CONNECTED(forgery_is_no_sign_of_life),
+      CONNECTED(lost_keepalive_makes_nobody_silent),
+      PROBING(probe_is_sent_every_persistent_keepalive_and_acked),
+      PROBING(probe_finds_a_dead_peer_on_an_idle_link),
+      PROBING(round_trip_time_is_measured_and_smoothed),
+      PROBING(ack_of_no_probe_of_ours_is_not_measured),
+      PROBING(probes_are_of_varying_size),
+      APART(inits_are_retried_after_1_2_4_and_then_every_5_s),
+      APART(every_init_has_new_keys),
+      APART(endpoints_are_taken_in_turn_and_the_peers_last_first),
+      APART(no_more_than_16_endpoints_are_kept),
+      APART(unconfirmed_session_is_probed_and_wiped_after_5_s),
+      CONNECTED(initiator_renews_the_session_after_115_to_120_s),
+      CONNECTED(responder_renews_the_session_after_130_s_if_nobody_did),
+      CONNECTED(session_is_renewed_when_half_its_counters_are_used),
+      CONNECTED(session_ends_after_180_s),
+      CONNECTED(time_that_goes_backwards_stands_still),
+      APART(link_that_may_not_start_has_no_deadline),
+      APART(peer_at_port_0_makes_no_busy_loop),
+      CONNECTED(deadline_is_when_something_is_due_and_never_past),
+  };
+  return cmocka_run_group_tests_name("link: timers", tests, start_sodium, NULL);
+}

@@ -1,0 +1,104 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "core/pending.h"
+
+#define START (50 * SW_SECOND)
+
+static struct sw_pending pending;
+static const struct sw_address here = {.port = 1}, there = {.port = 2};
+
+static int begin(void **state) {
+  (void)state;
+  sodium_memzero(&pending, sizeof(pending));
+  return 0;
+}
+
+/* Adds the entry number `n` (from 1): ids and hash are made of it. */
+static void add(unsigned n, uint64_t now) {
+  struct sw_agreement agreement = {.local = n, .remote = 1000 + n};
+  uint8_t hash[SW_HASH_BYTES] = {(uint8_t)n, (uint8_t)(n >> 8), 1};
+  memset(agreement.seal.key, (int)n, sizeof(agreement.seal.key));
+  sw_pending_add(&pending, &agreement, hash, &here, now);
+}
+
+static void assert_there(unsigned n) {
+  const struct sw_pending_entry *entry = sw_pending_find(&pending, n);
+  assert_non_null(entry);
+  assert_int_equal(entry->agreement.local, n);
+  assert_int_equal(entry->agreement.remote, 1000 + n);
+  assert_int_equal(entry->agreement.seal.key[5], n & 255);
+  assert_true(sw_address_equal(&entry->address, &here));
+}
+
+static void entries_are_found_by_their_id(void **state) {
+  (void)state;
+  for (unsigned n = 1; n <= SW_PENDING_MAX; n++) add(n, START);
+  assert_int_equal(pending.count, 128);
+  for (unsigned n = 1; n <= SW_PENDING_MAX; n++) assert_there(n);
+  assert_null(sw_pending_find(&pending, SW_PENDING_MAX + 1));
+  assert_null(sw_pending_find(&pending, 0));
+}
+
+static void init_is_answered_once_for_each_address(void **state) {
+  (void)state;
+  add(7, START);
+  uint8_t hash[SW_HASH_BYTES] = {7, 0, 1};
+  assert_true(sw_pending_answered(&pending, hash, &here));
+  assert_false(sw_pending_answered(&pending, hash, &there));
+  for (unsigned i = 0; i < SW_HASH_BYTES; i++) {
+    hash[i] ^= 0x10;
+    assert_false(sw_pending_answered(&pending, hash, &here));
+    hash[i] ^= 0x10;
+  }
+}
+
+static void removed_entry_is_wiped_and_the_others_stay(void **state) {
+  (void)state;
+  for (unsigned n = 1; n <= 5; n++) add(n, START);
+  static const unsigned order[] = {2, 5, 1, 3, 4};
+  for (unsigned i = 0; i < 5; i++) {
+    sw_pending_remove(&pending, sw_pending_find(&pending, order[i]));
+    assert_int_equal(pending.count, 4 - i);
+    assert_null(sw_pending_find(&pending, order[i]));
+    for (unsigned k = i + 1; k < 5; k++) assert_there(order[k]);
+    const size_t used = pending.count * sizeof(pending.entries[0]);
+    assert_true(
+        sodium_is_zero((const uint8_t *)pending.entries + used, sizeof(pending.entries) - used));
+  }
+  assert_true(sodium_is_zero((const uint8_t *)&pending, sizeof(pending)));
+}
+
+static void entries_expire_after_5_seconds(void **state) {
+  (void)state;
+  assert_true(sw_pending_deadline(&pending) == UINT64_MAX);
+  add(1, START + 2 * SW_SECOND);
+  add(2, START);
+  add(3, START + SW_SECOND);
+  assert_true(sw_pending_deadline(&pending) == START + 5 * SW_SECOND);
+  sw_pending_expire(&pending, START + 5 * SW_SECOND - 1);
+  assert_int_equal(pending.count, 3);
+  sw_pending_expire(&pending, START + 5 * SW_SECOND);
+  assert_int_equal(pending.count, 2);
+  assert_null(sw_pending_find(&pending, 2));
+  assert_true(sw_pending_deadline(&pending) == START + 6 * SW_SECOND);
+  sw_pending_expire(&pending, START + 100 * SW_SECOND);
+  assert_true(sodium_is_zero((const uint8_t *)&pending, sizeof(pending)));
+}
+
+int main(void) {
+  if (sodium_init() < 0) return 1;
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup(entries_are_found_by_their_id, begin),
+      cmocka_unit_test_setup(init_is_answered_once_for_each_address, begin),
+      cmocka_unit_test_setup(removed_entry_is_wiped_and_the_others_stay, begin),
+      cmocka_unit_test_setup(entries_expire_after_5_seconds, begin),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

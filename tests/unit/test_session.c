@@ -1,0 +1,212 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "core/session.h"
+
+#define START (1000 * SW_SECOND)
+
+static struct sw_session ours, theirs;
+static uint8_t mask[SW_MASK_KEY_BYTES], datagram[256], plain[256];
+static const uint8_t text[] = "through the tunnel";
+
+static int begin(void **state) {
+  (void)state;
+  struct sw_agreement agreement = {.local = 1, .remote = 2};
+  randombytes_buf(&agreement.seal, sizeof(agreement.seal));
+  randombytes_buf(&agreement.open, sizeof(agreement.open));
+  sw_secretbox_prepare(&agreement.seal);
+  sw_secretbox_prepare(&agreement.open);
+  const struct sw_agreement mirror = {
+      .local = 2, .remote = 1, .seal = agreement.open, .open = agreement.seal};
+  const struct sw_address peer = {.port = 9};
+  randombytes_buf(mask, sizeof(mask));
+  sw_session_start(&ours, &agreement, true, &peer, START);
+  sw_session_start(&theirs, &mirror, false, &peer, START);
+  return 0;
+}
+
+static int64_t seal(uint64_t now) {
+  return sw_session_seal(&ours, mask, now, SW_KIND_PACKET, text, sizeof(text), datagram);
+}
+
+/* Opens what `seal` made; returns SW_DROP_COUNT for good, or the reason. */
+static enum sw_drop open(uint64_t now) {
+  enum sw_drop drop = SW_DROP_COUNT;
+  const struct sw_header header = sw_header_read(mask, datagram);
+  if (sw_session_open(&theirs, now, header, datagram, SW_OVERHEAD + sizeof(text), plain, &drop) ==
+      0)
+    assert_memory_equal(plain, text, sizeof(text));
+  return drop;
+}
+
+static void what_one_side_seals_the_other_opens(void **state) {
+  (void)state;
+  assert_int_equal(seal(START), SW_OVERHEAD + sizeof(text));
+  const struct sw_header header = sw_header_read(mask, datagram);
+  assert_int_equal(header.session, 2);
+  assert_int_equal(header.word, 0);
+  assert_int_equal(open(START), SW_DROP_COUNT);
+  assert_int_equal(open(START), SW_DROP_REPLAYED);
+}
+
+static void counters_go_up_by_one_and_carry_the_kind(void **state) {
+  (void)state;
+  for (uint64_t i = 0; i < 100; i++) {
+    sw_session_seal(&ours, mask, START, SW_KIND_PROBE, text, 8, datagram);
+    assert_true(sw_header_read(mask, datagram).word == (i | (uint64_t)SW_KIND_PROBE << 56));
+  }
+}
+
+static void own_datagrams_do_not_open(void **state) {
+  (void)state;
+  enum sw_drop drop;
+  seal(START);
+  const struct sw_header header = sw_header_read(mask, datagram);
+  assert_int_equal(
+      sw_session_open(&ours, START, header, datagram, SW_OVERHEAD + sizeof(text), plain, &drop),
+      -1);
+  assert_int_equal(drop, SW_DROP_TAG);
+}
+
+static void last_counter_is_the_limit_and_is_never_passed(void **state) {
+  (void)state;
+  ours.counter = SW_REJECT_AFTER_COUNTER - 1;
+  assert_true(seal(START) > 0);
+  assert_int_equal(open(START), SW_DROP_COUNT);
+  for (unsigned i = 0; i < 3; i++) {
+    assert_int_equal(seal(START), -EKEYEXPIRED);
+    assert_int_equal(
+        sw_session_seal_fast(&ours, mask, START, SW_KIND_PACKET, plain + 64, 10, datagram + 64),
+        -EKEYEXPIRED);
+    assert_true(ours.counter == SW_REJECT_AFTER_COUNTER);
+  }
+}
+
+static void received_counter_at_the_limit_is_dropped(void **state) {
+  (void)state;
+  const uint64_t counters[] = {SW_REJECT_AFTER_COUNTER, SW_REJECT_AFTER_COUNTER + 1,
+                               SW_COUNTER_MASK};
+  for (unsigned i = 0; i < 3; i++) {
+    const struct sw_header header = {.session = 2, .word = counters[i]};
+    sw_secretbox_seal(&ours.seal, header.word, text, sizeof(text), datagram + SW_TAG_OFFSET,
+                      datagram + SW_BODY_OFFSET);
+    sw_header_write(mask, header, datagram);
+    assert_int_equal(open(START), SW_DROP_COUNTER);
+  }
+}
+
+static void session_ends_at_180_seconds(void **state) {
+  (void)state;
+  const uint64_t end = START + 180 * SW_SECOND;
+  assert_true(seal(end - 1) > 0);
+  assert_int_equal(open(end), SW_DROP_EXPIRED);
+  assert_int_equal(open(end - 1), SW_DROP_COUNT);
+  assert_int_equal(seal(end), -EKEYEXPIRED);
+  assert_false(sw_session_expired(&ours, end - 1));
+  assert_true(sw_session_expired(&ours, end));
+}
+
+static void unconfirmed_session_ends_with_the_peers_pending_answer(void **state) {
+  (void)state;
+  assert_true(sw_session_end(&ours) == START + SW_PENDING_LIFETIME);
+  ours.confirmed = true;
+  assert_true(sw_session_end(&ours) == START + SW_REJECT_AFTER);
+}
+
+static void initiator_rekeys_between_115_and_120_seconds_the_other_at_130(void **state) {
+  (void)state;
+  bool differ = false;
+  uint64_t first = ours.rekey_at;
+  for (unsigned i = 0; i < 200; i++) {
+    begin(NULL);
+    assert_in_range(ours.rekey_at - START, 115 * SW_SECOND, 120 * SW_SECOND);
+    differ |= ours.rekey_at != first;
+    assert_true(theirs.rekey_at == START + 130 * SW_SECOND);
+  }
+  assert_true(differ);
+  assert_false(sw_session_rekey_due(&theirs, START + 130 * SW_SECOND - 1));
+  assert_true(sw_session_rekey_due(&theirs, START + 130 * SW_SECOND));
+}
+
+static void rekey_is_due_at_2_to_the_55_datagrams(void **state) {
+  (void)state;
+  ours.counter = (UINT64_C(1) << 55) - 1;
+  assert_false(sw_session_rekey_due(&ours, START));
+  assert_true(seal(START) > 0);
+  assert_true(sw_session_rekey_due(&ours, START));
+}
+
+static void forged_datagram_does_not_move_the_window(void **state) {
+  (void)state;
+  const struct sw_replay before = theirs.replay;
+  seal(START);
+  const struct sw_header far = {.session = 2, .word = 1000000};
+  sw_header_write(mask, far, datagram);
+  assert_int_equal(open(START), SW_DROP_TAG);
+  assert_memory_equal(&before, &theirs.replay, sizeof(before));
+}
+
+static void counter_before_the_window_is_told_from_one_seen(void **state) {
+  (void)state;
+  uint8_t early[sizeof(datagram)];
+  seal(START);
+  memcpy(early, datagram, sizeof(datagram));
+  ours.counter = SW_REPLAY_WINDOW;
+  seal(START);
+  assert_int_equal(open(START), SW_DROP_COUNT);
+  memcpy(datagram, early, sizeof(datagram));
+  assert_int_equal(open(START), SW_DROP_OLD);
+}
+
+static void wiped_session_is_all_zero(void **state) {
+  (void)state;
+  sw_session_wipe(&ours);
+  assert_true(sodium_is_zero((const uint8_t *)&ours, sizeof(ours)));
+}
+
+static void fast_calls_agree_with_the_others(void **state) {
+  (void)state;
+  static uint8_t packet[64 + 256 + SW_SLACK], fast[64 + 256 + SW_SLACK], out[64 + 256 + SW_SLACK];
+  enum sw_drop drop;
+  memcpy(packet + 64, text, sizeof(text));
+  assert_int_equal(sw_session_seal_fast(&ours, mask, START, SW_KIND_PACKET_PARTIAL, packet + 64,
+                                        sizeof(text), fast + 64),
+                   SW_OVERHEAD + sizeof(text));
+  memcpy(datagram, fast + 64, SW_OVERHEAD + sizeof(text));
+  const struct sw_header header = sw_header_read(mask, fast + 64);
+  assert_true(header.word == (uint64_t)SW_KIND_PACKET_PARTIAL << 56);
+  assert_int_equal(sw_session_open_fast(&theirs, START, header, fast + 64,
+                                        SW_OVERHEAD + sizeof(text), out + 64, &drop),
+                   0);
+  assert_memory_equal(out + 64, text, sizeof(text));
+  assert_int_equal(open(START), SW_DROP_REPLAYED);
+  memset(&theirs.replay, 0, sizeof(theirs.replay));
+  assert_int_equal(open(START), SW_DROP_COUNT);
+}
+
+int main(void) {
+  if (sodium_init() < 0) return 1;
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup(what_one_side_seals_the_other_opens, begin),
+      cmocka_unit_test_setup(counters_go_up_by_one_and_carry_the_kind, begin),
+      cmocka_unit_test_setup(own_datagrams_do_not_open, begin),
+      cmocka_unit_test_setup(last_counter_is_the_limit_and_is_never_passed, begin),
+      cmocka_unit_test_setup(received_counter_at_the_limit_is_dropped, begin),
+      cmocka_unit_test_setup(session_ends_at_180_seconds, begin),
+      cmocka_unit_test_setup(unconfirmed_session_ends_with_the_peers_pending_answer, begin),
+      cmocka_unit_test_setup(initiator_rekeys_between_115_and_120_seconds_the_other_at_130, begin),
+      cmocka_unit_test_setup(rekey_is_due_at_2_to_the_55_datagrams, begin),
+      cmocka_unit_test_setup(forged_datagram_does_not_move_the_window, begin),
+      cmocka_unit_test_setup(counter_before_the_window_is_told_from_one_seen, begin),
+      cmocka_unit_test_setup(wiped_session_is_all_zero, begin),
+      cmocka_unit_test_setup(fast_calls_agree_with_the_others, begin),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,645 @@
+/* Needs root, and /dev/net/tun.  Each test has a network namespace of its own, which goes with the
+ * devices that are in it; the mounts on /dev/net are seen by this program only. */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "linux/tun.h"
+
+#define NODE "/dev/net/tun"
+#define DISABLE_IPV6 "/proc/sys/net/ipv6/conf/sw0/disable_ipv6"
+#define NOBODY 65534
+#define OURS "10.77.0.1"
+#define THEIRS "10.77.0.2"
+#define OUR_PORT 5100
+#define THEIR_PORT 5200
+#define SEGMENT 500
+#define SEGMENTS 3
+#define HEADERS (sizeof(struct iphdr) + sizeof(struct udphdr))
+#define UDP_CHECKSUM_OFFSET 6
+
+static struct sw_tun tun = {.fd = -1};
+static struct sw_error error;
+static struct sw_offload offload;
+static struct rlimit limit;
+static bool covered; /* there is a file system of ours on /dev/net */
+static int udp = -1;
+static uint8_t buffer[SW_TUN_HEADROOM + 65536];
+static uint8_t *const packet = buffer + SW_TUN_HEADROOM;
+
+/* ---- the world around ---- */
+
+static void ip(const char *words) {
+  char command[200];
+  snprintf(command, sizeof(command), "ip %s", words);
+  if (system(command) != 0) fail_msg("failed: %s", command);
+}
+
+static void cover(unsigned long flags) {
+  assert_int_equal(mount("none", "/dev/net", "tmpfs", flags, NULL), 0);
+  covered = true;
+}
+
+static void cover_with_node(mode_t mode, unsigned minor_number) {
+  cover(0);
+  assert_int_equal(mknod(NODE, S_IFCHR, makedev(10, minor_number)), 0);
+  assert_int_equal(chmod(NODE, mode), 0);
+}
+
+static void become_nobody(void) {
+  assert_int_equal(seteuid(NOBODY), 0);
+}
+
+static unsigned open_files(void) {
+  unsigned count = 0;
+  DIR *directory = opendir("/proc/self/fd");
+  assert_non_null(directory);
+  while (readdir(directory)) count++;
+  closedir(directory);
+  return count;
+}
+
+/* Leaves room for `more` files than there are open. */
+static void limit_files(unsigned more) {
+  const int next = open("/dev/null", O_RDONLY);
+  assert_true(next >= 0);
+  close(next);
+  const struct rlimit low = {.rlim_cur = (rlim_t)next + more, .rlim_max = limit.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+}
+
+static int start(void **state) {
+  (void)state;
+  return getrlimit(RLIMIT_NOFILE, &limit) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+static int enter(void **state) {
+  (void)state;
+  return unshare(CLONE_NEWNET);
+}
+
+static int leave(void **state) {
+  (void)state;
+  if (seteuid(0) != 0 || setrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
+  sw_tun_close(&tun);
+  if (udp >= 0) close(udp);
+  udp = -1;
+  if (covered && umount("/dev/net") != 0) return -1;
+  covered = false;
+  return 0;
+}
+
+/* ---- opening ---- */
+
+static void assert_opens(const char *name, bool with_offload) {
+  strcpy(error.text, "");
+  if (sw_tun_open(&tun, name, with_offload, &error) != 0) fail_msg("refused: %s", error.text);
+}
+
+/* It fails with this errno, in one whole line that says all of this; nothing stays open. */
+#define assert_refused(code, ...) \
+  assert_refused_name("sw0", code, (const char *const[]){__VA_ARGS__, NULL})
+
+static void assert_refused_name(const char *name, int code, const char *const *texts) {
+  const unsigned files = open_files();
+  strcpy(error.text, "");
+  const int returned = sw_tun_open(&tun, name, true, &error);
+  assert_int_equal(tun.fd, -1);
+  assert_int_equal(open_files(), files);
+  if (returned != -code) fail_msg("returned %d (%s), not %d", returned, error.text, -code);
+  assert_ptr_equal(strstr(error.text, "tun: "), error.text);
+  assert_non_null(strstr(error.text, strerror(code)));
+  for (; *texts; texts++)
+    if (!strstr(error.text, *texts)) fail_msg("\"%s\" is not in: %s", *texts, error.text);
+  assert_null(strchr(error.text, '\n'));
+  assert_int_equal(error.text[strlen(error.text) - 1], ')'); /* else it was cut short */
+}
+
+static void device_is_made_with_the_name_asked_for(void **state) {
+  (void)state;
+  assert_opens("sw0", false);
+  assert_string_equal(tun.name, "sw0");
+  assert_int_not_equal(tun.index, 0);
+  assert_int_equal(tun.index, if_nametoindex("sw0"));
+  assert_false(tun.persistent);
+  assert_false(tun.offload);
+}
+
+static void descriptor_does_not_block_and_is_not_inherited(void **state) {
+  (void)state;
+  assert_opens("sw0", false);
+  assert_true(fcntl(tun.fd, F_GETFL) & O_NONBLOCK);
+  assert_true(fcntl(tun.fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static void name_is_the_one_that_the_kernel_chose(void **state) {
+  (void)state;
+  assert_opens("sw%d", false);
+  assert_string_equal(tun.name, "sw0");
+  assert_int_equal(tun.index, if_nametoindex("sw0"));
+}
+
+static void device_goes_when_it_is_closed(void **state) {
+  (void)state;
+  assert_opens("sw0", false);
+  sw_tun_close(&tun);
+  assert_int_equal(tun.fd, -1);
+  assert_int_equal(if_nametoindex("sw0"), 0);
+}
+
+static void device_that_was_there_is_told_and_stays(void **state) {
+  (void)state;
+  ip("tuntap add mode tun dev sw0");
+  assert_opens("sw0", false);
+  assert_true(tun.persistent);
+  sw_tun_close(&tun);
+  assert_int_not_equal(if_nametoindex("sw0"), 0);
+}
+
+static void device_made_for_a_user_opens_without_privilege(void **state) {
+  (void)state;
+  ip("tuntap add mode tun dev sw0 user 65534");
+  cover_with_node(0666, 200);
+  become_nobody();
+  assert_opens("sw0", true);
+  assert_true(tun.persistent);
+}
+
+/* ---- failing to open ---- */
+
+static void missing_node_is_told(void **state) {
+  (void)state;
+  cover(0);
+  assert_refused(ENOENT, "cannot open " NODE, "modprobe tun",
+                 "mkdir -p /dev/net && mknod /dev/net/tun c 10 200", "--device /dev/net/tun");
+}
+
+static void node_without_driver_is_told(void **state) {
+  (void)state;
+  cover_with_node(0666, 254);
+  assert_refused(ENODEV, "cannot open " NODE, "modprobe tun");
+}
+
+static void node_of_another_driver_is_told(void **state) {
+  (void)state;
+  cover(0);
+  assert_int_equal(mknod(NODE, S_IFCHR | 0666, makedev(1, 3)), 0);
+  assert_refused(ENOTTY, "not the TUN driver's", "mknod /dev/net/tun c 10 200");
+}
+
+static void directory_in_place_of_the_node_is_told(void **state) {
+  (void)state;
+  cover(0);
+  assert_int_equal(mkdir(NODE, 0755), 0);
+  assert_refused(EISDIR, "cannot open " NODE, "rmdir " NODE);
+}
+
+static void node_that_users_may_not_open_is_told(void **state) {
+  (void)state;
+  cover_with_node(0600, 200);
+  become_nobody();
+  assert_refused(EACCES, "cannot open " NODE, "chmod 0666 /dev/net/tun", "safe", "root");
+}
+
+static void node_on_a_nodev_file_system_is_told(void **state) {
+  (void)state;
+  cover(MS_NODEV);
+  assert_int_equal(mknod(NODE, S_IFCHR | 0666, makedev(10, 200)), 0);
+  assert_refused(EACCES, "cannot open " NODE, "nodev");
+}
+
+static void missing_capability_is_told(void **state) {
+  (void)state;
+  cover_with_node(0666, 200);
+  become_nobody();
+  assert_refused(EPERM, "sw0", "CAP_NET_ADMIN", "ip tuntap add mode tun dev sw0 user 65534");
+}
+
+static void device_of_another_user_is_told(void **state) {
+  (void)state;
+  ip("tuntap add mode tun dev sw0 user 12345");
+  cover_with_node(0666, 200);
+  become_nobody();
+  assert_refused(EPERM, "belongs to another user", "ip -d link show sw0",
+                 "ip tuntap add mode tun dev sw0 user 65534");
+}
+
+static void device_that_a_program_has_open_is_told(void **state) {
+  (void)state;
+  struct sw_tun first;
+  assert_int_equal(sw_tun_open(&first, "sw0", true, &error), 0);
+  assert_refused(EBUSY, "another program has it open", "another saltway", "ip -d link show sw0");
+  sw_tun_close(&first);
+}
+
+static void tap_device_is_told(void **state) {
+  (void)state;
+  ip("tuntap add mode tap dev sw0");
+  assert_refused(EINVAL, "not a TUN device", "of the kind tap", "ip link del sw0");
+}
+
+static void veth_interface_is_told(void **state) {
+  (void)state;
+  ip("link add sw0 type veth peer name other");
+  assert_refused(EINVAL, "not a TUN device", "of the kind veth");
+}
+
+static void interface_of_unknown_kind_is_told(void **state) {
+  (void)state;
+  assert_refused_name("lo", EINVAL, (const char *const[]){"not a TUN device:", NULL});
+}
+
+static void multi_queue_device_is_told(void **state) {
+  (void)state;
+  ip("tuntap add mode tun dev sw0 multi_queue");
+  assert_refused(EINVAL, "multi-queue", "ip link del sw0; ip tuntap add mode tun dev sw0");
+}
+
+static void name_that_is_too_long_is_told(void **state) {
+  (void)state;
+  assert_opens("fifteen-letters", false);
+  assert_string_equal(tun.name, "fifteen-letters");
+  sw_tun_close(&tun);
+  assert_refused_name("sixteen--letters", ENAMETOOLONG,
+                      (const char *const[]){"sixteen--letters", "at most 15", NULL});
+  char endless[1000];
+  memset(endless, 'a', sizeof(endless) - 1);
+  endless[sizeof(endless) - 1] = '\0';
+  assert_refused_name(endless, ENAMETOOLONG, (const char *const[]){"at most 15", NULL});
+}
+
+static void name_that_linux_does_not_take_is_told(void **state) {
+  (void)state;
+  static const char *const names[] = {"", ".", "..", "a b", "a/b", "a:b", "a\t"};
+  for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+    assert_refused_name(names[i], EINVAL, (const char *const[]){"1 to 15 characters", NULL});
+  assert_refused_name("100%", EINVAL, (const char *const[]){"100%", "not a name", NULL});
+}
+
+static void too_many_open_files_are_told(void **state) {
+  (void)state;
+  limit_files(0);
+  assert_int_equal(sw_tun_open(&tun, "sw0", true, &error), -EMFILE);
+  assert_non_null(strstr(error.text, "cannot open " NODE ": Too many open files"));
+  assert_non_null(strstr(error.text, "ulimit -n"));
+}
+
+static void no_device_stays_when_files_run_out_half_way(void **state) {
+  (void)state;
+  limit_files(1); /* for the device, not for asking its index */
+  assert_refused(EMFILE, "cannot set up the interface sw0", "ulimit -n");
+  setrlimit(RLIMIT_NOFILE, &limit);
+  assert_int_equal(if_nametoindex("sw0"), 0);
+}
+
+/* ---- packets ---- */
+
+static struct sockaddr_in endpoint(const char *address, uint16_t port) {
+  struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons(port)};
+  assert_int_equal(inet_pton(AF_INET, address, &there.sin_addr), 1);
+  return there;
+}
+
+/* The device is up with an address, and there is a UDP socket on it. */
+static void open_up(bool with_offload) {
+  assert_opens("sw0", with_offload);
+  ip("addr add " OURS "/30 dev sw0");
+  /* of itself the kernel sends IPv6 packets only */
+  if (access(DISABLE_IPV6, F_OK) == 0) assert_int_equal(system("echo 1 >" DISABLE_IPV6), 0);
+  ip("link set sw0 up");
+  udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const struct sockaddr_in here = endpoint(OURS, OUR_PORT), there = endpoint(THEIRS, THEIR_PORT);
+  assert_int_equal(bind(udp, (const struct sockaddr *)&here, sizeof(here)), 0);
+  assert_int_equal(connect(udp, (const struct sockaddr *)&there, sizeof(there)), 0);
+}
+
+static ssize_t read_packet(void) {
+  memset(&offload, 0x5a, sizeof(offload));
+  return sw_tun_read(&tun, packet, sizeof(buffer) - SW_TUN_HEADROOM, &offload);
+}
+
+static int write_packet(size_t length, const struct sw_offload *said) {
+  static const struct sw_offload nothing;
+  return sw_tun_write(&tun, packet, length, said ? said : &nothing);
+}
+
+static uint16_t fold(uint32_t sum) {
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  return (uint16_t)sum;
+}
+
+static uint32_t sum_of(const uint8_t *bytes, size_t length) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i < length; i++) sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
+  return sum;
+}
+
+static uint16_t pseudo_sum(size_t udp_length) {
+  return fold(sum_of(packet + 12, 8) + IPPROTO_UDP + (uint32_t)udp_length);
+}
+
+/* Whether the packet's UDP checksum is right. */
+static bool is_sound(size_t length) {
+  const size_t udp_length = length - sizeof(struct iphdr);
+  return fold(pseudo_sum(udp_length) + sum_of(packet + sizeof(struct iphdr), udp_length)) == 0xffff;
+}
+
+/* Makes of a packet that was sent one that is answered. */
+static void turn_round(void) {
+  uint8_t address[4], port[2];
+  uint8_t *header = packet + sizeof(struct iphdr);
+  memcpy(address, packet + 12, 4);
+  memcpy(packet + 12, packet + 16, 4);
+  memcpy(packet + 16, address, 4);
+  memcpy(port, header, 2);
+  memcpy(header, header + 2, 2);
+  memcpy(header + 2, port, 2);
+}
+
+static void what_the_host_sends_is_read(void **state) {
+  (void)state;
+  open_up(false);
+  assert_int_equal(send(udp, "hello", 5, 0), 5);
+  const ssize_t length = read_packet();
+  assert_int_equal(length, HEADERS + 5);
+  assert_int_equal(packet[0], 0x45);
+  assert_memory_equal(packet + HEADERS, "hello", 5);
+  assert_true(is_sound((size_t)length));
+  assert_int_equal(offload.gso, SW_GSO_NONE);
+  assert_false(offload.partial);
+}
+
+static void what_is_written_arrives_at_the_host(void **state) {
+  (void)state;
+  open_up(false);
+  assert_int_equal(send(udp, "hello", 5, 0), 5);
+  const ssize_t length = read_packet();
+  turn_round();
+  assert_int_equal(write_packet((size_t)length, NULL), 0);
+  char text[6] = "";
+  assert_int_equal(recv(udp, text, 5, 0), 5);
+  assert_string_equal(text, "hello");
+}
+
+static void nothing_to_read_is_no_wait(void **state) {
+  (void)state;
+  open_up(false);
+  assert_int_equal(read_packet(), -EAGAIN);
+}
+
+static void interface_that_is_down_takes_nothing(void **state) {
+  (void)state;
+  open_up(false);
+  assert_int_equal(send(udp, "hello", 5, 0), 5);
+  const ssize_t length = read_packet();
+  ip("link set sw0 down");
+  assert_int_equal(write_packet((size_t)length, NULL), -EIO);
+  assert_int_equal(read_packet(), -EAGAIN);
+}
+
+static void device_that_was_deleted_is_told(void **state) {
+  (void)state;
+  open_up(false);
+  ip("link del sw0");
+  packet[0] = 0x45;
+  assert_int_equal(read_packet(), -EBADFD);
+  assert_int_equal(write_packet(HEADERS, NULL), -EBADFD);
+}
+
+static void what_is_no_ip_packet_is_refused(void **state) {
+  (void)state;
+  open_up(false);
+  memset(packet, 0, HEADERS);
+  assert_int_equal(write_packet(HEADERS, NULL), -EINVAL);
+  assert_int_equal(write_packet(0, NULL), -EINVAL);
+}
+
+static int pipe_end[2];
+static volatile sig_atomic_t ticks, written;
+
+static void interrupt(int number) {
+  static uint8_t drain[1 << 16];
+  (void)number;
+  if (++ticks < 3) return;
+  written = tun.fd == pipe_end[0] ? write(pipe_end[1], "late", 4) == 4
+                                  : read(pipe_end[0], drain, sizeof(drain)) > 0;
+}
+
+/* The TUN is a pipe here, as a device never waits; a signal interrupts it twice before it is ready.
+ */
+static void open_pipe(int end) {
+  assert_int_equal(pipe(pipe_end), 0);
+  tun = (struct sw_tun){.fd = pipe_end[end]};
+  ticks = written = 0;
+  const struct sigaction action = {.sa_handler = interrupt};
+  assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+}
+
+static void tick(long microseconds) {
+  const struct itimerval timer = {.it_interval.tv_usec = microseconds,
+                                  .it_value.tv_usec = microseconds};
+  assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
+}
+
+static void close_pipe(void) {
+  tun.fd = -1;
+  close(pipe_end[0]);
+  close(pipe_end[1]);
+}
+
+static void signal_does_not_interrupt_a_read(void **state) {
+  (void)state;
+  open_pipe(0);
+  tick(20000);
+  const ssize_t length = read_packet();
+  tick(0);
+  close_pipe();
+  assert_int_equal(length, 4);
+  assert_true(written);
+}
+
+static void signal_does_not_interrupt_a_write(void **state) {
+  (void)state;
+  open_pipe(1);
+  fcntl(tun.fd, F_SETFL, O_NONBLOCK);
+  while (write(tun.fd, packet, 4096) > 0) continue;
+  fcntl(tun.fd, F_SETFL, 0);
+  tick(20000);
+  const int failed = write_packet(1000, NULL);
+  tick(0);
+  close_pipe();
+  assert_int_equal(failed, 0);
+  assert_true(written);
+}
+
+/* ---- super-packets and partial checksums ---- */
+
+static void checksum_that_is_left_to_do_is_told(void **state) {
+  (void)state;
+  open_up(true);
+  assert_true(tun.offload);
+  assert_int_equal(send(udp, "hello", 5, 0), 5);
+  assert_int_equal(read_packet(), HEADERS + 5);
+  assert_true(offload.partial);
+  assert_int_equal(offload.csum_start, sizeof(struct iphdr));
+  assert_int_equal(offload.csum_offset, UDP_CHECKSUM_OFFSET);
+  assert_int_equal(offload.gso, SW_GSO_NONE);
+  assert_false(offload.ecn);
+  assert_false(is_sound(HEADERS + 5));
+}
+
+static void checksum_is_left_to_the_host_only_where_that_is_said(void **state) {
+  (void)state;
+  open_up(true);
+  assert_int_equal(send(udp, "hello", 5, 0), 5);
+  assert_int_equal(read_packet(), HEADERS + 5);
+  turn_round();
+  assert_int_equal(write_packet(HEADERS + 5, NULL), 0);
+  char text[6] = "";
+  assert_int_equal(recv(udp, text, 5, 0), -1);
+  assert_int_equal(write_packet(HEADERS + 5, &offload), 0);
+  assert_int_equal(recv(udp, text, 5, 0), 5);
+  assert_string_equal(text, "hello");
+}
+
+static void super_packet_is_read_and_written_whole(void **state) {
+  (void)state;
+  open_up(true);
+  if (!tun.udp) {
+    print_message("the kernel has no super-packets of UDP (before Linux 6.2)\n");
+    skip();
+  }
+  const int segment = SEGMENT;
+  uint8_t bytes[SEGMENT * SEGMENTS];
+  for (size_t i = 0; i < sizeof(bytes); i++) bytes[i] = (uint8_t)(i / SEGMENT);
+  ip("link set sw0 mtu 1000"); /* more than one segment, less than all */
+  assert_int_equal(setsockopt(udp, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
+  assert_int_equal(send(udp, bytes, sizeof(bytes), 0), sizeof(bytes));
+  assert_int_equal(read_packet(), HEADERS + sizeof(bytes));
+  assert_int_equal(offload.gso, SW_GSO_UDP);
+  assert_int_equal(offload.size, SEGMENT);
+  assert_int_equal(offload.header, HEADERS);
+  assert_true(offload.partial);
+  turn_round();
+  assert_int_equal(write_packet(HEADERS + sizeof(bytes), &offload), 0);
+  for (unsigned i = 0; i < SEGMENTS; i++) {
+    uint8_t received[SEGMENT + 1];
+    assert_int_equal(recv(udp, received, sizeof(received), 0), SEGMENT);
+    assert_memory_equal(received, bytes + i * SEGMENT, SEGMENT);
+  }
+  assert_int_equal(recv(udp, bytes, 1, 0), -1);
+}
+
+static void what_is_said_of_a_packet_must_be_true(void **state) {
+  (void)state;
+  open_up(true);
+  assert_int_equal(send(udp, "hello", 5, 0), 5);
+  assert_int_equal(read_packet(), HEADERS + 5);
+  const struct sw_offload beyond = {.partial = true, .csum_start = 1000};
+  assert_int_equal(write_packet(HEADERS + 5, &beyond), -EINVAL);
+}
+
+static void offloads_of_who_had_the_device_before_are_off(void **state) {
+  (void)state;
+  ip("tuntap add mode tun dev sw0");
+  assert_opens("sw0", true);
+  assert_true(tun.offload);
+  sw_tun_close(&tun);
+  open_up(false);
+  assert_int_equal(send(udp, "hello", 5, 0), 5);
+  const ssize_t length = read_packet();
+  assert_int_equal(length, HEADERS + 5);
+  assert_true(is_sound((size_t)length));
+}
+
+static void header_size_of_who_had_the_device_before_is_not_kept(void **state) {
+  (void)state;
+  ip("tuntap add mode tun dev sw0 vnet_hdr");
+  struct sw_tun before;
+  assert_int_equal(sw_tun_open(&before, "sw0", true, &error), 0);
+  const int larger = 12;
+  assert_int_equal(ioctl(before.fd, TUNSETVNETHDRSZ, &larger), 0);
+  sw_tun_close(&before);
+  open_up(true);
+  assert_int_equal(send(udp, "hello", 5, 0), 5);
+  assert_int_equal(read_packet(), HEADERS + 5);
+  assert_memory_equal(packet + HEADERS, "hello", 5);
+}
+
+static void not_permitted(void **state) {
+  (void)state;
+  print_message("needs root (CAP_SYS_ADMIN) for namespaces of its own\n");
+  skip();
+}
+
+#define test(function) cmocka_unit_test_setup_teardown(function, enter, leave)
+
+int main(void) {
+  const struct CMUnitTest nothing[] = {cmocka_unit_test(not_permitted)};
+  const struct CMUnitTest tests[] = {
+      test(device_is_made_with_the_name_asked_for),
+      test(descriptor_does_not_block_and_is_not_inherited),
+      test(name_is_the_one_that_the_kernel_chose),
+      test(device_goes_when_it_is_closed),
+      test(device_that_was_there_is_told_and_stays),
+      test(device_made_for_a_user_opens_without_privilege),
+      test(missing_node_is_told),
+      test(node_without_driver_is_told),
+      test(node_of_another_driver_is_told),
+      test(directory_in_place_of_the_node_is_told),
+      test(node_that_users_may_not_open_is_told),
+      test(node_on_a_nodev_file_system_is_told),
+      test(missing_capability_is_told),
+      test(device_of_another_user_is_told),
+      test(device_that_a_program_has_open_is_told),
+      test(tap_device_is_told),
+      test(veth_interface_is_told),
+      test(interface_of_unknown_kind_is_told),
+      test(multi_queue_device_is_told),
+      test(name_that_is_too_long_is_told),
+      test(name_that_linux_does_not_take_is_told),
+      test(too_many_open_files_are_told),
+      test(no_device_stays_when_files_run_out_half_way),
+      test(what_the_host_sends_is_read),
+      test(what_is_written_arrives_at_the_host),
+      test(nothing_to_read_is_no_wait),
+      test(interface_that_is_down_takes_nothing),
+      test(device_that_was_deleted_is_told),
+      test(what_is_no_ip_packet_is_refused),
+      test(signal_does_not_interrupt_a_read),
+      test(signal_does_not_interrupt_a_write),
+      test(checksum_that_is_left_to_do_is_told),
+      test(checksum_is_left_to_the_host_only_where_that_is_said),
+      test(super_packet_is_read_and_written_whole),
+      test(what_is_said_of_a_packet_must_be_true),
+      test(offloads_of_who_had_the_device_before_are_off),
+      test(header_size_of_who_had_the_device_before_is_not_kept),
+  };
+  if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) return cmocka_run_group_tests(nothing, NULL, NULL);
+  return cmocka_run_group_tests_name("tun", tests, start, NULL);
+}
