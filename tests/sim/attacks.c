@@ -1,0 +1,324 @@
+#include "calm.h"
+#include "scenarios.h"
+#include "verdict.h"
+
+enum { A, B };
+
+#define FLOOD_INTERVAL (1 * SW_MILLISECOND)
+
+static const uint64_t *drops_of(const struct world *world, unsigned side) {
+  return world->hosts[side].link->status.drops;
+}
+
+/* ---- floods ---- */
+
+/* Who repeats, a thousand times a second, what he heard or makes up. */
+struct flood {
+  struct world *world;
+  size_t heard; /* recordings up to here are repeated */
+  enum datagram_kind kind;
+  unsigned victim;
+  bool spoofed; /* from where they were first sent from */
+};
+
+static size_t any_of_kind(const struct flood *flood) {
+  for (;;) {
+    const size_t recording = dice_below(&flood->world->dice, flood->heard);
+    if (flood->world->tap.recordings[recording].kind == flood->kind) return recording;
+  }
+}
+
+static void flood_run(const struct flood *flood, uint64_t duration) {
+  struct world *world = flood->world;
+  for (const uint64_t end = world->now + duration; world->now < end;) {
+    const size_t recording = any_of_kind(flood);
+    const struct sw_address from =
+        flood->spoofed ? world->tap.recordings[recording].from : network_address(&world->dice);
+    network_replay(&world->network, world->now, recording, flood->victim, &from);
+    world_run(world, FLOOD_INTERVAL);
+  }
+}
+
+/* Ends the flood's recording, with inits of 200 tries and several processes of A in it. */
+static void record_inits(struct flood *flood) {
+  struct world *world = flood->world;
+  for (unsigned i = 0; i < 5; i++) {
+    world_start(world, A);
+    world_run(world, 200 * SW_SECOND);
+    world_kill(world, A);
+  }
+  flood->heard = world->tap.count;
+}
+
+/* The link comes up while `flood` goes on, and loses nothing then. */
+static void come_up_under(const struct flood *flood) {
+  struct world *world = flood->world;
+  const size_t since = world->tap.count;
+  const uint64_t begun = world->now;
+  world_start(world, A);
+  /* a cookie costs a round trip more */
+  flood_run(flood, 4 * round_trip(world));
+  expect(world_agrees(world), "the link comes up without a retry");
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 100 * SW_MILLISECOND);
+  const uint64_t up = world->now;
+  flood_run(flood, 5 * SW_SECOND);
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 0);
+  world_run(world, SW_SECOND);
+  for (unsigned side = 0; side < 2; side++)
+    expect(traffic_lost(&world->traffic[side], up) == 0, "nothing is lost");
+  const uint64_t lasted = (world->now - begun) / SW_SECOND + 1;
+  expect(world_count(world, flood->victim, DATAGRAM_RESPONSE, since) <= SW_LOAD_INITS * lasted,
+         "few of the replayed inits cost an X25519");
+}
+
+/* Seed 1: the responder is flooded; 2: the initiator. */
+static void flood_of_inits(struct world *world) {
+  struct flood flood = {.world = world, .kind = DATAGRAM_INIT};
+  flood.victim = world->seed == 1 ? B : A;
+  record_inits(&flood);
+  world->hosts[B].endpoint_count = 0;
+  world_start(world, B);
+  flood_run(&flood, 3 * SW_SECOND);
+  come_up_under(&flood);
+}
+
+static void flood_of_cookied_inits(struct world *world) {
+  struct flood flood = {.world = world, .kind = DATAGRAM_INIT, .victim = B};
+  record_inits(&flood);
+  world->hosts[B].endpoint_count = 0;
+  world_start(world, B);
+  flood_run(&flood, 2 * SW_SECOND);
+  for (unsigned i = 0; i < 10; i++) {
+    world_start(world, A);
+    flood_run(&flood, 4 * round_trip(world));
+    expect(world_agrees(world), "the link comes up with a cookie");
+    world_kill(world, A);
+  }
+  expect(sw_link_status(world->hosts[B].link)->cookies_sent > 10, "B gave out cookies");
+  flood.heard = world->tap.count;
+  flood.spoofed = true;
+  flood_run(&flood, 6 * SW_SECOND);
+  come_up_under(&flood);
+}
+
+static void flood_of_packets(struct world *world) {
+  bring_up(world);
+  for (unsigned i = 0; i < 500; i++) world_send(world, A);
+  world_run(world, SW_SECOND);
+  const uint64_t replayed = drops_of(world, B)[SW_DROP_REPLAYED];
+  const struct flood flood = {
+      .world = world, .heard = world->tap.count, .kind = DATAGRAM_PACKET, .victim = B};
+  flood_run(&flood, 2 * SW_SECOND);
+  expect(drops_of(world, B)[SW_DROP_REPLAYED] >= replayed + 1900, "replays are counted");
+  expect(world_agrees(world), "the link stays up");
+}
+
+static void flood_of_junk(struct world *world) {
+  bring_up(world);
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 20 * SW_MILLISECOND);
+  const uint64_t since = world->now;
+  for (unsigned i = 0; i < 5000; i++) {
+    network_junk(&world->network, world->now, i % 2);
+    world_run(world, FLOOD_INTERVAL);
+  }
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 0);
+  world_run(world, SW_SECOND);
+  for (unsigned side = 0; side < 2; side++) {
+    expect(traffic_lost(&world->traffic[side], since) == 0, "nothing is lost");
+    const struct sw_link_status *status = sw_link_status(world->hosts[side].link);
+    expect(status->drops[SW_DROP_SHORT] && status->drops[SW_DROP_SESSION], "junk is counted");
+    expect(status->foreign_time >= since, "and seen to be foreign");
+  }
+}
+
+/* ---- reflections, forgeries, old recordings ---- */
+
+static void reflect(struct world *world) {
+  for (unsigned side = 0; side < 2; side++) world->network.paths[side].reflect = 1000;
+  bring_up(world);
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 100 * SW_MILLISECOND);
+  world_run(world, 10 * SW_SECOND);
+  expect(world_agrees(world), "the link stays up");
+  for (unsigned side = 0; side < 2; side++) {
+    expect(drops_of(world, side)[SW_DROP_REFLECTED] > 0, "a reflected handshake is counted");
+    expect(drops_of(world, side)[SW_DROP_SESSION] > 0, "reflected data is counted");
+  }
+}
+
+static void two_keys(struct world *world) {
+  struct sw_psk psk[2];
+  for (unsigned side = 0; side < 2; side++) sw_psk_generate(&psk[side]);
+  world_keys(world, psk);
+  for (unsigned side = 0; side < 2; side++) {
+    world_start(world, side);
+    world_traffic(world, side, SW_SECOND);
+  }
+  world_run(world, 60 * SW_SECOND);
+  for (unsigned side = 0; side < 2; side++) {
+    const struct sw_link_status *status = sw_link_status(world->hosts[side].link);
+    expect(status->state == SW_LINK_CONNECTING, "the link does not come up");
+    expect(status->packets_in == 0, "nothing passes");
+    expect(status->drops[SW_DROP_SESSION] >= 10, "datagrams of the other key are counted");
+    expect(status->foreign_time > 0 &&
+               sw_address_equal(&status->foreign, &world->network.address[!side]),
+           "and it can be told where they come from");
+  }
+  for (unsigned i = 0; i < world->tap.count; i++)
+    expect(world->tap.recordings[i].kind == DATAGRAM_INIT, "none is answered");
+}
+
+static bool keep(void *context, size_t recording) {
+  (void)context, (void)recording;
+  return false;
+}
+
+static void outlive(struct world *world) {
+  bring_up(world);
+  const size_t first = world->tap.count;
+  world->network.intercept = keep;
+  for (unsigned i = 0; i < 100; i++) world_send(world, A);
+  world->network.intercept = NULL;
+  const size_t last = world->tap.count;
+  world_run(world, 170 * SW_SECOND);
+  const uint64_t delivered = world->hosts[B].packets_in;
+  for (size_t i = first; i < first + 50; i++)
+    network_replay(&world->network, world->now, i, B, &world->tap.recordings[i].from);
+  world_run(world, 10 * SW_SECOND - 1);
+  expect(world->hosts[B].packets_in == delivered + 50, "a delay of 170 s is borne");
+  for (size_t i = first + 50; i < last; i++)
+    network_replay(&world->network, world->now, i, B, &world->tap.recordings[i].from);
+  world_run(world, SW_SECOND);
+  expect(world->hosts[B].packets_in == delivered + 50, "one of 180 s is not");
+}
+
+struct alteration {
+  struct world *world;
+  bool done[2][DATAGRAM_KINDS];
+};
+
+/* Brings every altered form of a datagram to its receiver just before itself. */
+static bool alter(void *context, size_t recording) {
+  struct alteration *alteration = context;
+  struct world *world = alteration->world;
+  const struct recording *genuine = &world->tap.recordings[recording];
+  bool *done = &alteration->done[genuine->sender][genuine->kind];
+  if (*done) return true;
+  *done = true;
+  const unsigned victim = !genuine->sender;
+  uint8_t bytes[SW_CONTROL_MAX + 1] = {0};
+  expect(genuine->length < sizeof(bytes), "datagrams here are small");
+  memcpy(bytes, genuine->bytes, genuine->length);
+  for (size_t bit = 0; bit < 8 * genuine->length; bit++) {
+    bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    network_inject(&world->network, world->now, bytes, genuine->length, victim, &genuine->from);
+    bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+  }
+  for (size_t length = 0; length < genuine->length; length++)
+    network_inject(&world->network, world->now, bytes, length, victim, &genuine->from);
+  network_inject(&world->network, world->now, bytes, genuine->length + 1, victim, &genuine->from);
+  return true;
+}
+
+/* Each kind is seen from at least one side; cookies need a host that is under load. */
+static void alter_everything(struct world *world) {
+  struct alteration alteration = {.world = world};
+  world->network.intercept = alter;
+  world->network.context = &alteration;
+  world->hosts[B].endpoint_count = 0;
+  world_start(world, B);
+  struct sw_link *link = world->hosts[B].link;
+  for (unsigned i = 0; i <= SW_LOAD_INITS; i++) sw_cookies_load(&link->cookies, world->now);
+  world_start(world, A);
+  await_agreement(world, 4 * round_trip(world), "alterations do not delay the link");
+  expect(sw_link_status(link)->cookies_sent == 1, "a cookie was asked for");
+  for (unsigned side = 0; side < 2; side++) {
+    expect(world_send(world, side), "a packet is sent");
+    world_run(world, 2 * SW_KEEPALIVE_AFTER);
+    expect(traffic_lost(&world->traffic[side], 0) == 0, "it arrives");
+  }
+  world_run(world, 2 * world->hosts[A].persistent_keepalive);
+  expect(world_agrees(world), "alterations do not disturb the link");
+  world_close(world, A);
+  world_run(world, SW_SECOND);
+  expect(host_state(&world->hosts[B]) == SW_LINK_CONNECTING, "the farewell arrives");
+  for (unsigned kind = 0; kind < DATAGRAM_KINDS; kind++)
+    expect(alteration.done[A][kind] || alteration.done[B][kind], "each kind was altered");
+}
+
+static void refuse_for(struct world *world, uint64_t duration) {
+  for (const uint64_t end = world->now + duration; world->now < end;) {
+    for (unsigned side = 0; side < 2; side++)
+      world_refuse(world, side, &world->network.address[!side]);
+    world_run(world, 10 * SW_MILLISECOND);
+  }
+}
+
+/* Forged reports come a hundred times a second, and answers take three times as long as the fastest
+ * retry. */
+static void forge_refusals(struct world *world) {
+  for (unsigned side = 0; side < 2; side++) {
+    world->network.paths[side].delay = 150 * SW_MILLISECOND;
+    world_start(world, side);
+  }
+  refuse_for(world, 2 * round_trip(world));
+  expect(world_agrees(world), "the link comes up without a retry");
+  const uint64_t up = world->now;
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 200 * SW_MILLISECOND);
+  refuse_for(world, 300 * SW_SECOND);
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 0);
+  world_run(world, SW_SECOND);
+  expect(world_agrees(world), "and stays up");
+  for (unsigned side = 0; side < 2; side++)
+    expect(traffic_lost(&world->traffic[side], up) == 0, "nothing is lost");
+  expect(world_count(world, A, DATAGRAM_INIT, 0) < 2 * 300, "and few inits are brought about");
+}
+
+struct copying {
+  struct world *world;
+  struct sw_address thief;
+};
+
+/* Brings a copy of all that the two send each other, from somewhere else, before itself.  What
+ * they send to there is lost: who relays it as well is a router, and may be one. */
+static bool copy_first(void *context, size_t recording) {
+  struct copying *copying = context;
+  struct world *world = copying->world;
+  const struct recording *heard = &world->tap.recordings[recording];
+  const unsigned victim = !heard->sender;
+  if (sw_address_equal(&heard->to, &world->network.address[victim]))
+    network_replay(&world->network, world->now, recording, victim, &copying->thief);
+  return true;
+}
+
+static void steal(struct world *world) {
+  struct copying copying = {.world = world, .thief = network_address(&world->dice)};
+  world->network.intercept = copy_first;
+  world->network.context = &copying;
+  if (world->seed % 2) world->hosts[B].endpoint_count = 0;
+  for (unsigned side = 0; side < 2; side++) world_start(world, side);
+  await_agreement(world, 3 * round_trip(world), "the link comes up between the two");
+  const uint64_t up = world->now;
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 200 * SW_MILLISECOND);
+  world_run(world, 200 * SW_SECOND);
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 0);
+  world_run(world, SW_SECOND);
+  expect(world_agrees(world), "and stays there");
+  for (unsigned side = 0; side < 2; side++)
+    expect(traffic_lost(&world->traffic[side], up) == 0, "nothing is lost");
+}
+
+const struct scenario attack_scenarios[ATTACK_SCENARIOS] = {
+    {"a thousand replayed inits a second do not keep a handshake from completing", 2,
+     flood_of_inits},
+    {"nor do inits that are replayed with their cookies, from where they came from", 1,
+     flood_of_cookied_inits},
+    {"a thousand replayed packets a second are dropped and counted", 1, flood_of_packets},
+    {"a thousand strange datagrams a second are dropped and counted", 1, flood_of_junk},
+    {"reflected datagrams are dropped and counted", 2, reflect},
+    {"with two keys nothing passes, and both count foreign datagrams", 1, two_keys},
+    {"a session's packets are refused after its lifetime", 1, outlive},
+    {"every bit flip and every truncation of each kind of datagram is dropped", 1,
+     alter_everything},
+    {"forged reports that nobody listens do no harm", 1, forge_refusals},
+    {"a copy that comes first, from elsewhere, does not take the link there", 2, steal},
+};

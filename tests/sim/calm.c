@@ -1,0 +1,74 @@
+#include "calm.h"
+
+#include <inttypes.h>
+
+#include "verdict.h"
+
+/* Packets from each side, in the calm: the time between two is twice this at most. */
+#define INTERVAL (1 * SW_SECOND)
+
+/* What the hostile network still has under way when the calm begins. */
+#define STRAGGLERS (4 * SW_SECOND)
+
+/* Round trips of a handshake and its first packets, clocks that went back, loops that wake late. */
+#define MARGIN (3 * SW_SECOND)
+
+/* A time within which the link must be back.
+ *
+ * With traffic: something is sent, it is not answered for 15 s, and then inits go to the peer's
+ * last address and each of the endpoints in turn, every 5 s at most.  Without: what is wrong
+ * with a session ends with it, after 180 s. */
+static uint64_t recovery_bound(const struct world *world, bool talkative) {
+  size_t addresses = 0;
+  for (unsigned side = 0; side < 2; side++) {
+    const size_t count = world->hosts[side].endpoint_count + 2; /* peer's last, remembered */
+    if (count > addresses) addresses = count;
+  }
+  const uint64_t notice = talkative ? 2 * INTERVAL + SW_ANSWER_WITHIN : SW_REJECT_AFTER;
+  return STRAGGLERS + notice + (addresses + 1) * (SW_RETRY_LAST + SW_RETRY_JITTER) + MARGIN;
+}
+
+static void heal(struct world *world) {
+  world_log(world, "calm");
+  struct dice *dice = &world->dice;
+  world->network.intercept = NULL;
+  for (unsigned side = 0; side < 2; side++) {
+    world->network.paths[side] = (struct path){.delay = dice_between(dice, 1, 300) * SW_MILLISECOND,
+                                               .jitter = dice_below(dice, 50) * SW_MILLISECOND};
+    world->traffic[side].foul = 0;
+    struct host *host = &world->hosts[side];
+    if (host->stands) host_clock_resume(host, world->now);
+    if (host->link && host_state(host) == SW_LINK_CLOSED) world_kill(world, side);
+    if (!host->link) world_start(world, side);
+    if (host->endpoint_count) world_resolve(world, side, host->endpoint_count);
+  }
+}
+
+void calm_verify(struct world *world, bool talkative) {
+  heal(world);
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, talkative ? INTERVAL : 0);
+  const uint64_t bound = recovery_bound(world, talkative);
+  world_run(world, bound);
+  if (!world_agrees(world))
+    verdict_fail("the link is not back %" PRIu64 " s after the network calmed down",
+                 bound / SW_SECOND);
+
+  const uint64_t since = world->now;
+  uint64_t handshakes[2];
+  for (unsigned side = 0; side < 2; side++) {
+    handshakes[side] = sw_link_status(world->hosts[side].link)->handshakes;
+    world_traffic(world, side, INTERVAL / dice_between(&world->dice, 1, 4));
+  }
+  world_run(world, SW_REKEY_OTHER_AFTER + dice_between(&world->dice, 5, 60) * SW_SECOND);
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 0);
+  world_run(world, SW_SECOND);
+  expect(world_agrees(world), "a link that is left alone stays up");
+  for (unsigned side = 0; side < 2; side++) {
+    expect(sw_link_status(world->hosts[side].link)->handshakes > handshakes[side],
+           "a session is renewed in time");
+    const uint64_t lost = traffic_lost(&world->traffic[side], since);
+    if (lost)
+      verdict_fail("%" PRIu64 " packets of %c were lost in a calm network", lost,
+                   host_name(&world->hosts[side]));
+  }
+}

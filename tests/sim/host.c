@@ -1,0 +1,268 @@
+#include "host.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "traffic.h"
+#include "verdict.h"
+
+/* The longest a link may rest while it looks for its peer. */
+#define RETRY_MOST (SW_RETRY_LAST + SW_RETRY_JITTER)
+
+/* All of a link but its numbers for people and its time, which come first. */
+#define STATE_OFFSET offsetof(struct sw_link, persistent_keepalive)
+#define STATE_BYTES (sizeof(struct sw_link) - STATE_OFFSET)
+
+char host_name(const struct host *host) {
+  return host->side ? 'B' : 'A';
+}
+
+/* ---- clock ---- */
+
+static uint64_t reading(const struct host *host, uint64_t now) {
+  return host->stands ? host->reading : now + (uint64_t)host->offset;
+}
+
+uint64_t host_time(const struct host *host, uint64_t now) {
+  const uint64_t clock = reading(host, now);
+  return clock > host->latest ? clock : host->latest;
+}
+
+void host_clock_jump(struct host *host, int64_t by) {
+  host->offset += by;
+}
+
+void host_clock_stop(struct host *host, uint64_t now) {
+  host->reading = reading(host, now);
+  host->stands = true;
+}
+
+void host_clock_resume(struct host *host, uint64_t now) {
+  host->stands = false;
+  host->offset = (int64_t)(host->reading - now);
+}
+
+/* The time that the link is told with a call. */
+static uint64_t tell_time(struct host *host, uint64_t now) {
+  host->latest = host_time(host, now);
+  return reading(host, now);
+}
+
+/* ---- process ---- */
+
+void host_start(struct host *host, uint64_t now) {
+  assert(!host->link);
+  struct sw_prefix sources[2 * TRAFFIC_NETWORKS], own[TRAFFIC_NETWORKS];
+  traffic_networks(0, sources);
+  traffic_networks(1, sources + TRAFFIC_NETWORKS);
+  traffic_networks(host->side, own);
+  const struct sw_link_options options = {
+      .psk = &host->psk,
+      .persistent_keepalive = host->persistent_keepalive,
+      .sources = sources,
+      .source_count = 2 * TRAFFIC_NETWORKS,
+      .own = own,
+      .own_count = TRAFFIC_NETWORKS,
+  };
+  host->link = sw_link_new(&options);
+  assert(host->link);
+  host->life++;
+  host->packets_in = host->packets_out = 0;
+  host->latest = 0;
+  expect(sw_link_deadline(host->link) == UINT64_MAX, "a new link starts nothing by itself");
+  host_endpoints_tell(host, now);
+}
+
+static void check_numbers(const struct host *host) {
+  const struct sw_link_status *status = sw_link_status(host->link);
+  expect(status->packets_out == host->packets_out, "packets sent are counted");
+  expect(status->packets_in == host->packets_in, "packets delivered are counted");
+}
+
+void host_kill(struct host *host) {
+  assert(host->link);
+  check_numbers(host);
+  if (host->remembers) host->remembered = sw_link_status(host->link)->peer;
+  sw_link_free(host->link);
+  host->link = NULL;
+}
+
+void host_endpoints_tell(struct host *host, uint64_t now) {
+  struct sw_address endpoints[HOST_ENDPOINTS + 1];
+  size_t count = 0;
+  for (; count < host->endpoint_count; count++) endpoints[count] = host->endpoints[count];
+  if (host->remembered.port) endpoints[count++] = host->remembered;
+  sw_link_endpoints_set(host->link, tell_time(host, now), endpoints, count);
+}
+
+/* ---- calls ---- */
+
+uint64_t host_wake(const struct host *host, uint64_t now) {
+  if (!host->link || host->stands) return UINT64_MAX;
+  const uint64_t deadline = sw_link_deadline(host->link);
+  if (deadline == UINT64_MAX) return UINT64_MAX;
+  const uint64_t clock = reading(host, now) - host->late;
+  return deadline > clock ? now + (deadline - clock) : now;
+}
+
+/* Compares the drops with those of before; returns how many were counted, and one reason. */
+static uint64_t drops_since(const struct host *host, const uint64_t before[SW_DROP_COUNT],
+                            enum sw_drop *reason) {
+  const uint64_t *after = host->link->status.drops;
+  uint64_t total = 0;
+  for (unsigned i = 0; i < SW_DROP_COUNT; i++) {
+    if (after[i] == before[i]) continue;
+    total += after[i] - before[i];
+    *reason = (enum sw_drop)i;
+  }
+  return total;
+}
+
+/* What the fast calls may do to the bytes around, they do to these. */
+struct room {
+  uint8_t *start;  /* to be freed */
+  uint8_t *middle; /* of this many bytes: */
+  size_t length;
+};
+
+static struct room room_make(size_t before, const uint8_t *bytes, size_t length, size_t behind) {
+  struct room room = {.start = malloc(before + length + behind), .length = length};
+  assert(room.start);
+  memset(room.start, 0x5a, before + length + behind);
+  room.middle = room.start + before;
+  if (bytes && length) memcpy(room.middle, bytes, length);
+  return room;
+}
+
+static enum sw_received open_fast(struct host *host, uint64_t clock, const struct sw_address *from,
+                                  const uint8_t *datagram, size_t length, uint8_t *packet,
+                                  size_t *packet_length) {
+  struct sw_opened opened = {0};
+  const struct room in = room_make(0, datagram, length, SW_SLACK);
+  const struct room out = room_make(SW_HEADROOM, NULL, length, SW_SLACK);
+  const enum sw_received received =
+      sw_link_open(host->link, clock, from, in.middle, length, out.middle, &opened);
+  if (received == SW_RECEIVED_PACKET) {
+    expect(!opened.partial, "a packet with its checksum keeps it");
+    expect(opened.length <= length, "a packet is not longer than its datagram");
+    memcpy(packet, out.middle, opened.length);
+    *packet_length = opened.length;
+  }
+  free(in.start);
+  free(out.start);
+  return received;
+}
+
+static int64_t seal_fast(struct host *host, uint64_t clock, const uint8_t *packet, size_t length,
+                         uint8_t *datagram) {
+  const struct room in = room_make(SW_HEADROOM, packet, length, SW_SLACK);
+  const struct room out = room_make(4, NULL, length + SW_OVERHEAD, SW_SLACK);
+  const int64_t sealed = sw_link_seal(host->link, clock, in.middle, length, false, out.middle);
+  if (sealed > 0) memcpy(datagram, out.middle, out.length);
+  free(in.start);
+  free(out.start);
+  return sealed;
+}
+
+enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_address *from,
+                              const uint8_t *datagram, size_t length, bool fast, bool must_drop,
+                              enum sw_drop *reason, uint8_t *packet, size_t *packet_length) {
+  static uint8_t state[STATE_BYTES];
+  uint64_t drops[SW_DROP_COUNT];
+  memcpy(drops, host->link->status.drops, sizeof(drops));
+  if (must_drop) memcpy(state, (uint8_t *)host->link + STATE_OFFSET, STATE_BYTES);
+  const uint64_t clock = tell_time(host, now);
+  const enum sw_received received =
+      (fast ? open_fast(host, clock, from, datagram, length, packet, packet_length)
+            : sw_link_receive(host->link, clock, from, datagram, length, packet, packet_length));
+  const uint64_t dropped = drops_since(host, drops, reason);
+  expect(dropped == (received == SW_RECEIVED_DROPPED),
+         "a datagram is counted as one drop if it is dropped, as none if it is not");
+  if (received == SW_RECEIVED_PACKET) host->packets_in++;
+  if (must_drop) {
+    expect(received == SW_RECEIVED_DROPPED, "a stranger's or replayed datagram is dropped");
+    expect(memcmp(state, (uint8_t *)host->link + STATE_OFFSET, STATE_BYTES) == 0,
+           "a stranger's or replayed datagram changes nothing but counters");
+    sodium_memzero(state, sizeof(state));
+  }
+  return received;
+}
+
+int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t length, bool fast,
+                  uint8_t *datagram) {
+  uint64_t drops[SW_DROP_COUNT];
+  memcpy(drops, host->link->status.drops, sizeof(drops));
+  const uint64_t clock = tell_time(host, now);
+  const int64_t sent = fast ? seal_fast(host, clock, packet, length, datagram)
+                            : sw_link_send(host->link, clock, packet, length, datagram);
+  enum sw_drop reason = SW_DROP_COUNT;
+  const uint64_t dropped = drops_since(host, drops, &reason);
+  if (sent < 0) {
+    expect(sent == -ENOTCONN, "a packet is refused only while the link is down");
+    expect(dropped == 1 && reason == SW_DROP_NO_SESSION, "a refused packet is counted");
+  } else {
+    expect(dropped == 0, "a packet that is sent is not counted as a drop");
+    expect(sent == (int64_t)(length + SW_OVERHEAD), "a datagram is its packet and the overhead");
+    host->packets_out++;
+  }
+  return sent;
+}
+
+size_t host_transmit(struct host *host, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
+                     struct sw_address *to) {
+  const size_t length = sw_link_transmit(host->link, tell_time(host, now), datagram, to);
+  expect(length <= SW_CONTROL_MAX, "a link's own datagrams are bounded");
+  return length;
+}
+
+void host_refused(struct host *host, uint64_t now, const struct sw_address *peer) {
+  sw_link_refused(host->link, tell_time(host, now), peer);
+}
+
+void host_close(struct host *host, uint64_t now) {
+  sw_link_close(host->link, tell_time(host, now));
+}
+
+/* ---- checks ---- */
+
+enum sw_link_state host_state(const struct host *host) {
+  return sw_link_status(host->link)->state;
+}
+
+void host_check(const struct host *host) {
+  const uint64_t deadline = sw_link_deadline(host->link);
+  expect(deadline > host->latest, "a link with nothing to say rests until later");
+  const bool peer_known = sw_link_status(host->link)->peer.port || host->link->endpoint_count;
+  switch (host_state(host)) {
+  case SW_LINK_WAITING:
+    expect(!peer_known, "a link that knows an address of its peer does not just wait");
+    break;
+  case SW_LINK_CONNECTING:
+  case SW_LINK_SILENT:
+    expect(peer_known, "a link that connects knows where to");
+    expect(deadline - host->latest <= RETRY_MOST, "a link that is down retries within seconds");
+    break;
+  case SW_LINK_UP:
+    expect(deadline - host->latest <= SW_REKEY_OTHER_AFTER, "a link that is up will rekey");
+    break;
+  case SW_LINK_CLOSED:
+    expect(deadline == UINT64_MAX, "a closed link rests for ever");
+    break;
+  }
+}
+
+bool host_reaches(const struct host *host, const struct host *peer,
+                  const struct sw_address *address) {
+  if (!host->link || !peer->link || !host->link->current) return false;
+  const struct sw_session *sending = host->link->current;
+  if (!sw_address_equal(&sending->address, address)) return false;
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    const struct sw_session *session = &peer->link->sessions[i];
+    if (session->local == sending->remote && session->remote == sending->local &&
+        memcmp(&session->open, &sending->seal, sizeof(session->open)) == 0)
+      return true;
+  }
+  return false;
+}

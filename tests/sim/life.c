@@ -1,0 +1,355 @@
+#include "calm.h"
+#include "scenarios.h"
+#include "verdict.h"
+
+enum { A, B };
+
+static struct sw_link *link_of(struct world *world, unsigned side) {
+  return world->hosts[side].link;
+}
+
+static uint64_t delivered(const struct world *world, unsigned side) {
+  const struct traffic *traffic = &world->traffic[side];
+  uint64_t count = 0;
+  for (uint64_t i = 0; i < traffic->count; i++) count += traffic->packets[i].delivered;
+  return count;
+}
+
+/* ---- starts ---- */
+
+static void start_at_once(struct world *world) {
+  for (unsigned side = 0; side < 2; side++)
+    world->network.paths[side].delay = dice_between(&world->dice, 0, 500) * SW_MILLISECOND;
+  bring_up(world);
+  calm_verify(world, true);
+}
+
+static void start_late(struct world *world) {
+  world->hosts[B].endpoint_count = 0;
+  world_start(world, B);
+  world_run(world, 3600 * SW_SECOND);
+  expect(host_state(&world->hosts[B]) == SW_LINK_WAITING, "it waits");
+  expect(world->tap.count == 0, "a link that knows no address sends nothing");
+  world_start(world, A);
+  await_agreement(world, 2 * round_trip(world), "the link is up as soon as the other starts");
+}
+
+static bool lose_one(void *context, size_t recording) {
+  const struct world *world = context;
+  return recording != world->seed - 1;
+}
+
+static void lose_at_any_point(struct world *world) {
+  world->hosts[B].endpoint_count = 0;
+  world->network.intercept = lose_one;
+  world->network.context = world;
+  for (unsigned side = 0; side < 2; side++) {
+    world_start(world, side);
+    world_traffic(world, side, 20 * SW_MILLISECOND);
+  }
+  await_agreement(world, SW_RETRY_FIRST + RETRY_SLACK + 3 * round_trip(world),
+                  "one retry makes up for a lost datagram");
+  calm_verify(world, true);
+}
+
+static void try_for_ever(struct world *world) {
+  world_start(world, A);
+  world_run(world, 3600 * SW_SECOND);
+  const size_t inits = world_count(world, A, DATAGRAM_INIT, 0);
+  expect(inits >= 3600 / 6 && inits <= 3600 / 5 + 3, "it tries every 5 s, no less and no more");
+  world_start(world, B);
+  await_agreement(world, 2 * round_trip(world), "the link is up as soon as the other starts");
+}
+
+/* ---- restarts and ends ---- */
+
+static void restart_with_endpoint(struct world *world) {
+  const unsigned side = world->seed % 2;
+  world->hosts[!side].endpoint_count = 0;
+  bring_up(world);
+  world_run(world, dice_below(&world->dice, 300) * SW_SECOND);
+  const uint64_t trip = round_trip(world);
+  world_kill(world, side);
+  world_start(world, side);
+  world_run(world, trip);
+  expect(world_send(world, side), "it can send after one round trip");
+  world_run(world, trip / 2);
+  expect(delivered(world, side) == 1, "and what it sends arrives");
+  expect(world_send(world, !side), "the other side sends in the new session");
+  world_run(world, trip / 2);
+  expect(delivered(world, !side) == 1, "and what that sends arrives");
+  expect(world_agrees(world), "the link is back");
+}
+
+static void restart_without_endpoint(struct world *world) {
+  world->hosts[B].endpoint_count = 0;
+  world->refusals = true;
+  bring_up(world);
+  world_run(world, 30 * SW_SECOND);
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 50 * SW_MILLISECOND);
+  world_run(world, SW_SECOND);
+  world_kill(world, B);
+  world_run(world, dice_between(&world->dice, 1, 20) * SW_SECOND);
+  world_start(world, B);
+  await_agreement(world, SW_REFUSED_RETRY * 2 + 2 * round_trip(world),
+                  "refusals told that it was gone, and the link is back at once");
+}
+
+static void close_tells(struct world *world) {
+  bring_up(world);
+  world_run(world, SW_SECOND);
+  world_close(world, B);
+  world_kill(world, B);
+  world_run(world, round_trip(world) / 2);
+  expect(host_state(&world->hosts[A]) == SW_LINK_CONNECTING, "the peer knows that it is closed");
+  expect(sw_link_status(link_of(world, A))->closed_time == world->now, "and since when");
+  expect(!world_send(world, A), "packets are refused at once");
+  const size_t since = world->tap.count;
+  world_run(world, SW_RETRY_FIRST);
+  expect(world_count(world, A, DATAGRAM_INIT, since) == 1, "it tries again after a second");
+  world_start(world, B);
+  await_agreement(world, 2 * round_trip(world), "the link is up as soon as the other starts");
+}
+
+static void silence_is_noticed(struct world *world) {
+  const bool idle = world->seed % 2;
+  bring_up(world);
+  world_run(world, dice_between(&world->dice, 20, 60) * SW_SECOND);
+  world->network.paths[B].blackout = true;
+  world_run(world, round_trip(world));
+  const uint64_t begun = world->now;
+  const uint64_t bound = idle ? world->hosts[A].persistent_keepalive : 0;
+  if (!idle) world_traffic(world, A, 100 * SW_MILLISECOND);
+  while (host_state(&world->hosts[A]) == SW_LINK_UP)
+    if (!world_step(world, begun + bound + SW_ANSWER_WITHIN + 200 * SW_MILLISECOND))
+      verdict_fail("silence is noticed within 15 s of what was sent");
+  expect(world->now >= begun + SW_ANSWER_WITHIN - round_trip(world), "and not before");
+  world->network.paths[B].blackout = false;
+  await_agreement(world, SW_RETRY_LAST + RETRY_SLACK + 2 * round_trip(world), "the link is back");
+}
+
+/* ---- sessions ---- */
+
+static void idle_stays_up(struct world *world) {
+  const bool probes = world->seed % 2;
+  for (unsigned side = 0; side < 2; side++)
+    if (!probes) world->hosts[side].persistent_keepalive = 0;
+  bring_up(world);
+  for (unsigned i = 0; i < 600; i++) {
+    world_run(world, SW_SECOND);
+    expect(world_agrees(world), "an idle link stays up");
+  }
+  const uint64_t handshakes = sw_link_status(link_of(world, A))->handshakes;
+  expect(handshakes >= 600 / 120 && handshakes <= 2 * (600 / 115 + 1), "and renews its sessions");
+  if (!probes) expect(world->tap.count <= handshakes * 6, "and says nothing that need not be said");
+}
+
+static void rekey_loses_nothing(struct world *world) {
+  for (unsigned side = 0; side < 2; side++) {
+    world->network.paths[side].delay = dice_below(&world->dice, 300) * SW_MILLISECOND;
+    world->network.paths[side].jitter = dice_below(&world->dice, 300) * SW_MILLISECOND;
+  }
+  bring_up(world);
+  world_run(world, SW_SECOND);
+  const uint64_t since = world->now;
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 50 * SW_MILLISECOND);
+  world_run(world, 400 * SW_SECOND);
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 0);
+  world_run(world, SW_SECOND);
+  for (unsigned side = 0; side < 2; side++) {
+    expect(sw_link_status(link_of(world, side))->handshakes >= 4, "sessions are renewed");
+    expect(traffic_lost(&world->traffic[side], since) == 0, "nothing is lost");
+  }
+}
+
+/* Empty packets from the other side are all that tells that it is there. */
+static void one_way(struct world *world) {
+  const unsigned side = world->seed % 2;
+  world->hosts[side].persistent_keepalive = 0;
+  bring_up(world);
+  world_traffic(world, side, 500 * SW_MILLISECOND);
+  for (unsigned i = 0; i < 300; i++) {
+    world_run(world, SW_SECOND);
+    expect(world_agrees(world), "a link that is used one way stays up");
+  }
+  expect(sw_link_status(link_of(world, side))->handshakes <= 2 * 3, "without more handshakes");
+}
+
+/* The replay window is passed through several times, by packets that overtake each other. */
+static void reorder_in_window(struct world *world) {
+  for (unsigned side = 0; side < 2; side++) {
+    world->network.paths[side].jitter = 2 * SW_SECOND;
+    world->network.paths[side].duplicate = 500;
+    world_start(world, side);
+  }
+  await_agreement(world, 30 * SW_SECOND, "the link comes up");
+  world_run(world, 3 * SW_SECOND);
+  const uint64_t since = world->now;
+  const size_t first = world->tap.count;
+  world_traffic(world, A, SW_MILLISECOND);
+  world_run(world, 30 * SW_SECOND);
+  world_traffic(world, A, 0);
+  world_run(world, 3 * SW_SECOND);
+  expect(traffic_lost(&world->traffic[A], since) == 0, "nothing is lost");
+  const uint64_t *drops = sw_link_status(link_of(world, B))->drops;
+  expect(drops[SW_DROP_REPLAYED] > 10000 && drops[SW_DROP_OLD] == 0, "duplicates are counted");
+  network_replay(&world->network, world->now, first, B, &world->tap.recordings[first].from);
+  world_run(world, 1);
+  expect(drops[SW_DROP_OLD] == 1, "what is before the window is dropped");
+}
+
+static void counters_near_rekey(struct world *world) {
+  const unsigned side = world->seed % 2;
+  bring_up(world);
+  world_run(world, SW_SECOND);
+  const uint64_t since = world->now;
+  link_of(world, side)->current->counter = SW_REKEY_AFTER_COUNTER - 10;
+  const uint64_t handshakes = sw_link_status(link_of(world, side))->handshakes;
+  world_traffic(world, side, 10 * SW_MILLISECOND);
+  world_run(world, SW_SECOND);
+  world_traffic(world, side, 0);
+  world_run(world, SW_SECOND);
+  expect(sw_link_status(link_of(world, side))->handshakes == handshakes + 1, "one rekey is made");
+  expect(link_of(world, side)->current->counter < 1000, "counters begin anew");
+  expect(traffic_lost(&world->traffic[side], since) == 0, "nothing is lost");
+}
+
+static void counters_at_the_end(struct world *world) {
+  bring_up(world);
+  world_run(world, SW_SECOND);
+  for (unsigned side = 0; side < 2; side++) world->network.paths[side].blackout = true;
+  struct sw_session *session = link_of(world, A)->current;
+  session->counter = SW_REJECT_AFTER_COUNTER - 3;
+  for (unsigned i = 0; i < 3; i++) expect(world_send(world, A), "the last counters are used");
+  for (unsigned i = 0; i < 3; i++) expect(!world_send(world, A), "none is used twice");
+  world_run(world, 30 * SW_SECOND); /* keepalives and probes must not use them either */
+  calm_verify(world, true);
+}
+
+static void other_side_rekeys(struct world *world) {
+  world->hosts[B].endpoint_count = 0; /* A is the initiator */
+  bring_up(world);
+  world_run(world, 100 * SW_SECOND);
+  host_clock_stop(&world->hosts[A], world->now);
+  world_run(world, SW_REKEY_OTHER_AFTER - 101 * SW_SECOND);
+  expect(sw_link_status(link_of(world, B))->handshakes == 1, "the other side leaves it time");
+  world_run(world, 3 * SW_SECOND);
+  expect(sw_link_status(link_of(world, B))->handshakes == 2, "and then renews the session itself");
+  expect(world_agrees(world), "on which both agree");
+}
+
+static bool hold_probes(void *context, size_t recording) {
+  const struct world *world = context;
+  return world->tap.recordings[recording].kind != DATAGRAM_PROBE;
+}
+
+static void late_confirmation(struct world *world) {
+  bring_up(world);
+  world_kill(world, A);
+  world->network.intercept = hold_probes;
+  world->network.context = world;
+  world_start(world, A);
+  world_run(world, round_trip(world));
+  size_t probe = world->tap.count - 1;
+  while (world->tap.recordings[probe].kind != DATAGRAM_PROBE) probe--;
+  expect(world->tap.recordings[probe].life[A] == 2, "the second process of A made a session");
+
+  world_kill(world, A);
+  world->network.intercept = NULL;
+  world_start(world, A);
+  await_agreement(world, 2 * round_trip(world), "the third process of A made a session");
+  network_replay(&world->network, world->now, probe, B, &world->tap.recordings[probe].from);
+  world_run(world, SW_SECOND);
+  expect(world_agrees(world), "B sends in the session of the process that lives");
+}
+
+static bool only_responses(void *context, size_t recording) {
+  const struct world *world = context;
+  const struct recording *recorded = &world->tap.recordings[recording];
+  return recorded->sender == B || recorded->kind == DATAGRAM_RESPONSE;
+}
+
+static void half_confirmation(struct world *world) {
+  for (unsigned side = 0; side < 2; side++) {
+    world->hosts[side].persistent_keepalive = 4 * SW_SECOND;
+    world->network.paths[side].delay = 300 * SW_MILLISECOND;
+  }
+  bring_up(world);
+  world_traffic(world, B, 500 * SW_MILLISECOND);
+  world_run(world, 5 * SW_SECOND);
+  /* B falls silent and begins a session; A confirms it, but B hears nothing of that. */
+  world->network.intercept = only_responses;
+  world->network.context = world;
+  const uint64_t since = world->now;
+  const struct sw_session *former = link_of(world, A)->current;
+  while (link_of(world, A)->current == former)
+    if (!world_step(world, since + 2 * SW_ANSWER_WITHIN)) verdict_fail("A confirms a session");
+  world_run(world, SW_PENDING_LIFETIME - 200 * SW_MILLISECOND);
+  world->network.intercept = NULL;
+  world_traffic(world, A, 500 * SW_MILLISECOND);
+  await_agreement(world, SW_RETRY_LAST + RETRY_SLACK + 3 * round_trip(world),
+                  "the two agree on a session again");
+}
+
+/* ---- clocks and addresses ---- */
+
+static void suspend(struct world *world) {
+  bring_up(world);
+  world_run(world, dice_below(&world->dice, 200) * SW_SECOND);
+  const uint64_t who = world->seed % 3;
+  for (unsigned side = 0; side < 2; side++)
+    if (who == side || who == 2) host_clock_jump(&world->hosts[side], 3600 * (int64_t)SW_SECOND);
+  if (who != 2) expect(!world_send(world, (unsigned)who), "an old session takes no packets");
+  world_run(world, SW_MILLISECOND);
+  expect(!world_agrees(world), "the sessions are over");
+  await_agreement(world, SW_SECOND, "the link is back as soon as it is woken up");
+  calm_verify(world, true);
+}
+
+/* No probes here that could tell, or so many that they could tell something wrong. */
+static void rebind(struct world *world) {
+  const unsigned side = world->seed % 2;
+  static const uint64_t keepalives[] = {0, 5 * SW_SECOND, 25 * SW_SECOND};
+  for (unsigned i = 0; i < 2; i++)
+    world->hosts[i].persistent_keepalive = keepalives[world->seed % 3];
+  world->hosts[!side].endpoint_count = 0;
+  bring_up(world);
+  for (unsigned i = 0; i < 2; i++) world_traffic(world, i, SW_SECOND);
+  world_run(world, 20 * SW_SECOND);
+  world_rebind(world, side);
+  await_agreement(world, SW_ANSWER_WITHIN + 3 * SW_SECOND + 2 * round_trip(world),
+                  "the link is back from the new address within 15 s of silence");
+}
+
+static void wrong_endpoints_first(struct world *world) {
+  world->hosts[B].endpoint_count = 0;
+  world_resolve(world, A, HOST_ENDPOINTS);
+  for (unsigned side = 0; side < 2; side++) world_start(world, side);
+  await_agreement(world, (1 + 2) * SW_SECOND + 2 * RETRY_SLACK + 2 * round_trip(world),
+                  "each endpoint is tried in turn");
+}
+
+const struct scenario life_scenarios[LIFE_SCENARIOS] = {
+    {"both sides starting at once converge", 20, start_at_once},
+    {"a side without an endpoint waits for its peer in silence", 1, start_late},
+    {"a datagram lost at any point of the handshake only delays it", 21, lose_at_any_point},
+    {"a link whose peer is away tries for ever, at a steady pace", 1, try_for_ever},
+    {"the link is back within one round trip after a side with an endpoint restarts", 8,
+     restart_with_endpoint},
+    {"the link is back at once after a side without an endpoint restarts, if its host refuses", 8,
+     restart_without_endpoint},
+    {"close tells the peer", 1, close_tells},
+    {"a silent peer is noticed within 15 s of what was sent", 8, silence_is_noticed},
+    {"an idle link stays up and renews its sessions", 4, idle_stays_up},
+    {"a rekey under traffic loses nothing", 4, rekey_loses_nothing},
+    {"a link that is used one way only stays up without handshakes", 2, one_way},
+    {"packets that overtake each other arrive, once", 2, reorder_in_window},
+    {"counters near their limit bring about a rekey, and never repeat", 2, counters_near_rekey},
+    {"counters that are used up are refused, and never repeat", 1, counters_at_the_end},
+    {"a session of an earlier process that is confirmed late is not sent in", 1, late_confirmation},
+    {"a session confirmed on one side only does not part the two", 1, half_confirmation},
+    {"a suspend of an hour ends the sessions, and the link is back at once", 6, suspend},
+    {"a peer whose address changed is back within 15 s of silence", 6, rebind},
+    {"wrong endpoints are passed over", 10, wrong_endpoints_first},
+    {"a rekey is made by the other side if its initiator does not", 2, other_side_rekeys},
+};

@@ -1,0 +1,163 @@
+#include "network.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define JUNK_MAX 1500
+
+struct sw_address network_address(struct dice *dice) {
+  struct sw_address address = {.port = (uint32_t)dice_between(dice, 1, 65535)};
+  const uint8_t last = (uint8_t)dice_between(dice, 1, 254);
+  if (dice_chance(dice, 500))
+    memcpy(address.ip, (uint8_t[]){0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 203, 0, 113, last},
+           SW_IP_BYTES);
+  else
+    memcpy(address.ip, (uint8_t[]){0x20, 1, 0xd, 0xb8, [15] = last}, SW_IP_BYTES);
+  return address;
+}
+
+void network_start(struct network *network, struct dice *dice, struct wiretap *tap) {
+  *network = (struct network){.dice = dice, .tap = tap};
+  for (unsigned side = 0; side < 2; side++) {
+    network->address[side] = network_address(dice);
+    network->paths[side] = (struct path){.delay = 20 * SW_MILLISECOND};
+  }
+}
+
+void network_free(struct network *network) {
+  for (size_t i = 0; i < network->count; i++) free(network->flights[i].bytes);
+  free(network->flights);
+}
+
+/* ---- what is under way ---- */
+
+static bool sooner(const struct flight *a, const struct flight *b) {
+  return a->time != b->time ? a->time < b->time : a->order < b->order;
+}
+
+static void launch(struct network *network, struct flight flight, const uint8_t *bytes) {
+  if (network->count == network->capacity) {
+    network->capacity = network->capacity ? 2 * network->capacity : 64;
+    network->flights = realloc(network->flights, network->capacity * sizeof(*network->flights));
+    assert(network->flights);
+  }
+  flight.order = network->order++;
+  flight.bytes = malloc(flight.length); /* of this length, so that reading past it is seen */
+  assert(flight.bytes || !flight.length);
+  if (flight.length) memcpy(flight.bytes, bytes, flight.length);
+  size_t i = network->count++;
+  for (; i > 0 && sooner(&flight, &network->flights[(i - 1) / 2]); i = (i - 1) / 2)
+    network->flights[i] = network->flights[(i - 1) / 2];
+  network->flights[i] = flight;
+}
+
+uint64_t network_next(const struct network *network) {
+  return network->count ? network->flights[0].time : UINT64_MAX;
+}
+
+struct flight network_take(struct network *network) {
+  assert(network->count > 0);
+  struct flight *const flights = network->flights;
+  const struct flight taken = flights[0];
+  const struct flight last = flights[--network->count];
+  size_t i = 0;
+  for (;;) {
+    size_t child = 2 * i + 1;
+    if (child + 1 < network->count && sooner(&flights[child + 1], &flights[child])) child++;
+    if (child >= network->count || !sooner(&flights[child], &last)) break;
+    flights[i] = flights[child];
+    i = child;
+  }
+  flights[i] = last;
+  return taken;
+}
+
+/* ---- honest and hostile delivery ---- */
+
+static struct flight copy_of(const struct network *network, uint64_t time, size_t recording) {
+  const struct recording *recorded = &network->tap->recordings[recording];
+  return (struct flight){.time = time,
+                         .from = recorded->from,
+                         .to = recorded->to,
+                         .length = recorded->length,
+                         .recording = recording};
+}
+
+void network_replay(struct network *network, uint64_t time, size_t recording, unsigned side,
+                    const struct sw_address *from) {
+  struct flight flight = copy_of(network, time, recording);
+  flight.from = *from;
+  flight.to = network->address[side];
+  launch(network, flight, network->tap->recordings[recording].bytes);
+}
+
+void network_replay_any(struct network *network, uint64_t time) {
+  const size_t count = network->tap->count;
+  if (!count) return;
+  struct dice *dice = network->dice;
+  const size_t recent = count < 8 ? count : 8;
+  const size_t recording =
+      dice_chance(dice, 500) ? count - 1 - dice_below(dice, recent) : dice_below(dice, count);
+  const unsigned side = (unsigned)dice_below(dice, 2);
+  struct sw_address from = network->tap->recordings[recording].from;
+  if (dice_chance(dice, 500))
+    from = dice_chance(dice, 300) ? network->address[!side] : network_address(dice);
+  network_replay(network, time, recording, side, &from);
+}
+
+void network_inject(struct network *network, uint64_t time, const uint8_t *bytes, size_t length,
+                    unsigned side, const struct sw_address *from) {
+  launch(network,
+         (struct flight){.time = time,
+                         .from = *from,
+                         .to = network->address[side],
+                         .length = length,
+                         .stranger = true},
+         bytes);
+}
+
+void network_junk(struct network *network, uint64_t time, unsigned side) {
+  struct dice *dice = network->dice;
+  uint8_t bytes[JUNK_MAX];
+  const size_t length = dice_below(dice, dice_chance(dice, 500) ? 100 : JUNK_MAX);
+  for (size_t i = 0; i < length; i++) bytes[i] = (uint8_t)dice_roll(dice);
+  const struct sw_address from =
+      dice_chance(dice, 300) ? network->address[!side] : network_address(dice);
+  network_inject(network, time, bytes, length, side, &from);
+}
+
+/* One copy, perhaps altered; an altered copy is a stranger's. */
+static void pass_copy(struct network *network, uint64_t time, size_t index) {
+  const struct recording *recording = &network->tap->recordings[index];
+  const struct path *path = &network->paths[recording->sender];
+  struct dice *dice = network->dice;
+  struct flight flight = copy_of(network, time, index);
+  uint8_t bytes[SW_OVERHEAD + JUNK_MAX];
+  assert(flight.length <= sizeof(bytes));
+  memcpy(bytes, recording->bytes, flight.length);
+  if (dice_chance(dice, path->corrupt)) {
+    flight.stranger = true;
+    bytes[dice_below(dice, flight.length)] ^= (uint8_t)dice_between(dice, 1, 255);
+  }
+  if (dice_chance(dice, path->truncate)) {
+    flight.stranger = true;
+    flight.length = dice_below(dice, flight.length);
+  }
+  launch(network, flight, bytes);
+}
+
+void network_pass(struct network *network, uint64_t now, size_t index) {
+  const struct recording *recording = &network->tap->recordings[index];
+  const struct path *path = &network->paths[recording->sender];
+  struct dice *dice = network->dice;
+  if (network->intercept && !network->intercept(network->context, index)) return;
+  const uint64_t soon = now + dice_below(dice, path->delay + path->jitter + 1);
+  if (dice_chance(dice, path->replay)) network_replay_any(network, soon);
+  if (dice_chance(dice, path->reflect))
+    network_replay(network, soon, index, recording->sender, &recording->to);
+  if (path->blackout || (path->mtu && recording->length > path->mtu)) return;
+  if (dice_chance(dice, path->loss)) return;
+  const unsigned copies = dice_chance(dice, path->duplicate) ? 2 : 1;
+  for (unsigned i = 0; i < copies; i++)
+    pass_copy(network, now + path->delay + dice_below(dice, path->jitter + 1), index);
+}

@@ -1,0 +1,207 @@
+#include "wiretap.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "verdict.h"
+
+/* Inits a link may send in a second: one each 75 ms while the peer's host refuses, and their
+ * repetitions with a cookie. */
+#define INITS_A_SECOND 30
+
+/* What must not come twice: a data key (by its session and sender) with a counter, the nonce of a
+ * handshake message, the first bytes of an ephemeral key. */
+struct nonce {
+  uint64_t words[3];
+  enum { NONCE_NONE, NONCE_DATA, NONCE_HANDSHAKE, NONCE_POINT } type;
+};
+
+struct sending {
+  uint32_t session;
+  unsigned sender, life;
+  uint64_t first; /* the sender's clock, when it first did */
+};
+
+const char *datagram_name(enum datagram_kind kind) {
+  static const char *const names[DATAGRAM_KINDS] = {
+      [DATAGRAM_INIT] = "init",           [DATAGRAM_RESPONSE] = "response",
+      [DATAGRAM_COOKIE] = "cookie",       [DATAGRAM_PACKET] = "packet",
+      [DATAGRAM_KEEPALIVE] = "keepalive", [DATAGRAM_PROBE] = "probe",
+      [DATAGRAM_PROBE_ACK] = "probe ack", [DATAGRAM_CLOSE] = "close",
+  };
+  return names[kind];
+}
+
+void wiretap_start(struct wiretap *tap, const struct sw_psk psk[2]) {
+  *tap = (struct wiretap){.nonce_capacity = 4096};
+  for (unsigned side = 0; side < 2; side++) sw_keys_derive(&psk[side], &tap->keys[side]);
+  tap->nonces = calloc(tap->nonce_capacity, sizeof(*tap->nonces));
+  assert(tap->nonces);
+  crypto_generichash_init(&tap->digest, NULL, 0, sizeof(uint64_t));
+}
+
+void wiretap_free(struct wiretap *tap) {
+  for (size_t i = 0; i < tap->count; i++) free(tap->recordings[i].bytes);
+  free(tap->recordings);
+  free(tap->nonces);
+  free(tap->sendings);
+}
+
+/* Makes room for one more element; returns the array, perhaps elsewhere. */
+static void *grow(void *array, size_t count, size_t *capacity, size_t size) {
+  if (count < *capacity) return array;
+  *capacity = *capacity ? 2 * *capacity : 256;
+  array = realloc(array, *capacity * size);
+  assert(array);
+  return array;
+}
+
+/* ---- nonces ---- */
+
+static struct nonce *nonce_place(struct nonce *nonces, size_t capacity, const struct nonce *nonce) {
+  uint64_t hash = nonce->words[0] * UINT64_C(0x9e3779b97f4a7c15);
+  hash = (hash ^ hash >> 29 ^ nonce->words[1]) * UINT64_C(0xbf58476d1ce4e5b9);
+  for (size_t i = hash >> 20;; i++) {
+    struct nonce *place = &nonces[i & (capacity - 1)];
+    if (place->type == NONCE_NONE) return place;
+    if (place->type == nonce->type && memcmp(place->words, nonce->words, sizeof(nonce->words)) == 0)
+      return place;
+  }
+}
+
+static void nonces_double(struct wiretap *tap) {
+  const size_t capacity = 2 * tap->nonce_capacity;
+  struct nonce *nonces = calloc(capacity, sizeof(*nonces));
+  assert(nonces);
+  for (size_t i = 0; i < tap->nonce_capacity; i++)
+    if (tap->nonces[i].type != NONCE_NONE)
+      *nonce_place(nonces, capacity, &tap->nonces[i]) = tap->nonces[i];
+  free(tap->nonces);
+  tap->nonces = nonces;
+  tap->nonce_capacity = capacity;
+}
+
+static void nonce_use(struct wiretap *tap, const struct nonce *nonce) {
+  if (2 * tap->nonce_count >= tap->nonce_capacity) nonces_double(tap);
+  struct nonce *place = nonce_place(tap->nonces, tap->nonce_capacity, nonce);
+  static const char *const names[] = {[NONCE_DATA] = "nonce of data",
+                                      [NONCE_HANDSHAKE] = "nonce of a handshake",
+                                      [NONCE_POINT] = "ephemeral key"};
+  if (place->type != NONCE_NONE) verdict_fail("a %s was used twice", names[nonce->type]);
+  *place = *nonce;
+  tap->nonce_count++;
+}
+
+/* ---- what is sent ---- */
+
+static void point_use(struct wiretap *tap, const uint8_t point[SW_POINT_BYTES]) {
+  struct nonce nonce = {.type = NONCE_POINT};
+  memcpy(nonce.words, point, sizeof(nonce.words));
+  nonce_use(tap, &nonce);
+}
+
+static void init_use(struct wiretap *tap, uint64_t now, unsigned sender,
+                     const struct sw_handshake_message *init) {
+  /* the latest may be repeated: with a cookie, or while the peer's host refuses */
+  if (memcmp(tap->point[sender], init->point, SW_POINT_BYTES) != 0) {
+    memcpy(tap->point[sender], init->point, SW_POINT_BYTES);
+    point_use(tap, init->point);
+  }
+  if (now - tap->init_times[sender] >= SW_SECOND) {
+    tap->init_times[sender] = now;
+    tap->inits[sender] = 0;
+  }
+  if (++tap->inits[sender] > INITS_A_SECOND)
+    verdict_fail("a link sent more than %d inits within a second", INITS_A_SECOND);
+}
+
+static enum datagram_kind handshake_kind(struct wiretap *tap, uint64_t now,
+                                         const struct recording *what, struct sw_header header) {
+  struct nonce nonce = {.words = {header.word}, .type = NONCE_HANDSHAKE};
+  memcpy(&nonce.words[1], what->bytes + SW_BODY_OFFSET, SW_HANDSHAKE_NONCE_BYTES);
+  nonce_use(tap, &nonce);
+
+  uint8_t plain[SW_INIT_MAX];
+  struct sw_handshake_message message;
+  const int length =
+      sw_message_open(&tap->keys[what->sender], header, what->bytes, what->length, plain);
+  if (length < 0 || sw_message_parse(plain, (size_t)length, &message) != 0)
+    verdict_fail("a link sent a handshake message that does not open");
+  switch (message.type) {
+  case SW_MESSAGE_INIT:
+    init_use(tap, now, what->sender, &message);
+    return DATAGRAM_INIT;
+  case SW_MESSAGE_RESPONSE:
+    point_use(tap, message.point);
+    return DATAGRAM_RESPONSE;
+  case SW_MESSAGE_COOKIE:
+    break;
+  }
+  return DATAGRAM_COOKIE;
+}
+
+static void session_use(struct wiretap *tap, const struct recording *what, uint32_t session) {
+  const unsigned life = what->life[what->sender];
+  const uint64_t clock = what->clock[what->sender];
+  for (size_t i = tap->sending_count; i-- > 0;) {
+    const struct sending *sending = &tap->sendings[i];
+    if (sending->session != session || sending->sender != what->sender || sending->life != life)
+      continue;
+    if (clock - sending->first >= SW_REJECT_AFTER)
+      verdict_fail("a session was sent in past its lifetime");
+    return;
+  }
+  tap->sendings =
+      grow(tap->sendings, tap->sending_count, &tap->sending_capacity, sizeof(*tap->sendings));
+  tap->sendings[tap->sending_count++] = (struct sending){session, what->sender, life, clock};
+}
+
+static enum datagram_kind data_kind(struct wiretap *tap, const struct recording *what,
+                                    struct sw_header header) {
+  session_use(tap, what, header.session);
+  /* not the whole word: a counter must not come back under another kind either */
+  const uint64_t key =
+      (uint64_t)header.session << 32 | what->life[what->sender] << 1 | what->sender;
+  nonce_use(tap,
+            &(struct nonce){.words = {header.word & SW_COUNTER_MASK, key}, .type = NONCE_DATA});
+  switch (header.word >> SW_COUNTER_BITS) {
+  case SW_KIND_PACKET:
+    return what->length == SW_OVERHEAD ? DATAGRAM_KEEPALIVE : DATAGRAM_PACKET;
+  case SW_KIND_PROBE:
+    return DATAGRAM_PROBE;
+  case SW_KIND_PROBE_ACK:
+    return DATAGRAM_PROBE_ACK;
+  case SW_KIND_CLOSE:
+    return DATAGRAM_CLOSE;
+  }
+  verdict_fail("a link sent a datagram of unknown kind");
+}
+
+size_t wiretap_record(struct wiretap *tap, uint64_t now, const struct recording *what,
+                      const uint8_t *bytes, size_t length) {
+  assert(length >= SW_OVERHEAD);
+  tap->recordings = grow(tap->recordings, tap->count, &tap->capacity, sizeof(*tap->recordings));
+  struct recording *recording = &tap->recordings[tap->count];
+  *recording = *what;
+  recording->bytes = malloc(length);
+  assert(recording->bytes);
+  memcpy(recording->bytes, bytes, length);
+  recording->length = length;
+  const struct sw_header header = sw_header_read(tap->keys[what->sender].mask, bytes);
+  recording->kind = header.session == SW_SESSION_HANDSHAKE
+                        ? handshake_kind(tap, now, recording, header)
+                        : data_kind(tap, recording, header);
+
+  const uint64_t circumstances[] = {now, what->sender, length, what->to.port};
+  crypto_generichash_update(&tap->digest, (const uint8_t *)circumstances, sizeof(circumstances));
+  crypto_generichash_update(&tap->digest, what->to.ip, SW_IP_BYTES);
+  crypto_generichash_update(&tap->digest, bytes, length);
+  return tap->count++;
+}
+
+uint64_t wiretap_digest(const struct wiretap *tap) {
+  crypto_generichash_state state = tap->digest;
+  uint64_t digest;
+  crypto_generichash_final(&state, (uint8_t *)&digest, sizeof(digest));
+  return digest;
+}

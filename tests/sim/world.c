@@ -1,0 +1,315 @@
+#include "world.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "verdict.h"
+
+/* A link may give: a reply, an init, a session's probe, the periodic one, a keepalive, and a
+ * farewell for each session. */
+#define TRANSMITS_AT_ONCE (5 + SW_SESSIONS)
+
+#define EVENTS_AT_ONCE 10000
+
+static const struct sw_psk shared_key = {"this is the key that both share"};
+
+struct world *world_new(uint64_t seed, bool verbose) {
+  struct world *world = calloc(1, sizeof(*world));
+  assert(world);
+  random_seed(seed);
+  world->seed = seed;
+  world->verbose = verbose;
+  world->now = SW_SECOND;
+  world->dice.state = seed;
+  network_start(&world->network, &world->dice, &world->tap);
+  for (unsigned side = 0; side < 2; side++) {
+    struct host *host = &world->hosts[side];
+    host->side = side;
+    host->persistent_keepalive = 25 * SW_SECOND;
+    host->endpoints[0] = world->network.address[!side];
+    host->endpoint_count = 1;
+    traffic_start(&world->traffic[side], side, seed);
+  }
+  world_keys(world, (struct sw_psk[2]){shared_key, shared_key});
+  verdict_clock(&world->now);
+  return world;
+}
+
+void world_keys(struct world *world, const struct sw_psk psk[2]) {
+  wiretap_free(&world->tap);
+  wiretap_start(&world->tap, psk);
+  for (unsigned side = 0; side < 2; side++) world->hosts[side].psk = psk[side];
+}
+
+void world_free(struct world *world) {
+  for (unsigned side = 0; side < 2; side++) {
+    if (world->hosts[side].link) host_kill(&world->hosts[side]);
+    traffic_free(&world->traffic[side]);
+  }
+  network_free(&world->network);
+  wiretap_free(&world->tap);
+  verdict_clock(NULL);
+  free(world);
+}
+
+void world_log(const struct world *world, const char *format, ...) {
+  if (!world->verbose) return;
+  printf("%6" PRIu64 ".%06" PRIu64 "  ", world->now / SW_SECOND, world->now % SW_SECOND / 1000);
+  va_list arguments;
+  va_start(arguments, format);
+  vprintf(format, arguments);
+  va_end(arguments);
+  printf("\n");
+}
+
+/* ---- what links send ---- */
+
+static const struct recording *emit(struct world *world, const struct host *host,
+                                    const uint8_t *datagram, size_t length,
+                                    const struct sw_address *to) {
+  expect(to->port != 0, "a datagram is sent to somewhere");
+  const struct recording what = {
+      .sender = host->side,
+      .from = world->network.address[host->side],
+      .to = *to,
+      .life = {world->hosts[0].life, world->hosts[1].life},
+      .clock = {world->hosts[0].latest, world->hosts[1].latest},
+  };
+  const size_t number = wiretap_record(&world->tap, world->now, &what, datagram, length);
+  const struct recording *recording = &world->tap.recordings[number];
+  char text[SW_ADDRESS_TEXT];
+  world_log(world, "%c sends %s #%zu, %zu bytes, to %s", host_name(host),
+            datagram_name(recording->kind), number, length, sw_address_text(to, text));
+  network_pass(&world->network, world->now, number);
+  return &world->tap.recordings[number];
+}
+
+/* `answer` is the count-th datagram that a link sends on receiving `provoked`.  A fresh response or
+ * cookie, which only the peer can make and only once, sets a handshake going; whatever else comes,
+ * be it a replay, gets one answer at most, not longer than it is. */
+static void check_answer(const struct world *world, const struct flight *provoked,
+                         const struct recording *answer, unsigned count) {
+  expect(!provoked->stranger, "a stranger is not answered");
+  const enum datagram_kind kind = world->tap.recordings[provoked->recording].kind;
+  if (kind == DATAGRAM_RESPONSE || kind == DATAGRAM_COOKIE) return;
+  expect(count == 1, "a datagram provokes one answer at most");
+  expect(answer->length <= provoked->length, "no answer is longer than what it answers");
+}
+
+/* Lets a link say all it has to say; `provoked` by what just arrived, or NULL. */
+static void drain(struct world *world, struct host *host, const struct flight *provoked) {
+  unsigned count = 0;
+  for (;;) {
+    uint8_t datagram[SW_CONTROL_MAX];
+    struct sw_address to;
+    const size_t length = host_transmit(host, world->now, datagram, &to);
+    if (!length) break;
+    if (++count > TRANSMITS_AT_ONCE) verdict_fail("%c does not stop to transmit", host_name(host));
+    const struct recording *recording = emit(world, host, datagram, length, &to);
+    if (provoked) check_answer(world, provoked, recording, count);
+  }
+  host_check(host);
+}
+
+bool world_send(struct world *world, unsigned side) {
+  struct host *host = &world->hosts[side];
+  struct traffic *traffic = &world->traffic[side];
+  uint8_t packet[TRAFFIC_PACKET_MAX];
+  if (!host->link) return false;
+  const size_t length = traffic_make(traffic, &world->dice, world->now, packet);
+  /* the datagram ends where the buffer does, so that writing past it is seen */
+  uint8_t datagram[TRAFFIC_PACKET_MAX + SW_OVERHEAD];
+  uint8_t *const start = datagram + sizeof(datagram) - length - SW_OVERHEAD;
+  const bool due = sw_link_deadline(host->link) <= host_time(host, world->now);
+  const bool up =
+      host_state(host) == SW_LINK_UP && host->link->current->counter < SW_REJECT_AFTER_COUNTER;
+  const int64_t sent =
+      host_send(host, world->now, packet, length, dice_chance(&world->dice, 500), start);
+  if (up && !due) expect(sent > 0, "a link that is up takes packets");
+  if (sent < 0) return false;
+  traffic->packets[traffic->count - 1].accepted = true;
+  emit(world, host, start, (size_t)sent, sw_link_peer(host->link));
+  return true;
+}
+
+/* ---- what links receive ---- */
+
+/* Whether this very datagram, as its sender made it, must be dropped by the host. */
+static bool must_drop(const struct world *world, const struct host *host,
+                      const struct recording *recording) {
+  if (memcmp(&world->tap.keys[0], &world->tap.keys[1], sizeof(world->tap.keys[0])) != 0)
+    return true;
+  const bool own = recording->sender == host->side;
+  /* An init of an earlier process may be answered, as often as it comes: it shows by the first
+   * datagram of its session whether it was replayed. */
+  if (recording->kind == DATAGRAM_INIT) return own && recording->life[host->side] == host->life;
+  return own || recording->life[host->side] != host->life ||
+         recording->handed[host->side] == host->life ||
+         host_time(host, world->now) - recording->clock[host->side] >= SW_REJECT_AFTER;
+}
+
+static void receive(struct world *world, struct host *host, const struct flight *flight) {
+  struct recording *recording = flight->stranger ? NULL : &world->tap.recordings[flight->recording];
+  /* A loop may look at its socket before its timers, or the other way round. */
+  bool due = sw_link_deadline(host->link) <= host_time(host, world->now);
+  if (due && dice_chance(&world->dice, 500)) {
+    drain(world, host, NULL);
+    due = false;
+  }
+  const bool drop = !recording || must_drop(world, host, recording);
+
+  uint8_t *packet = malloc(flight->length);
+  size_t packet_length = 0;
+  enum sw_drop reason = SW_DROP_COUNT;
+  const enum sw_received received =
+      host_receive(host, world->now, &flight->from, flight->bytes, flight->length,
+                   dice_chance(&world->dice, 500), drop, &reason, packet, &packet_length);
+  const char *what = recording ? datagram_name(recording->kind) : "strange datagram";
+  if (received == SW_RECEIVED_DROPPED)
+    world_log(world, "%c drops %s #%zu (%s)", host_name(host), what, flight->recording,
+              sw_drop_name(reason));
+  else
+    world_log(world, "%c receives %s #%zu", host_name(host), what, flight->recording);
+  if (recording) recording->handed[host->side] = host->life;
+  if (received == SW_RECEIVED_PACKET)
+    traffic_deliver(&world->traffic[!host->side], packet, packet_length);
+  free(packet);
+  drain(world, host, due ? NULL : flight);
+}
+
+static void arrive(struct world *world) {
+  struct flight flight = network_take(&world->network);
+  struct host *host = NULL;
+  for (unsigned side = 0; side < 2; side++)
+    if (sw_address_equal(&flight.to, &world->network.address[side])) host = &world->hosts[side];
+  if (host && host->link) {
+    receive(world, host, &flight);
+  } else if (host && world->refusals && !flight.stranger &&
+             sw_address_equal(&flight.from, &world->network.address[!host->side])) {
+    world_refuse(world, !host->side, &flight.to);
+  }
+  free(flight.bytes);
+}
+
+/* ---- time ---- */
+
+static uint64_t next_wake(const struct world *world, unsigned side) {
+  return host_wake(&world->hosts[side], world->now);
+}
+
+bool world_step(struct world *world, uint64_t until) {
+  uint64_t next = network_next(&world->network);
+  for (unsigned side = 0; side < 2; side++) {
+    const uint64_t wake = next_wake(world, side);
+    if (wake < next) next = wake;
+    const struct traffic *traffic = &world->traffic[side];
+    if (traffic->interval && traffic->next < next) next = traffic->next;
+  }
+  if (next > until) {
+    world->now = until;
+    return false;
+  }
+  world->idle_events = next > world->now ? 0 : world->idle_events + 1;
+  if (world->idle_events > EVENTS_AT_ONCE) verdict_fail("time does not go on");
+  if (next > world->now) world->now = next;
+  if (network_next(&world->network) <= world->now) {
+    arrive(world);
+    return true;
+  }
+  for (unsigned side = 0; side < 2; side++) {
+    struct traffic *traffic = &world->traffic[side];
+    if (traffic->interval && traffic->next <= world->now) {
+      traffic->next = world->now + 1 + dice_below(&world->dice, 2 * traffic->interval);
+      world_send(world, side);
+      return true;
+    }
+    if (next_wake(world, side) <= world->now) {
+      drain(world, &world->hosts[side], NULL);
+      return true;
+    }
+  }
+  return true;
+}
+
+void world_run(struct world *world, uint64_t duration) {
+  const uint64_t until = world->now + duration;
+  while (world_step(world, until)) continue;
+}
+
+/* ---- what happens ---- */
+
+void world_start(struct world *world, unsigned side) {
+  world_log(world, "%c starts", host_name(&world->hosts[side]));
+  host_start(&world->hosts[side], world->now);
+  drain(world, &world->hosts[side], NULL);
+}
+
+void world_kill(struct world *world, unsigned side) {
+  world_log(world, "%c is killed", host_name(&world->hosts[side]));
+  host_kill(&world->hosts[side]);
+}
+
+void world_close(struct world *world, unsigned side) {
+  struct host *host = &world->hosts[side];
+  world_log(world, "%c closes", host_name(host));
+  host_close(host, world->now);
+  drain(world, host, NULL);
+  expect(host_state(host) == SW_LINK_CLOSED, "a link that was closed is closed");
+  expect(!world_send(world, side), "a closed link takes no packets");
+}
+
+void world_traffic(struct world *world, unsigned side, uint64_t interval) {
+  world->traffic[side].interval = interval;
+  world->traffic[side].next = world->now + dice_below(&world->dice, interval + 1);
+}
+
+void world_rebind(struct world *world, unsigned side) {
+  world->network.address[side] = network_address(&world->dice);
+  char text[SW_ADDRESS_TEXT];
+  world_log(world, "%c is at %s now", host_name(&world->hosts[side]),
+            sw_address_text(&world->network.address[side], text));
+}
+
+void world_resolve(struct world *world, unsigned side, size_t count) {
+  assert(count >= 1 && count <= HOST_ENDPOINTS);
+  struct host *host = &world->hosts[side];
+  for (size_t i = 0; i < count; i++) host->endpoints[i] = network_address(&world->dice);
+  host->endpoints[dice_below(&world->dice, count)] = world->network.address[!side];
+  host->endpoint_count = count;
+  if (!host->link) return;
+  host_endpoints_tell(host, world->now);
+  drain(world, host, NULL);
+}
+
+void world_refuse(struct world *world, unsigned side, const struct sw_address *peer) {
+  struct host *host = &world->hosts[side];
+  if (!host->link) return;
+  world_log(world, "%c is told that nobody listens", host_name(host));
+  host_refused(host, world->now, peer);
+  drain(world, host, NULL);
+}
+
+/* ---- what is true ---- */
+
+bool world_up(const struct world *world) {
+  for (unsigned side = 0; side < 2; side++)
+    if (!world->hosts[side].link || host_state(&world->hosts[side]) != SW_LINK_UP) return false;
+  return true;
+}
+
+bool world_agrees(const struct world *world) {
+  return world_up(world) &&
+         host_reaches(&world->hosts[0], &world->hosts[1], &world->network.address[1]) &&
+         host_reaches(&world->hosts[1], &world->hosts[0], &world->network.address[0]);
+}
+
+size_t world_count(const struct world *world, unsigned side, enum datagram_kind kind,
+                   size_t since) {
+  size_t count = 0;
+  for (size_t i = since; i < world->tap.count; i++)
+    count += world->tap.recordings[i].sender == side && world->tap.recordings[i].kind == kind;
+  return count;
+}
