@@ -224,3 +224,28 @@ FwMark = 0x51"
   up a
   until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
 }
+
+@test "no descriptor is left open by status, rekeying peers, or clients that never speak" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  up a
+  up b
+  wait_up
+  before=$(ls "/proc/$pid_a/fd" | wc -l)
+  for _ in $(seq 30); do is_up a; done
+  for _ in 1 2 3; do
+    kill -TERM "$pid_b"
+    wait "$pid_b" || true
+    up b
+    wait_up
+  done
+  # more silent clients than there are places: they are ended, and the next one is heard
+  for _ in $(seq 12); do
+    in_ns a socat -u "UNIX-CONNECT:$work/run-a/sw0.sock" - 3>&- &
+    pids+=($!)
+  done
+  sleep 0.5
+  until_true 30 is_up a
+  until_true 30 eval '[ "$(ls "/proc/$pid_a/fd" | wc -l)" = "$before" ]'
+}

@@ -30,7 +30,8 @@ teardown() {
   if [ -z "${BATS_TEST_COMPLETED:-}" ]; then
     for log in "$work"/*/*.log; do [ -f "$log" ] && { echo "--- $log"; tail -20 "$log"; }; done
   fi
-  return 0
+  # a crash, a failed assertion, a leak or undefined behaviour anywhere fails the test
+  ! grep -E 'Sanitizer|runtime error|Assertion' "$work"/*/*.log 2>/dev/null
 }
 
 topology_pair() {

@@ -50,12 +50,12 @@ static void refused_link_retries_within_125_ms_for_3_s(void **state) {
   sw_link_refused(left->link, pair.now, &right->address);
   assert_int_equal(sw_link_status(left->link)->refused_time, refused);
   pair_run(&pair, 10 * SW_SECOND);
-  assert_in_range(left->said_at[0] - refused, 75 * MS, 125 * MS);
+  assert_in_range(left->said_at[0] - refused, 0, 125 * MS);
   unsigned i = 0;
   for (; left->said_at[i] - refused < 3 * SW_SECOND; i++)
     assert_in_range(left->said_at[i + 1] - left->said_at[i], 0, 125 * MS);
   assert_in_range(i, 23, 43);
-  assert_true(left->said_at[i] - refused > 3 * SW_SECOND);
+  assert_true(left->said_at[i] - refused >= 3 * SW_SECOND);
   assert_in_range(left->said_count - i, 1, 3); /* it is every 5 s again */
 }
 
