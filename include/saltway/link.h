@@ -102,7 +102,7 @@ struct sw_opened {
 };
 
 /** As sw_link_receive.  SW_HEADROOM bytes in front of `packet` and SW_SLACK behind it are
- * destroyed; SW_SLACK behind the datagram can be read. */
+ * destroyed; 4 bytes in front of the datagram and SW_SLACK behind it can be read. */
 enum sw_received sw_link_open(struct sw_link *link, uint64_t now, const struct sw_address *from,
                               const uint8_t *datagram, size_t length, uint8_t *packet,
                               struct sw_opened *opened);

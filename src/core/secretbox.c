@@ -9,7 +9,6 @@ _Static_assert(crypto_secretbox_NONCEBYTES == SW_NONCE_BYTES, "nonce");
 _Static_assert(crypto_secretbox_MACBYTES == SW_TAG_BYTES, "tag");
 
 #define POLY_KEY_BYTES crypto_onetimeauth_KEYBYTES /* the stream's first bytes */
-#define BLOCK_BYTES 64
 #define WIDE_BYTES 256 /* the least the cipher's vectorised path takes */
 #define SPARED_BYTES 4 /* before a datagram: they end the one before it */
 _Static_assert(SW_BODY_OFFSET + SPARED_BYTES == POLY_KEY_BYTES, "the key's place is the header's");
@@ -63,33 +62,34 @@ void sw_secretbox_seal_fast(const struct sw_secretbox *box, uint64_t word, uint8
   memcpy(tag, sum, sizeof(sum));
 }
 
+/* One pass over everything, the tag's key first: a tenth faster than a lone block for the key, then
+ * the rest.  What it decrypted of a forgery is wiped before anybody sees it. */
 bool sw_secretbox_open_fast(const struct sw_secretbox *box, uint64_t word, const uint8_t *cipher,
                             size_t length, const uint8_t tag[SW_TAG_BYTES], uint8_t *plain) {
   if (stock_only) return sw_secretbox_open(box, word, cipher, length, tag, plain);
-  uint8_t nonce[crypto_stream_salsa20_NONCEBYTES], block[BLOCK_BYTES];
+  uint8_t nonce[crypto_stream_salsa20_NONCEBYTES], key[POLY_KEY_BYTES];
+  const uint8_t *before = cipher - POLY_KEY_BYTES; /* whatever is there */
+  uint8_t *stream = plain - POLY_KEY_BYTES;
   sw_store64(nonce, word);
-  crypto_stream_salsa20(block, sizeof(block), nonce, box->subkey);
-  const bool verified = crypto_onetimeauth_verify(tag, cipher, length, block) == 0;
-  if (verified) {
-    const size_t head = BLOCK_BYTES - POLY_KEY_BYTES; /* what the first block has for the packet */
-    for (size_t i = 0; i < head; i++) plain[i] = cipher[i] ^ block[POLY_KEY_BYTES + i];
-    if (length > head)
-      crypto_stream_salsa20_xor_ic(plain + head, cipher + head, wide(length - head), nonce, 1,
-                                   box->subkey);
-  }
-  sodium_memzero(block, sizeof(block));
+  crypto_stream_salsa20_xor(stream, before, wide(POLY_KEY_BYTES + length), nonce, box->subkey);
+  for (size_t i = 0; i < POLY_KEY_BYTES; i++) key[i] = stream[i] ^ before[i];
+  const bool verified = crypto_onetimeauth_verify(tag, cipher, length, key) == 0;
+  if (!verified) sodium_memzero(plain, length);
+  sodium_memzero(key, sizeof(key));
   return verified;
 }
 
 static bool agrees(const struct sw_secretbox *box, size_t length) {
   uint8_t plain[POLY_KEY_BYTES + 2048 + SW_SLACK], datagram[2048 + 2 * SW_SLACK], stock[2048];
-  uint8_t tag[SW_TAG_BYTES], opened[2048 + SW_SLACK];
+  uint8_t tag[SW_TAG_BYTES], opened[POLY_KEY_BYTES + 2048 + SW_SLACK];
   uint8_t *cipher = datagram + SPARED_BYTES + SW_BODY_OFFSET;
   for (size_t i = 0; i < length; i++) plain[POLY_KEY_BYTES + i] = (uint8_t)(i * 7 + length);
   const uint64_t word = length * UINT64_C(0x0102030405060708);
   sw_secretbox_seal(box, word, plain + POLY_KEY_BYTES, length, tag, stock);
-  if (!sw_secretbox_open_fast(box, word, stock, length, tag, opened)) return false;
-  if (memcmp(opened, plain + POLY_KEY_BYTES, length) != 0) return false;
+  memcpy(cipher, stock, length);
+  if (!sw_secretbox_open_fast(box, word, cipher, length, tag, opened + POLY_KEY_BYTES))
+    return false;
+  if (memcmp(opened + POLY_KEY_BYTES, plain + POLY_KEY_BYTES, length) != 0) return false;
   sw_secretbox_seal_fast(box, word, plain + POLY_KEY_BYTES, length, cipher - SW_TAG_BYTES, cipher);
   return memcmp(cipher - SW_TAG_BYTES, tag, SW_TAG_BYTES) == 0 &&
          memcmp(cipher, stock, length) == 0;

@@ -46,8 +46,9 @@ bool sw_secretbox_open(const struct sw_secretbox *box, uint64_t word, const uint
 void sw_secretbox_seal_fast(const struct sw_secretbox *box, uint64_t word, uint8_t *plain,
                             size_t length, uint8_t tag[SW_TAG_BYTES], uint8_t *cipher);
 
-/** As sw_secretbox_open; `plain` does not overlap `cipher`.  SW_SLACK bytes behind `cipher` can be
- * read, and behind `plain` are destroyed, if the tag verifies. */
+/** As sw_secretbox_open, but `plain` is zero if the tag does not verify; it does not overlap
+ * `cipher`. The 32 bytes before `plain` and SW_SLACK behind it are destroyed; as many before and
+ * behind `cipher` can be read, and mean nothing. */
 bool sw_secretbox_open_fast(const struct sw_secretbox *box, uint64_t word, const uint8_t *cipher,
                             size_t length, const uint8_t tag[SW_TAG_BYTES], uint8_t *plain);
 

@@ -23,7 +23,7 @@ _Static_assert(PACKET_MAX / MIN_SEGMENT / SW_UDP_SEGMENTS + 1 < SW_ENGINE_RUNS -
 enum {
   PACKET_BUFFER = SW_HEADROOM + PACKET_MAX + SW_SLACK,
   OUTBOX_BUFFER = SW_HEADROOM + SEALED_ENOUGH + SEALED_MAX + SW_SLACK,
-  INBOX_BUFFER = SW_UDP_BUFFER + SW_SLACK,
+  INBOX_BUFFER = SW_HEADROOM + SW_UDP_BUFFER + SW_SLACK,
   MEMORY = PACKET_BUFFER + OUTBOX_BUFFER + SW_ENGINE_RECEIVE * INBOX_BUFFER + SW_GLUE_BUFFER,
 };
 
@@ -305,7 +305,8 @@ static int allocate(struct sw_engine *engine) {
   at += PACKET_BUFFER;
   engine->outbox = (struct sw_outbox){.buffer = at};
   at += OUTBOX_BUFFER;
-  for (unsigned i = 0; i < SW_ENGINE_RECEIVE; i++, at += INBOX_BUFFER) engine->inbox[i].bytes = at;
+  for (unsigned i = 0; i < SW_ENGINE_RECEIVE; i++, at += INBOX_BUFFER)
+    engine->inbox[i].bytes = at + SW_HEADROOM;
   engine->receive_count = 1;
   sw_glue_start(&engine->glue, at, engine->tun->udp);
   return 0;

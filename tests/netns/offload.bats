@@ -138,6 +138,7 @@ for_all_pairs() {
     receiver=$!
     pids+=("$receiver")
     until_true 5 eval 'ip netns exec "$to" ss -Hlun sport = :5002 | grep -q 5002'
+    until_true 10 ip netns exec "$from" ping -c 1 -W 1 $address # the neighbours know each other
     ip netns exec "$from" python3 "$BATS_TEST_DIRNAME/datagrams.py" send $address
     wait "$receiver" || { cat "$work/got"; status_of a .drops; status_of b .drops; false; }
   done

@@ -15,7 +15,7 @@ static const uint64_t *drops_of(const struct world *world, unsigned side) {
 /* Who repeats, a thousand times a second, what he heard or makes up. */
 struct flood {
   struct world *world;
-  size_t heard; /* recordings up to here are repeated */
+  size_t first, heard; /* recordings from and to here are repeated */
   enum datagram_kind kind;
   unsigned victim;
   bool spoofed; /* from where they were first sent from */
@@ -23,7 +23,7 @@ struct flood {
 
 static size_t any_of_kind(const struct flood *flood) {
   for (;;) {
-    const size_t recording = dice_below(&flood->world->dice, flood->heard);
+    const size_t recording = dice_between(&flood->world->dice, flood->first, flood->heard - 1);
     if (flood->world->tap.recordings[recording].kind == flood->kind) return recording;
   }
 }
@@ -69,6 +69,8 @@ static void come_up_under(const struct flood *flood) {
   const uint64_t lasted = (world->now - begun) / SW_SECOND + 1;
   expect(world_count(world, flood->victim, DATAGRAM_RESPONSE, since) <= SW_LOAD_INITS * lasted,
          "few of the replayed inits cost an X25519");
+  world_run(world, SW_PENDING_LIFETIME);
+  expect(world->hosts[flood->victim].link->pending.count == 0, "and none is kept for long");
 }
 
 /* Seed 1: the responder is flooded; 2: the initiator. */
@@ -88,6 +90,7 @@ static void flood_of_cookied_inits(struct world *world) {
   world->hosts[B].endpoint_count = 0;
   world_start(world, B);
   flood_run(&flood, 2 * SW_SECOND);
+  const size_t first = world->tap.count;
   for (unsigned i = 0; i < 10; i++) {
     world_start(world, A);
     flood_run(&flood, 4 * round_trip(world));
@@ -99,6 +102,14 @@ static void flood_of_cookied_inits(struct world *world) {
   flood.spoofed = true;
   flood_run(&flood, 6 * SW_SECOND);
   come_up_under(&flood);
+  world_kill(world, A);
+
+  flood.first = first;
+  flood.spoofed = false;
+  const size_t since = world->tap.count;
+  flood_run(&flood, 5 * SW_SECOND);
+  expect(world_count(world, B, DATAGRAM_RESPONSE, since) <= SW_LOAD_INITS * 5,
+         "a cookie is worth nothing from elsewhere");
 }
 
 static void flood_of_packets(struct world *world) {
@@ -142,6 +153,19 @@ static void reflect(struct world *world) {
   for (unsigned side = 0; side < 2; side++) {
     expect(drops_of(world, side)[SW_DROP_REFLECTED] > 0, "a reflected handshake is counted");
     expect(drops_of(world, side)[SW_DROP_SESSION] > 0, "reflected data is counted");
+  }
+}
+
+static void twice(struct world *world) {
+  for (unsigned side = 0; side < 2; side++) world->network.paths[side].duplicate = 1000;
+  bring_up(world);
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 100 * SW_MILLISECOND);
+  world_run(world, 200 * SW_SECOND);
+  expect(world_agrees(world), "the link stays up");
+  for (unsigned side = 0; side < 2; side++) {
+    expect(drops_of(world, side)[SW_DROP_REPEATED_INIT] > 0, "an init is answered once");
+    expect(drops_of(world, side)[SW_DROP_UNEXPECTED] > 0, "a response is taken once");
+    expect(drops_of(world, side)[SW_DROP_REPLAYED] > 1000, "data is taken once");
   }
 }
 
@@ -315,6 +339,7 @@ const struct scenario attack_scenarios[ATTACK_SCENARIOS] = {
     {"a thousand replayed packets a second are dropped and counted", 1, flood_of_packets},
     {"a thousand strange datagrams a second are dropped and counted", 1, flood_of_junk},
     {"reflected datagrams are dropped and counted", 2, reflect},
+    {"doubled datagrams are dropped and counted", 2, twice},
     {"with two keys nothing passes, and both count foreign datagrams", 1, two_keys},
     {"a session's packets are refused after its lifetime", 1, outlive},
     {"every bit flip and every truncation of each kind of datagram is dropped", 1,

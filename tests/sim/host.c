@@ -234,6 +234,12 @@ enum sw_link_state host_state(const struct host *host) {
 void host_check(const struct host *host) {
   const uint64_t deadline = sw_link_deadline(host->link);
   expect(deadline > host->latest, "a link with nothing to say rests until later");
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    const struct sw_session *session = &host->link->sessions[i];
+    if (session->local)
+      expect(memcmp(&session->seal, &session->open, sizeof(session->seal)) != 0,
+             "a session has a key for each direction");
+  }
   const bool peer_known = sw_link_status(host->link)->peer.port || host->link->endpoint_count;
   switch (host_state(host)) {
   case SW_LINK_WAITING:

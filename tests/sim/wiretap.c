@@ -84,10 +84,10 @@ static void nonces_double(struct wiretap *tap) {
 static void nonce_use(struct wiretap *tap, const struct nonce *nonce) {
   if (2 * tap->nonce_count >= tap->nonce_capacity) nonces_double(tap);
   struct nonce *place = nonce_place(tap->nonces, tap->nonce_capacity, nonce);
-  static const char *const names[] = {[NONCE_DATA] = "nonce of data",
-                                      [NONCE_HANDSHAKE] = "nonce of a handshake",
-                                      [NONCE_POINT] = "ephemeral key"};
-  if (place->type != NONCE_NONE) verdict_fail("a %s was used twice", names[nonce->type]);
+  static const char *const names[] = {[NONCE_DATA] = "a nonce of data",
+                                      [NONCE_HANDSHAKE] = "a nonce of a handshake",
+                                      [NONCE_POINT] = "an ephemeral key"};
+  if (place->type != NONCE_NONE) verdict_fail("%s was used twice", names[nonce->type]);
   *place = *nonce;
   tap->nonce_count++;
 }
