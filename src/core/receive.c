@@ -142,10 +142,10 @@ static bool is_ip(const uint8_t *packet, size_t length) {
 static enum sw_received receive_packet(struct sw_link *link, const uint8_t *packet, size_t length,
                                        bool partial) {
   if (length == 0 && !partial) return SW_RECEIVED_CONTROL; /* keepalive */
+  sw_timers_received_packet(link); /* one that is refused, too, shall not make us seem dead */
   if (!is_ip(packet, length)) return drop(link, SW_DROP_NOT_IP);
   if (partial && !sw_glue_partial_valid(packet, length)) return drop(link, SW_DROP_MALFORMED);
   if (!sw_link_source_allowed(link, packet)) return drop(link, SW_DROP_SOURCE);
-  sw_timers_received_packet(link);
   link->status.packets_in++;
   link->status.bytes_in += length;
   return SW_RECEIVED_PACKET;

@@ -112,6 +112,33 @@ static void flood_of_cookied_inits(struct world *world) {
          "a cookie is worth nothing from elsewhere");
 }
 
+/* A NAT that gives each datagram of A another source. */
+static bool scatter(void *context, size_t recording) {
+  struct world *world = context;
+  struct network *network = &world->network;
+  const struct recording *sent = &world->tap.recordings[recording];
+  const uint64_t arrival = world->now + network->paths[sent->sender].delay;
+  const struct sw_address from =
+      sent->sender == A ? network_address(&world->dice) : network->address[B];
+  network_replay(network, arrival, recording, !sent->sender, &from);
+  return false;
+}
+
+static void no_ping_pong(struct world *world) {
+  world->hosts[B].endpoint_count = 0;
+  world->network.intercept = scatter;
+  world->network.context = world;
+  for (unsigned side = 0; side < 2; side++) world_start(world, side);
+  for (unsigned i = 0; i < 100; i++) {
+    struct sw_cookies *cookies = &world->hosts[B].link->cookies;
+    for (unsigned j = 0; j <= SW_LOAD_INITS; j++)
+      sw_cookies_load(cookies, host_time(&world->hosts[B], world->now));
+    world_run(world, 200 * SW_MILLISECOND);
+  }
+  expect(sw_link_status(world->hosts[B].link)->cookies_sent > 0, "B asks for cookies");
+  expect(world_count(world, A, DATAGRAM_INIT, 0) <= 2 * (20 / 5 + 4), "each try has one of them");
+}
+
 static void flood_of_packets(struct world *world) {
   bring_up(world);
   for (unsigned i = 0; i < 500; i++) world_send(world, A);
@@ -336,6 +363,7 @@ const struct scenario attack_scenarios[ATTACK_SCENARIOS] = {
      flood_of_inits},
     {"nor do inits that are replayed with their cookies, from where they came from", 1,
      flood_of_cookied_inits},
+    {"cookies for a source that changes all the time do not go back and forth", 1, no_ping_pong},
     {"a thousand replayed packets a second are dropped and counted", 1, flood_of_packets},
     {"a thousand strange datagrams a second are dropped and counted", 1, flood_of_junk},
     {"reflected datagrams are dropped and counted", 2, reflect},

@@ -14,11 +14,11 @@ struct scenario {
 };
 
 /* life.c: starts, restarts, rekeys, ends, clocks and addresses */
-#define LIFE_SCENARIOS 21
+#define LIFE_SCENARIOS 22
 extern const struct scenario life_scenarios[LIFE_SCENARIOS];
 
 /* attacks.c: what somebody does who hears, repeats, alters and forges, and does not have the key */
-#define ATTACK_SCENARIOS 11
+#define ATTACK_SCENARIOS 12
 extern const struct scenario attack_scenarios[ATTACK_SCENARIOS];
 
 /* Runs the scenarios whose statement contains `part` (NULL: all), with this seed only unless it is
