@@ -177,3 +177,24 @@ for_all_pairs() {
   ip netns exec "$C" iperf3 -c 10.2.0.2 -P 100 -n 100K
   nothing_dropped
 }
+
+@test "a path smaller than a run's datagrams: they go one by one, in fragments, and the log says so once" {
+  topology_lans
+  ip -n "$A" link set v0 mtu 1300
+  ip -n "$B" link set v0 mtu 1300
+  up_both auto auto
+  stream "$A" "$B" 10.77.0.2
+  stream "$D" "$C" fd01::2
+  [ "$(grep -c 'does not send runs' "$work/a/up.log")" = 1 ]
+  nothing_dropped
+}
+
+@test "a socket that is full stops the reader, and nothing is lost in this machine" {
+  topology_lans
+  tc -n "$A" qdisc add dev v0 root tbf rate 100mbit burst 64k limit 4m
+  up_both auto auto
+  stream "$A" "$B" 10.77.0.2
+  stream "$C" "$D" 10.2.0.2
+  ping_from b 10.77.0.1
+  nothing_dropped
+}
