@@ -6,7 +6,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
+
+#define PATIENCE_S 5
 
 static int too_long(struct sw_error *error) {
   return sw_error_set(error, ENAMETOOLONG, NULL, "control: the runtime directory's path");
@@ -52,6 +55,10 @@ int sw_runtime_connect(const char *name, struct sw_error *error) {
   if (failed) return failed;
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return sw_error_set(error, errno, NULL, "control: cannot open a socket");
+  /* a daemon that runs a hook does not answer: nobody waits for it for ever */
+  const struct timeval patience = {.tv_sec = PATIENCE_S};
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) return fd;
   const int code = errno;
   close(fd);
@@ -59,7 +66,9 @@ int sw_runtime_connect(const char *name, struct sw_error *error) {
     sw_error_set(error, 0, NULL, "%s is not up (no saltway answers at %s)", name, address.sun_path);
     return -code;
   }
-  return sw_error_set(
-      error, code, code == EACCES ? "only the user that runs the link, and root, may ask it" : NULL,
-      "control: cannot connect to %s", address.sun_path);
+  return sw_error_set(error, code,
+                      code == EACCES   ? "only the user that runs the link, and root, may ask it"
+                      : code == EAGAIN ? "the link is busy, with a hook?"
+                                       : NULL,
+                      "control: cannot connect to %s", address.sun_path);
 }

@@ -23,7 +23,9 @@ int sw_runtime_socket(const char *name, char path[SW_RUNTIME_PATH], struct sw_er
 int sw_runtime_make(struct sw_error *error);
 
 /** Connects to the link's control socket.  Returns a descriptor that the caller closes, or a
- * negative errno with `error` filled: -ENOENT or -ECONNREFUSED if the link is not up. */
+ * negative errno with `error` filled: -ENOENT or -ECONNREFUSED if
+ * the link is not up, -EAGAIN if it does not answer.  No call on it takes longer than a few
+ * seconds. */
 int sw_runtime_connect(const char *name, struct sw_error *error);
 
 #endif

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,8 +33,8 @@ int sw_cli_down(int argc, char **argv) {
   /* the socket goes last: then the interface is gone too */
   for (int waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
     const int again = sw_runtime_connect(name, &error);
-    if (again < 0) return 0;
-    close(again);
+    if (again < 0 && again != -EAGAIN) return 0;
+    if (again >= 0) close(again);
     poll(NULL, 0, LOOK_MS);
   }
   fprintf(stderr, "saltway: %s has not stopped after %d s (a PreDown hook?)\n", name,

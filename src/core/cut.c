@@ -41,6 +41,19 @@ static int start_whole(struct sw_cut *cut) {
   return 0;
 }
 
+/* The sum of the pseudo-header but for its length.  Behind extension headers it is taken out of the
+ * kernel's own, as a routing header has the address that counts (RFC 8200 §8.1). */
+static uint16_t pseudo_without_length(const struct sw_cut *cut) {
+  const uint8_t *packet = cut->packet;
+  const bool udp = cut->offload.gso == SW_GSO_UDP;
+  if (cut->transport == ip_header(packet))
+    return sw_checksum_pseudo(packet, udp ? SW_PROTOCOL_UDP : SW_PROTOCOL_TCP, 0);
+  uint8_t negative[4];
+  sw_put32(negative, ~(uint32_t)(cut->length - cut->transport));
+  return sw_checksum_add(sw_get16(packet + cut->transport + cut->offload.csum_offset), negative,
+                         sizeof(negative));
+}
+
 int sw_cut_start(struct sw_cut *cut, uint8_t *packet, size_t length,
                  const struct sw_offload *offload) {
   cut->packet = packet;
@@ -64,7 +77,7 @@ int sw_cut_start(struct sw_cut *cut, uint8_t *packet, size_t length,
   if (!udp && cut->header < cut->transport + SW_TCP_HEADER) return -EINVAL;
   if (cut->header >= length || cut->header > SW_HEADERS_MAX) return -EINVAL;
   cut->partial = sw_cut_partial_travels(packet, length, cut->transport, offload->csum_offset);
-  cut->pseudo = sw_checksum_pseudo(packet, udp ? SW_PROTOCOL_UDP : SW_PROTOCOL_TCP, 0);
+  cut->pseudo = pseudo_without_length(cut);
   memcpy(cut->template, packet, cut->header);
   return 0;
 }

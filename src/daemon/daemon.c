@@ -239,7 +239,11 @@ int sw_daemon_run(const struct sw_config *config, struct sw_error *error) {
   sw_link_free(daemon->link);
   if (!failed && daemon->failure[0]) failed = sw_error_set(error, 0, NULL, "%s", daemon->failure);
   while (uv_run(&daemon->loop, UV_RUN_NOWAIT) && !daemon->resolver.running) continue;
-  if (daemon->resolver.running) return failed; /* a thread still asks DNS; the process ends now */
+  if (daemon->resolver
+          .running) { /* a thread still asks DNS, and an orderly exit would wait for it */
+    if (failed) sw_log(SW_LOG_ERROR, "%s", error->text);
+    _exit(failed ? 1 : 0);
+  }
   sw_engine_free(&daemon->engine);
   const int busy = uv_loop_close(&daemon->loop);
   assert(busy == 0);

@@ -14,11 +14,12 @@
  * and overhead. */
 #define PACKET_MAX 65535
 #define MIN_SEGMENT 48
-#define SEALED_MAX (PACKET_MAX / MIN_SEGMENT * (SW_HEADERS_MAX / 2 + SW_OVERHEAD) + PACKET_MAX)
+#define SEALED_MAX (PACKET_MAX / MIN_SEGMENT * (SW_HEADERS_MAX + SW_OVERHEAD) + PACKET_MAX)
 #define SEALED_ENOUGH 32768 /* sent before more is read */
 _Static_assert(PACKET_MAX / MIN_SEGMENT / SW_UDP_SEGMENTS + 1 < SW_ENGINE_RUNS - SW_UDP_BATCH,
                "the runs of one super-packet");
-#define READS_MAX 64 /* packets of one wake-up: no direction starves the other */
+#define READS_MAX 64   /* packets of one wake-up: no direction starves the other */
+#define REPORTS_MAX 64 /* of the network's, likewise */
 
 enum {
   PACKET_BUFFER = SW_HEADROOM + PACKET_MAX + SW_SLACK,
@@ -40,35 +41,42 @@ static void rearm(struct sw_engine *engine);
 /* ---- out ---- */
 
 static void note_send_error(struct sw_engine *engine, int code) {
+  if (code == ENOBUFS) return; /* a full queue of this machine */
   engine->unreachable = code;
   engine->unreachable_time = sw_engine_now();
 }
 
-static void note_gso(const struct sw_engine *engine, bool before) {
-  if (before && !engine->udp->gso)
-    sw_log(SW_LOG_WARNING,
-           "the kernel does not send runs of datagrams on this path; going on one by one");
+static void note_gso(struct sw_engine *engine) {
+  if (engine->gso_noted || !engine->udp->gso_refused) return;
+  engine->gso_noted = true;
+  sw_log(SW_LOG_WARNING,
+         "the kernel does not send runs of datagrams on this path; going on one by one");
 }
 
 static bool outbox_blocked(const struct sw_engine *engine) {
   return engine->outbox.count > 0;
 }
 
-/* Sends what is sealed.  While the socket's buffer is full the TUN is not read: packets wait, or
- * are dropped, in the interface's queue, as on any network device. */
+/* Says what is waited for.  While the outbox waits for the socket the TUN is not read: packets
+ * wait, or are dropped, in the interface's queue, as on any network device. */
+static void listen_again(struct sw_engine *engine) {
+  engine->blocked = outbox_blocked(engine);
+  uv_poll_start(&engine->udp_poll, UV_READABLE | (engine->blocked ? UV_WRITABLE : 0), on_udp);
+  if (engine->blocked)
+    uv_poll_stop(&engine->tun_poll);
+  else
+    uv_poll_start(&engine->tun_poll, UV_READABLE, on_tun);
+}
+
+/* Sends what is sealed, as far as the socket takes it. */
 static void outbox_send(struct sw_engine *engine) {
   struct sw_outbox *outbox = &engine->outbox;
   while (outbox->sent < outbox->count) {
-    const bool gso = engine->udp->gso;
     struct sw_run *run = &outbox->runs[outbox->sent];
     const unsigned left = outbox->count - outbox->sent;
     const int sent = sw_udp_send(engine->udp, run, left < SW_UDP_BATCH ? left : SW_UDP_BATCH);
-    note_gso(engine, gso);
-    if (sent == -EAGAIN) {
-      uv_poll_stop(&engine->tun_poll);
-      uv_poll_start(&engine->udp_poll, UV_READABLE | UV_WRITABLE, on_udp);
-      return;
-    }
+    note_gso(engine);
+    if (sent == -EAGAIN) return;
     if (sent < 0) {
       note_send_error(engine, -sent);
       sw_link_drop(engine->link, SW_DROP_SEND, (run->length + run->segment - 1) / run->segment);
@@ -99,6 +107,7 @@ static void outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_
     outbox->segments = 0;
   }
   struct sw_run *run = &outbox->runs[outbox->count - 1];
+  assert(outbox->used + length <= SEALED_ENOUGH + SEALED_MAX);
   run->length += length;
   outbox->segments++;
   outbox->closed = length < run->segment;
@@ -164,9 +173,7 @@ static void carry_out(struct sw_engine *engine, uint64_t now, size_t length,
 
 static void on_tun(uv_poll_t *poll, int status, int events) {
   struct sw_engine *engine = poll->data;
-  (void)status;
   (void)events;
-  if (outbox_blocked(engine)) return;
   const uint64_t now = sw_engine_now();
   for (unsigned reads = 0; reads < READS_MAX; reads++) {
     struct sw_offload offload;
@@ -182,7 +189,12 @@ static void on_tun(uv_poll_t *poll, int status, int events) {
     outbox_send(engine);
     if (outbox_blocked(engine)) break;
   }
+  if (status < 0) { /* libuv has stopped the handle: the device is going */
+    engine->failed(engine->user, "the interface was deleted");
+    return;
+  }
   outbox_send(engine);
+  if (outbox_blocked(engine)) listen_again(engine);
   rearm(engine);
 }
 
@@ -268,7 +280,7 @@ static void receive(struct sw_engine *engine) {
 static void read_errors(struct sw_engine *engine) {
   struct sw_address about;
   int code;
-  while (sw_udp_error(engine->udp, &about, &code) == 0) {
+  for (unsigned i = 0; i < REPORTS_MAX && sw_udp_error(engine->udp, &about, &code) == 0; i++) {
     if (code == ECONNREFUSED)
       sw_link_refused(engine->link, sw_engine_now(), &about);
     else
@@ -281,16 +293,10 @@ static void on_udp(uv_poll_t *poll, int status, int events) {
   if (status < 0) { /* the error queue is not empty, and libuv has stopped the handle */
     read_errors(engine);
     events = UV_READABLE | UV_WRITABLE;
-    uv_poll_start(poll, UV_READABLE | (outbox_blocked(engine) ? UV_WRITABLE : 0), on_udp);
   }
   if (events & UV_READABLE) receive(engine);
-  if (events & UV_WRITABLE && outbox_blocked(engine)) {
-    outbox_send(engine);
-    if (!outbox_blocked(engine)) {
-      uv_poll_start(&engine->udp_poll, UV_READABLE, on_udp);
-      uv_poll_start(&engine->tun_poll, UV_READABLE, on_tun);
-    }
-  }
+  if (events & UV_WRITABLE) outbox_send(engine);
+  if (status < 0 || engine->blocked != outbox_blocked(engine)) listen_again(engine);
   rearm(engine);
   engine->observe(engine->user);
 }
@@ -329,8 +335,7 @@ int sw_engine_start(struct sw_engine *engine) {
     return failed;
   }
   engine->tun_poll.data = engine->udp_poll.data = engine->timer.data = engine;
-  uv_poll_start(&engine->tun_poll, UV_READABLE, on_tun);
-  uv_poll_start(&engine->udp_poll, UV_READABLE, on_udp);
+  listen_again(engine);
   rearm(engine);
   return 0;
 }

@@ -1,6 +1,7 @@
 #include "daemon/host.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +46,8 @@ static int configure(struct sw_host *host, const struct sw_config *config, struc
 int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw_error *error) {
   *host = (struct sw_host){.tun.fd = -1, .udp.fd = -1};
   int failed = sw_tun_open(&host->tun, config->name, config->offload, error);
-  if (!failed) failed = sw_udp_open(&host->udp, config->listen_port, config->fwmark, config->offload, error);
+  if (!failed)
+    failed = sw_udp_open(&host->udp, config->listen_port, config->fwmark, config->offload, error);
   if (!failed) failed = configure(host, config, error);
   if (failed) sw_host_close(host);
   return failed;
@@ -66,6 +68,21 @@ static bool expand(const char *hook, const char *interface, char *out, size_t si
   return true;
 }
 
+/* With SIGPIPE as a shell expects it: we ignore it, and that would be inherited. */
+static int spawn_shell(pid_t *pid, char *const arguments[]) {
+  posix_spawnattr_t attributes;
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGPIPE);
+  int failed = posix_spawnattr_init(&attributes);
+  if (failed) return failed;
+  posix_spawnattr_setsigdefault(&attributes, &signals);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  failed = posix_spawn(pid, "/bin/sh", NULL, &attributes, arguments, environ);
+  posix_spawnattr_destroy(&attributes);
+  return failed;
+}
+
 int sw_host_run_hooks(const char (*hooks)[SW_CONFIG_HOOK_TEXT], size_t count, const char *interface,
                       struct sw_error *error) {
   for (size_t i = 0; i < count; i++) {
@@ -76,7 +93,7 @@ int sw_host_run_hooks(const char (*hooks)[SW_CONFIG_HOOK_TEXT], size_t count, co
     char *const arguments[] = {"sh", "-c", command, NULL};
     pid_t pid;
     int status = 0;
-    const int failed = posix_spawn(&pid, "/bin/sh", NULL, NULL, arguments, environ);
+    const int failed = spawn_shell(&pid, arguments);
     if (failed)
       return sw_error_set(error, failed, NULL, "hook \"%s\": cannot run /bin/sh", command);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;

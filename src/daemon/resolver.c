@@ -37,24 +37,25 @@ static void finish(struct sw_resolver *resolver) {
     for (size_t k = 0; k < request->found_count && count < SW_ENDPOINTS_MAX; k++)
       all[count++] = request->found[k];
   }
+  memcpy(resolver->failure, resolver->failing, sizeof(resolver->failure));
   resolver->done(resolver->user, all, count);
 }
 
 static void fail(struct sw_resolver *resolver, unsigned endpoint, int status) {
-  snprintf(resolver->failure, sizeof(resolver->failure), "cannot resolve %s: %s",
+  snprintf(resolver->failing, sizeof(resolver->failing), "cannot resolve %s: %s",
            resolver->config->endpoints[endpoint].host, uv_strerror(status));
 }
 
 static void on_resolved(uv_getaddrinfo_t *uv, int status, struct addrinfo *list) {
   struct sw_resolver_request *request = uv->data;
   struct sw_resolver *resolver = request->resolver;
-  if (status < 0 && status != UV_ECANCELED) fail(resolver, request->endpoint, status);
+  if (status < 0) fail(resolver, request->endpoint, status);
   if (status == 0) {
     request->found_count = 0; /* a failure keeps what was known */
     for (const struct addrinfo *info = list; info; info = info->ai_next) add(request, info);
   }
   uv_freeaddrinfo(list);
-  if (--resolver->running == 0 && status != UV_ECANCELED) finish(resolver);
+  if (--resolver->running == 0 && !resolver->stopped) finish(resolver);
 }
 
 /* Whether the endpoint is an address, which needs no thread and no waiting. */
@@ -71,7 +72,7 @@ static bool resolve_address(struct sw_resolver_request *request, const char *hos
 
 void sw_resolver_start(struct sw_resolver *resolver) {
   if (resolver->running) return;
-  resolver->failure[0] = '\0';
+  resolver->failing[0] = '\0';
   static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_protocol = IPPROTO_UDP};
   for (unsigned i = 0; i < resolver->config->endpoint_count; i++) {
     const char *host = resolver->config->endpoints[i].host;
@@ -91,6 +92,7 @@ void sw_resolver_start(struct sw_resolver *resolver) {
 }
 
 void sw_resolver_stop(struct sw_resolver *resolver) {
+  resolver->stopped = true;
   for (unsigned i = 0; i < resolver->config->endpoint_count; i++)
     uv_cancel((uv_req_t *)&resolver->requests[i].uv);
 }

@@ -26,8 +26,10 @@ struct sw_resolver {
   const struct sw_config *config;
   void (*done)(void *user, const struct sw_address *addresses, size_t count);
   void *user;
-  unsigned running;  /* requests under way */
+  unsigned running; /* requests under way */
+  bool stopped;
   char failure[512]; /* what of the latest resolution failed; empty: nothing */
+  char failing[512]; /* of the one under way */
   struct sw_resolver_request requests[SW_CONFIG_ENDPOINTS_MAX];
 };
 

@@ -157,7 +157,7 @@ static void set_segment(struct msghdr *header, union segment_control *control, s
 
 /* Sends as much of the runs as makes a system call's messages, of these lengths.  Returns how many
  * messages were sent, or a negative errno. */
-static int send_some(const struct sw_udp *udp, const struct sw_run *runs, unsigned count,
+static int send_some(const struct sw_udp *udp, const struct sw_run *runs, unsigned count, bool gso,
                      size_t lengths[SW_UDP_BATCH]) {
   struct mmsghdr messages[SW_UDP_BATCH];
   struct iovec parts[SW_UDP_BATCH];
@@ -167,7 +167,7 @@ static int send_some(const struct sw_udp *udp, const struct sw_run *runs, unsign
   for (unsigned i = 0; i < count; i++) {
     for (size_t at = 0; at < runs[i].length && made < SW_UDP_BATCH; made++) {
       const size_t left = runs[i].length - at;
-      const size_t length = udp->gso || left < runs[i].segment ? left : runs[i].segment;
+      const size_t length = gso || left < runs[i].segment ? left : runs[i].segment;
       lengths[made] = length;
       parts[made] = (struct iovec){runs[i].bytes + at, length};
       messages[made] = (struct mmsghdr){
@@ -182,18 +182,21 @@ static int send_some(const struct sw_udp *udp, const struct sw_run *runs, unsign
   }
   /* with IP_RECVERR a report about an earlier datagram fails the next send, once */
   int sent = sendmmsg(udp->fd, messages, made, 0);
-  if (sent < 0 && errno != EAGAIN) sent = sendmmsg(udp->fd, messages, made, 0);
+  if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) sent = sendmmsg(udp->fd, messages, made, 0);
   return sent < 0 ? -errno : sent;
 }
 
 int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count) {
   assert(count > 0 && count <= SW_UDP_BATCH);
   size_t lengths[SW_UDP_BATCH];
-  int sent = send_some(udp, runs, count, lengths);
+  int sent = send_some(udp, runs, count, udp->gso, lengths);
   const bool refused = sent == -EIO || sent == -EINVAL || sent == -EMSGSIZE;
   if (refused && udp->gso && runs[0].length > runs[0].segment) {
-    udp->gso = false;
-    sent = send_some(udp, runs, count, lengths);
+    /* EIO: the device can't; the others: the path is smaller than the datagrams, which may be a
+     * passing thing, or a forger's word */
+    udp->gso_refused = true;
+    if (sent == -EIO) udp->gso = false;
+    sent = send_some(udp, runs, count, false, lengths);
   }
   if (sent < 0) return sent;
   unsigned done = 0;

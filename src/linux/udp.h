@@ -27,11 +27,13 @@
 #define SW_UDP_BUFFER 65536
 
 struct sw_udp {
-  int fd;        /* non-blocking, close-on-exec; -1: closed */
-  bool v4;       /* an IPv4 socket */
-  bool gso;      /* runs are sent whole (UDP_SEGMENT) */
-  bool gro;      /* runs are received whole (UDP_GRO) */
-  uint16_t port; /* bound to */
+  int fd;           /* non-blocking, close-on-exec; -1: closed */
+  bool v4;          /* an IPv4 socket */
+  bool gso;         /* runs are sent whole (UDP_SEGMENT) */
+  bool gso_refused; /* one was refused: the device can't (for good), or the path is too small (now)
+                     */
+  bool gro;         /* runs are received whole (UDP_GRO) */
+  uint16_t port;    /* bound to */
 };
 
 /** A run of datagrams, one behind the other: each `segment` bytes long, but the last, which may be
@@ -54,8 +56,8 @@ void sw_udp_close(struct sw_udp *udp);
 
 /** Sends the runs in order.  Returns how many were sent whole; of the next one, what was sent is
  * taken off its front.  Or a negative errno that is about the first: -EAGAIN if the socket's buffer
- * is full.  A run that the kernel refuses for being one is sent datagram by datagram, and so are
- * all after it (udp->gso becomes false). */
+ * is full.  A run that the kernel refuses for
+ * being one is sent datagram by datagram; where the device can't (EIO), so are all after it. */
 int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count);
 
 /** Receives up to `count` runs, each into `bytes` with `length` bytes of room, which becomes its
