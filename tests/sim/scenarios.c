@@ -9,6 +9,29 @@ uint64_t round_trip(const struct world *world) {
   return paths[0].delay + paths[0].jitter + paths[1].delay + paths[1].jitter;
 }
 
+void start_both(struct world *world) {
+  for (unsigned side = 0; side < 2; side++) world_start(world, side);
+}
+
+void talk(struct world *world, uint64_t interval) {
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, interval);
+}
+
+void fall_silent(struct world *world) {
+  talk(world, 0);
+  world_run(world, SW_SECOND);
+}
+
+void expect_nothing_lost(const struct world *world, uint64_t since) {
+  for (unsigned side = 0; side < 2; side++)
+    expect(traffic_lost(&world->traffic[side], since) == 0, "nothing is lost");
+}
+
+bool lose_all(void *context, size_t recording) {
+  (void)context, (void)recording;
+  return false;
+}
+
 void await_agreement(struct world *world, uint64_t bound, const char *statement) {
   const uint64_t until = world->now + bound;
   while (!world_agrees(world))
@@ -16,7 +39,7 @@ void await_agreement(struct world *world, uint64_t bound, const char *statement)
 }
 
 void bring_up(struct world *world) {
-  for (unsigned side = 0; side < 2; side++) world_start(world, side);
+  start_both(world);
   await_agreement(world, 2 * round_trip(world), "the link comes up");
 }
 

@@ -25,6 +25,22 @@ extern const struct scenario attack_scenarios[ATTACK_SCENARIOS];
  * 0.  Returns how many there were. */
 unsigned scenarios_run(const char *part, uint64_t seed, bool verbose);
 
+enum { A, B };
+
+void start_both(struct world *world);
+
+/* Both sides send every `interval` on average from now on. */
+void talk(struct world *world, uint64_t interval);
+
+/* Both sides stop to send, and what is under way arrives. */
+void fall_silent(struct world *world);
+
+/* Fails if a packet that either side sent from `since` on was not delivered. */
+void expect_nothing_lost(const struct world *world, uint64_t since);
+
+/* A network that loses whatever is sent: for network->intercept. */
+bool lose_all(void *context, size_t recording);
+
 /* Runs until both agree; fails with `statement` if that takes longer than `bound`. */
 void await_agreement(struct world *world, uint64_t bound, const char *statement);
 

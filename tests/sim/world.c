@@ -294,16 +294,14 @@ void world_refuse(struct world *world, unsigned side, const struct sw_address *p
 
 /* ---- what is true ---- */
 
-bool world_up(const struct world *world) {
-  for (unsigned side = 0; side < 2; side++)
-    if (!world->hosts[side].link || host_state(&world->hosts[side]) != SW_LINK_UP) return false;
-  return true;
-}
-
 bool world_agrees(const struct world *world) {
-  return world_up(world) &&
-         host_reaches(&world->hosts[0], &world->hosts[1], &world->network.address[1]) &&
-         host_reaches(&world->hosts[1], &world->hosts[0], &world->network.address[0]);
+  for (unsigned side = 0; side < 2; side++) {
+    const struct host *host = &world->hosts[side], *peer = &world->hosts[!side];
+    if (!host->link || !peer->link || host_state(host) != SW_LINK_UP ||
+        !host_reaches(host, peer, &world->network.address[!side]))
+      return false;
+  }
+  return true;
 }
 
 size_t world_count(const struct world *world, unsigned side, enum datagram_kind kind,

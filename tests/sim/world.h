@@ -67,8 +67,6 @@ void world_refuse(struct world *world, unsigned side, const struct sw_address *p
 
 /* ---- what is true ---- */
 
-bool world_up(const struct world *world);
-
 /* Both are up, and what each sends can be opened and arrives at the other. */
 bool world_agrees(const struct world *world);
 
