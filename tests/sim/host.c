@@ -121,6 +121,7 @@ static uint64_t drops_since(const struct host *host, const uint64_t before[SW_DR
 }
 
 /* What the fast calls may do to the bytes around, they do to these. */
+#define IN_FRONT 4 /* of a datagram */
 struct room {
   uint8_t *start;  /* to be freed */
   uint8_t *middle; /* of this many bytes: */
@@ -140,7 +141,7 @@ static enum sw_received open_fast(struct host *host, uint64_t clock, const struc
                                   const uint8_t *datagram, size_t length, uint8_t *packet,
                                   size_t *packet_length) {
   struct sw_opened opened = {0};
-  const struct room in = room_make(0, datagram, length, SW_SLACK);
+  const struct room in = room_make(IN_FRONT, datagram, length, SW_SLACK);
   const struct room out = room_make(SW_HEADROOM, NULL, length, SW_SLACK);
   const enum sw_received received =
       sw_link_open(host->link, clock, from, in.middle, length, out.middle, &opened);
@@ -158,7 +159,7 @@ static enum sw_received open_fast(struct host *host, uint64_t clock, const struc
 static int64_t seal_fast(struct host *host, uint64_t clock, const uint8_t *packet, size_t length,
                          uint8_t *datagram) {
   const struct room in = room_make(SW_HEADROOM, packet, length, SW_SLACK);
-  const struct room out = room_make(4, NULL, length + SW_OVERHEAD, SW_SLACK);
+  const struct room out = room_make(IN_FRONT, NULL, length + SW_OVERHEAD, SW_SLACK);
   const int64_t sealed = sw_link_seal(host->link, clock, in.middle, length, false, out.middle);
   if (sealed > 0) memcpy(datagram, out.middle, out.length);
   free(in.start);

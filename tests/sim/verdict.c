@@ -26,7 +26,7 @@ const char *__ubsan_default_options(void) {
 
 static void aborted(int signal_number) {
   signal(signal_number, SIG_DFL);
-  verdict_fail("an assertion of the link failed");
+  verdict_fail("an assertion or a sanitizer stopped it");
 }
 
 void verdict_start(const char *program) {
