@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/secretbox.h"
 #include "daemon/control.h"
 #include "daemon/engine.h"
 #include "daemon/host.h"
@@ -231,6 +232,8 @@ int sw_daemon_run(const struct sw_config *config, struct sw_error *error) {
     free(daemon);
     return sw_error_set(error, -failed, NULL, "cannot make the event loop");
   }
+  if (!sw_secretbox_self_test())
+    sw_log(SW_LOG_WARNING, "the fast cipher calls differ from libsodium's own here; using those");
   daemon->link = link_of(config, error);
   failed = daemon->link ? start(daemon, error) : -EINVAL;
   if (!failed) run(daemon);
