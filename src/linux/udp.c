@@ -94,9 +94,12 @@ static void set_options(const struct sw_udp *udp) {
   option(udp, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
   option(udp, SOL_SOCKET, SO_RXQ_OVFL, 1);
   option(udp, IPPROTO_IP, IP_RECVERR, 1);
-  option(udp, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  /* without DF: what is too large is fragmented, by routers too, and no forged ICMP makes it
+   * smaller */
+  option(udp, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
   if (udp->v4) return;
   option(udp, IPPROTO_IPV6, IPV6_RECVERR, 1);
+  /* IPv6 routers do not fragment: here the reports have to be believed */
   option(udp, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
 }
 
