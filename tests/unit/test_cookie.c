@@ -35,12 +35,16 @@ static void cookie_is_good_for_its_source_and_key_only(void **state) {
     assert_false(good(START));
     source.ip[i] ^= 1;
   }
-  source.port ^= 1;
-  assert_false(good(START));
-  source.port ^= 1;
-  source.scope ^= 1;
-  assert_false(good(START));
-  source.scope ^= 1;
+  for (unsigned bit = 0; bit < 16; bit++) {
+    source.port ^= (uint16_t)(1 << bit);
+    assert_false(good(START));
+    source.port ^= (uint16_t)(1 << bit);
+  }
+  for (unsigned bit = 0; bit < 32; bit++) {
+    source.scope ^= UINT32_C(1) << bit;
+    assert_false(good(START));
+    source.scope ^= UINT32_C(1) << bit;
+  }
   for (unsigned i = 0; i < SW_POINT_BYTES; i++) {
     point[i] ^= 1;
     assert_false(good(START));
@@ -80,6 +84,64 @@ static void cookie_is_dead_after_a_long_pause(void **state) {
   assert_false(good(START + 100000 * SW_SECOND));
 }
 
+static void cookie_made_late_in_a_secrets_life_is_by_a_new_one(void **state) {
+  (void)state;
+  sw_cookies_make(&cookies, START + 120 * SW_SECOND, &source, point, cookie);
+  assert_true(good(START + 360 * SW_SECOND - 1));
+  begin(NULL);
+  sw_cookies_make(&cookies, START + 120 * SW_SECOND, &source, point, cookie);
+  assert_false(good(START + 360 * SW_SECOND));
+}
+
+/* A secret is changed when it is next used, and the one before lives on from then. */
+static void cookie_never_lives_for_360_seconds(void **state) {
+  (void)state;
+  assert_true(good(START + 240 * SW_SECOND - 1));
+  assert_true(good(START + 360 * SW_SECOND - 2));
+  assert_false(good(START + 360 * SW_SECOND - 1));
+}
+
+static void pause_forgets_the_previous_secret_too(void **state) {
+  (void)state;
+  assert_true(good(START + 120 * SW_SECOND));
+  assert_false(good(START + 360 * SW_SECOND));
+}
+
+/* Whether no 8 bytes of the two are the same: each is drawn anew and whole. */
+static bool apart(const uint8_t *one, const uint8_t *other) {
+  for (unsigned i = 0; i < SW_KEY_BYTES; i += 8)
+    if (memcmp(one + i, other + i, 8) == 0) return false;
+  return true;
+}
+
+static void secrets_are_drawn_whole(void **state) {
+  (void)state;
+  static const uint8_t zero[SW_KEY_BYTES];
+  const struct sw_cookies before = cookies;
+  assert_true(apart(before.secret[0], zero));
+  assert_true(apart(before.secret[1], zero));
+  assert_true(apart(before.secret[0], before.secret[1]));
+  good(START + 120 * SW_SECOND);
+  assert_memory_equal(cookies.secret[1], before.secret[0], SW_KEY_BYTES);
+  assert_true(apart(cookies.secret[0], before.secret[0]));
+  const struct sw_cookies changed = cookies;
+  good(START + 1000 * SW_SECOND);
+  for (unsigned i = 0; i < 2; i++) {
+    assert_true(apart(cookies.secret[i], changed.secret[0]));
+    assert_true(apart(cookies.secret[i], changed.secret[1]));
+  }
+}
+
+static void every_byte_of_the_secret_is_in_the_cookie(void **state) {
+  (void)state;
+  for (unsigned i = 0; i < SW_KEY_BYTES; i++) {
+    cookies.secret[0][i] ^= 1;
+    assert_false(good(START));
+    cookies.secret[0][i] ^= 1;
+  }
+  assert_true(good(START));
+}
+
 /* Counts inits at one time; returns whether the last was over the limit. */
 static bool inits(unsigned count, uint64_t now) {
   bool load = false;
@@ -102,6 +164,12 @@ static void load_lasts_through_the_next_second(void **state) {
   assert_false(inits(1, START + 2 * SW_SECOND)); /* the second before had few */
 }
 
+static void load_lasts_to_the_end_of_the_next_second(void **state) {
+  (void)state;
+  inits(21, START);
+  assert_true(inits(1, START + 2 * SW_SECOND - 1));
+}
+
 static void load_is_over_after_a_quiet_second(void **state) {
   (void)state;
   inits(100, START);
@@ -122,8 +190,14 @@ int main(void) {
       cmocka_unit_test_setup(cookie_of_another_responder_is_refused, begin),
       cmocka_unit_test_setup(cookie_outlives_one_change_of_the_secret, begin),
       cmocka_unit_test_setup(cookie_is_dead_after_a_long_pause, begin),
+      cmocka_unit_test_setup(cookie_made_late_in_a_secrets_life_is_by_a_new_one, begin),
+      cmocka_unit_test_setup(cookie_never_lives_for_360_seconds, begin),
+      cmocka_unit_test_setup(pause_forgets_the_previous_secret_too, begin),
+      cmocka_unit_test_setup(secrets_are_drawn_whole, begin),
+      cmocka_unit_test_setup(every_byte_of_the_secret_is_in_the_cookie, begin),
       cmocka_unit_test_setup(load_begins_with_the_21st_init_of_a_second, begin),
       cmocka_unit_test_setup(load_lasts_through_the_next_second, begin),
+      cmocka_unit_test_setup(load_lasts_to_the_end_of_the_next_second, begin),
       cmocka_unit_test_setup(load_is_over_after_a_quiet_second, begin),
       cmocka_unit_test_setup(few_inits_a_second_are_never_load, begin),
   };

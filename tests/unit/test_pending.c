@@ -1,8 +1,11 @@
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <sodium.h>
@@ -59,6 +62,63 @@ static void init_is_answered_once_for_each_address(void **state) {
   }
 }
 
+static void every_entry_of_a_full_table_is_answered(void **state) {
+  (void)state;
+  for (unsigned n = 1; n <= SW_PENDING_MAX; n++) add(n, START);
+  for (unsigned n = 1; n <= SW_PENDING_MAX + 1; n++) {
+    const uint8_t hash[SW_HASH_BYTES] = {(uint8_t)n, (uint8_t)(n >> 8), 1};
+    assert_int_equal(sw_pending_answered(&pending, hash, &here), n <= SW_PENDING_MAX);
+  }
+}
+
+static void place_of_a_removed_entry_is_not_answered(void **state) {
+  (void)state;
+  static const uint8_t none[SW_HASH_BYTES];
+  static const struct sw_address nowhere;
+  assert_false(sw_pending_answered(&pending, none, &nowhere));
+  add(1, START);
+  assert_false(sw_pending_answered(&pending, none, &nowhere));
+}
+
+/* Whether the process does not survive it. */
+static bool aborts(void (*what)(void)) {
+  const pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    close(STDERR_FILENO); /* what assert says */
+    what();
+    _exit(0);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static void add_one(void) {
+  add(1000, START);
+}
+
+static void remove_the_first_free(void) {
+  sw_pending_remove(&pending, &pending.entries[pending.count]);
+}
+
+static void table_holds_128_and_never_more(void **state) {
+  (void)state;
+  assert_int_equal(SW_PENDING_MAX, 128);
+  for (unsigned n = 1; n <= SW_PENDING_MAX; n++) {
+    assert_false(aborts(add_one));
+    add(n, START);
+  }
+  assert_true(aborts(add_one));
+}
+
+static void only_an_entry_in_use_can_be_removed(void **state) {
+  (void)state;
+  assert_true(aborts(remove_the_first_free));
+  add(1, START);
+  assert_true(aborts(remove_the_first_free));
+}
+
 static void removed_entry_is_wiped_and_the_others_stay(void **state) {
   (void)state;
   for (unsigned n = 1; n <= 5; n++) add(n, START);
@@ -79,6 +139,7 @@ static void entries_expire_after_5_seconds(void **state) {
   (void)state;
   assert_true(sw_pending_deadline(&pending) == UINT64_MAX);
   add(1, START + 2 * SW_SECOND);
+  assert_true(sw_pending_deadline(&pending) == START + 7 * SW_SECOND);
   add(2, START);
   add(3, START + SW_SECOND);
   assert_true(sw_pending_deadline(&pending) == START + 5 * SW_SECOND);
@@ -97,6 +158,10 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(entries_are_found_by_their_id, begin),
       cmocka_unit_test_setup(init_is_answered_once_for_each_address, begin),
+      cmocka_unit_test_setup(every_entry_of_a_full_table_is_answered, begin),
+      cmocka_unit_test_setup(place_of_a_removed_entry_is_not_answered, begin),
+      cmocka_unit_test_setup(table_holds_128_and_never_more, begin),
+      cmocka_unit_test_setup(only_an_entry_in_use_can_be_removed, begin),
       cmocka_unit_test_setup(removed_entry_is_wiped_and_the_others_stay, begin),
       cmocka_unit_test_setup(entries_expire_after_5_seconds, begin),
   };

@@ -11,13 +11,29 @@
 #include "core/secretbox.h"
 #include "core/wire.h"
 
-#define ROOM (SW_HEADROOM + 65536 + SW_SLACK)
+#define ROOM (SW_HEADROOM + 65536 + SW_SLACK + 1)
 #define MOST 65535
 #ifdef __SANITIZE_ADDRESS__
 #define STEP 13 /* every length would take minutes */
 #else
 #define STEP 1
 #endif
+
+/* The fast calls' own, in the place of libsodium's, so that they can be made to fail.  Its
+ * secretbox uses others. */
+static bool wrong_sum, wrong_verdict;
+
+int crypto_onetimeauth(unsigned char *out, const unsigned char *in, unsigned long long length,
+                       const unsigned char *key) {
+  const int result = crypto_onetimeauth_poly1305(out, in, length, key);
+  out[SW_TAG_BYTES - 1] ^= wrong_sum;
+  return result;
+}
+
+int crypto_onetimeauth_verify(const unsigned char *tag, const unsigned char *in,
+                              unsigned long long length, const unsigned char *key) {
+  return wrong_verdict ? -1 : crypto_onetimeauth_poly1305_verify(tag, in, length, key);
+}
 
 static uint8_t plain[ROOM], kept[ROOM], cipher[ROOM], stock[ROOM], opened[ROOM];
 static struct sw_secretbox box;
@@ -44,9 +60,12 @@ static void assert_same(size_t length, bool fast) {
   static const uint8_t seed[randombytes_SEEDBYTES];
   randombytes_buf_deterministic(kept, length, seed);
   memcpy(packet, kept, length);
+  memset(plain, 0x55, SW_HEADROOM); /* whatever is there */
   seal_by_libsodium(word, length, tag);
   randombytes_buf(out - SW_OVERHEAD - 4, 4);
   memcpy(before, out - SW_OVERHEAD - 4, 4);
+  uint8_t *const beyond = out + length + SW_SLACK, *const back = opened + SW_HEADROOM;
+  *beyond = back[length + SW_SLACK] = 0x33;
   if (fast)
     sw_secretbox_seal_fast(&box, word, packet, length, out - SW_TAG_BYTES, out);
   else
@@ -57,9 +76,9 @@ static void assert_same(size_t length, bool fast) {
   bool (*const open)(const struct sw_secretbox *, uint64_t, const uint8_t *, size_t,
                      const uint8_t *, uint8_t *) =
       fast ? sw_secretbox_open_fast : sw_secretbox_open;
-  uint8_t *const back = opened + SW_HEADROOM;
   assert_true(open(&box, word, out, length, tag, back));
   assert_memory_equal(back, kept, length);
+  assert_true(*beyond == 0x33 && back[length + SW_SLACK] == 0x33);
   tag[length % SW_TAG_BYTES] ^= (uint8_t)(1 << length % 8);
   memset(back, 0x77, length);
   assert_false(open(&box, word, out, length, tag, back));
@@ -135,6 +154,14 @@ static void every_changed_bit_is_refused(void **state) {
     }
     for (unsigned bit = 0; bit < 64; bit++)
       assert_false(open(&box, 5 ^ UINT64_C(1) << bit, sealed, LENGTH, tag, back));
+    for (unsigned bit = 0; bit < (SW_KEY_BYTES + SW_PREFIX_BYTES) * 8; bit++) {
+      struct sw_secretbox other = box;
+      uint8_t *const byte =
+          bit / 8 < SW_KEY_BYTES ? &other.key[bit / 8] : &other.prefix[bit / 8 - SW_KEY_BYTES];
+      *byte ^= (uint8_t)(1 << bit % 8);
+      sw_secretbox_prepare(&other);
+      assert_false(open(&other, 5, sealed, LENGTH, tag, back));
+    }
     assert_false(open(&box, 5, sealed, LENGTH - 1, tag, back));
     assert_true(open(&box, 5, sealed, LENGTH, tag, back));
   }
@@ -145,6 +172,30 @@ static void self_test_agrees(void **state) {
   assert_true(sw_secretbox_self_test());
 }
 
+static void cipher_that_fails_its_self_test_is_not_used(void **state) {
+  (void)state;
+  enum { LENGTH = 100 };
+  uint8_t tag[SW_TAG_BYTES];
+  uint8_t *const packet = plain + SW_HEADROOM, *const out = cipher + SW_HEADROOM;
+  for (unsigned i = 0; i < 2; i++) {
+    wrong_sum = i == 0;
+    wrong_verdict = i == 1;
+    const bool agrees = sw_secretbox_self_test();
+    randombytes_buf(kept, LENGTH);
+    memcpy(packet, kept, LENGTH);
+    seal_by_libsodium(i, LENGTH, tag);
+    sw_secretbox_seal_fast(&box, i, packet, LENGTH, out - SW_TAG_BYTES, out);
+    const bool opens = sw_secretbox_open_fast(&box, i, out, LENGTH, tag, opened + SW_HEADROOM);
+    wrong_sum = wrong_verdict = false;
+    assert_false(agrees);
+    assert_memory_equal(out - SW_TAG_BYTES, tag, SW_TAG_BYTES);
+    assert_memory_equal(out, stock, LENGTH);
+    assert_true(opens);
+    assert_memory_equal(opened + SW_HEADROOM, kept, LENGTH);
+    assert_true(sw_secretbox_self_test());
+  }
+}
+
 int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
@@ -153,6 +204,7 @@ int main(void) {
       cmocka_unit_test_setup(vector_of_nacl_is_reproduced, begin),
       cmocka_unit_test_setup(every_changed_bit_is_refused, begin),
       cmocka_unit_test_setup(self_test_agrees, begin),
+      cmocka_unit_test_setup(cipher_that_fails_its_self_test_is_not_used, begin),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
