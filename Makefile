@@ -19,8 +19,8 @@ SEEDS    ?= 1-2000
 BUILD := build$(if $(SANITIZE),/sanitize)
 Q     := $(if $(V),,@)
 
-PACKAGES := libsodium libuv libnl-route-3.0 inih jansson
-DEBIAN_BUILD := gcc make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libinih-dev libjansson-dev
+PACKAGES := libsodium libuv libnl-route-3.0 inih jansson libseccomp
+DEBIAN_BUILD := gcc make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libinih-dev libjansson-dev libseccomp-dev
 DEBIAN_DEMO  := iproute2 iputils-ping tcpdump
 DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux python3 jq
 
@@ -99,7 +99,13 @@ check-unit: $(UNIT)
 check-sim: $(BUILD)/sim
 	$(BUILD)/sim --seeds $(if $(SANITIZE),1-200,$(SEEDS))
 
-check-netns: $(BUILD)/saltway
+# What the netns tests load into the daemon.
+$(BUILD)/tests/netns/%.so: tests/netns/%.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo '  CC    $@')
+	$(Q)$(CC) $(WARNINGS) -O1 -g -shared -fPIC -o $@ $<
+
+check-netns: $(BUILD)/saltway $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/netns/*.c))
 	SALTWAY=$(abspath $(BUILD)/saltway) bats --print-output-on-failure tests/netns
 
 # Ratios of one interleaved run; see tests/bench/peers.py.

@@ -260,7 +260,8 @@ static void read_file(struct reading *reading) {
 
 /* The name and the file are kept. */
 static void clear(struct sw_config *config) {
-  struct sw_config empty = {.persistent_keepalive = KEEPALIVE_DEFAULT, .offload = true};
+  struct sw_config empty = {
+      .persistent_keepalive = KEEPALIVE_DEFAULT, .offload = true, .sandbox = true};
   memcpy(empty.name, config->name, sizeof(empty.name));
   memcpy(empty.file, config->file, sizeof(empty.file));
   *config = empty;

@@ -48,6 +48,7 @@ struct sw_config {
   uint32_t table;                                         /* if SW_CONFIG_TABLE_NUMBER */
   uint32_t fwmark;                                        /* 0: none */
   bool offload;                                           /* true if not given */
+  bool sandbox;                                           /* likewise */
   char post_up[SW_CONFIG_HOOKS_MAX][SW_CONFIG_HOOK_TEXT]; /* shell commands, "%i" is the name */
   size_t post_up_count;
   char pre_down[SW_CONFIG_HOOKS_MAX][SW_CONFIG_HOOK_TEXT];

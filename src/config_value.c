@@ -136,6 +136,13 @@ static int set_offload(struct sw_config *config, const char *text, struct sw_err
                       text);
 }
 
+static int set_sandbox(struct sw_config *config, const char *text, struct sw_error *error) {
+  config->sandbox = strcasecmp(text, "on") == 0;
+  if (config->sandbox || strcasecmp(text, "off") == 0) return 0;
+  return sw_error_set(error, 0, NULL, "\"%s\" is not a way to confine the engine; on or off is",
+                      text);
+}
+
 static int set_keepalive(struct sw_config *config, const char *text, struct sw_error *error) {
   uint64_t seconds = 0;
   if (strcasecmp(text, "off") != 0 && !parse_number(text, 10, UINT16_MAX, &seconds))
@@ -209,6 +216,8 @@ int sw_config_value_set(struct sw_config *config, enum sw_config_key key, const 
     return set_fwmark(config, text, error);
   case SW_CONFIG_KEY_OFFLOAD:
     return set_offload(config, text, error);
+  case SW_CONFIG_KEY_SANDBOX:
+    return set_sandbox(config, text, error);
   case SW_CONFIG_KEY_POST_UP:
     return add_hook(config->post_up, &config->post_up_count, text, error);
   case SW_CONFIG_KEY_PRE_DOWN:

@@ -49,6 +49,18 @@ int sw_runtime_make(struct sw_error *error) {
   return 0;
 }
 
+int sw_runtime_empty(char path[SW_RUNTIME_PATH], struct sw_error *error) {
+  char directory[SW_RUNTIME_PATH];
+  int failed = sw_runtime_directory(directory, error);
+  if (!failed) failed = sw_runtime_make(error);
+  if (failed) return failed;
+  const int length = snprintf(path, SW_RUNTIME_PATH, "%s/empty", directory);
+  if ((size_t)length >= SW_RUNTIME_PATH) return too_long(error);
+  if (mkdir(path, 0555) < 0 && errno != EEXIST)
+    return sw_error_set(error, errno, NULL, "sandbox: cannot make %s", path);
+  return 0;
+}
+
 int sw_runtime_connect(const char *name, struct sw_error *error) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   const int failed = sw_runtime_socket(name, address.sun_path, error);

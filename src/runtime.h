@@ -22,6 +22,9 @@ int sw_runtime_socket(const char *name, char path[SW_RUNTIME_PATH], struct sw_er
 /** Makes the directory (mode 0755, only its owner can add to it) if it is not there. */
 int sw_runtime_make(struct sw_error *error);
 
+/** Makes a directory in it that stays empty, and writes its path.  Returns as above. */
+int sw_runtime_empty(char path[SW_RUNTIME_PATH], struct sw_error *error);
+
 /** Connects to the link's control socket.  Returns a descriptor that the caller closes, or a
  * negative errno with `error` filled: -ENOENT or -ECONNREFUSED if
  * the link is not up, -EAGAIN if it does not answer.  No call on it takes longer than a few

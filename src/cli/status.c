@@ -68,6 +68,7 @@ static void print_link(json_t *link) {
   printf("  %-16s %s\n", "key fingerprint", string_of(link, "fingerprint"));
   printf("  %-16s %s\n", "endpoint", string_of(link, "endpoint"));
   printf("  %-16s %lld\n", "listening port", integer_of(link, "port"));
+  printf("  %-16s %s\n", "sandbox", string_of(link, "sandbox"));
   print_list(link, "addresses", "addresses");
   print_list(link, "allowed ips", "allowed_ips");
   print_ago(link, "last handshake", "last_handshake");

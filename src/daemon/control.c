@@ -38,17 +38,33 @@ static void on_written(uv_write_t *write, int status) {
   client_close(write->data);
 }
 
-static void answer(struct sw_control_client *client) {
-  uv_read_stop((uv_stream_t *)&client->pipe);
-  client->answer = client->control->handler(client->control->user, client->line);
-  if (!client->answer) {
+static void send_answer(struct sw_control_client *client, char *text) {
+  client->answer = text;
+  if (!text) {
     client_close(client);
     return;
   }
-  const uv_buf_t part = uv_buf_init(client->answer, (unsigned)strlen(client->answer));
+  const uv_buf_t part = uv_buf_init(text, (unsigned)strlen(text));
   client->write.data = client;
   if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &part, 1, on_written) < 0)
     client_close(client);
+}
+
+static void answer(struct sw_control_client *client) {
+  struct sw_control *control = client->control;
+  char *text = NULL;
+  uv_read_stop((uv_stream_t *)&client->pipe);
+  client->asks = control->handler(control->user, client->line, &text) && !text;
+  if (!client->asks) send_answer(client, text);
+}
+
+void sw_control_answer(struct sw_control *control, const char *text) {
+  for (unsigned i = 0; i < SW_CONTROL_CLIENTS; i++) {
+    struct sw_control_client *client = &control->clients[i];
+    if (!client->open_handles || !client->asks) continue;
+    client->asks = false;
+    if (!uv_is_closing((uv_handle_t *)&client->pipe)) send_answer(client, strdup(text));
+  }
 }
 
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room) {
@@ -109,7 +125,8 @@ int sw_control_open(struct sw_control *control, uv_loop_t *loop, const char *nam
     return sw_error_set(error, EADDRINUSE, "saltway down, or saltway status, tells more",
                         "control: the link %s is up already, at %s", name, path);
   }
-  if (other == -ECONNREFUSED) unlink(path);
+  control->stale = other == -ECONNREFUSED;
+  if (control->stale) unlink(path);
   uv_pipe_init(loop, &control->listener, 0);
   control->listener.data = control;
   const mode_t before = umask(0177);

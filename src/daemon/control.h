@@ -25,12 +25,13 @@ struct sw_control_client {
   unsigned open_handles; /* 0: free */
   char line[SW_CONTROL_LINE];
   size_t length;
+  bool asks; /* and waits for sw_control_answer */
   char *answer;
 };
 
-/** Answers a command: returns text from malloc, which is sent and freed, or NULL for an unknown
- * one. */
-typedef char *sw_control_handler(void *user, const char *command);
+/** Answers a command.  Returns false for an unknown one.  `answer` is text from malloc, which is
+ * sent and freed; or NULL if the client has to wait for sw_control_answer. */
+typedef bool sw_control_handler(void *user, const char *command, char **answer);
 
 struct sw_control {
   uv_pipe_t listener;
@@ -38,6 +39,7 @@ struct sw_control {
   bool waiting; /* a client has connected and there is no place for it yet */
   sw_control_handler *handler;
   void *user;
+  bool stale; /* the link's last process was killed: it left its socket behind */
   struct sw_control_client clients[SW_CONTROL_CLIENTS];
 };
 
@@ -45,6 +47,9 @@ struct sw_control {
  * or a negative errno with `error` filled: -EADDRINUSE if the link is up already. */
 int sw_control_open(struct sw_control *control, uv_loop_t *loop, const char *name,
                     sw_control_handler *handler, void *user, struct sw_error *error);
+
+/** Answers all clients that wait for an answer. */
+void sw_control_answer(struct sw_control *control, const char *text);
 
 /** Stops listening and removes the socket; clients end when the loop closes. */
 void sw_control_close(struct sw_control *control);

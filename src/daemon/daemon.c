@@ -2,25 +2,36 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/secretbox.h"
+#include "daemon/channel.h"
 #include "daemon/control.h"
 #include "daemon/engine.h"
+#include "daemon/engine_process.h"
 #include "daemon/host.h"
 #include "daemon/notify.h"
 #include "daemon/report.h"
 #include "daemon/resolver.h"
 #include "keyfile.h"
+#include "linux/sandbox.h"
 #include "log.h"
 
 #define OBSERVE_MS 1000               /* while the link is not up */
 #define RESOLVE_AGAIN (5 * SW_SECOND) /* likewise */
+#define START_MS 10000                /* the engine has for confining itself */
+#define STOP_MS 3000                  /* it has for saying goodbye, before it is killed */
+#define REAP_STEP_US 10000            /* between looks at whether it has ended ... */
+#define REAP_STEPS 100                /* ... before it is killed */
+#define HOST_STEP_US 50000            /* between tries to get what a killed link still holds */
+#define HOST_STEPS 40
+#define MESSAGES_MAX 16 /* of one wake-up */
 
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
 enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
@@ -28,32 +39,61 @@ enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
 struct daemon {
   const struct sw_config *config;
   uv_loop_t loop;
-  struct sw_link *link;
   struct sw_host host;
-  struct sw_engine engine;
+  pid_t engine; /* 0: ended */
+  int channel;
+  uv_poll_t channel_poll;
+  struct sw_snapshot snapshot; /* the engine's latest */
   struct sw_control control;
   struct sw_resolver resolver;
   uv_signal_t signals[STOP_SIGNALS];
   uv_timer_t observer;
+  uv_timer_t patience;
   enum sw_condition condition;
   uint64_t started;
   uint64_t resolved;
   bool stopping;
-  char failure[256]; /* why the link ends; empty: it was told to */
+  char failure[SW_ERROR_TEXT]; /* why the link ends; empty: it was told to */
 };
+
+static bool confined(const struct daemon *daemon) {
+  return daemon->config->sandbox && sw_sandbox_possible();
+}
 
 static struct sw_report report_of(struct daemon *daemon) {
   return (struct sw_report){
       .config = daemon->config,
-      .link = sw_link_status(daemon->link),
+      .link = &daemon->snapshot.link,
       .now = sw_engine_now(),
       .started = daemon->started,
       .port = daemon->host.udp.port,
       .interface_mtu = daemon->host.mtu,
-      .unreachable = daemon->engine.unreachable,
-      .unreachable_time = daemon->engine.unreachable_time,
+      .engine = daemon->engine,
+      .confined = confined(daemon),
+      .unreachable = daemon->snapshot.unreachable,
+      .unreachable_time = daemon->snapshot.unreachable_time,
       .unresolved = daemon->resolver.failure,
   };
+}
+
+/* ---- to the engine ---- */
+
+static void tell(struct daemon *daemon, enum sw_channel_kind kind) {
+  struct sw_channel_message message;
+  memset(&message, 0, sizeof(message));
+  message.kind = kind;
+  sw_channel_send(daemon->channel, &message); /* one that does not read is noticed otherwise */
+}
+
+static void on_resolved(void *user, const struct sw_address *addresses, size_t count) {
+  struct daemon *daemon = user;
+  if (daemon->stopping) return;
+  struct sw_channel_message message;
+  memset(&message, 0, sizeof(message));
+  message.kind = SW_CHANNEL_ENDPOINTS;
+  message.endpoints.count = (uint32_t)count;
+  memcpy(message.endpoints.addresses, addresses, count * sizeof(addresses[0]));
+  sw_channel_send(daemon->channel, &message);
 }
 
 static void resolve_again(struct daemon *daemon) {
@@ -63,50 +103,82 @@ static void resolve_again(struct daemon *daemon) {
   sw_resolver_start(&daemon->resolver);
 }
 
-static void on_observer(uv_timer_t *timer);
+static void on_observer(uv_timer_t *timer) {
+  struct daemon *daemon = timer->data;
+  tell(daemon, SW_CHANNEL_ASK);
+  resolve_again(daemon);
+}
 
 /* Logs what the link is up to whenever that changes. */
-static void observe(void *user) {
-  struct daemon *daemon = user;
+static void observe(struct daemon *daemon) {
   if (daemon->stopping) return;
-  const bool up = sw_link_status(daemon->link)->state == SW_LINK_UP;
-  if (up && daemon->condition == SW_CONDITION_UP) return;
   const struct sw_report report = report_of(daemon);
   char text[SW_REPORT_TEXT];
   const enum sw_condition condition = sw_report_condition(&report, text);
   if (condition != daemon->condition)
     sw_log(condition > SW_CONDITION_WAITING ? SW_LOG_WARNING : SW_LOG_INFO, "%s", text);
   daemon->condition = condition;
-  if (up) {
+  if (condition == SW_CONDITION_UP)
     uv_timer_stop(&daemon->observer);
-    return;
-  }
-  if (!uv_is_active((uv_handle_t *)&daemon->observer))
+  else if (!uv_is_active((uv_handle_t *)&daemon->observer))
     uv_timer_start(&daemon->observer, on_observer, OBSERVE_MS, OBSERVE_MS);
 }
 
-static void on_observer(uv_timer_t *timer) {
-  observe(timer->data);
-  resolve_again(timer->data);
-}
-
-static void on_resolved(void *user, const struct sw_address *addresses, size_t count) {
-  struct daemon *daemon = user;
-  if (daemon->stopping) return;
-  sw_link_endpoints_set(daemon->link, sw_engine_now(), addresses, count);
-  sw_engine_flush(&daemon->engine);
-  observe(daemon);
-}
-
 /* ---- the end ---- */
+
+static void on_patience(uv_timer_t *timer) {
+  const struct daemon *daemon = timer->data;
+  sw_log(SW_LOG_WARNING, "the engine does not stop; killing it");
+  kill(daemon->engine, SIGKILL);
+}
 
 static void stop(struct daemon *daemon) {
   if (daemon->stopping) return;
   daemon->stopping = true;
   sw_notify("STOPPING=1");
-  sw_engine_stop(&daemon->engine);
+  tell(daemon, SW_CHANNEL_STOP);
+  uv_timer_start(&daemon->patience, on_patience, STOP_MS, 0);
+}
+
+static void fail(struct daemon *daemon, const char *what) {
+  if (!daemon->failure[0]) snprintf(daemon->failure, sizeof(daemon->failure), "%s", what);
+}
+
+/* Waits for the engine's end, which is near once its channel is closed, and brings it about if it
+ * is not.  Returns how it ended. */
+static int reap(struct daemon *daemon) {
+  int status = 0;
+  pid_t ended = 0;
+  for (unsigned i = 0; i < REAP_STEPS && ended == 0; i++) {
+    if (i > 0) usleep(REAP_STEP_US);
+    ended = waitpid(daemon->engine, &status, WNOHANG);
+  }
+  if (ended == 0) {
+    kill(daemon->engine, SIGKILL);
+    waitpid(daemon->engine, &status, 0);
+  }
+  daemon->engine = 0;
+  return status;
+}
+
+static void engine_gone(struct daemon *daemon) {
+  const int status = reap(daemon);
+  char text[SW_ERROR_TEXT];
+  if (WIFSIGNALED(status)) {
+    snprintf(text, sizeof(text), "the engine was ended by signal %d (%s)%s", WTERMSIG(status),
+             strsignal(WTERMSIG(status)),
+             WTERMSIG(status) == SIGSYS
+                 ? ": it made a system call that its sandbox forbids; please report this"
+                 : "");
+    fail(daemon, text);
+  } else if (!daemon->stopping) {
+    fail(daemon, "the engine has ended by itself");
+  }
+  daemon->stopping = true;
+  uv_close((uv_handle_t *)&daemon->channel_poll, NULL);
   for (unsigned i = 0; i < STOP_SIGNALS; i++) uv_close((uv_handle_t *)&daemon->signals[i], NULL);
   uv_close((uv_handle_t *)&daemon->observer, NULL);
+  uv_close((uv_handle_t *)&daemon->patience, NULL);
   sw_resolver_stop(&daemon->resolver);
   uv_stop(&daemon->loop); /* the control socket closes when the interface is gone */
 }
@@ -116,107 +188,151 @@ static void on_signal(uv_signal_t *signal, int number) {
   stop(signal->data);
 }
 
-static void on_failed(void *user, const char *what) {
-  struct daemon *daemon = user;
-  snprintf(daemon->failure, sizeof(daemon->failure), "%s", what);
-  stop(daemon);
+/* ---- from the engine ---- */
+
+static void answer_status(struct daemon *daemon) {
+  const struct sw_report report = report_of(daemon);
+  char *json = sw_report_json(&report);
+  if (json) sw_control_answer(&daemon->control, json);
+  free(json);
 }
 
-static char *on_command(void *user, const char *command) {
+static void hear(struct daemon *daemon, struct sw_channel_message *message) {
+  if (!sw_channel_from_engine(message)) {
+    fail(daemon, "the engine sent what it can't have meant to send; please report this");
+    kill(daemon->engine, SIGKILL);
+  } else if (message->kind == SW_CHANNEL_SNAPSHOT) {
+    daemon->snapshot = message->snapshot;
+    observe(daemon);
+    answer_status(daemon);
+  } else if (message->kind == SW_CHANNEL_FAILED) {
+    fail(daemon, message->text);
+  }
+}
+
+static void on_channel(uv_poll_t *poll, int status, int events) {
+  struct daemon *daemon = poll->data;
+  (void)status;
+  (void)events;
+  for (unsigned i = 0; i < MESSAGES_MAX; i++) {
+    struct sw_channel_message message;
+    const int kind = sw_channel_receive(daemon->channel, &message);
+    if (kind == -EAGAIN) return;
+    if (kind == 0) {
+      engine_gone(daemon);
+      return;
+    }
+    if (kind < 0) message.kind = 0;
+    hear(daemon, &message);
+  }
+}
+
+static bool on_command(void *user, const char *command, char **answer) {
   struct daemon *daemon = user;
   if (strcmp(command, "status") == 0) {
-    const struct sw_report report = report_of(daemon);
-    return sw_report_json(&report);
+    tell(daemon, SW_CHANNEL_ASK); /* answered by answer_status */
+    return true;
   }
   if (strcmp(command, "down") == 0) {
     sw_log(SW_LOG_INFO, "told to stop: closing the link");
     stop(daemon);
-    return strdup("stopping\n");
+    *answer = strdup("stopping\n");
+    return true;
   }
-  return NULL;
+  return false;
 }
 
 /* ---- the beginning ---- */
 
-static struct sw_link *link_of(const struct sw_config *config, struct sw_error *error) {
-  struct sw_prefix sources[SW_SOURCES_MAX];
-  struct sw_prefix own[SW_CONFIG_ADDRESSES_MAX];
-  size_t count = 0;
-  _Static_assert(SW_CONFIG_ALLOWED_IPS_MAX + SW_CONFIG_ADDRESSES_MAX + 1 <= SW_SOURCES_MAX, "room");
-  for (size_t i = 0; i < config->allowed_ip_count; i++) sources[count++] = config->allowed_ips[i];
-  for (size_t i = 0; i < config->address_count; i++) { /* the peer's own address is beside ours */
-    sources[count++] = config->addresses[i];
-    own[i] = config->addresses[i];
-    own[i].length = 128;
+/* A link that was killed holds its interface and port for a moment more, until its engine has
+ * noticed. */
+static int open_host(struct daemon *daemon, struct sw_error *error) {
+  for (unsigned i = 0;; i++) {
+    const int failed = sw_host_open(&daemon->host, daemon->config, error);
+    if (!daemon->control.stale || i == HOST_STEPS || (failed != -EBUSY && failed != -EADDRINUSE))
+      return failed;
+    usleep(HOST_STEP_US);
   }
-  /* routing protocols on the link speak from link-local addresses, which nobody forwards */
-  const int parsed = sw_prefix_parse("fe80::/10", &sources[count++]);
-  assert(parsed == 0);
-
-  struct sw_psk *psk = sodium_malloc(sizeof(*psk));
-  if (!psk) {
-    sw_error_set(error, ENOMEM, NULL, "no memory for the key");
-    return NULL;
-  }
-  struct sw_link *link = NULL;
-  if (sw_keyfile_read(config->key_file, psk, error) == 0) {
-    link = sw_link_new(&(struct sw_link_options){
-        .psk = psk,
-        .persistent_keepalive = config->persistent_keepalive * SW_SECOND,
-        .sources = sources,
-        .source_count = count,
-        .own = own,
-        .own_count = config->address_count,
-    });
-    if (!link) sw_error_set(error, errno, NULL, "cannot make the link");
-  }
-  sodium_free(psk);
-  return link;
 }
 
-static int start(struct daemon *daemon, struct sw_error *error) {
-  const struct sw_config *config = daemon->config;
+/* Waits until the engine is confined and carries. */
+static int await_engine(struct daemon *daemon, struct sw_error *error) {
+  struct pollfd channel = {.fd = daemon->channel, .events = POLLIN};
+  struct sw_channel_message message;
+  if (poll(&channel, 1, START_MS) == 1 && sw_channel_receive(daemon->channel, &message) > 0 &&
+      sw_channel_from_engine(&message)) {
+    if (message.kind == SW_CHANNEL_STARTED) return 0;
+    if (message.kind == SW_CHANNEL_FAILED) return sw_error_set(error, 0, NULL, "%s", message.text);
+  }
+  return sw_error_set(error, 0, NULL, "the engine does not start");
+}
+
+static int start_engine(struct daemon *daemon, struct sw_error *error) {
+  struct sw_psk *psk = sodium_malloc(sizeof(*psk));
+  if (!psk) return sw_error_set(error, ENOMEM, NULL, "no memory for the key");
+  int failed = sw_keyfile_read(daemon->config->key_file, psk, error);
+  if (!failed) {
+    sw_psk_fingerprint(psk, daemon->snapshot.link.fingerprint);
+    daemon->engine =
+        sw_engine_process_start(daemon->config, &daemon->host, psk, &daemon->channel, error);
+    if (daemon->engine < 0) {
+      failed = daemon->engine;
+      daemon->engine = 0;
+    }
+  }
+  sodium_free(psk);
+  return failed ? failed : await_engine(daemon, error);
+}
+
+static void listen_to_all(struct daemon *daemon) {
   uv_loop_t *loop = &daemon->loop;
-  int failed = sw_control_open(&daemon->control, loop, config->name, on_command, daemon, error);
-  if (failed == -EADDRINUSE) return failed;
-  if (failed) sw_log(SW_LOG_WARNING, "%s; going on without status and down", error->text);
-  failed = sw_host_open(&daemon->host, config, error);
-  if (failed) return failed;
-  daemon->engine = (struct sw_engine){.loop = loop,
-                                      .link = daemon->link,
-                                      .tun = &daemon->host.tun,
-                                      .udp = &daemon->host.udp,
-                                      .observe = observe,
-                                      .failed = on_failed,
-                                      .user = daemon};
-  failed = sw_engine_start(&daemon->engine);
-  if (failed) return sw_error_set(error, -failed, NULL, "cannot start carrying packets");
+  const int failed = uv_poll_init(loop, &daemon->channel_poll, daemon->channel);
+  assert(!failed);
+  daemon->channel_poll.data = daemon;
+  uv_poll_start(&daemon->channel_poll, UV_READABLE, on_channel);
   for (unsigned i = 0; i < STOP_SIGNALS; i++) {
     uv_signal_init(loop, &daemon->signals[i]);
     daemon->signals[i].data = daemon;
     uv_signal_start(&daemon->signals[i], on_signal, stop_signals[i]);
   }
   uv_timer_init(loop, &daemon->observer);
-  daemon->observer.data = daemon;
-  sw_resolver_init(&daemon->resolver, loop, config, on_resolved, daemon);
-  failed = sw_host_run_hooks(config->post_up, config->post_up_count, daemon->host.tun.name, error);
-  if (failed) stop(daemon);
+  uv_timer_init(loop, &daemon->patience);
+  daemon->observer.data = daemon->patience.data = daemon;
+  sw_resolver_init(&daemon->resolver, loop, daemon->config, on_resolved, daemon);
+}
+
+static int start(struct daemon *daemon, struct sw_error *error) {
+  const struct sw_config *config = daemon->config;
+  int failed =
+      sw_control_open(&daemon->control, &daemon->loop, config->name, on_command, daemon, error);
+  if (failed == -EADDRINUSE) return failed;
+  if (failed) sw_log(SW_LOG_WARNING, "%s; going on without status and down", error->text);
+  failed = open_host(daemon, error);
+  if (!failed) failed = start_engine(daemon, error);
   return failed;
 }
 
 static void run(struct daemon *daemon) {
-  char fingerprint[SW_FINGERPRINT_TEXT];
-  snprintf(fingerprint, sizeof(fingerprint), "%s", sw_link_status(daemon->link)->fingerprint);
-  sw_log(SW_LOG_INFO, "interface %s, UDP port %u, key fingerprint %s", daemon->host.tun.name,
-         daemon->host.udp.port, fingerprint);
+  const struct sw_config *config = daemon->config;
+  struct sw_error error;
+  listen_to_all(daemon);
+  if (sw_host_run_hooks(config->post_up, config->post_up_count, daemon->host.tun.name, &error)) {
+    fail(daemon, error.text);
+    stop(daemon);
+    uv_run(&daemon->loop, UV_RUN_DEFAULT);
+    return;
+  }
+  sw_log(SW_LOG_INFO, "interface %s, UDP port %u, key fingerprint %s%s", daemon->host.tun.name,
+         daemon->host.udp.port, daemon->snapshot.link.fingerprint,
+         confined(daemon)  ? ""
+         : config->sandbox ? ", no sandbox: built with sanitizers"
+                           : ", no sandbox: it is off");
   daemon->started = daemon->resolved = sw_engine_now();
   daemon->condition = SW_CONDITION_STARTING;
   sw_resolver_start(&daemon->resolver);
-  observe(daemon);
+  tell(daemon, SW_CHANNEL_ASK);
   sw_notify("READY=1");
   uv_run(&daemon->loop, UV_RUN_DEFAULT);
-  struct sw_error error;
-  const struct sw_config *config = daemon->config;
   if (sw_host_run_hooks(config->pre_down, config->pre_down_count, config->name, &error) != 0)
     sw_log(SW_LOG_WARNING, "%s", error.text);
 }
@@ -226,20 +342,19 @@ int sw_daemon_run(const struct sw_config *config, struct sw_error *error) {
   if (!daemon) return sw_error_set(error, ENOMEM, NULL, "cannot start");
   daemon->config = config;
   daemon->host = (struct sw_host){.tun.fd = -1, .udp.fd = -1};
+  daemon->channel = -1;
   signal(SIGPIPE, SIG_IGN);
   int failed = uv_loop_init(&daemon->loop);
   if (failed) {
     free(daemon);
     return sw_error_set(error, -failed, NULL, "cannot make the event loop");
   }
-  if (!sw_secretbox_self_test())
-    sw_log(SW_LOG_WARNING, "the fast cipher calls differ from libsodium's own here; using those");
-  daemon->link = link_of(config, error);
-  failed = daemon->link ? start(daemon, error) : -EINVAL;
+  failed = start(daemon, error);
   if (!failed) run(daemon);
+  if (daemon->channel >= 0) close(daemon->channel);
+  if (daemon->engine) reap(daemon);
   sw_host_close(&daemon->host);
   sw_control_close(&daemon->control);
-  sw_link_free(daemon->link);
   if (!failed && daemon->failure[0]) failed = sw_error_set(error, 0, NULL, "%s", daemon->failure);
   while (uv_run(&daemon->loop, UV_RUN_NOWAIT) && !daemon->resolver.running) continue;
   if (daemon->resolver
@@ -247,7 +362,6 @@ int sw_daemon_run(const struct sw_config *config, struct sw_error *error) {
     if (failed) sw_log(SW_LOG_ERROR, "%s", error->text);
     _exit(failed ? 1 : 0);
   }
-  sw_engine_free(&daemon->engine);
   const int busy = uv_loop_close(&daemon->loop);
   assert(busy == 0);
   free(daemon);

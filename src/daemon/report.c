@@ -159,6 +159,8 @@ char *sw_report_json(const struct sw_report *report) {
   json_object_set_new(root, "condition", json_string(text));
   json_object_set_new(root, "fingerprint", json_string(link->fingerprint));
   json_object_set_new(root, "pid", integer((uint64_t)getpid()));
+  json_object_set_new(root, "engine_pid", integer((uint64_t)report->engine));
+  json_object_set_new(root, "sandbox", json_string(report->confined ? "on" : "off"));
   json_object_set_new(root, "uptime", ago(report, report->started));
   json_object_set_new(root, "port", integer(report->port));
   json_object_set_new(root, "mtu",

@@ -6,6 +6,7 @@
 #define SALTWAY_DAEMON_REPORT_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "config.h"
 #include "saltway/link.h"
@@ -38,6 +39,8 @@ struct sw_report {
   uint64_t started;
   uint16_t port;          /* our own */
   unsigned interface_mtu; /* 0: not set by us */
+  pid_t engine;           /* the process that carries */
+  bool confined;          /* it can do nothing else */
   int unreachable;        /* errno; 0: none */
   uint64_t unreachable_time;
   const char *unresolved; /* a sentence, or "" */

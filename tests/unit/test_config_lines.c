@@ -15,7 +15,7 @@ static void config_names_the_nearest_known_key(void **state) {
                            "unknown key \"AdressX\"; did you mean \"Address\"?");
   assert_interface_mistake("FirewallMark = 1", "unknown key \"FirewallMark\"; [Interface] has "
                                                "Address, ListenPort, MTU, Table, FwMark, "
-                                               "Offload, PostUp, PreDown");
+                                               "Offload, Sandbox, PostUp, PreDown");
   assert_peer_mistake("Keepalive = 1", "unknown key \"Keepalive\"; [Peer] has PresharedKeyFile, "
                                        "Endpoint, AllowedIPs, PersistentKeepalive");
   assert_peer_mistake("PersistantKeepalive = 25", "did you mean \"PersistentKeepalive\"?");

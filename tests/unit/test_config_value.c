@@ -13,16 +13,18 @@
 
 static void words_stand_for_numbers(void **state) {
   (void)state;
-  assert_good(INTERFACE "Table = off\nFwMark = OFF\nOffload = off\n" PEER
+  assert_good(INTERFACE "Table = off\nFwMark = OFF\nOffload = off\nSandbox = off\n" PEER
                         "PersistentKeepalive = off\n");
   assert_int_equal(config.table_kind, SW_CONFIG_TABLE_OFF);
   assert_int_equal(config.fwmark, 0);
   assert_false(config.offload);
+  assert_false(config.sandbox);
   assert_int_equal(config.persistent_keepalive, 0);
   assert_good(INTERFACE "Table = auto\nFwMark = 51820\n" PEER "PersistentKeepalive = 0\n");
   assert_int_equal(config.table_kind, SW_CONFIG_TABLE_AUTO);
   assert_int_equal(config.fwmark, 51820);
   assert_true(config.offload);
+  assert_true(config.sandbox);
   assert_int_equal(config.persistent_keepalive, 0);
 }
 
@@ -70,6 +72,7 @@ static void value_that_is_no_number_in_its_range_is_told(void **state) {
   static const struct {
     const char *line, *words;
   } cases[] = {
+      {"Sandbox = auto", "Sandbox: \"auto\" is not a way to confine the engine; on or off is"},
       {"Offload = on", "Offload: \"on\" is not a way to handle offloads; auto or off is"},
       {"MTU = 575", "MTU: \"575\" is not a size in bytes from 576 to 65479"},
       {"MTU = 65480", "from 576 to 65479"},

@@ -1,0 +1,161 @@
+#!/usr/bin/env bats
+# The engine's process can do nothing but carry, and neither process outlives the other.
+
+load topology
+
+BREAKOUT_LIBRARY=$(dirname "$SALTWAY")/tests/netns/breakout.so
+
+# What is built with sanitizers is not confined, and says so.
+needs_sandbox() {
+  ! grep -qa __asan_init "$SALTWAY" || skip "built with sanitizers: not confined"
+}
+
+two_sides() {
+  topology_pair
+  config a 192.0.2.2:51900 "${1:-}"
+  config b 192.0.2.1:51900
+  up a
+  up b
+  wait_up
+}
+
+engine_of() { status_of "$1" .engine_pid; }
+field() { awk -v name="$2:" '$1 == name {print $2}' "/proc/$1/status"; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+no_interface() { ! ip -n "$A" link show sw0 2>/dev/null; }
+log_says() { grep -q "$2" "$work/$1/up.log"; }
+
+# ended_by_fault PARENT: it ended with status 1, and left nothing behind.
+ended_by_fault() {
+  local status=0
+  until_true 10 gone "$1"
+  wait "$1" || status=$?
+  [ "$status" = 1 ]
+  until_true 5 no_interface
+  [ ! -e "$work/run-a/sw0.sock" ]
+}
+
+@test "under traffic the engine has no capability, no root, no file, a filter, and is nobody" {
+  needs_sandbox
+  two_sides
+  ping_from a 10.77.0.2
+  local engine; engine=$(engine_of a)
+  [ "$engine" != "$pid_a" ]
+  for set in CapInh CapPrm CapEff CapAmb; do [ "$(field "$engine" $set)" = 0000000000000000 ]; done
+  [ "$(field "$engine" NoNewPrivs)" = 1 ]
+  [ "$(field "$engine" Seccomp)" = 2 ]
+  for task in /proc/"$engine"/task/*; do grep -q '^Seccomp:.2$' "$task/status"; done
+  [ "$(awk '$1 == "Uid:" {print $2, $3, $4, $5}' "/proc/$engine/status" | tr ' ' '\n' | sort -u)" = "$(id -u saltway 2>/dev/null || echo 65534)" ]
+  [ "$(awk '$1 == "Groups:" {print NF}' "/proc/$engine/status")" = 1 ]
+  [ "$(readlink "/proc/$engine/root")" = "$(realpath "$work/run-a/empty")" ]
+  [ -z "$(ls -A "$work/run-a/empty")" ]
+  [ "$(stat -c %U "/proc/$engine/mem")" = root ] # not dumpable
+  # libuv has a pipe for signals
+  run readlink "/proc/$engine"/fd/[!012]*
+  [ "$(grep -c -e '^/dev/net/tun$' -e '^socket:' -e '^anon_inode:.event' -e '^pipe:' <<<"$output")" = "$(wc -l <<<"$output")" ]
+  [ "$(status_of a .sandbox)" = on ]
+}
+
+@test "an engine that opens, executes, connects, forks or asks for anything else is killed at once, and the link ends" {
+  needs_sandbox
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  up b
+  for what in open exec socket connect fork thread ptrace kill code; do
+    LD_PRELOAD=$BREAKOUT_LIBRARY BREAKOUT=$what up a
+    ended_by_fault "$pid_a"
+    log_says a "signal 31 (Bad system call): it made a system call that its sandbox forbids"
+    refute log_says a "breakout: $what returned"
+    rm "$work/a/up.log"
+  done
+}
+
+@test "Sandbox = off: the attempt succeeds, and status says that nothing confines the engine" {
+  needs_sandbox
+  topology_pair
+  config a 192.0.2.2:51900 "Sandbox = off"
+  config b 192.0.2.1:51900
+  LD_PRELOAD=$BREAKOUT_LIBRARY BREAKOUT=socket up a
+  up b
+  wait_up
+  log_says a "breakout: socket returned"
+  log_says a "no sandbox: it is off"
+  [ "$(status_of a .sandbox)" = off ]
+  [ "$(field "$(engine_of a)" Seccomp)" = 0 ]
+}
+
+@test "a step of the sandbox that fails ends the start, and says what is missing" {
+  needs_sandbox
+  topology_pair
+  config a
+  for lacks in sys_chroot:CAP_SYS_CHROOT setuid:CAP_SETUID; do
+    run in_ns a setpriv --bounding-set "-${lacks%:*}" "$SALTWAY" up "$work/a/sw0.conf"
+    [ "$status" = 1 ]
+    [[ "$output" == *"sandbox: cannot "*"Operation not permitted (give it ${lacks#*:}"*"Sandbox = off"* ]]
+    no_interface
+  done
+  mkdir -p "$work/run-a/empty"
+  chmod 777 "$work/run-a/empty"
+  run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  [ "$status" = 1 ]
+  [[ "$output" == *"sandbox: "*"/empty can be written to by others than root"* ]]
+}
+
+@test "the engine killed: the link ends, says why, and leaves nothing behind" {
+  two_sides
+  kill -KILL "$(engine_of a)"
+  ended_by_fault "$pid_a"
+  log_says a "the engine was ended by signal 9 (Killed)"
+}
+
+@test "the parent killed: the engine says goodbye and goes, and the interface with it" {
+  two_sides
+  local engine; engine=$(engine_of a)
+  kill -KILL "$pid_a"
+  until_true 10 gone "$engine"
+  until_true 5 no_interface
+  until_true 5 log_says b "closed the link in order"
+}
+
+@test "either process stopped for a while: the other waits, and the link goes on after it" {
+  two_sides
+  local engine; engine=$(engine_of a)
+  kill -STOP "$engine"
+  run in_ns a "$SALTWAY" status sw0 # it does not hang
+  [ "$status" = 3 ]
+  kill -CONT "$engine"
+  until_true 20 is_up a
+  ping_from a 10.77.0.2
+  kill -STOP "$pid_a"
+  ping_from a 10.77.0.2
+  kill -CONT "$pid_a"
+  is_up a
+  kill -STOP "$engine" # told to stop, it does not
+  kill -TERM "$pid_a"
+  until_true 20 gone "$pid_a"
+  log_says a "the engine does not stop; killing it"
+  no_interface
+}
+
+@test "no key outlives its session, no handshake's secret the handshake" {
+  needs_sandbox
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" LD_PRELOAD="$BREAKOUT_LIBRARY" TELL_KEYS=1 \
+    "$SALTWAY" up "$work/a/sw0.conf" >"$work/secrets" 2>>"$work/a/up.log" 3>&- &
+  pids+=($!)
+  up b
+  wait_up
+  ping_from a 10.77.0.2
+  local engine; engine=$(engine_of a)
+  run python3 "$BATS_TEST_DIRNAME/memory.py" "$engine" "$work/secrets" s
+  [[ "$output" == [1-9]*" of "* ]]
+  run python3 "$BATS_TEST_DIRNAME/memory.py" "$engine" "$work/secrets" h
+  [[ "$output" == "0 of "[1-9]* ]]
+  in_ns b "$SALTWAY" down sw0
+  until_true 10 eval 'condition_of a | grep -q "closed the link in order"'
+  run python3 "$BATS_TEST_DIRNAME/memory.py" "$engine" "$work/secrets" s
+  [[ "$output" == "0 of "[1-9]* ]]
+}

@@ -1,0 +1,155 @@
+/* What the parent takes from its engine, which may be in an enemy's hands. */
+#include "daemon/channel.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static int ends[2];
+static struct sw_channel_message message;
+
+static int open_ends(void **state) {
+  (void)state;
+  memset(&message, 0, sizeof(message));
+  return sw_channel_open(ends);
+}
+
+static int close_ends(void **state) {
+  (void)state;
+  close(ends[0]);
+  close(ends[1]);
+  return 0;
+}
+
+static void make_snapshot(void) {
+  memset(&message, 0, sizeof(message));
+  message.kind = SW_CHANNEL_SNAPSHOT;
+  message.snapshot.link.state = SW_LINK_UP;
+  strcpy(message.snapshot.link.fingerprint, "0123abcF");
+}
+
+static void messages_arrive_one_by_one_as_sent(void **state) {
+  (void)state;
+  make_snapshot();
+  message.snapshot.link.bytes_in = 42;
+  assert_int_equal(sw_channel_send(ends[1], &message), 0);
+  message.kind = SW_CHANNEL_ASK;
+  assert_int_equal(sw_channel_send(ends[1], &message), 0);
+  memset(&message, 0, sizeof(message));
+  assert_int_equal(sw_channel_receive(ends[0], &message), SW_CHANNEL_SNAPSHOT);
+  assert_int_equal(message.snapshot.link.bytes_in, 42);
+  assert_int_equal(sw_channel_receive(ends[0], &message), SW_CHANNEL_ASK);
+  assert_int_equal(sw_channel_receive(ends[0], &message), -EAGAIN);
+}
+
+static void the_end_of_the_other_side_is_seen_behind_its_messages(void **state) {
+  (void)state;
+  make_snapshot();
+  assert_int_equal(sw_channel_send(ends[1], &message), 0);
+  assert_int_equal(sw_channel_send(ends[0], &message), 0); /* not read: a reset */
+  close(ends[1]);
+  int kind = sw_channel_receive(ends[0], &message);
+  assert_true(kind == SW_CHANNEL_SNAPSHOT || kind == 0);
+  while (kind > 0) kind = sw_channel_receive(ends[0], &message);
+  assert_int_equal(kind, 0);
+  assert_int_equal(sw_channel_send(ends[0], &message), -EPIPE);
+  ends[1] = dup(ends[0]);
+}
+
+static void one_who_does_not_read_blocks_nobody(void **state) {
+  (void)state;
+  make_snapshot();
+  int sent = 0;
+  for (unsigned i = 0; i < 100000 && sent == 0; i++) sent = sw_channel_send(ends[0], &message);
+  assert_int_equal(sent, -EAGAIN);
+}
+
+static void bytes_of_another_length_are_no_message(void **state) {
+  (void)state;
+  static uint8_t bytes[sizeof(message) + 1];
+  memcpy(bytes, &(uint32_t){SW_CHANNEL_STARTED}, sizeof(uint32_t));
+  const size_t lengths[] = {1, 4, sizeof(message) - 1, sizeof(message) + 1};
+  for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+    assert_int_equal(send(ends[1], bytes, lengths[i], 0), lengths[i]);
+    assert_int_equal(sw_channel_receive(ends[0], &message), -EPROTO);
+  }
+}
+
+static void unknown_kinds_are_no_message(void **state) {
+  (void)state;
+  const uint32_t kinds[] = {0, SW_CHANNEL_FAILED + 1, UINT32_MAX};
+  for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+    message.kind = kinds[i];
+    assert_int_equal(sw_channel_send(ends[1], &message), 0);
+    assert_int_equal(sw_channel_receive(ends[0], &message), -EPROTO);
+    message.kind = kinds[i];
+    assert_false(sw_channel_from_engine(&message));
+  }
+}
+
+static void an_engine_does_not_give_orders(void **state) {
+  (void)state;
+  for (message.kind = SW_CHANNEL_ENDPOINTS; message.kind <= SW_CHANNEL_STOP; message.kind++)
+    assert_false(sw_channel_from_engine(&message));
+  message.kind = SW_CHANNEL_STARTED;
+  assert_true(sw_channel_from_engine(&message));
+}
+
+static void snapshot_with_what_cannot_be_is_refused(void **state) {
+  (void)state;
+  make_snapshot();
+  assert_true(sw_channel_from_engine(&message));
+  struct sw_link_status *link = &message.snapshot.link;
+  link->state = SW_LINK_CLOSED;
+  link->peer.port = link->foreign.port = 65535;
+  assert_true(sw_channel_from_engine(&message));
+  link->state = SW_LINK_CLOSED + 1;
+  assert_false(sw_channel_from_engine(&message));
+  link->state = (enum sw_link_state) - 1;
+  assert_false(sw_channel_from_engine(&message));
+  make_snapshot();
+  link->peer.port = 65536;
+  assert_false(sw_channel_from_engine(&message));
+  make_snapshot();
+  link->foreign.port = UINT32_MAX;
+  assert_false(sw_channel_from_engine(&message));
+  for (size_t i = 0; i < SW_FINGERPRINT_TEXT; i++) {
+    make_snapshot();
+    link->fingerprint[i] = i == SW_FINGERPRINT_TEXT - 1 ? 'a' : '\x1b';
+    assert_false(sw_channel_from_engine(&message));
+    link->fingerprint[i] = i == SW_FINGERPRINT_TEXT - 1 ? 'a' : '\0';
+    assert_false(sw_channel_from_engine(&message));
+  }
+}
+
+static void text_of_a_failure_ends_and_has_no_control_characters(void **state) {
+  (void)state;
+  message.kind = SW_CHANNEL_FAILED;
+  strcpy(message.text, "tun: \x1b[2J\n\xff gone");
+  assert_true(sw_channel_from_engine(&message));
+  assert_string_equal(message.text, "tun: ?[2J?? gone");
+  memset(message.text, 'x', sizeof(message.text));
+  assert_true(sw_channel_from_engine(&message));
+  assert_int_equal(strlen(message.text), SW_CHANNEL_TEXT - 1);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_ends, close_ends)
+  const struct CMUnitTest tests[] = {
+      TEST(messages_arrive_one_by_one_as_sent),
+      TEST(the_end_of_the_other_side_is_seen_behind_its_messages),
+      TEST(one_who_does_not_read_blocks_nobody),
+      TEST(bytes_of_another_length_are_no_message),
+      TEST(unknown_kinds_are_no_message),
+      TEST(an_engine_does_not_give_orders),
+      TEST(snapshot_with_what_cannot_be_is_refused),
+      TEST(text_of_a_failure_ends_and_has_no_control_characters),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
