@@ -14,8 +14,8 @@
 #include "saltway/key.h"
 
 /** Forks the process, from one that has no threads yet.  `psk` is from sodium_malloc; the process
- * frees its copy, the caller the original.  Returns the process's pid, with the parent's end of the channel in `channel`, the caller's to close; or a negative
- * errno with `error` filled. */
+ * frees its copy, the caller the original.  Returns the process's pid, with the parent's end of the
+ * channel in `channel`, the caller's to close; or a negative errno with `error` filled. */
 pid_t sw_engine_process_start(const struct sw_config *config, const struct sw_host *host,
                               struct sw_psk *psk, int *channel, struct sw_error *error);
 

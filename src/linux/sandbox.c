@@ -70,18 +70,42 @@ int sw_sandbox_drop(const char *directory, struct sw_error *error) {
 /* What a running engine calls: packets, time, waiting, random bytes, the log, and what the C
  * library needs for memory, locks, and an orderly or a disorderly end. */
 static const int allowed[] = {
-    SCMP_SYS(read),          SCMP_SYS(write),          SCMP_SYS(writev),
-    SCMP_SYS(recvmsg),       SCMP_SYS(recvmmsg),       SCMP_SYS(recvmmsg_time64),
-    SCMP_SYS(recvfrom),      SCMP_SYS(recv),           SCMP_SYS(sendmsg),
-    SCMP_SYS(sendmmsg),      SCMP_SYS(sendto),         SCMP_SYS(send),
-    SCMP_SYS(getsockopt),    SCMP_SYS(close),          SCMP_SYS(epoll_wait),
-    SCMP_SYS(epoll_pwait),   SCMP_SYS(epoll_pwait2),   SCMP_SYS(epoll_ctl),
-    SCMP_SYS(clock_gettime), SCMP_SYS(clock_gettime64), SCMP_SYS(gettimeofday),
-    SCMP_SYS(getrandom),     SCMP_SYS(futex),          SCMP_SYS(futex_time64),
-    SCMP_SYS(sched_yield),   SCMP_SYS(munmap),         SCMP_SYS(madvise),
-    SCMP_SYS(brk),           SCMP_SYS(munlock),        SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigreturn),  SCMP_SYS(sigreturn),      SCMP_SYS(restart_syscall),
-    SCMP_SYS(getpid),        SCMP_SYS(gettid),         SCMP_SYS(exit),
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(recvmmsg),
+    SCMP_SYS(recvmmsg_time64),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recv),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(sendmmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(send),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(close),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_pwait2),
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_gettime64),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(futex),
+    SCMP_SYS(futex_time64),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(munmap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk),
+    SCMP_SYS(munlock),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigreturn),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(exit),
     SCMP_SYS(exit_group),
 };
 
@@ -89,15 +113,17 @@ static const int allowed[] = {
 static const int without_exec[] = {SCMP_SYS(mmap), SCMP_SYS(mmap2), SCMP_SYS(mprotect)};
 
 static int add_rules(scmp_filter_ctx filter) {
+  const struct scmp_arg_cmp no_exec = {
+      .arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0};
+  const struct scmp_arg_cmp itself = {
+      .arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()};
   int failed = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
   for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]) && !failed; i++)
     failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
   for (size_t i = 0; i < sizeof(without_exec) / sizeof(without_exec[0]) && !failed; i++)
-    failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, without_exec[i], 1,
-                              SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    failed = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, without_exec[i], 1, &no_exec);
   if (!failed) /* abort(3), by itself only */
-    failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+    failed = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &itself);
   return failed ? failed : seccomp_load(filter);
 }
 

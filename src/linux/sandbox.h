@@ -24,9 +24,9 @@ bool sw_sandbox_possible(void);
  * process after it.  Returns 0, or a negative errno with `error` filled. */
 int sw_sandbox_drop(const char *directory, struct sw_error *error);
 
-/** Has the kernel kill the process at any system call that carrying packets does not need (seccomp(2)):
- * no opening, no sockets, no execution, no new threads.  Returns 0, or a negative errno with `error`
- * filled. */
+/** Has the kernel kill the process at any system call that carrying packets does not need
+ * (seccomp(2)): no opening, no sockets, no execution, no new threads.  Returns 0, or a negative
+ * errno with `error` filled. */
 int sw_sandbox_filter(struct sw_error *error);
 
 #endif
