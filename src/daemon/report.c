@@ -10,6 +10,11 @@ static bool within(const struct sw_report *report, uint64_t time, uint64_t memor
   return time && report->now - time < memory;
 }
 
+/* A try failed, and the peer was not heard since. */
+static bool try_failed(const struct sw_report *report, uint64_t time) {
+  return within(report, time, SW_REPORT_MEMORY_OF_TRY) && time >= report->link->received_time;
+}
+
 static bool lately(const struct sw_report *report, uint64_t time) {
   return within(report, time, SW_REPORT_MEMORY);
 }
@@ -21,9 +26,8 @@ static enum sw_condition fault(const struct sw_report *report) {
   if (lately(report, link->foreign_time) && link->foreign_time > link->received_time)
     return SW_CONDITION_FOREIGN; /* noise while the peer was heard means nothing */
   if (report->unresolved[0]) return SW_CONDITION_UNRESOLVED;
-  if (within(report, link->refused_time, SW_REPORT_MEMORY_OF_TRY)) return SW_CONDITION_REFUSED;
-  if (within(report, report->unreachable_time, SW_REPORT_MEMORY_OF_TRY))
-    return SW_CONDITION_UNREACHABLE;
+  if (try_failed(report, link->refused_time)) return SW_CONDITION_REFUSED;
+  if (try_failed(report, report->unreachable_time)) return SW_CONDITION_UNREACHABLE;
   if (lately(report, link->closed_time)) return SW_CONDITION_CLOSED;
   if (link->state == SW_LINK_WAITING) return SW_CONDITION_WAITING;
   if (link->state == SW_LINK_SILENT || link->attempts >= 3) return SW_CONDITION_SILENT;

@@ -155,7 +155,7 @@ ended_by_fault() {
   run python3 "$BATS_TEST_DIRNAME/memory.py" "$engine" "$work/secrets" h
   [[ "$output" == "0 of "[1-9]* ]]
   in_ns b "$SALTWAY" down sw0
-  until_true 10 eval 'condition_of a | grep -q "closed the link in order"'
+  until_true 10 log_says a "closed the link in order"
   run python3 "$BATS_TEST_DIRNAME/memory.py" "$engine" "$work/secrets" s
   [[ "$output" == "0 of "[1-9]* ]]
 }
