@@ -99,13 +99,20 @@ check-unit: $(UNIT)
 check-sim: $(BUILD)/sim
 	$(BUILD)/sim --seeds $(if $(SANITIZE),1-200,$(SEEDS))
 
-# What the netns tests load into the daemon.
+# What the netns tests load into the daemon, and what they send.
+NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so flood)
+
 $(BUILD)/tests/netns/%.so: tests/netns/%.c
 	@mkdir -p $(@D)
 	$(if $(Q),@echo '  CC    $@')
-	$(Q)$(CC) $(WARNINGS) -O1 -g -shared -fPIC -o $@ $<
+	$(Q)$(CC) -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
 
-check-netns: $(BUILD)/saltway $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/netns/*.c))
+$(BUILD)/tests/netns/%: tests/netns/%.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo '  CC    $@')
+	$(Q)$(CC) -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
+
+check-netns: $(BUILD)/saltway $(NETNS_HELPERS)
 	SALTWAY=$(abspath $(BUILD)/saltway) bats --print-output-on-failure tests/netns
 
 # Ratios of one interleaved run; see tests/bench/peers.py.

@@ -8,6 +8,7 @@
 #include "core/cookie.h"
 #include "core/handshake.h"
 #include "core/pending.h"
+#include "core/seen.h"
 #include "core/session.h"
 #include "saltway/link.h"
 
@@ -38,7 +39,10 @@ struct sw_timers {
 
 struct sw_link {
   struct sw_link_status status;
-  uint64_t now; /* the latest time seen */
+  uint64_t now;              /* the latest time seen */
+  struct sw_cookies cookies; /* these two are load, and what is done against it */
+  struct sw_seen seen;
+
   uint64_t persistent_keepalive;
   bool closing;
   bool silent; /* what was sent is not answered */
@@ -49,7 +53,6 @@ struct sw_link {
   struct sw_session *current; /* the youngest confirmed, or NULL: packets are sent in it */
   struct sw_initiation initiation;
   struct sw_pending pending;
-  struct sw_cookies cookies;
   struct sw_timers timers;
   struct sw_probe probes[SW_PROBES];
   unsigned probe_next;

@@ -33,13 +33,12 @@ static uint8_t *reply_begin(struct sw_link *link, const struct sw_address *to) {
 
 static enum sw_received receive_init(struct sw_link *link, const struct sw_address *from,
                                      const struct sw_handshake_message *init, const uint8_t *plain,
-                                     size_t length) {
+                                     size_t length, bool load) {
   uint8_t hash[SW_HASH_BYTES];
   sw_message_hash(plain, length, hash);
   if (sw_pending_answered(&link->pending, hash, from)) return drop(link, SW_DROP_REPEATED_INIT);
 
   uint8_t answer[SW_INIT_MAX];
-  const bool load = sw_cookies_load(&link->cookies, link->now);
   if ((load || link->pending.count >= SW_LOAD_PENDING) &&
       !sw_cookies_verify(&link->cookies, link->now, from, init->point, init->cookie)) {
     uint8_t cookie[SW_COOKIE_BYTES];
@@ -104,6 +103,9 @@ static enum sw_received receive_cookie(struct sw_link *link,
 static enum sw_received receive_handshake(struct sw_link *link, const struct sw_address *from,
                                           struct sw_header header, const uint8_t *datagram,
                                           size_t datagram_length) {
+  const uint64_t mark = sw_seen_mark(datagram + SW_TAG_OFFSET, sw_timers_address_known(link, from));
+  const bool seen = sw_seen_find(&link->seen, mark);
+  if (seen && sw_cookies_load(&link->cookies, link->now)) return drop(link, SW_DROP_REPEATED_INIT);
   uint8_t plain[SW_INIT_MAX];
   const int opened = sw_message_open(&link->keys, header, datagram, datagram_length, plain);
   if (opened < 0) return drop_foreign(link, SW_DROP_HANDSHAKE_TAG, from);
@@ -119,7 +121,9 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
   if (sodium_memcmp(message.me, link->me, SW_ME_BYTES) == 0) return drop(link, SW_DROP_REFLECTED);
   switch (message.type) {
   case SW_MESSAGE_INIT:
-    return receive_init(link, from, &message, plain, length);
+    sw_seen_add(&link->seen, mark);
+    return receive_init(link, from, &message, plain, length,
+                        !seen && sw_cookies_load(&link->cookies, link->now));
   case SW_MESSAGE_RESPONSE:
     return receive_response(link, from, &message, plain, length);
   case SW_MESSAGE_COOKIE:

@@ -5,7 +5,6 @@
  * And $TELL_KEYS: every secret that the link hands to libsodium goes to standard output, 32 bytes
  * each behind a letter, so that a test can look for it in the process's memory.
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -11,7 +11,7 @@
 /* The longest a link may rest while it looks for its peer. */
 #define RETRY_MOST (SW_RETRY_LAST + SW_RETRY_JITTER)
 
-/* All of a link but its numbers for people and its time, which come first. */
+/* All of a link but its numbers for people, its time and its measure of load, which come first. */
 #define STATE_OFFSET offsetof(struct sw_link, persistent_keepalive)
 #define STATE_BYTES (sizeof(struct sw_link) - STATE_OFFSET)
 

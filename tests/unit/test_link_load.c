@@ -103,7 +103,7 @@ static void cookie_is_for_one_address_and_key(void **state) {
   assert_int_equal(pair_give(left, &cookie), SW_RECEIVED_CONTROL);
   pair_take_letter(left, 'i', &init);
   for (unsigned i = 0; i < 3; i++) {
-    other = init;
+    pair_seal_message(left, left->link->initiation.plain, left->link->initiation.length, &other);
     other.from = i == 0 ? pair_address(77) : left->address;
     if (i == 1) other.from.port++;
     if (i == 2) other.from.scope++;
@@ -119,6 +119,42 @@ static void cookie_is_for_one_address_and_key(void **state) {
 
   pair_give(right, &init);
   pair_take_letter(right, 'r', &other);
+}
+
+static void under_load_a_recorded_init_is_answered_once_wherever_it_comes_from(void **state) {
+  (void)state;
+  struct pair_datagram init, answer;
+  load_right();
+  pair_take_letter(left, 'i', &init);
+  pair_give(right, &init);
+  pair_take_letter(right, 'c', &answer);
+  for (uint8_t i = 0; i < 100; i++) {
+    init.from = pair_address(100 + i);
+    assert_int_equal(pair_give(right, &init), SW_RECEIVED_DROPPED);
+    pair_assert_drop(right, SW_DROP_REPEATED_INIT);
+  }
+  pair.now += SW_SECOND; /* the copies are load, too: it goes on */
+  for (uint8_t i = 0; i < 100; i++) assert_int_equal(pair_give(right, &init), SW_RECEIVED_DROPPED);
+  assert_int_equal(sw_link_status(right->link)->cookies_sent, 1);
+  pair.now += 2 * SW_SECOND; /* without load it costs an answer again */
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &answer);
+}
+
+static void copy_that_comes_first_from_elsewhere_does_not_silence_a_known_peer(void **state) {
+  (void)state;
+  struct pair_datagram init, copy, answer;
+  pair_introduce(right);
+  pair_take_letter(right, 'i', &answer);
+  load_right();
+  pair_take_letter(left, 'i', &init);
+  copy = init;
+  copy.from = pair_address(77);
+  pair_give(right, &copy);
+  pair_take_letter(right, 'c', &answer);
+  pair_give(right, &init);
+  pair_take_letter(right, 'c', &answer);
+  assert_int_equal(pair_give(right, &init), SW_RECEIVED_DROPPED);
 }
 
 static void cookie_is_good_for_two_to_four_minutes(void **state) {
@@ -224,6 +260,8 @@ int main(void) {
       APART(load_is_over_after_a_second_without),
       APART(half_full_table_of_answers_asks_for_cookies),
       APART(cookie_is_for_one_address_and_key),
+      APART(under_load_a_recorded_init_is_answered_once_wherever_it_comes_from),
+      APART(copy_that_comes_first_from_elsewhere_does_not_silence_a_known_peer),
       APART(cookie_is_good_for_two_to_four_minutes),
       APART(cookies_of_two_links_differ),
       APART(second_cookie_for_one_init_is_dropped),

@@ -1,0 +1,140 @@
+#!/usr/bin/env bats
+# A stranger with a busy core, who has recorded everything:
+#
+#   ns C 198.18.0.2/24 ------ 198.18.0.1/24 ns A ------ ns B
+#
+# sends more than 100,000 datagrams a second from 1,000 addresses.  The link carries, grows by
+# nothing, and answers who has not the key with nothing, or with less than was sent.
+
+load topology
+
+FLOOD=$(dirname "$SALTWAY")/tests/netns/flood
+SECONDS_LONG=4
+
+# The sanitizers are too slow to keep up with a core that is not.
+setup_file() {
+  ! grep -qa __asan_init "$SALTWAY" || skip "built with sanitizers: too slow to tell"
+}
+
+stranger() {
+  C=sw-c-$id
+  ip netns add "$C"
+  ip link add v1 netns "$A" type veth peer name v1 netns "$C"
+  ip -n "$A" addr add 198.18.0.1/24 dev v1
+  ip -n "$C" addr add 198.18.0.2/24 dev v1
+  ip -n "$A" link set v1 up
+  ip -n "$C" link set v1 up
+  ip -n "$A" route add 198.19.0.0/16 via 198.18.0.2
+  ip netns exec "$A" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.v1.rp_filter=0
+}
+
+# recorded: a link of a and b, its beginning and some traffic in wire.pcap.
+recorded() {
+  topology_pair
+  stranger
+  config a
+  config b 192.0.2.1:51900
+  capture_start
+  up a
+  up b
+  wait_up
+  ping_from b 10.77.0.1
+  ping_from b -s 1000 10.77.0.1
+  capture_stop
+}
+
+resident() { awk '$1 == "VmRSS:" || $1 == "VmSwap:" {sum += $2} END {print sum}' "/proc/$1/status"; }
+dropped() { status_of a ".drops.\"$1\" // 0"; }
+
+# flooded WHAT ADDRESSES: while the flood lasts no ping is lost; then it has been a flood.
+flooded() {
+  local engine before; engine=$(status_of a .engine_pid)
+  before=$(resident "$engine")
+  ip netns exec "$C" "$FLOOD" "$1" "$2" 198.18.0.1 130000 $SECONDS_LONG >"$work/rate" 3>&- &
+  local flood=$!
+  pids+=("$flood")
+  sleep 0.5
+  run in_ns b ping -q -c 30 -i 0.1 -W 5 10.77.0.1
+  echo "$output"
+  [[ "$output" == *" 0% packet loss"* ]]
+  wait "$flood"
+  echo "$(cat "$work/rate") datagrams a second; resident KiB before and after: $before $(resident "$engine")"
+  [ "$(cat "$work/rate")" -gt 100000 ]
+  [ "$(resident "$engine")" -le $((before + 256)) ]
+  [ "$(status_of a .state)" = up ]
+  status_of a .drops
+}
+
+answers_start() {
+  ip netns exec "$C" tcpdump --immediate-mode -i v1 -U -w "$work/answers.pcap" src 198.18.0.1 and udp 2>"$work/answers" 3>&- &
+  answers_pid=$!
+  pids+=("$answers_pid")
+  until_true 10 grep -q 'listening on' "$work/answers"
+}
+
+answers_stop() {
+  sleep 0.3
+  kill -INT "$answers_pid"
+  wait "$answers_pid" || true
+  answers=$(tcpdump -r "$work/answers.pcap" -nn 2>/dev/null | wc -l)
+  echo "answers: $answers"
+}
+
+@test "a flood of garbage: nothing lost, nothing grows, nothing answered; a peer connects meanwhile" {
+  recorded
+  answers_start
+  flooded garbage 1000
+  answers_stop
+  [ "$answers" = 0 ]
+  [ $(($(dropped unknown-session) + $(dropped short) + $(dropped socket-full))) -gt $((100000 * SECONDS_LONG)) ]
+  ip netns exec "$C" "$FLOOD" garbage 1000 198.18.0.1 130000 20 >"$work/rate" 3>&- &
+  local flood=$!
+  pids+=("$flood")
+  local before; before=$(status_of a .handshakes)
+  in_ns b "$SALTWAY" down sw0
+  up b
+  until_true 15 is_up b
+  kill -0 "$flood" # it still lasts
+  [ "$(status_of a .handshakes)" -gt "$before" ]
+}
+
+@test "a flood of recorded data, again and again: nothing lost, nothing grows, nothing answered" {
+  recorded
+  [ "$(python3 "$BATS_TEST_DIRNAME/payloads.py" "$work/wire.pcap" 192.0.2.2 "$work/all")" -ge 6 ]
+  # without the init, which is allowed an answer
+  python3 - "$work/all" "$work/data" <<'PYTHON'
+import struct, sys
+all = open(sys.argv[1], "rb").read(); at, found = 0, []
+while at < len(all):
+    n = struct.unpack_from("=I", all, at)[0]; found.append(all[at:at + 4 + n]); at += 4 + n
+open(sys.argv[2], "wb").write(b"".join(found[-6:])) # the pings
+PYTHON
+  answers_start
+  flooded "$work/data" 1000
+  answers_stop
+  [ "$answers" = 0 ]
+  [ "$(dropped replayed)" -gt 100000 ]
+}
+
+@test "a flood of a recorded init from 1,000 addresses: nothing lost, nothing grows, answers shorter than their cause; a peer connects meanwhile" {
+  recorded
+  [ "$(python3 "$BATS_TEST_DIRNAME/payloads.py" "$work/wire.pcap" 192.0.2.2 "$work/init" 1)" = 1 ]
+  answers_start
+  flooded "$work/init" 1000
+  answers_stop
+  local length; length=$(($(stat -c %s "$work/init") - 4))
+  [ "$answers" -gt 0 ]
+  tcpdump -r "$work/answers.pcap" -nn 2>/dev/null | sed -n 's/.*length \([0-9]*\)$/\1/p' | sort -n | tail -1 >"$work/longest"
+  echo "init $length, longest answer $(cat "$work/longest")"
+  [ "$(cat "$work/longest")" -le "$length" ]
+  ip netns exec "$C" "$FLOOD" "$work/init" 1000 198.18.0.1 130000 20 >"$work/rate" 3>&- &
+  local flood=$!
+  pids+=("$flood")
+  local before; before=$(status_of a .handshakes)
+  in_ns b "$SALTWAY" down sw0
+  up b
+  until_true 15 is_up b
+  kill -0 "$flood"
+  [ "$(status_of a .handshakes)" -gt "$before" ]
+  [ "$(status_of a .cookies_sent)" -gt 0 ]
+}

@@ -1,0 +1,100 @@
+/*
+ * usage: flood garbage|FILE SOURCES DESTINATION RATE SECONDS
+ *
+ * Sends RATE UDP datagrams a second to port 51900 of an IPv4 address, from so many addresses
+ * from 198.19.0.1 on: garbage of every length, or again and again the payloads in FILE, each behind
+ * its length as 4 bytes of this machine's order.  Prints how many it sent a second.
+ */
+#include <arpa/inet.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define BATCH 64
+#define PAYLOADS_MAX 4096
+#define PAYLOAD_MAX 1472
+
+struct payload {
+  uint32_t length;
+  uint8_t bytes[PAYLOAD_MAX];
+};
+
+struct datagram {
+  struct iphdr ip;
+  struct udphdr udp;
+};
+
+static struct payload payloads[PAYLOADS_MAX];
+
+static unsigned make_garbage(void) {
+  for (unsigned i = 0; i < PAYLOADS_MAX; i++) {
+    payloads[i].length = i % (PAYLOAD_MAX + 1);
+    for (size_t at = 0; at < PAYLOAD_MAX; at += 256)
+      if (getrandom(payloads[i].bytes + at, PAYLOAD_MAX - at < 256 ? PAYLOAD_MAX - at : 256, 0) < 0)
+        exit(1);
+  }
+  return PAYLOADS_MAX;
+}
+
+static unsigned read_payloads(const char *name) {
+  FILE *file = fopen(name, "rb");
+  unsigned count = 0;
+  if (!file) return 0;
+  while (count < PAYLOADS_MAX && fread(&payloads[count].length, 4, 1, file) == 1 &&
+         payloads[count].length <= PAYLOAD_MAX &&
+         fread(payloads[count].bytes, 1, payloads[count].length, file) == payloads[count].length)
+    count++;
+  fclose(file);
+  return count;
+}
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 6) return 2;
+  const unsigned count = strcmp(argv[1], "garbage") == 0 ? make_garbage() : read_payloads(argv[1]);
+  const unsigned sources = (unsigned)atoi(argv[2]);
+  const double rate = atof(argv[4]), seconds = atof(argv[5]);
+  struct sockaddr_in to = {.sin_family = AF_INET};
+  const int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+  if (fd < 0 || count == 0 || sources == 0 || inet_pton(AF_INET, argv[3], &to.sin_addr) != 1)
+    return 1;
+  static struct datagram headers[BATCH];
+  static struct iovec parts[BATCH][2];
+  static struct mmsghdr messages[BATCH];
+  const double start = now();
+  unsigned long sent = 0;
+  while (now() - start < seconds) {
+    if ((double)sent > (now() - start) * rate) continue;
+    for (unsigned i = 0; i < BATCH; i++) {
+      struct payload *payload = &payloads[(sent + i) % count];
+      const size_t length = sizeof(struct udphdr) + payload->length;
+      headers[i] = (struct datagram){
+          .ip = {.version = 4,
+                 .ihl = 5,
+                 .ttl = 64,
+                 .protocol = IPPROTO_UDP,
+                 .saddr = htonl(0xc6130001u + (uint32_t)((sent + i) % sources)),
+                 .daddr = to.sin_addr.s_addr},
+          .udp = {.source = htons(51900), .dest = htons(51900), .len = htons((uint16_t)length)}};
+      parts[i][0] = (struct iovec){&headers[i], sizeof(headers[i])};
+      parts[i][1] = (struct iovec){payload->bytes, payload->length};
+      messages[i].msg_hdr = (struct msghdr){
+          .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = parts[i], .msg_iovlen = 2};
+    }
+    const int done = sendmmsg(fd, messages, BATCH, 0);
+    if (done > 0) sent += (unsigned)done;
+  }
+  printf("%.0f\n", (double)sent / (now() - start));
+  return 0;
+}
