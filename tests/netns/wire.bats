@@ -1,0 +1,69 @@
+#!/usr/bin/env bats
+# What crosses the wire tells nothing to who has no key: the statistics of many links at once.
+
+load topology
+
+LINKS=48
+
+# link_config SIDE INDEX [ENDPOINT]: interface, port, addresses and key of their own.
+link_config() {
+  local side=$1 i=$2 n
+  [ "$side" = a ] && n=1 || n=2
+  printf '[Interface]\nAddress = 10.77.%s.%s/30\nListenPort = %s\n[Peer]\nPresharedKeyFile = %s\nEndpoint = 192.0.2.%s:%s\nAllowedIPs = 10.77.%s.0/24\n' \
+    "$i" $n $((51900 + i)) "$work/key$i" $((3 - n)) $((51900 + i)) "$i" >"$work/$side/sw$i.conf"
+}
+
+links_up() {
+  local side i ns
+  for side in "$@"; do
+    [ "$side" = a ] && ns=$A || ns=$B
+    mkdir -p "$work/run-$side"
+    for i in $(seq 0 $((LINKS - 1))); do
+      [ -e "$work/key$i" ] || (umask 077 && "$SALTWAY" genkey >"$work/key$i")
+      link_config "$side" "$i"
+      ip netns exec "$ns" env RUNTIME_DIRECTORY="$work/run-$side" \
+        "$SALTWAY" up "$work/$side/sw$i.conf" >>"$work/$side/up.log" 2>&1 3>&- &
+      pids+=($!)
+    done
+  done
+}
+
+all_up() { [ "$(in_ns "$1" "$SALTWAY" status --json | jq -s '[.[] | select(.state == "up")] | length')" = $LINKS ]; }
+
+# one capture of all ports, IPv4 only
+capture_all() {
+  ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/wire.pcap" udp and portrange 51900-51999 2>"$work/tcpdump" 3>&- &
+  capture_pid=$!
+  pids+=("$capture_pid")
+  until_true 10 grep -q 'listening on' "$work/tcpdump"
+}
+
+@test "48 links at once: no bit, byte or length of their handshakes and data is constant" {
+  topology_pair
+  links_up b
+  until_true 30 eval '[ "$(in_ns b "$SALTWAY" status --json | jq -s length)" = $LINKS ]'
+  capture_all
+  links_up a
+  until_true 60 all_up a
+  until_true 60 all_up b
+  for i in $(seq 0 $((LINKS - 1))); do in_ns a ping -q -c 2 -i 0.01 -W 5 "10.77.$i.2" >/dev/null; done
+  capture_stop
+  python3 "$BATS_TEST_DIRNAME/statistics.py" "$work/wire.pcap" $LINKS
+}
+
+@test "48 links whose peers are silent: no bit, byte, length or interval of their tries is constant" {
+  topology_pair
+  capture_all
+  ip netns exec "$B" python3 -c '
+import socket, sys, time
+held = []
+for port in range(51900, 51900 + int(sys.argv[1])):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("192.0.2.2", port)); held.append(s)
+print("ready", flush=True); time.sleep(600)' $LINKS >"$work/ready" 3>&- &
+  pids+=($!)
+  until_true 10 grep -q ready "$work/ready"
+  links_up a
+  until_true 60 eval '[ "$(tcpdump -r "$work/wire.pcap" -nn 2>/dev/null | awk "{print \$5}" | sort | uniq -c | awk "\$1 >= 2" | wc -l)" = $LINKS ]'
+  capture_stop
+  python3 "$BATS_TEST_DIRNAME/statistics.py" "$work/wire.pcap" $LINKS --tries
+}
