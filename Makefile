@@ -100,7 +100,7 @@ check-sim: $(BUILD)/sim
 	$(BUILD)/sim --seeds $(if $(SANITIZE),1-200,$(SEEDS))
 
 # What the netns tests load into the daemon, and what they send.
-NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so flood)
+NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so fault.so flood)
 
 $(BUILD)/tests/netns/%.so: tests/netns/%.c
 	@mkdir -p $(@D)

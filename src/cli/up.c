@@ -20,7 +20,10 @@ int sw_cli_up(int argc, char **argv) {
     return 2;
   }
   struct sw_config *config = calloc(1, sizeof(*config));
-  if (!config) return 1;
+  if (!config) {
+    fprintf(stderr, "saltway: no memory\n");
+    return 1;
+  }
   int status = 1;
   if (sw_config_locate(argv[1], config, stderr) == 0 && sw_config_load(config, stderr) == 0) {
     struct sw_error error;

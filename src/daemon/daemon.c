@@ -32,6 +32,7 @@
 #define HOST_STEP_US 50000            /* between tries to get what a killed link still holds */
 #define HOST_STEPS 40
 #define MESSAGES_MAX 16 /* of one wake-up */
+#define DESCRIPTORS 32  /* the most a link has open at once, and some */
 
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
 enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
@@ -161,8 +162,8 @@ static int reap(struct daemon *daemon) {
   return status;
 }
 
-static void engine_gone(struct daemon *daemon) {
-  const int status = reap(daemon);
+/* Says how the engine ended, unless it did as it was told. */
+static void fail_by_status(struct daemon *daemon, int status) {
   char text[SW_ERROR_TEXT];
   if (WIFSIGNALED(status)) {
     snprintf(text, sizeof(text), "the engine was ended by signal %d (%s)%s", WTERMSIG(status),
@@ -174,6 +175,10 @@ static void engine_gone(struct daemon *daemon) {
   } else if (!daemon->stopping) {
     fail(daemon, "the engine has ended by itself");
   }
+}
+
+static void engine_gone(struct daemon *daemon) {
+  fail_by_status(daemon, reap(daemon));
   daemon->stopping = true;
   uv_close((uv_handle_t *)&daemon->channel_poll, NULL);
   for (unsigned i = 0; i < STOP_SIGNALS; i++) uv_close((uv_handle_t *)&daemon->signals[i], NULL);
@@ -259,12 +264,15 @@ static int open_host(struct daemon *daemon, struct sw_error *error) {
 static int await_engine(struct daemon *daemon, struct sw_error *error) {
   struct pollfd channel = {.fd = daemon->channel, .events = POLLIN};
   struct sw_channel_message message;
-  if (poll(&channel, 1, START_MS) == 1 && sw_channel_receive(daemon->channel, &message) > 0 &&
-      sw_channel_from_engine(&message)) {
+  poll(&channel, 1, START_MS);
+  if (sw_channel_receive(daemon->channel, &message) > 0 && sw_channel_from_engine(&message)) {
     if (message.kind == SW_CHANNEL_STARTED) return 0;
-    if (message.kind == SW_CHANNEL_FAILED) return sw_error_set(error, 0, NULL, "%s", message.text);
+    if (message.kind == SW_CHANNEL_FAILED) fail(daemon, message.text);
   }
-  return sw_error_set(error, 0, NULL, "the engine does not start");
+  close(daemon->channel);
+  daemon->channel = -1;
+  fail_by_status(daemon, reap(daemon));
+  return sw_error_set(error, 0, NULL, "%s", daemon->failure);
 }
 
 static int start_engine(struct daemon *daemon, struct sw_error *error) {
@@ -284,10 +292,10 @@ static int start_engine(struct daemon *daemon, struct sw_error *error) {
   return failed ? failed : await_engine(daemon, error);
 }
 
-static void listen_to_all(struct daemon *daemon) {
+static int listen_to_all(struct daemon *daemon, struct sw_error *error) {
   uv_loop_t *loop = &daemon->loop;
   const int failed = uv_poll_init(loop, &daemon->channel_poll, daemon->channel);
-  assert(!failed);
+  if (failed) return sw_error_set(error, -failed, NULL, "cannot listen to the engine");
   daemon->channel_poll.data = daemon;
   uv_poll_start(&daemon->channel_poll, UV_READABLE, on_channel);
   for (unsigned i = 0; i < STOP_SIGNALS; i++) {
@@ -299,6 +307,7 @@ static void listen_to_all(struct daemon *daemon) {
   uv_timer_init(loop, &daemon->patience);
   daemon->observer.data = daemon->patience.data = daemon;
   sw_resolver_init(&daemon->resolver, loop, daemon->config, on_resolved, daemon);
+  return 0;
 }
 
 static int start(struct daemon *daemon, struct sw_error *error) {
@@ -309,13 +318,13 @@ static int start(struct daemon *daemon, struct sw_error *error) {
   if (failed) sw_log(SW_LOG_WARNING, "%s; going on without status and down", error->text);
   failed = open_host(daemon, error);
   if (!failed) failed = start_engine(daemon, error);
+  if (!failed) failed = listen_to_all(daemon, error);
   return failed;
 }
 
 static void run(struct daemon *daemon) {
   const struct sw_config *config = daemon->config;
   struct sw_error error;
-  listen_to_all(daemon);
   if (sw_host_run_hooks(config->post_up, config->post_up_count, daemon->host.tun.name, &error)) {
     fail(daemon, error.text);
     stop(daemon);
@@ -337,6 +346,15 @@ static void run(struct daemon *daemon) {
     sw_log(SW_LOG_WARNING, "%s", error.text);
 }
 
+/* libuv aborts where it gets no descriptor.  Returns whether there are as many as a link takes. */
+static bool descriptors_left(void) {
+  int held[DESCRIPTORS];
+  unsigned count = 0;
+  while (count < DESCRIPTORS && (held[count] = dup(STDERR_FILENO)) >= 0) count++;
+  for (unsigned i = 0; i < count; i++) close(held[i]);
+  return count == DESCRIPTORS;
+}
+
 int sw_daemon_run(const struct sw_config *config, struct sw_error *error) {
   struct daemon *daemon = calloc(1, sizeof(*daemon));
   if (!daemon) return sw_error_set(error, ENOMEM, NULL, "cannot start");
@@ -344,6 +362,11 @@ int sw_daemon_run(const struct sw_config *config, struct sw_error *error) {
   daemon->host = (struct sw_host){.tun.fd = -1, .udp.fd = -1};
   daemon->channel = -1;
   signal(SIGPIPE, SIG_IGN);
+  if (!descriptors_left()) {
+    free(daemon);
+    return sw_error_set(error, EMFILE, "raise the limit: ulimit -n, or LimitNOFILE=",
+                        "a link takes %d file descriptors", DESCRIPTORS);
+  }
   int failed = uv_loop_init(&daemon->loop);
   if (failed) {
     free(daemon);

@@ -138,6 +138,52 @@ ended_by_fault() {
   no_interface
 }
 
+# The sanitizers' own allocator is not to be interposed.
+@test "whatever fails at start, memory or a call of the system: a line says why, and nothing is left" {
+  needs_sandbox
+  topology_pair
+  config a
+  export RUNTIME_DIRECTORY=$work/run-a
+  mkdir -p "$RUNTIME_DIRECTORY"
+  run python3 "$BATS_TEST_DIRNAME/faults_at_start.py" "$A" "$SALTWAY" "$work/a/sw0.conf" "$(dirname "$SALTWAY")/tests/netns/fault.so"
+  echo "$output"
+  [ "$status" = 0 ]
+}
+
+@test "too few descriptors: a line says how many it takes, and nothing is left" {
+  topology_pair
+  config a
+  for limit in 6 8 12 16 20 24 28 32 34; do
+    run in_ns a bash -c "ulimit -n $limit; exec '$SALTWAY' up '$work/a/sw0.conf'"
+    echo "$limit: $output"
+    [ "$status" = 1 ]
+    [[ "$output" == *"Too many open files"* ]]
+    no_interface
+  done
+  ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" bash -c "ulimit -n 48; exec '$SALTWAY' up '$work/a/sw0.conf'" >>"$work/a/up.log" 2>&1 3>&- &
+  pids+=($!)
+  until_true 10 eval '[ "$(status_of a .state)" = waiting ]'
+}
+
+@test "a full disk: the link comes up and goes as told, and its log is lost" {
+  topology_pair
+  mkdir -p "$work/run-a" "$work/run-b" "$work/log"
+  mount -t tmpfs -o size=64k none "$work/log"
+  mounted=$work/log
+  head -c 100k /dev/zero >"$work/log/full" 2>/dev/null || true
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" "$SALTWAY" up "$work/a/sw0.conf" >>"$work/log/a" 2>&1 3>&- &
+  pid_a=$!
+  pids+=("$pid_a")
+  up b
+  wait_up
+  [ ! -s "$work/log/a" ]
+  in_ns a "$SALTWAY" down sw0
+  until_true 10 gone "$pid_a"
+  no_interface
+}
+
 @test "no key outlives its session, no handshake's secret the handshake" {
   needs_sandbox
   topology_pair

@@ -27,6 +27,7 @@ teardown() {
     kill -KILL "$pid" 2>/dev/null || true
   done
   for ns in $(ip netns list | awk -v id="-$id" 'index($1, id) {print $1}'); do ip netns del "$ns"; done
+  [ -z "${mounted:-}" ] || umount "$mounted"
   if [ -z "${BATS_TEST_COMPLETED:-}" ]; then
     for log in "$work"/*/*.log; do [ -f "$log" ] && { echo "--- $log"; tail -20 "$log"; }; done
   fi
