@@ -13,7 +13,8 @@
 
 #include "core/protocol.h"
 
-#define SW_SEEN_PLACES 4096 /* a power of two; the key is renewed, and an init sent, 720 times a day */
+#define SW_SEEN_PLACES \
+  4096 /* a power of two; the key is renewed, and an init sent, 720 times a day */
 
 struct sw_seen {
   uint64_t marks[SW_SEEN_PLACES]; /* 0: empty */

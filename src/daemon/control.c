@@ -1,12 +1,18 @@
 #include "daemon/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime.h"
+
+#define LOCK_SUFFIX ".lock"
+_Static_assert(sizeof(LOCK_SUFFIX) <= sizeof(SW_RUNTIME_SUFFIX), "room");
 
 static void on_connection(uv_stream_t *listener, int status);
 
@@ -112,21 +118,31 @@ static void on_connection(uv_stream_t *listener, int status) {
     client_close(client);
 }
 
+/* One process at a time has the link's name; the kernel gives it back however that one ends. */
+static int take_name(struct sw_control *control, const char *name, const char *socket,
+                     struct sw_error *error) {
+  char path[SW_RUNTIME_PATH];
+  snprintf(path, sizeof(path), "%.*s" LOCK_SUFFIX,
+           (int)(strlen(socket) - strlen(SW_RUNTIME_SUFFIX)), socket);
+  control->lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (control->lock >= 0 && flock(control->lock, LOCK_EX | LOCK_NB) == 0) return 0;
+  if (control->lock >= 0 && errno == EWOULDBLOCK)
+    return sw_error_set(error, EADDRINUSE, "saltway down, or saltway status, tells more",
+                        "control: the link %s is up already, at %s", name, socket);
+  return sw_error_set(error, errno,
+                      errno == EACCES ? "set RUNTIME_DIRECTORY to a directory of yours" : NULL,
+                      "control: cannot lock %s", path);
+}
+
 int sw_control_open(struct sw_control *control, uv_loop_t *loop, const char *name,
                     sw_control_handler *handler, void *user, struct sw_error *error) {
-  *control = (struct sw_control){.handler = handler, .user = user};
+  *control = (struct sw_control){.handler = handler, .user = user, .lock = -1};
   char path[SW_RUNTIME_PATH];
   int failed = sw_runtime_make(error);
   if (!failed) failed = sw_runtime_socket(name, path, error);
+  if (!failed) failed = take_name(control, name, path, error);
   if (failed) return failed;
-  const int other = sw_runtime_connect(name, error);
-  if (other >= 0) {
-    close(other);
-    return sw_error_set(error, EADDRINUSE, "saltway down, or saltway status, tells more",
-                        "control: the link %s is up already, at %s", name, path);
-  }
-  control->stale = other == -ECONNREFUSED;
-  if (control->stale) unlink(path);
+  control->stale = unlink(path) == 0;
   uv_pipe_init(loop, &control->listener, 0);
   control->listener.data = control;
   const mode_t before = umask(0177);
@@ -146,9 +162,11 @@ int sw_control_open(struct sw_control *control, uv_loop_t *loop, const char *nam
 }
 
 void sw_control_close(struct sw_control *control) {
-  if (!control->listening) return;
+  if (control->listening)
+    uv_close((uv_handle_t *)&control->listener, NULL); /* libuv unlinks what it bound */
   control->listening = false;
-  uv_close((uv_handle_t *)&control->listener, NULL); /* libuv unlinks what it bound */
+  if (control->lock >= 0) close(control->lock);
+  control->lock = -1;
   for (unsigned i = 0; i < SW_CONTROL_CLIENTS; i++)
     if (control->clients[i].open_handles) client_close(&control->clients[i]);
 }

@@ -39,6 +39,7 @@ struct sw_control {
   bool waiting; /* a client has connected and there is no place for it yet */
   sw_control_handler *handler;
   void *user;
+  int lock;   /* held as long as the link has its name; -1: none */
   bool stale; /* the link's last process was killed: it left its socket behind */
   struct sw_control_client clients[SW_CONTROL_CLIENTS];
 };

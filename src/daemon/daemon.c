@@ -360,7 +360,7 @@ int sw_daemon_run(const struct sw_config *config, struct sw_error *error) {
   if (!daemon) return sw_error_set(error, ENOMEM, NULL, "cannot start");
   daemon->config = config;
   daemon->host = (struct sw_host){.tun.fd = -1, .udp.fd = -1};
-  daemon->channel = -1;
+  daemon->channel = daemon->control.lock = -1;
   signal(SIGPIPE, SIG_IGN);
   if (!descriptors_left()) {
     free(daemon);

@@ -29,7 +29,8 @@ static enum sw_condition fault(const struct sw_report *report) {
   if (try_failed(report, link->refused_time)) return SW_CONDITION_REFUSED;
   if (try_failed(report, report->unreachable_time)) return SW_CONDITION_UNREACHABLE;
   if (lately(report, link->closed_time)) return SW_CONDITION_CLOSED;
-  if (link->state == SW_LINK_WAITING) return SW_CONDITION_WAITING;
+  if (link->state == SW_LINK_WAITING && !report->config->endpoint_count)
+    return SW_CONDITION_WAITING;
   if (link->state == SW_LINK_SILENT || link->attempts >= 3) return SW_CONDITION_SILENT;
   return SW_CONDITION_STARTING;
 }

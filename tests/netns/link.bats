@@ -35,8 +35,7 @@ carries() {
   [ "$output" = 0 ]
   run grep -c -a 'PLAINTEXT-MARK' "$work/wire.pcap"
   [ "$output" = 0 ]
-  [ "$(status_of a '.drops | del(."no-session") | length')" = 0 ]
-  [ "$(status_of b '.drops | del(."no-session") | length')" = 0 ]
+  nothing_dropped
 }
 
 @test "over IPv4: pings of 56 to 1300 bytes and TCP pass, and the wire shows none of it" {
@@ -211,6 +210,18 @@ FwMark = 0x51"
   [ "$status" = 1 ]
   [[ $output == *"the link sw0 is up already"* ]]
   [ "$(status_of a .name)" = sw0 ]
+}
+
+@test "of links started in the same instant one comes up, and can be asked and stopped" {
+  topology_pair
+  config a
+  for _ in 1 2 3 4 5; do
+    for _ in 1 2 3 4; do up a; done
+    until_true 20 eval '[ "$(status_of a .state)" = waiting ]'
+    until_true 10 eval '[ "$(pgrep -fc "$SALTWAY up $work/a/sw0.conf")" = 2 ]' # parent and engine
+    in_ns a "$SALTWAY" down sw0
+    until_true 10 eval '! pgrep -f "$SALTWAY up $work/a/sw0.conf"'
+  done
 }
 
 @test "what a killed link leaves behind does not keep it from starting" {

@@ -54,15 +54,6 @@ stream() {
   cmp "$work/sent" "$work/received"
 }
 
-# nothing_dropped: neither side dropped anything but before the link was up, and handshakes that met.
-nothing_dropped() {
-  local side
-  for side in a b; do
-    status_of $side .drops
-    [ "$(status_of $side '.drops | del(."no-session", ."unexpected-reply") | length')" = 0 ]
-  done
-}
-
 for_all_pairs() {
   stream "$A" "$B" 10.77.0.2
   stream "$B" "$A" fd77::1
