@@ -98,17 +98,22 @@ static void write_tcp(const struct sw_cut *cut, uint8_t *tcp, bool last) {
   if (cut->index > 0) tcp[13] &= (uint8_t)~SW_TCP_CWR;
 }
 
-bool sw_cut_next(struct sw_cut *cut, struct sw_segment *segment) {
-  if (cut->offload.gso == SW_GSO_NONE) {
-    *segment = (struct sw_segment){cut->packet, cut->length, cut->partial};
-    return cut->index++ == 0;
-  }
-  const size_t left = cut->length - cut->header - cut->at;
+static size_t payload_left(const struct sw_cut *cut) {
+  return cut->length - cut->header - cut->at;
+}
+
+/* The next segment of a super-packet: in `room`, or where it is if that is NULL. */
+static bool next(struct sw_cut *cut, uint8_t *room, struct sw_segment *segment) {
+  const size_t left = payload_left(cut);
   if (left == 0) return false;
   const bool last = left <= cut->offload.size;
   const size_t payload = last ? left : cut->offload.size;
   const size_t length = cut->header + payload;
   uint8_t *packet = cut->packet + cut->at;
+  if (room) {
+    memcpy(room + cut->header, packet + cut->header, payload);
+    packet = room;
+  }
   uint8_t *transport = packet + cut->transport;
   memcpy(packet, cut->template, cut->header);
   write_ip(cut, packet, length);
@@ -125,4 +130,26 @@ bool sw_cut_next(struct sw_cut *cut, struct sw_segment *segment) {
   cut->index++;
   *segment = (struct sw_segment){packet, length, cut->partial};
   return true;
+}
+
+bool sw_cut_next(struct sw_cut *cut, struct sw_segment *segment) {
+  if (cut->offload.gso != SW_GSO_NONE) return next(cut, NULL, segment);
+  *segment = (struct sw_segment){cut->packet, cut->length, cut->partial};
+  return cut->index++ == 0;
+}
+
+unsigned sw_cut_count(const struct sw_cut *cut) {
+  if (cut->offload.gso == SW_GSO_NONE) return cut->index == 0;
+  return (unsigned)((payload_left(cut) + cut->offload.size - 1) / cut->offload.size);
+}
+
+void sw_cut_skip(struct sw_cut *cut, unsigned count) {
+  assert(count < sw_cut_count(cut));
+  cut->at += (size_t)count * cut->offload.size;
+  cut->index += count;
+}
+
+bool sw_cut_next_apart(struct sw_cut *cut, uint8_t *room, struct sw_segment *segment) {
+  assert(cut->offload.gso != SW_GSO_NONE);
+  return next(cut, room, segment);
 }

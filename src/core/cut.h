@@ -39,6 +39,21 @@ int sw_cut_start(struct sw_cut *cut, uint8_t *packet, size_t length,
 /** Gives the next segment.  Returns whether there was one. */
 bool sw_cut_next(struct sw_cut *cut, struct sw_segment *segment);
 
+/*
+ * Several threads may cut a super-packet, each with its own copy of what sw_cut_start made and a
+ * share of the segments.  The first segment of a share is cut apart, as its header would be written
+ * over the end of another's.
+ */
+
+/** How many segments are left. */
+unsigned sw_cut_count(const struct sw_cut *cut);
+
+/** Passes over `count` segments; there is at least one more. */
+void sw_cut_skip(struct sw_cut *cut, unsigned count);
+
+/** As sw_cut_next, but copies the segment to `room` and leaves what is in front of it alone. */
+bool sw_cut_next_apart(struct sw_cut *cut, uint8_t *room, struct sw_segment *segment);
+
 /** Whether a packet's partial checksum may travel as it is: at the end of the plain IP header,
  * where a receiver finds it without being told. */
 bool sw_cut_partial_travels(const uint8_t *packet, size_t length, size_t csum_start,

@@ -14,14 +14,13 @@ uint8_t *sw_glue_room(struct sw_glue *glue) {
   return glue->packet + glue->length + SW_GLUE_HEADROOM;
 }
 
-/* The packet that did not fit what was glued before it.  Moved to the buffer's beginning when it
+/* Where a packet is when it is the first of what is glued: moved to the buffer's beginning if it
  * lies so far behind that there would not be room after it. */
-static uint8_t *take_waiting(struct sw_glue *glue, size_t length) {
-  uint8_t *packet = glue->waiting;
-  glue->waiting = NULL;
-  if (packet <= glue->buffer + SW_GLUE_HEADROOM + SW_GLUE_ROOM) return packet;
-  memmove(glue->buffer + SW_GLUE_HEADROOM, packet, length);
-  return glue->buffer + SW_GLUE_HEADROOM;
+static uint8_t *settle(const struct sw_glue *glue, uint8_t *packet, size_t length) {
+  uint8_t *start = glue->buffer + SW_GLUE_HEADROOM;
+  if (packet <= start + SW_GLUE_ROOM) return packet;
+  memmove(start, packet, length);
+  return start;
 }
 
 struct headers {
@@ -82,7 +81,7 @@ static bool gluable(const struct sw_glue *glue, const uint8_t *packet, size_t le
   return partial || sw_checksum_verify(packet, length, at->transport, at->protocol);
 }
 
-/* Begins a super-packet with the packet in the room. */
+/* Begins a super-packet. */
 static void begin(struct sw_glue *glue, uint8_t *packet, size_t length, bool partial) {
   struct headers at = {0};
   const bool found = find_headers(packet, length, &at);
@@ -139,16 +138,13 @@ static bool fits(const struct sw_glue *glue, const uint8_t *packet, size_t lengt
   return same_ip(glue, packet) && gluable(glue, packet, length, &at, partial, false);
 }
 
-bool sw_glue_add(struct sw_glue *glue, size_t length, bool partial) {
+bool sw_glue_add(struct sw_glue *glue, uint8_t *packet, size_t length, bool partial) {
   if (!glue->packet) {
-    begin(glue, glue->waiting ? take_waiting(glue, length) : sw_glue_room(glue), length, partial);
+    begin(glue, settle(glue, packet, length), length, partial);
     return false;
   }
-  uint8_t *packet = sw_glue_room(glue);
-  if (!fits(glue, packet, length, partial)) {
-    glue->waiting = packet;
-    return true;
-  }
+  assert(packet >= sw_glue_room(glue));
+  if (!fits(glue, packet, length, partial)) return true;
   const size_t payload = length - glue->header;
   if (glue->protocol == SW_PROTOCOL_TCP) {
     const uint8_t closing = packet[glue->transport + 13] & (SW_TCP_PSH | SW_TCP_FIN);

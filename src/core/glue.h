@@ -3,8 +3,9 @@
  * and handles as one: the inverse of cutting, as the kernel's own GRO does it on a network card.
  *
  * Segments come in order; one that does not fit what is being glued closes it first, so order
- * holds. The caller opens each packet into the room that sw_glue_room gives, tells its length to
- * sw_glue_add, and writes what sw_glue_take gives.
+ * holds. The caller opens each packet into the room that sw_glue_room gives, or several, one behind
+ * the other, anywhere in the buffer while nothing is being glued; gives them to sw_glue_add, and
+ * writes what sw_glue_take gives.
  */
 #ifndef SALTWAY_CORE_GLUE_H
 #define SALTWAY_CORE_GLUE_H
@@ -23,9 +24,8 @@
 #define SW_GLUE_UDP_SEGMENTS 64
 
 struct sw_glue {
-  uint8_t *buffer;  /* SW_GLUE_BUFFER bytes of the caller's */
-  uint8_t *packet;  /* what is being glued; NULL: nothing */
-  uint8_t *waiting; /* the packet that did not fit; NULL: none */
+  uint8_t *buffer; /* SW_GLUE_BUFFER bytes of the caller's */
+  uint8_t *packet; /* what is being glued; NULL: nothing */
   size_t length;
   bool partial; /* the packet's checksum is */
   bool open;    /* more may be glued to it */
@@ -47,13 +47,14 @@ void sw_glue_start(struct sw_glue *glue, uint8_t *buffer, bool udp);
 /** Where to open the next packet: SW_GLUE_ROOM bytes. */
 uint8_t *sw_glue_room(struct sw_glue *glue);
 
-/** Takes the packet that is in the room, whole and with its IP header checked; `partial`: its
- * checksum is.  Returns whether something is complete by it: take it with sw_glue_take, then call
- * sw_glue_add again for the same packet. */
-bool sw_glue_add(struct sw_glue *glue, size_t length, bool partial);
+/** Takes a packet that lies in the buffer behind what is being glued, SW_GLUE_HEADROOM apart, whole
+ * and with its IP header checked; `partial`: its checksum is.  Returns whether something is
+ * complete by it: take it with sw_glue_take, use it, then call sw_glue_add again for the same
+ * packet. */
+bool sw_glue_add(struct sw_glue *glue, uint8_t *packet, size_t length, bool partial);
 
 /** Gives what has been glued, and forgets it.  Returns whether there was something; it is good
- * until the next call of anything but sw_glue_add. */
+ * until the next call. */
 bool sw_glue_take(struct sw_glue *glue, struct sw_glued *glued);
 
 /** Whether a packet that says its checksum is partial has one, where it is looked for. */

@@ -212,13 +212,12 @@ static void write_glued(struct sw_engine *engine) {
     write_packet(engine, glued.packet, glued.length, &glued.offload);
 }
 
-/* Takes the packet that was opened into the glue's room. */
-static void carry_in(struct sw_engine *engine, const struct sw_opened *opened) {
+/* Takes a packet that was opened into the glue's buffer. */
+static void carry_in(struct sw_engine *engine, uint8_t *packet, const struct sw_opened *opened) {
   if (engine->tun->offload) {
-    while (sw_glue_add(&engine->glue, opened->length, opened->partial)) write_glued(engine);
+    while (sw_glue_add(&engine->glue, packet, opened->length, opened->partial)) write_glued(engine);
     return;
   }
-  uint8_t *packet = sw_glue_room(&engine->glue);
   static const struct sw_offload none;
   if (opened->partial) sw_glue_complete(packet, opened->length);
   write_packet(engine, packet, opened->length, &none);
@@ -228,11 +227,11 @@ static void open_run(struct sw_engine *engine, uint64_t now, const struct sw_run
   for (size_t at = 0; at < run->length; at += run->segment) {
     const size_t left = run->length - at;
     const size_t length = left < run->segment ? left : run->segment;
+    uint8_t *packet = sw_glue_room(&engine->glue);
     struct sw_opened opened;
-    switch (sw_link_open(engine->link, now, &run->peer, run->bytes + at, length,
-                         sw_glue_room(&engine->glue), &opened)) {
+    switch (sw_link_open(engine->link, now, &run->peer, run->bytes + at, length, packet, &opened)) {
     case SW_RECEIVED_PACKET:
-      carry_in(engine, &opened);
+      carry_in(engine, packet, &opened);
       break;
     case SW_RECEIVED_CONTROL:
       sw_engine_flush(engine);

@@ -115,8 +115,9 @@ static unsigned cut_and_glue(void) {
   const size_t length = super_packet(plain + 64, &offload);
   if (sw_cut_start(&cut, plain + 64, length, &offload)) abort();
   for (; sw_cut_next(&cut, &segment); packets++) {
-    memcpy(sw_glue_room(&glue), segment.packet, segment.length); /* in place of opening it there */
-    while (sw_glue_add(&glue, segment.length, true)) sw_glue_take(&glue, &glued);
+    uint8_t *room = sw_glue_room(&glue);
+    memcpy(room, segment.packet, segment.length); /* in place of opening it there */
+    while (sw_glue_add(&glue, room, segment.length, true)) sw_glue_take(&glue, &glued);
   }
   if (!sw_glue_take(&glue, &glued) || glued.length != length) abort();
   return packets;

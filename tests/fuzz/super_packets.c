@@ -35,8 +35,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       const bool whole = offload.gso == SW_GSO_NONE;
       const bool partial = segment.partial && sw_glue_partial_valid(segment.packet, segment.length);
       cut_bytes += whole ? segment.length : segment.length - cut.header;
-      memcpy(sw_glue_room(&glue), segment.packet, segment.length);
-      while (sw_glue_add(&glue, segment.length, partial))
+      uint8_t *room = sw_glue_room(&glue);
+      memcpy(room, segment.packet, segment.length);
+      while (sw_glue_add(&glue, room, segment.length, partial))
         if (sw_glue_take(&glue, &glued)) glued_bytes += glued.length;
     }
     while (sw_glue_take(&glue, &glued)) glued_bytes += glued.length;

@@ -146,9 +146,10 @@ static unsigned cut_and_glue(const struct shape *shape, struct sw_glued *glued, 
   for (unsigned index = 0; sw_cut_next(&cut, &segment); index++) {
     assert_segment(shape, &segment, at, index);
     at += shape->size;
-    memcpy(sw_glue_room(&glue), segment.packet, segment.length);
-    if (complete && segment.partial) sw_glue_complete(sw_glue_room(&glue), segment.length);
-    while (sw_glue_add(&glue, segment.length, segment.partial && !complete)) {
+    uint8_t *room = sw_glue_room(&glue);
+    memcpy(room, segment.packet, segment.length);
+    if (complete && segment.partial) sw_glue_complete(room, segment.length);
+    while (sw_glue_add(&glue, room, segment.length, segment.partial && !complete)) {
       assert_true(sw_glue_take(&glue, glued));
       pieces++;
     }
@@ -270,7 +271,7 @@ static unsigned pieces_of_two(const struct shape *shape, size_t at, uint8_t chan
     uint8_t *room = sw_glue_room(&glue);
     memcpy(room, segment.packet, segment.length);
     if (i == 1) room[at] ^= change;
-    while (sw_glue_add(&glue, segment.length, true)) {
+    while (sw_glue_add(&glue, room, segment.length, true)) {
       sw_glue_take(&glue, &glued);
       pieces++;
     }
@@ -332,18 +333,20 @@ static void segment_with_a_wrong_full_checksum_is_not_glued_and_not_changed(void
   sw_glue_start(&glue, buffer, true);
   sw_cut_start(&cut, packet, length, &offload);
   sw_cut_next(&cut, &segment);
-  memcpy(sw_glue_room(&glue), segment.packet, segment.length);
-  sw_glue_complete(sw_glue_room(&glue), segment.length);
-  assert_false(sw_glue_add(&glue, segment.length, false));
+  uint8_t *room = sw_glue_room(&glue);
+  memcpy(room, segment.packet, segment.length);
+  sw_glue_complete(room, segment.length);
+  assert_false(sw_glue_add(&glue, room, segment.length, false));
   sw_cut_next(&cut, &segment);
-  memcpy(sw_glue_room(&glue), segment.packet, segment.length);
-  sw_glue_complete(sw_glue_room(&glue), segment.length);
-  sw_glue_room(&glue)[500] ^= 1;
-  memcpy(second, sw_glue_room(&glue), segment.length);
-  assert_true(sw_glue_add(&glue, segment.length, false));
+  room = sw_glue_room(&glue);
+  memcpy(room, segment.packet, segment.length);
+  sw_glue_complete(room, segment.length);
+  room[500] ^= 1;
+  memcpy(second, room, segment.length);
+  assert_true(sw_glue_add(&glue, room, segment.length, false));
   assert_true(sw_glue_take(&glue, &glued));
   assert_false(glued.offload.partial);
-  assert_false(sw_glue_add(&glue, segment.length, false));
+  assert_false(sw_glue_add(&glue, room, segment.length, false));
   assert_true(sw_glue_take(&glue, &glued));
   assert_int_equal(glued.length, segment.length);
   assert_memory_equal(glued.packet, second, glued.length);
@@ -364,8 +367,9 @@ static void udp_is_not_glued_where_the_kernel_does_not_take_it(void **state) {
   sw_glue_start(&glue, buffer, false);
   sw_cut_start(&cut, packet, length, &offload);
   while (sw_cut_next(&cut, &segment)) {
-    memcpy(sw_glue_room(&glue), segment.packet, segment.length);
-    while (sw_glue_add(&glue, segment.length, true)) {
+    uint8_t *room = sw_glue_room(&glue);
+    memcpy(room, segment.packet, segment.length);
+    while (sw_glue_add(&glue, room, segment.length, true)) {
       sw_glue_take(&glue, &glued);
       pieces++;
     }
@@ -390,9 +394,10 @@ static void order_holds_and_nothing_outgrows_the_buffer(void **state) {
     const size_t length = make(&shape, packet, &offload);
     sw_put32(packet + 20, sent++);
     assert_true(sw_glue_room(&glue) + SW_GLUE_ROOM <= buffer + SW_GLUE_BUFFER);
-    memcpy(sw_glue_room(&glue), packet, length);
-    memset(sw_glue_room(&glue) + length, 0, 256);
-    while (sw_glue_add(&glue, length, true)) {
+    uint8_t *room = sw_glue_room(&glue);
+    memcpy(room, packet, length);
+    memset(room + length, 0, 256);
+    while (sw_glue_add(&glue, room, length, true)) {
       assert_true(sw_glue_take(&glue, &glued));
       assert_int_equal(sw_get32(glued.packet + 20), taken++);
     }
