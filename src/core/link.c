@@ -108,55 +108,58 @@ bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet) {
          !any_contains(link->own, link->own_count, ip);
 }
 
-/* The session to send a packet of this length in, or NULL after counting the drop in `error`. */
-static struct sw_session *session_to_send(struct sw_link *link, uint64_t now, size_t length,
-                                          int64_t *error) {
-  sw_link_advance(link, now);
-  if (length < 1 || length > SW_PACKET_MAX) {
-    sw_link_drop(link, SW_DROP_TOO_BIG, 1);
-    *error = -EMSGSIZE;
-    return NULL;
-  }
-  struct sw_session *session = link->closing ? NULL : sw_link_sending_session(link);
-  if (!session) {
-    sw_link_drop(link, SW_DROP_NO_SESSION, 1);
-    *error = -ENOTCONN;
-  }
-  return session;
+static bool fits_a_datagram(struct sw_link *link, size_t length) {
+  if (length >= 1 && length <= SW_PACKET_MAX) return true;
+  sw_link_drop(link, SW_DROP_TOO_BIG, 1);
+  return false;
 }
 
-static int64_t sent(struct sw_link *link, int64_t sealed, size_t length) {
-  if (sealed < 0) {
-    sw_link_drop(link, SW_DROP_NO_SESSION, 1);
-    return -ENOTCONN;
-  }
-  link->status.packets_out++;
-  link->status.bytes_out += length;
+/* The session to send packets in, or NULL. */
+static struct sw_session *session_to_send(struct sw_link *link, uint64_t now) {
+  sw_link_advance(link, now);
+  return link->closing ? NULL : sw_link_sending_session(link);
+}
+
+static int refuse(struct sw_link *link, unsigned count) {
+  sw_link_drop(link, SW_DROP_NO_SESSION, count);
+  return -ENOTCONN;
+}
+
+static void sent(struct sw_link *link, unsigned count, size_t bytes) {
+  link->status.packets_out += count;
+  link->status.bytes_out += bytes;
   sw_timers_sent(link, true);
-  return sealed;
 }
 
 int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, size_t length,
                      uint8_t *datagram) {
-  int64_t error = 0;
-  struct sw_session *session = session_to_send(link, now, length, &error);
-  if (!session) return error;
-  return sent(link,
-              sw_session_seal(session, link->keys.mask, link->now, SW_KIND_PACKET, packet, length,
-                              datagram),
-              length);
+  if (!fits_a_datagram(link, length)) return -EMSGSIZE;
+  struct sw_session *session = session_to_send(link, now);
+  const int64_t sealed = session ? sw_session_seal(session, link->keys.mask, link->now,
+                                                   SW_KIND_PACKET, packet, length, datagram)
+                                 : -ENOTCONN;
+  if (sealed < 0) return refuse(link, 1);
+  sent(link, 1, length);
+  return sealed;
+}
+
+int sw_link_seal_begin(struct sw_link *link, uint64_t now, unsigned count, size_t bytes,
+                       bool partial, struct sw_sealing *sealing) {
+  struct sw_session *session = session_to_send(link, now);
+  const enum sw_kind kind = partial ? SW_KIND_PACKET_PARTIAL : SW_KIND_PACKET;
+  if (!session ||
+      sw_session_seal_begin(session, link->keys.mask, link->now, kind, count, sealing) < 0)
+    return refuse(link, count);
+  sent(link, count, bytes);
+  return 0;
 }
 
 int64_t sw_link_seal(struct sw_link *link, uint64_t now, uint8_t *packet, size_t length,
                      bool partial, uint8_t *datagram) {
-  int64_t error = 0;
-  struct sw_session *session = session_to_send(link, now, length, &error);
-  if (!session) return error;
-  return sent(link,
-              sw_session_seal_fast(session, link->keys.mask, link->now,
-                                   partial ? SW_KIND_PACKET_PARTIAL : SW_KIND_PACKET, packet,
-                                   length, datagram),
-              length);
+  struct sw_sealing sealing;
+  if (!fits_a_datagram(link, length)) return -EMSGSIZE;
+  const int refused = sw_link_seal_begin(link, now, 1, length, partial, &sealing);
+  return refused ? refused : (int64_t)sw_sealing_run(&sealing, 0, packet, length, datagram);
 }
 
 const struct sw_address *sw_link_peer(struct sw_link *link) {

@@ -203,19 +203,13 @@ static void confirm(struct sw_link *link, struct sw_session *session) {
   sw_timers_confirmed(link);
 }
 
-typedef int session_open(struct sw_session *session, uint64_t now, struct sw_header header,
-                         const uint8_t *datagram, size_t length, uint8_t *plain,
-                         enum sw_drop *drop);
-
 /* Opens a datagram of an answered, unconfirmed session, which makes it a session. */
 static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_entry *entry,
-                                       session_open *open, struct sw_header header,
-                                       const uint8_t *datagram, size_t length, uint8_t *plain,
-                                       enum sw_drop *reason) {
+                                       struct sw_opening *opening, enum sw_drop *reason) {
   struct sw_session session;
   sw_session_start(&session, &entry->agreement, false, &entry->address, entry->created);
   struct sw_session *place = NULL;
-  if (open(&session, link->now, header, datagram, length, plain, reason) == 0) {
+  if (sw_session_open(&session, link->now, opening, reason) == 0) {
     sw_pending_remove(&link->pending, entry);
     place = sw_link_session_place(link);
     *place = session;
@@ -230,31 +224,51 @@ static struct sw_session *find_session(struct sw_link *link, uint32_t id) {
   return NULL;
 }
 
-static enum sw_received receive(struct sw_link *link, uint64_t now, session_open *open,
-                                const struct sw_address *from, const uint8_t *datagram,
-                                size_t datagram_length, uint8_t *packet, struct sw_opened *opened) {
+static void begin(struct sw_link *link, uint64_t now, struct sw_opening *opening, bool exact) {
   sw_link_advance(link, now);
-  if (datagram_length < SW_OVERHEAD) return drop_foreign(link, SW_DROP_SHORT, from);
-  const struct sw_header header = sw_header_read(link->keys.mask, datagram);
+  opening->exact = exact;
+  opening->box = NULL;
+  opening->verified = false;
+  if (opening->length < SW_OVERHEAD) return;
+  const struct sw_header header = sw_header_read(link->keys.mask, opening->datagram);
+  opening->session = header.session;
+  opening->word = header.word;
+}
+
+void sw_link_open_begin(struct sw_link *link, uint64_t now, struct sw_opening *opening) {
+  begin(link, now, opening, false);
+  if (opening->length < SW_OVERHEAD || opening->session == SW_SESSION_HANDSHAKE) return;
+  const struct sw_session *session = find_session(link, opening->session);
+  enum sw_drop reason;
+  if (session && sw_session_open_check(session, link->now, opening->word, &reason) == 0)
+    opening->box = &session->open;
+}
+
+enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *opening,
+                                     struct sw_opened *opened) {
+  const struct sw_address *from = opening->from;
+  if (opening->length < SW_OVERHEAD) return drop_foreign(link, SW_DROP_SHORT, from);
   if (link->closing) return drop(link, SW_DROP_SESSION);
-  if (header.session == SW_SESSION_HANDSHAKE)
-    return receive_handshake(link, from, header, datagram, datagram_length);
+  if (opening->session == SW_SESSION_HANDSHAKE)
+    return receive_handshake(link, from, (struct sw_header){opening->session, opening->word},
+                             opening->datagram, opening->length);
 
   enum sw_drop reason = SW_DROP_SESSION;
-  struct sw_session *session = find_session(link, header.session);
-  struct sw_pending_entry *entry = session ? NULL : sw_pending_find(&link->pending, header.session);
+  struct sw_session *session = find_session(link, opening->session);
+  struct sw_pending_entry *entry =
+      session ? NULL : sw_pending_find(&link->pending, opening->session);
   if (entry)
-    session = open_pending(link, entry, open, header, datagram, datagram_length, packet, &reason);
-  else if (session &&
-           open(session, link->now, header, datagram, datagram_length, packet, &reason) != 0)
+    session = open_pending(link, entry, opening, &reason);
+  else if (session && sw_session_open(session, link->now, opening, &reason) != 0)
     session = NULL;
   if (!session && reason == SW_DROP_SESSION) return drop_foreign(link, reason, from);
   if (!session) return drop(link, reason);
 
   sw_timers_received(link);
   if (!session->confirmed) confirm(link, session);
-  const uint64_t kind = header.word >> SW_COUNTER_BITS;
-  const size_t length = datagram_length - SW_OVERHEAD;
+  const uint64_t kind = opening->word >> SW_COUNTER_BITS;
+  const uint8_t *packet = opening->packet;
+  const size_t length = opening->length - SW_OVERHEAD;
   *opened = (struct sw_opened){length, kind == SW_KIND_PACKET_PARTIAL};
   switch (kind) {
   case SW_KIND_PACKET:
@@ -273,15 +287,18 @@ static enum sw_received receive(struct sw_link *link, uint64_t now, session_open
 enum sw_received sw_link_open(struct sw_link *link, uint64_t now, const struct sw_address *from,
                               const uint8_t *datagram, size_t length, uint8_t *packet,
                               struct sw_opened *opened) {
-  return receive(link, now, sw_session_open_fast, from, datagram, length, packet, opened);
+  struct sw_opening opening = {from, datagram, length, .packet = packet};
+  begin(link, now, &opening, false);
+  return sw_link_open_finish(link, &opening, opened);
 }
 
 enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struct sw_address *from,
                                  const uint8_t *datagram, size_t length, uint8_t *packet,
                                  size_t *packet_length) {
+  struct sw_opening opening = {from, datagram, length, .packet = packet};
   struct sw_opened opened;
-  const enum sw_received received =
-      receive(link, now, sw_session_open, from, datagram, length, packet, &opened);
+  begin(link, now, &opening, true);
+  const enum sw_received received = sw_link_open_finish(link, &opening, &opened);
   if (received != SW_RECEIVED_PACKET) return received;
   if (opened.partial) sw_glue_complete(packet, opened.length);
   *packet_length = opened.length;

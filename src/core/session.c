@@ -39,54 +39,57 @@ bool sw_session_rekey_due(const struct sw_session *session, uint64_t now) {
   return now >= session->rekey_at || session->counter >= SW_REKEY_AFTER_COUNTER;
 }
 
-/* Takes the next counter, in the word of a datagram of this kind.  Returns whether there is one. */
-static bool next_word(struct sw_session *session, uint64_t now, enum sw_kind kind, uint64_t *word) {
-  if (session->counter >= SW_REJECT_AFTER_COUNTER || sw_session_expired(session, now)) return false;
-  *word = session->counter | (uint64_t)kind << SW_COUNTER_BITS;
-  session->counter++;
-  assert(session->counter <= SW_REJECT_AFTER_COUNTER);
-  return true;
+int sw_session_seal_begin(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
+                          uint64_t now, enum sw_kind kind, unsigned count,
+                          struct sw_sealing *sealing) {
+  if (session->counter + count > SW_REJECT_AFTER_COUNTER || sw_session_expired(session, now))
+    return -EKEYEXPIRED;
+  *sealing = (struct sw_sealing){
+      .box = &session->seal,
+      .mask = mask,
+      .session = session->remote,
+      .word = session->counter | (uint64_t)kind << SW_COUNTER_BITS,
+      .count = count,
+  };
+  session->counter += count;
+  return 0;
 }
 
-static int64_t finish_seal(const struct sw_session *session, const uint8_t *mask, uint64_t word,
-                           size_t length, uint8_t *datagram) {
-  sw_header_write(mask, (struct sw_header){.session = session->remote, .word = word}, datagram);
-  return (int64_t)(SW_OVERHEAD + length);
+static size_t finish_seal(const struct sw_sealing *sealing, uint64_t word, size_t length,
+                          uint8_t *datagram) {
+  sw_header_write(sealing->mask, (struct sw_header){.session = sealing->session, .word = word},
+                  datagram);
+  return SW_OVERHEAD + length;
+}
+
+size_t sw_sealing_run(const struct sw_sealing *sealing, unsigned index, uint8_t *packet,
+                      size_t length, uint8_t *datagram) {
+  assert(index < sealing->count && length >= 1 && length <= SW_PACKET_MAX);
+  const uint64_t word = sealing->word + index;
+  sw_secretbox_seal_fast(sealing->box, word, packet, length, datagram + SW_TAG_OFFSET,
+                         datagram + SW_BODY_OFFSET);
+  return finish_seal(sealing, word, length, datagram);
 }
 
 int64_t sw_session_seal(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
                         uint64_t now, enum sw_kind kind, const uint8_t *plain, size_t length,
                         uint8_t *datagram) {
-  uint64_t word;
-  if (!next_word(session, now, kind, &word)) return -EKEYEXPIRED;
-  sw_secretbox_seal(&session->seal, word, plain, length, datagram + SW_TAG_OFFSET,
+  struct sw_sealing sealing;
+  const int refused = sw_session_seal_begin(session, mask, now, kind, 1, &sealing);
+  if (refused) return refused;
+  sw_secretbox_seal(sealing.box, sealing.word, plain, length, datagram + SW_TAG_OFFSET,
                     datagram + SW_BODY_OFFSET);
-  return finish_seal(session, mask, word, length, datagram);
+  return (int64_t)finish_seal(&sealing, sealing.word, length, datagram);
 }
-
-int64_t sw_session_seal_fast(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
-                             uint64_t now, enum sw_kind kind, uint8_t *plain, size_t length,
-                             uint8_t *datagram) {
-  uint64_t word;
-  if (!next_word(session, now, kind, &word)) return -EKEYEXPIRED;
-  sw_secretbox_seal_fast(&session->seal, word, plain, length, datagram + SW_TAG_OFFSET,
-                         datagram + SW_BODY_OFFSET);
-  return finish_seal(session, mask, word, length, datagram);
-}
-
-typedef bool open_function(const struct sw_secretbox *box, uint64_t word, const uint8_t *cipher,
-                           size_t length, const uint8_t tag[SW_TAG_BYTES], uint8_t *plain);
 
 static int refuse(enum sw_drop *drop, enum sw_drop reason) {
   *drop = reason;
   return -1;
 }
 
-static int open_by(open_function *secretbox_open, struct sw_session *session, uint64_t now,
-                   struct sw_header header, const uint8_t *datagram, size_t length, uint8_t *plain,
-                   enum sw_drop *drop) {
-  assert(length >= SW_OVERHEAD);
-  const uint64_t counter = header.word & SW_COUNTER_MASK;
+int sw_session_open_check(const struct sw_session *session, uint64_t now, uint64_t word,
+                          enum sw_drop *drop) {
+  const uint64_t counter = word & SW_COUNTER_MASK;
   if (sw_session_expired(session, now)) return refuse(drop, SW_DROP_EXPIRED);
   if (counter >= SW_REJECT_AFTER_COUNTER) return refuse(drop, SW_DROP_COUNTER);
   switch (sw_replay_check(&session->replay, counter)) {
@@ -97,20 +100,25 @@ static int open_by(open_function *secretbox_open, struct sw_session *session, ui
   case SW_REPLAY_OLD:
     return refuse(drop, SW_DROP_OLD);
   }
-  if (!secretbox_open(&session->open, header.word, datagram + SW_BODY_OFFSET, length - SW_OVERHEAD,
-                      datagram + SW_TAG_OFFSET, plain))
-    return refuse(drop, SW_DROP_TAG);
-  sw_replay_commit(&session->replay, counter);
   return 0;
 }
 
-int sw_session_open(struct sw_session *session, uint64_t now, struct sw_header header,
-                    const uint8_t *datagram, size_t length, uint8_t *plain, enum sw_drop *drop) {
-  return open_by(sw_secretbox_open, session, now, header, datagram, length, plain, drop);
+void sw_opening_run(struct sw_opening *opening) {
+  if (!opening->box) return;
+  opening->verified = (opening->exact ? sw_secretbox_open : sw_secretbox_open_fast)(
+      opening->box, opening->word, opening->datagram + SW_BODY_OFFSET,
+      opening->length - SW_OVERHEAD, opening->datagram + SW_TAG_OFFSET, opening->packet);
 }
 
-int sw_session_open_fast(struct sw_session *session, uint64_t now, struct sw_header header,
-                         const uint8_t *datagram, size_t length, uint8_t *plain,
-                         enum sw_drop *drop) {
-  return open_by(sw_secretbox_open_fast, session, now, header, datagram, length, plain, drop);
+int sw_session_open(struct sw_session *session, uint64_t now, struct sw_opening *opening,
+                    enum sw_drop *drop) {
+  assert(opening->length >= SW_OVERHEAD);
+  if (sw_session_open_check(session, now, opening->word, drop) != 0) return -1;
+  if (opening->box != &session->open) {
+    opening->box = &session->open;
+    sw_opening_run(opening);
+  }
+  if (!opening->verified) return refuse(drop, SW_DROP_TAG);
+  sw_replay_commit(&session->replay, opening->word & SW_COUNTER_MASK);
+  return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "core/handshake.h"
 #include "core/replay.h"
+#include "saltway/batch.h"
 
 struct sw_session {
   uint32_t local; /* 0: empty */
@@ -43,26 +44,27 @@ uint64_t sw_session_end(const struct sw_session *session);
 /** Whether its age or counter asks for the next one. */
 bool sw_session_rekey_due(const struct sw_session *session, uint64_t now);
 
-/** Seals `length` bytes as one datagram of SW_OVERHEAD bytes more.  Returns its length, or
- * -EKEYEXPIRED if the session's counters are used up or its time is over. */
+/** Takes the next `count` counters for datagrams of this kind, to be sealed with sw_sealing_run.
+ * Returns 0, or -EKEYEXPIRED if the session has not so many left or its time is over. */
+int sw_session_seal_begin(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
+                          uint64_t now, enum sw_kind kind, unsigned count,
+                          struct sw_sealing *sealing);
+
+/** Seals `length` bytes as one datagram of SW_OVERHEAD bytes more, and nothing around it is
+ * touched.  Returns its length, or -EKEYEXPIRED. */
 int64_t sw_session_seal(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
                         uint64_t now, enum sw_kind kind, const uint8_t *plain, size_t length,
                         uint8_t *datagram);
 
-/** As sw_session_seal, for buffers with the room that sw_secretbox_seal_fast asks for. */
-int64_t sw_session_seal_fast(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
-                             uint64_t now, enum sw_kind kind, uint8_t *plain, size_t length,
-                             uint8_t *datagram);
+/** Whether a datagram with this word may be opened: looks at its counter and at the replay window.
+ * Returns 0, or -1 with the reason in `drop`. */
+int sw_session_open_check(const struct sw_session *session, uint64_t now, uint64_t word,
+                          enum sw_drop *drop);
 
-/** Opens a datagram of at least SW_OVERHEAD bytes whose header was read: looks at the replay
- * window, verifies the tag, then marks the counter as seen.  Returns 0, or -1 with the reason in
- * `drop`. */
-int sw_session_open(struct sw_session *session, uint64_t now, struct sw_header header,
-                    const uint8_t *datagram, size_t length, uint8_t *plain, enum sw_drop *drop);
-
-/** As sw_session_open, for buffers with the room that sw_secretbox_open_fast asks for. */
-int sw_session_open_fast(struct sw_session *session, uint64_t now, struct sw_header header,
-                         const uint8_t *datagram, size_t length, uint8_t *plain,
-                         enum sw_drop *drop);
+/** Opens a datagram of at least SW_OVERHEAD bytes whose header was read: looks whether it may be,
+ * verifies the tag, unless that was done with this session's keys, then marks the counter as seen.
+ * Returns 0, or -1 with the reason in `drop`. */
+int sw_session_open(struct sw_session *session, uint64_t now, struct sw_opening *opening,
+                    enum sw_drop *drop);
 
 #endif

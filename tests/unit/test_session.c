@@ -36,12 +36,21 @@ static int64_t seal(uint64_t now) {
   return sw_session_seal(&ours, mask, now, SW_KIND_PACKET, text, sizeof(text), datagram);
 }
 
+static struct sw_opening opening_of(const uint8_t *bytes, size_t length, uint8_t *packet) {
+  const struct sw_header header = sw_header_read(mask, bytes);
+  return (struct sw_opening){.datagram = bytes,
+                             .length = length,
+                             .packet = packet,
+                             .session = header.session,
+                             .word = header.word,
+                             .exact = true};
+}
+
 /* Opens what `seal` made; returns SW_DROP_COUNT for good, or the reason. */
 static enum sw_drop open(uint64_t now) {
   enum sw_drop drop = SW_DROP_COUNT;
-  const struct sw_header header = sw_header_read(mask, datagram);
-  if (sw_session_open(&theirs, now, header, datagram, SW_OVERHEAD + sizeof(text), plain, &drop) ==
-      0)
+  struct sw_opening opening = opening_of(datagram, SW_OVERHEAD + sizeof(text), plain);
+  if (sw_session_open(&theirs, now, &opening, &drop) == 0)
     assert_memory_equal(plain, text, sizeof(text));
   return drop;
 }
@@ -68,10 +77,8 @@ static void own_datagrams_do_not_open(void **state) {
   (void)state;
   enum sw_drop drop;
   seal(START);
-  const struct sw_header header = sw_header_read(mask, datagram);
-  assert_int_equal(
-      sw_session_open(&ours, START, header, datagram, SW_OVERHEAD + sizeof(text), plain, &drop),
-      -1);
+  struct sw_opening opening = opening_of(datagram, SW_OVERHEAD + sizeof(text), plain);
+  assert_int_equal(sw_session_open(&ours, START, &opening, &drop), -1);
   assert_int_equal(drop, SW_DROP_TAG);
 }
 
@@ -82,11 +89,24 @@ static void last_counter_is_the_limit_and_is_never_passed(void **state) {
   assert_int_equal(open(START), SW_DROP_COUNT);
   for (unsigned i = 0; i < 3; i++) {
     assert_int_equal(seal(START), -EKEYEXPIRED);
-    assert_int_equal(
-        sw_session_seal_fast(&ours, mask, START, SW_KIND_PACKET, plain + 64, 10, datagram + 64),
-        -EKEYEXPIRED);
+    struct sw_sealing sealing;
+    assert_int_equal(sw_session_seal_begin(&ours, mask, START, SW_KIND_PACKET, 1, &sealing),
+                     -EKEYEXPIRED);
     assert_true(ours.counter == SW_REJECT_AFTER_COUNTER);
   }
+}
+
+static void batch_takes_its_counters_at_once_or_none(void **state) {
+  (void)state;
+  struct sw_sealing sealing;
+  assert_int_equal(sw_session_seal_begin(&ours, mask, START, SW_KIND_PACKET, 45, &sealing), 0);
+  assert_true(sealing.word == 0 && ours.counter == 45);
+  ours.counter = SW_REJECT_AFTER_COUNTER - 44;
+  assert_int_equal(sw_session_seal_begin(&ours, mask, START, SW_KIND_PACKET, 45, &sealing),
+                   -EKEYEXPIRED);
+  assert_true(ours.counter == SW_REJECT_AFTER_COUNTER - 44);
+  assert_int_equal(sw_session_seal_begin(&ours, mask, START, SW_KIND_PACKET, 44, &sealing), 0);
+  assert_true(ours.counter == SW_REJECT_AFTER_COUNTER);
 }
 
 static void received_counter_at_the_limit_is_dropped(void **state) {
@@ -174,8 +194,8 @@ static void keepalive_of_no_bytes_opens(void **state) {
   enum sw_drop drop;
   assert_int_equal(sw_session_seal(&ours, mask, START, SW_KIND_PACKET, text, 0, datagram),
                    SW_OVERHEAD);
-  const struct sw_header header = sw_header_read(mask, datagram);
-  assert_int_equal(sw_session_open(&theirs, START, header, datagram, SW_OVERHEAD, plain, &drop), 0);
+  struct sw_opening opening = opening_of(datagram, SW_OVERHEAD, plain);
+  assert_int_equal(sw_session_open(&theirs, START, &opening, &drop), 0);
 }
 
 static void wiped_session_is_all_zero(void **state) {
@@ -189,15 +209,16 @@ static void fast_calls_agree_with_the_others(void **state) {
   static uint8_t packet[64 + 256 + SW_SLACK], fast[64 + 256 + SW_SLACK], out[64 + 256 + SW_SLACK];
   enum sw_drop drop;
   memcpy(packet + 64, text, sizeof(text));
-  assert_int_equal(sw_session_seal_fast(&ours, mask, START, SW_KIND_PACKET_PARTIAL, packet + 64,
-                                        sizeof(text), fast + 64),
+  struct sw_sealing sealing;
+  assert_int_equal(sw_session_seal_begin(&ours, mask, START, SW_KIND_PACKET_PARTIAL, 1, &sealing),
+                   0);
+  assert_int_equal(sw_sealing_run(&sealing, 0, packet + 64, sizeof(text), fast + 64),
                    SW_OVERHEAD + sizeof(text));
   memcpy(datagram, fast + 64, SW_OVERHEAD + sizeof(text));
-  const struct sw_header header = sw_header_read(mask, fast + 64);
-  assert_true(header.word == (uint64_t)SW_KIND_PACKET_PARTIAL << 56);
-  assert_int_equal(sw_session_open_fast(&theirs, START, header, fast + 64,
-                                        SW_OVERHEAD + sizeof(text), out + 64, &drop),
-                   0);
+  struct sw_opening opening = opening_of(fast + 64, SW_OVERHEAD + sizeof(text), out + 64);
+  opening.exact = false;
+  assert_true(opening.word == (uint64_t)SW_KIND_PACKET_PARTIAL << 56);
+  assert_int_equal(sw_session_open(&theirs, START, &opening, &drop), 0);
   assert_memory_equal(out + 64, text, sizeof(text));
   assert_int_equal(open(START), SW_DROP_REPLAYED);
   memset(&theirs.replay, 0, sizeof(theirs.replay));
@@ -211,6 +232,7 @@ int main(void) {
       cmocka_unit_test_setup(counters_go_up_by_one_and_carry_the_kind, begin),
       cmocka_unit_test_setup(own_datagrams_do_not_open, begin),
       cmocka_unit_test_setup(last_counter_is_the_limit_and_is_never_passed, begin),
+      cmocka_unit_test_setup(batch_takes_its_counters_at_once_or_none, begin),
       cmocka_unit_test_setup(received_counter_at_the_limit_is_dropped, begin),
       cmocka_unit_test_setup(session_ends_at_180_seconds, begin),
       cmocka_unit_test_setup(unconfirmed_session_ends_with_the_peers_pending_answer, begin),
