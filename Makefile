@@ -116,11 +116,12 @@ check-netns: $(BUILD)/saltway $(NETNS_HELPERS)
 	SALTWAY=$(abspath $(BUILD)/saltway) bats --print-output-on-failure tests/netns
 
 # Ratios of one interleaved run; see tests/bench/peers.py.
-bench: $(BUILD)/saltway $(BUILD)/tests/bench/micro
+bench: $(BUILD)/saltway $(BUILD)/tests/bench/micro $(BUILD)/tests/bench/threads
 	$(BUILD)/tests/bench/micro
+	$(BUILD)/tests/bench/threads
 	SALTWAY=$(abspath $(BUILD)/saltway) tests/bench/peers.py -o $(BUILD)/bench.json --svg $(BUILD)/bench.svg $(BENCH)
 
-$(BUILD)/tests/bench/micro: $(BUILD)/tests/bench/micro.o $(BUILD)/libsaltway.a
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/rest.a $(BUILD)/libsaltway.a
 	$(if $(Q),@echo '  LD    $@')
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 

@@ -151,6 +151,18 @@ static void rearm(struct sw_engine *engine) {
 
 /* ---- TUN to UDP ---- */
 
+/* Seals what is large enough with the workers' help.  Returns whether it did. */
+static bool carry_out_batch(struct sw_engine *engine, uint64_t now, const struct sw_cut *cut,
+                            const struct sw_address *peer) {
+  size_t each;
+  ssize_t left =
+      sw_batch_seal(&engine->batch, engine->link, now, cut, outbox_room(&engine->outbox), &each);
+  if (left < 0) return false;
+  for (; left > 0; left -= (int64_t)each)
+    outbox_add(&engine->outbox, (size_t)left < each ? (size_t)left : each, peer);
+  return true;
+}
+
 /* Seals a packet, cut into the segments it stands for, into the outbox. */
 static void carry_out(struct sw_engine *engine, uint64_t now, size_t length,
                       const struct sw_offload *offload) {
@@ -163,6 +175,7 @@ static void carry_out(struct sw_engine *engine, uint64_t now, size_t length,
     return;
   }
   const struct sw_address peer = *sw_link_peer(engine->link);
+  if (carry_out_batch(engine, now, &cut, &peer)) return;
   while (sw_cut_next(&cut, &segment)) {
     const int64_t sealed = sw_link_seal(engine->link, now, segment.packet, segment.length,
                                         segment.partial, outbox_room(&engine->outbox));
@@ -223,21 +236,55 @@ static void carry_in(struct sw_engine *engine, uint8_t *packet, const struct sw_
   write_packet(engine, packet, opened->length, &none);
 }
 
-static void open_run(struct sw_engine *engine, uint64_t now, const struct sw_run *run) {
+/* Does with a datagram that was opened what is to be done with it. */
+static void take_in(struct sw_engine *engine, enum sw_received received, uint8_t *packet,
+                    const struct sw_opened *opened) {
+  switch (received) {
+  case SW_RECEIVED_PACKET:
+    carry_in(engine, packet, opened);
+    break;
+  case SW_RECEIVED_CONTROL:
+    sw_engine_flush(engine);
+    break;
+  case SW_RECEIVED_DROPPED:
+    break;
+  }
+}
+
+static void open_one(struct sw_engine *engine, uint64_t now, const struct sw_address *from,
+                     const uint8_t *datagram, size_t length) {
+  uint8_t *packet = sw_glue_room(&engine->glue);
+  struct sw_opened opened;
+  const enum sw_received received =
+      sw_link_open(engine->link, now, from, datagram, length, packet, &opened);
+  take_in(engine, received, packet, &opened);
+}
+
+/* Opens what was added to the batch, where packets are glued: nothing is, while that is done. */
+static void open_batch(struct sw_engine *engine) {
+  write_glued(engine);
+  const unsigned count = sw_batch_open(&engine->batch);
+  for (unsigned i = 0; i < count; i++) {
+    struct sw_opening *opening = &engine->batch.openings[i];
+    struct sw_opened opened;
+    const enum sw_received received = sw_link_open_finish(engine->link, opening, &opened);
+    take_in(engine, received, opening->packet, &opened);
+  }
+}
+
+static void open_run(struct sw_engine *engine, uint64_t now, const struct sw_run *run,
+                     bool spread) {
   for (size_t at = 0; at < run->length; at += run->segment) {
     const size_t left = run->length - at;
     const size_t length = left < run->segment ? left : run->segment;
-    uint8_t *packet = sw_glue_room(&engine->glue);
-    struct sw_opened opened;
-    switch (sw_link_open(engine->link, now, &run->peer, run->bytes + at, length, packet, &opened)) {
-    case SW_RECEIVED_PACKET:
-      carry_in(engine, packet, &opened);
-      break;
-    case SW_RECEIVED_CONTROL:
-      sw_engine_flush(engine);
-      break;
-    case SW_RECEIVED_DROPPED:
-      break;
+    const uint8_t *datagram = run->bytes + at;
+    if (!spread) {
+      open_one(engine, now, &run->peer, datagram, length);
+    } else if (!sw_batch_add(&engine->batch, engine->link, now, &run->peer, datagram, length)) {
+      open_batch(engine);
+      const bool added =
+          sw_batch_add(&engine->batch, engine->link, now, &run->peer, datagram, length);
+      assert(added);
     }
   }
 }
@@ -263,6 +310,9 @@ static void receive(struct sw_engine *engine) {
   if (engine->overflows != before)
     sw_link_drop(engine->link, SW_DROP_SOCKET, engine->overflows - before);
   const uint64_t now = sw_engine_now();
+  size_t bytes = 0;
+  for (int i = 0; i < count; i++) bytes += engine->inbox[i].length;
+  const bool spread = sw_batch_opens(&engine->batch, bytes);
   for (int i = 0; i < count; i++) {
     const struct sw_run *run = &engine->inbox[i];
     if (run->truncated)
@@ -270,8 +320,9 @@ static void receive(struct sw_engine *engine) {
     else if (run->length == 0)
       sw_link_drop(engine->link, SW_DROP_SHORT, 1);
     else
-      open_run(engine, now, run);
+      open_run(engine, now, run, spread);
   }
+  if (spread) open_batch(engine);
   write_glued(engine);
   adapt(engine, (unsigned)count);
 }
@@ -314,7 +365,7 @@ static int allocate(struct sw_engine *engine) {
     engine->inbox[i].bytes = at + SW_HEADROOM;
   engine->receive_count = 1;
   sw_glue_start(&engine->glue, at, engine->tun->udp);
-  return 0;
+  return sw_batch_start(&engine->batch, engine->workers, at);
 }
 
 int sw_engine_start(struct sw_engine *engine) {
@@ -348,6 +399,7 @@ void sw_engine_stop(struct sw_engine *engine) {
 }
 
 void sw_engine_free(struct sw_engine *engine) {
+  sw_batch_stop(&engine->batch);
   if (engine->memory) munmap(engine->memory, MEMORY);
   engine->memory = NULL;
 }

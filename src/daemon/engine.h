@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "core/glue.h"
+#include "daemon/batch.h"
 #include "linux/tun.h"
 #include "linux/udp.h"
 #include "saltway/link.h"
@@ -37,6 +38,7 @@ struct sw_engine {
   struct sw_link *link;
   struct sw_tun *tun;
   struct sw_udp *udp;
+  struct sw_workers *workers;                   /* started by now, or NULL */
   void (*observe)(void *user);                  /* called after the link may have changed */
   void (*failed)(void *user, const char *what); /* the engine can't go on */
   void *user;
@@ -54,6 +56,7 @@ struct sw_engine {
   unsigned receive_count; /* runs asked of one system call, adapted to what comes */
   uint32_t overflows;     /* of the socket's buffer, as the kernel counts them */
   struct sw_glue glue;
+  struct sw_batch batch;
 
   int unreachable; /* the latest errno the network or the kernel gave about sending; 0: none */
   uint64_t unreachable_time;

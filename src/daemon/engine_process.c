@@ -24,6 +24,7 @@ struct engine_process {
   uv_loop_t loop;
   struct sw_host host;
   struct sw_engine engine;
+  struct sw_workers workers;
   int channel;
   uv_poll_t channel_poll;
   enum sw_link_state told; /* to the parent */
@@ -183,6 +184,9 @@ static int start(struct engine_process *process, const struct sw_config *config,
   if (failed) return failed;
   failed = uv_loop_init(&process->loop);
   if (failed) return sw_error_set(error, -failed, NULL, "cannot make the event loop");
+  failed = sw_workers_start(&process->workers, sw_workers_default());
+  if (failed)
+    sw_log(SW_LOG_WARNING, "cannot start threads: %s; going on with one", strerror(-failed));
   failed = sw_engine_start(&process->engine);
   if (!failed) failed = uv_poll_init(&process->loop, &process->channel_poll, process->channel);
   if (failed) return sw_error_set(error, -failed, NULL, "cannot start carrying packets");
@@ -198,6 +202,7 @@ static _Noreturn void run(const struct sw_config *config, const struct sw_host *
   process.engine = (struct sw_engine){.loop = &process.loop,
                                       .tun = &process.host.tun,
                                       .udp = &process.host.udp,
+                                      .workers = &process.workers,
                                       .observe = observe,
                                       .failed = on_failed,
                                       .user = &process};
@@ -211,6 +216,7 @@ static _Noreturn void run(const struct sw_config *config, const struct sw_host *
     tell_started(channel);
     uv_run(&process.loop, UV_RUN_DEFAULT);
     sw_engine_free(&process.engine);
+    sw_workers_stop(&process.workers);
   }
   sw_link_free(process.engine.link);
   exit(failed ? 1 : 0);

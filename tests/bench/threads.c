@@ -1,0 +1,154 @@
+/*
+ * What sealing and opening of 64 KiB batches costs, in nanoseconds a packet, on one thread and with
+ * the help of others: rounds of each by turns, so that whatever else the machine does hits them
+ * alike.
+ */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/link_state.h"
+#include "daemon/batch.h"
+
+#define ROUNDS 61
+#define BATCHES 100 /* of a round */
+#define SEGMENT 1400
+#define SEGMENTS 45
+#define HEADER 40
+#define LENGTH (HEADER + SEGMENTS * SEGMENT)
+
+static struct sw_link *left, *right;
+static uint8_t packet[SW_HEADROOM + 65536 + SW_SLACK], datagrams[SW_HEADROOM + 131072 + SW_SLACK];
+static uint8_t room[SW_GLUE_BUFFER];
+static const struct sw_address address = {.ip = {[15] = 1}, .port = 1};
+static uint64_t now = SW_SECOND;
+
+static double now_ns(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static void connect_links(void) {
+  static const struct sw_prefix everywhere[] = {{.ip = {[10] = 0xff, [11] = 0xff}, .length = 96}};
+  struct sw_psk psk;
+  sw_psk_generate(&psk);
+  const struct sw_link_options options = {.psk = &psk, .sources = everywhere, .source_count = 1};
+  left = sw_link_new(&options);
+  right = sw_link_new(&options);
+  if (!left || !right) abort();
+  sw_link_endpoints_set(left, now, &address, 1);
+  for (unsigned i = 0; i < 8; i++) {
+    struct sw_link *const from = i % 2 ? right : left, *const into = i % 2 ? left : right;
+    uint8_t datagram[SW_CONTROL_MAX], opened[SW_CONTROL_MAX];
+    struct sw_address to;
+    size_t length;
+    while ((length = sw_link_transmit(from, now, datagram, &to)) > 0)
+      sw_link_receive(into, now, &address, datagram, length, opened, &length);
+  }
+}
+
+/* A TCP super-packet, as sealing leaves little of it. */
+static void make(struct sw_cut *cut) {
+  uint8_t *ip = packet + SW_HEADROOM;
+  memset(ip, 0, HEADER);
+  ip[0] = 0x45;
+  sw_put16(ip + 2, LENGTH);
+  ip[9] = SW_PROTOCOL_TCP;
+  ip[32] = 0x50;
+  ip[33] = SW_TCP_ACK;
+  const struct sw_offload offload = {.gso = SW_GSO_TCP4,
+                                     .partial = true,
+                                     .header = HEADER,
+                                     .size = SEGMENT,
+                                     .csum_start = SW_IP4_HEADER,
+                                     .csum_offset = SW_TCP_CHECKSUM};
+  if (sw_cut_start(cut, ip, LENGTH, &offload) != 0) abort();
+}
+
+static void seal_batch(struct sw_batch *batch) {
+  struct sw_cut cut;
+  struct sw_segment segment;
+  uint8_t *datagram = datagrams + SW_HEADROOM;
+  size_t each;
+  make(&cut);
+  if (sw_batch_seal(batch, left, now, &cut, datagram, &each) > 0) return;
+  while (sw_cut_next(&cut, &segment)) {
+    const int64_t length =
+        sw_link_seal(left, now, segment.packet, segment.length, segment.partial, datagram);
+    if (length < 0) abort();
+    datagram += length;
+  }
+}
+
+static void open_batch(struct sw_batch *batch) {
+  const size_t each = SW_OVERHEAD + HEADER + SEGMENT;
+  struct sw_opened opened;
+  memset(&right->sessions[0].replay, 0, sizeof(right->sessions[0].replay)); /* all is new again */
+  const bool spread = sw_batch_opens(batch, SEGMENTS * each);
+  for (unsigned i = 0; i < SEGMENTS; i++) {
+    const uint8_t *datagram = datagrams + SW_HEADROOM + i * each;
+    if (spread) {
+      if (!sw_batch_add(batch, right, now, &address, datagram, each)) abort();
+    } else if (sw_link_open(right, now, &address, datagram, each, room + SW_HEADROOM, &opened) !=
+               SW_RECEIVED_PACKET) {
+      abort();
+    }
+  }
+  const unsigned count = sw_batch_open(batch);
+  for (unsigned i = 0; i < count; i++)
+    if (sw_link_open_finish(right, &batch->openings[i], &opened) != SW_RECEIVED_PACKET) abort();
+}
+
+static int compare(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double time_of(void (*work)(struct sw_batch *batch), struct sw_batch *batch) {
+  const double start = now_ns();
+  for (unsigned i = 0; i < BATCHES; i++) work(batch);
+  return (now_ns() - start) / (BATCHES * SEGMENTS);
+}
+
+static void compare_threads(const char *name, void (*work)(struct sw_batch *batch),
+                            struct sw_batch *alone, struct sw_batch *helped) {
+  double one[ROUNDS], more[ROUNDS];
+  for (unsigned i = 0; i < ROUNDS; i++) {
+    one[i] = time_of(work, alone);
+    more[i] = time_of(work, helped);
+  }
+  qsort(one, ROUNDS, sizeof(*one), compare);
+  qsort(more, ROUNDS, sizeof(*more), compare);
+  printf("%-6s", name);
+  for (unsigned i = ROUNDS / 2;; i = 0) {
+    printf("%10.0f %8.0f  x %.2f", one[i], more[i], one[i] / more[i]);
+    if (i == 0) break;
+  }
+  printf("\n");
+}
+
+int main(int argc, char **argv) {
+  if (sodium_init() < 0 || !sw_secretbox_self_test()) return 1;
+  const unsigned count = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
+  struct sw_workers workers;
+  struct sw_batch alone, helped;
+  if (count > SW_WORKERS_MAX || sw_workers_start(&workers, count) != 0 ||
+      sw_batch_start(&alone, NULL, room) != 0 || sw_batch_start(&helped, &workers, room) != 0)
+    return 1;
+  workers.engaged = true; /* and stay so */
+  workers.next = UINT64_MAX;
+  connect_links();
+  printf("ns a packet of %u bytes, %u a batch, on 1 and on %u threads\n", HEADER + SEGMENT,
+         SEGMENTS, count + 1);
+  compare_threads("seal", seal_batch, &alone, &helped);
+  compare_threads("open", open_batch, &alone, &helped);
+  sw_workers_stop(&workers);
+  sw_batch_stop(&alone);
+  sw_batch_stop(&helped);
+  sw_link_free(left);
+  sw_link_free(right);
+  return 0;
+}

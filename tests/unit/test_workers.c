@@ -1,0 +1,162 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/workers.h"
+
+#define SHARES 16
+
+static struct sw_workers workers;
+static unsigned done[SHARES]; /* not atomic: two threads never do the same share */
+
+static void count_share(void *context, unsigned share) {
+  (void)context;
+  done[share]++;
+}
+
+static void sleep_ms(long ms) {
+  nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+static void every_share_is_done_once(void **state) {
+  (void)state;
+  for (unsigned count = 0; count <= 3; count++) {
+    assert_int_equal(sw_workers_start(&workers, count), 0);
+    for (unsigned run = 1; run <= 2000; run++) {
+      const unsigned shares = 1 + run % SHARES;
+      memset(done, 0, sizeof(done));
+      if (run % 500 == 0) sleep_ms(2); /* they go to sleep */
+      sw_workers_run(&workers, count_share, NULL, shares);
+      for (unsigned i = 0; i < SHARES; i++) assert_int_equal(done[i], i < shares);
+    }
+    sw_workers_stop(&workers);
+  }
+}
+
+struct meeting {
+  atomic_uint present;
+  pthread_t threads[2];
+  sigset_t blocked[2];
+  char names[2][16];
+};
+
+/* Waits until somebody else does the other share. */
+static void meet(void *context, unsigned share) {
+  struct meeting *meeting = context;
+  meeting->threads[share] = pthread_self();
+  pthread_sigmask(SIG_BLOCK, NULL, &meeting->blocked[share]);
+  pthread_getname_np(pthread_self(), meeting->names[share], sizeof(meeting->names[share]));
+  atomic_fetch_add(&meeting->present, 1);
+  while (atomic_load(&meeting->present) < 2) sleep_ms(1);
+}
+
+static void worker_has_a_name_and_blocks_all_signals(void **state) {
+  (void)state;
+  struct meeting meeting = {0};
+  assert_int_equal(sw_workers_start(&workers, 1), 0);
+  sw_workers_run(&workers, meet, &meeting, 2);
+  const unsigned other = pthread_equal(meeting.threads[0], pthread_self()) ? 1 : 0;
+  assert_true(pthread_equal(meeting.threads[!other], pthread_self()));
+  assert_string_equal(meeting.names[other], "saltway-crypto");
+  static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGPIPE};
+  for (unsigned i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+    assert_int_equal(sigismember(&meeting.blocked[other], signals[i]), 1);
+    assert_int_equal(sigismember(&meeting.blocked[!other], signals[i]), 0);
+  }
+  sw_workers_stop(&workers);
+}
+
+/* Does not return before the threads are gone: what they used may be freed. */
+static void stop_waits_for_the_threads(void **state) {
+  (void)state;
+  for (unsigned i = 0; i < 200; i++) {
+    assert_int_equal(sw_workers_start(&workers, 1 + i % SW_WORKERS_MAX), 0);
+    if (i % 2) sw_workers_run(&workers, count_share, NULL, SHARES);
+    if (i % 50 == 0) sleep_ms(2);
+    sw_workers_stop(&workers);
+    assert_int_equal(workers.count, 0);
+  }
+  sw_workers_stop(&workers);
+}
+
+static uint64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Works for some milliseconds, asking as a loop does.  Returns whether workers were ever engaged.
+ */
+static bool work(uint64_t ms) {
+  bool engaged = false;
+  for (const uint64_t end = now_ms() + ms; now_ms() < end;) engaged |= sw_workers_engaged(&workers);
+  return engaged;
+}
+
+static void workers_are_engaged_while_their_owner_is_busy(void **state) {
+  (void)state;
+  assert_false(sw_workers_engaged(NULL));
+  assert_int_equal(sw_workers_start(&workers, 0), 0);
+  assert_false(work(50));
+  assert_int_equal(sw_workers_start(&workers, 1), 0);
+  for (unsigned i = 0; i < 20; i++) { /* now and then a batch */
+    sleep_ms(5);
+    assert_false(sw_workers_engaged(&workers));
+  }
+  bool engaged = false; /* another process may have the core */
+  for (unsigned i = 0; i < 100 && !engaged; i++) engaged = work(20);
+  assert_true(engaged);
+  sleep_ms(60);
+  assert_false(sw_workers_engaged(&workers));
+  sw_workers_stop(&workers);
+}
+
+struct delay {
+  pthread_t owner;
+  atomic_bool taken;
+};
+
+/* A worker that has lost its core with a share in hand. */
+static void be_late(void *context, unsigned share) {
+  struct delay *delay = context;
+  (void)share;
+  if (pthread_equal(pthread_self(), delay->owner)) {
+    while (!atomic_load(&delay->taken)) sleep_ms(1);
+    return;
+  }
+  atomic_store(&delay->taken, true);
+  sleep_ms(20);
+}
+
+static void workers_that_are_late_are_left_alone_for_a_while(void **state) {
+  (void)state;
+  struct delay delay = {.owner = pthread_self()};
+  assert_int_equal(sw_workers_start(&workers, 1), 0);
+  workers.engaged = true;
+  sw_workers_run(&workers, be_late, &delay, 2);
+  assert_int_equal(atomic_load(&workers.undone), 0);
+  assert_false(work(20));
+  memset(done, 0, sizeof(done));
+  sw_workers_run(&workers, count_share, NULL, SHARES); /* nothing is lost by that */
+  for (unsigned i = 0; i < SHARES; i++) assert_int_equal(done[i], 1);
+  sw_workers_stop(&workers);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_share_is_done_once),
+      cmocka_unit_test(worker_has_a_name_and_blocks_all_signals),
+      cmocka_unit_test(stop_waits_for_the_threads),
+      cmocka_unit_test(workers_are_engaged_while_their_owner_is_busy),
+      cmocka_unit_test(workers_that_are_late_are_left_alone_for_a_while),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
