@@ -1,6 +1,6 @@
 /*
  * The engine with a TUN and a socket that are played here: what becomes of packets while the socket
- * is full.
+ * is full, and of large batches with the workers' help.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "core/packet.h"
+#include "core/checksum.h"
 #include "daemon/engine.h"
 
 static unsigned offered; /* packets the TUN still has */
@@ -23,12 +23,80 @@ static unsigned full_from, full_until; /* calls of send between which the socket
 static size_t sent_bytes, sent_datagrams;
 static unsigned spins;
 
-static const struct sw_prefix everywhere[] = {{.length = 0}};
+static const struct sw_prefix everywhere[] = {{.ip = {[10] = 0xff, [11] = 0xff}, .length = 96}};
+
+/* ---- large batches: a stream of TCP super-packets, there and back ---- */
+
+#define SUPER_SEGMENT 1400
+#define SUPER_LENGTH (SW_IP4_HEADER + SW_TCP_HEADER + 44 * SUPER_SEGMENT + 500)
+
+static unsigned supers_offered, supers_made, supers_back, segments_back;
+static struct sw_link *echo; /* sends back what the engine sends, as seen from the other side */
+static struct sw_run returning;
+static uint8_t returning_bytes[SW_UDP_BUFFER];
+
+static void super_packet(unsigned number, uint8_t *packet) {
+  for (size_t i = 0; i < SUPER_LENGTH; i++) packet[i] = (uint8_t)(i * 31 + i / 256 + number);
+  memset(packet, 0, SW_IP4_HEADER + SW_TCP_HEADER);
+  packet[0] = 0x45;
+  packet[6] = 0x40;
+  packet[8] = 64;
+  packet[9] = SW_PROTOCOL_TCP;
+  memcpy(packet + 12, (uint8_t[]){10, 1, 0, 1, 10, 2, 0, 1}, 8);
+  sw_put16(packet + 2, SUPER_LENGTH);
+  sw_put32(packet + 24, number * 100000);
+  packet[32] = 0x50;
+  packet[33] = SW_TCP_ACK | SW_TCP_PSH;
+  sw_checksum_ip4(packet);
+  sw_put16(packet + 36, sw_checksum_pseudo(packet, SW_PROTOCOL_TCP, SUPER_LENGTH - SW_IP4_HEADER));
+}
+
+static ssize_t super_read(uint8_t *packet, struct sw_offload *offload) {
+  supers_offered--;
+  super_packet(supers_made++, packet);
+  *offload = (struct sw_offload){.gso = SW_GSO_TCP4,
+                                 .partial = true,
+                                 .header = SW_IP4_HEADER + SW_TCP_HEADER,
+                                 .size = SUPER_SEGMENT,
+                                 .csum_start = SW_IP4_HEADER,
+                                 .csum_offset = SW_TCP_CHECKSUM};
+  return SUPER_LENGTH;
+}
+
+/* Opens each datagram one by one, and seals it for the way back. */
+static void super_send(const struct sw_run *run) {
+  assert_int_equal(returning.length, 0);
+  for (size_t at = 0; at < run->length; at += run->segment) {
+    uint8_t packet[1500];
+    const size_t left = run->length - at;
+    size_t length;
+    assert_int_equal(sw_link_receive(echo, sw_engine_now(), &run->peer, run->bytes + at,
+                                     left < run->segment ? left : run->segment, packet, &length),
+                     SW_RECEIVED_PACKET);
+    const int64_t sealed = sw_link_send(echo, sw_engine_now(), packet, length,
+                                        returning_bytes + SW_HEADROOM + returning.length);
+    assert_true(sealed > 0);
+    returning.length += (size_t)sealed;
+    segments_back++;
+  }
+  returning.segment = run->segment;
+  returning.peer = run->peer;
+}
+
+static void super_write(const uint8_t *packet, size_t length, const struct sw_offload *offload) {
+  static uint8_t expected[SUPER_LENGTH];
+  super_packet(supers_back++, expected);
+  assert_int_equal(length, SUPER_LENGTH);
+  assert_int_equal(offload->gso, SW_GSO_TCP4);
+  assert_int_equal(offload->size, SUPER_SEGMENT);
+  assert_memory_equal(packet, expected, SUPER_LENGTH);
+}
 
 ssize_t sw_tun_read(const struct sw_tun *tun, uint8_t *packet, size_t size,
                     struct sw_offload *offload) {
   (void)tun;
   assert_true(size >= 65535);
+  if (supers_offered > 0 && returning.length == 0) return super_read(packet, offload);
   *offload = (struct sw_offload){0};
   if (offered == 0) return -EAGAIN;
   offered--;
@@ -42,7 +110,8 @@ ssize_t sw_tun_read(const struct sw_tun *tun, uint8_t *packet, size_t size,
 
 int sw_tun_write(const struct sw_tun *tun, uint8_t *packet, size_t length,
                  const struct sw_offload *offload) {
-  (void)tun, (void)packet, (void)length, (void)offload;
+  (void)tun;
+  super_write(packet, length, offload);
   return 0;
 }
 
@@ -54,14 +123,21 @@ int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count) {
   for (unsigned i = 0; i < count; i++) {
     sent_bytes += runs[i].length;
     sent_datagrams += (runs[i].length + runs[i].segment - 1) / runs[i].segment;
+    if (echo && runs[i].length > SW_CONTROL_MAX) super_send(&runs[i]);
   }
   return (int)count;
 }
 
 int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count,
                    uint32_t *overflows) {
-  (void)udp, (void)runs, (void)count, (void)overflows;
-  return -EAGAIN;
+  (void)udp, (void)count, (void)overflows;
+  if (returning.length == 0) return -EAGAIN;
+  memcpy(runs[0].bytes, returning_bytes + SW_HEADROOM, returning.length);
+  runs[0].length = returning.length;
+  runs[0].segment = returning.segment;
+  runs[0].peer = returning.peer;
+  returning.length = 0;
+  return 1;
 }
 
 int sw_udp_error(const struct sw_udp *udp, struct sw_address *about, int *code) {
@@ -101,30 +177,30 @@ static struct sw_link *link_up(struct sw_link **other) {
   return link;
 }
 
-/* Offers packets to an engine whose socket is full for some calls; all of them must leave. */
-static void run(unsigned packets, unsigned from, unsigned until) {
-  uv_loop_t loop;
-  struct sw_link *other;
-  struct sw_tun tun = {.fd = eventfd(1, EFD_NONBLOCK)}; /* readable, as long as nobody reads it */
-  struct sw_udp udp = {.fd = eventfd(0, EFD_NONBLOCK)}; /* writable */
-  struct sw_engine engine = {.loop = &loop,
-                             .link = link_up(&other),
-                             .tun = &tun,
-                             .udp = &udp,
-                             .observe = observe,
-                             .failed = failed};
-  assert_int_equal(uv_loop_init(&loop), 0);
-  offered = packets;
+static uv_loop_t loop;
+static struct sw_tun tun;
+static struct sw_udp udp;
+static struct sw_engine engine;
+static struct sw_link *other;
+
+static void start(struct sw_workers *workers) {
+  tun = (struct sw_tun){.fd = eventfd(1, EFD_NONBLOCK), .offload = true}; /* readable, as long as
+                                                                             nobody reads it */
+  udp = (struct sw_udp){.fd = eventfd(0, EFD_NONBLOCK)};                  /* writable */
+  engine = (struct sw_engine){.loop = &loop,
+                              .link = link_up(&other),
+                              .tun = &tun,
+                              .udp = &udp,
+                              .workers = workers,
+                              .observe = observe,
+                              .failed = failed};
   reads = sends = spins = 0;
   sent_bytes = sent_datagrams = 0;
-  full_from = from;
-  full_until = until;
+  assert_int_equal(uv_loop_init(&loop), 0);
   assert_int_equal(sw_engine_start(&engine), 0);
-  for (unsigned i = 0; i < 200; i++) uv_run(&loop, UV_RUN_NOWAIT);
-  assert_int_equal(reads, packets);
-  assert_int_equal(sent_datagrams, packets);
-  assert_true(uv_is_active((uv_handle_t *)&engine.tun_poll)); /* what comes next will be read */
-  assert_true(spins <= until - from + 2); /* nobody turns in circles for a socket that has room */
+}
+
+static void stop(void) {
   sw_engine_stop(&engine);
   uv_run(&loop, UV_RUN_DEFAULT);
   assert_int_equal(uv_loop_close(&loop), 0);
@@ -133,6 +209,20 @@ static void run(unsigned packets, unsigned from, unsigned until) {
   sw_link_free(other);
   close(tun.fd);
   close(udp.fd);
+}
+
+/* Offers packets to an engine whose socket is full for some calls; all of them must leave. */
+static void run(unsigned packets, unsigned from, unsigned until) {
+  offered = packets;
+  full_from = from;
+  full_until = until;
+  start(NULL);
+  for (unsigned i = 0; i < 200; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(reads, packets);
+  assert_int_equal(sent_datagrams, packets);
+  assert_true(uv_is_active((uv_handle_t *)&engine.tun_poll)); /* what comes next will be read */
+  assert_true(spins <= until - from + 2); /* nobody turns in circles for a socket that has room */
+  stop();
 }
 
 static void packets_leave_in_batches(void **state) {
@@ -149,10 +239,40 @@ static void everything_leaves_after_a_full_socket_whenever_that_happens(void **s
       for (unsigned length = 1; length < 6; length++) run(counts[c], from, from + length);
 }
 
+/* What workers seal the other side opens one by one; what it sends back, sealed one by one, they
+ * open, and it becomes the super-packets that it was. */
+static void large_batches_go_there_and_back_whole_whoever_seals_and_opens_them(void **state) {
+  (void)state;
+  for (unsigned count = 0; count <= 3; count++) {
+    struct sw_workers workers;
+    assert_int_equal(sw_workers_start(&workers, count), 0);
+    workers.engaged = true; /* and stay so */
+    workers.next = UINT64_MAX;
+    full_from = full_until = offered = 0;
+    supers_made = supers_back = segments_back = 0;
+    supers_offered = 300;
+    start(&workers);
+    echo = other;
+    eventfd_read(udp.fd, &(eventfd_t){0});
+    eventfd_write(udp.fd, 1); /* readable, too */
+    for (unsigned i = 0; i < 1000; i++) uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(supers_back, 300);
+    assert_int_equal(segments_back, 300 * 45);
+    assert_int_equal(sw_link_status(engine.link)->packets_out, 300 * 45);
+    assert_int_equal(sw_link_status(engine.link)->packets_in, 300 * 45);
+    for (unsigned i = 0; i < SW_DROP_COUNT; i++)
+      assert_int_equal(sw_link_status(engine.link)->drops[i], 0);
+    echo = NULL;
+    stop();
+    sw_workers_stop(&workers);
+  }
+}
+
 int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(packets_leave_in_batches),
+      cmocka_unit_test(large_batches_go_there_and_back_whole_whoever_seals_and_opens_them),
       cmocka_unit_test(everything_leaves_after_a_full_socket_whenever_that_happens),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
