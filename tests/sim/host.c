@@ -137,14 +137,38 @@ static struct room room_make(size_t before, const uint8_t *bytes, size_t length,
   return room;
 }
 
+static enum sw_received open_batch(struct host *host, uint64_t clock, struct sw_opening *first,
+                                   struct sw_opened *opened) {
+  struct sw_opening copy = *first;
+  const struct room out = room_make(SW_HEADROOM, NULL, first->length, SW_SLACK);
+  copy.packet = out.middle;
+  sw_link_open_begin(host->link, clock, first);
+  sw_link_open_begin(host->link, clock, &copy);
+  sw_opening_run(&copy); /* in any order */
+  sw_opening_run(first);
+  const enum sw_received received = sw_link_open_finish(host->link, first, opened);
+  if (received == SW_RECEIVED_PACKET) {
+    struct sw_opened again;
+    const uint64_t replayed = host->link->status.drops[SW_DROP_REPLAYED];
+    expect(sw_link_open_finish(host->link, &copy, &again) == SW_RECEIVED_DROPPED &&
+               host->link->status.drops[SW_DROP_REPLAYED] == replayed + 1,
+           "a copy in the same batch is dropped as replayed");
+    host->link->status.drops[SW_DROP_REPLAYED] = replayed; /* the world knows of no copy */
+  }
+  free(out.start);
+  return received;
+}
+
 static enum sw_received open_fast(struct host *host, uint64_t clock, const struct sw_address *from,
-                                  const uint8_t *datagram, size_t length, uint8_t *packet,
-                                  size_t *packet_length) {
+                                  const uint8_t *datagram, size_t length, bool batch,
+                                  uint8_t *packet, size_t *packet_length) {
   struct sw_opened opened = {0};
   const struct room in = room_make(IN_FRONT, datagram, length, SW_SLACK);
   const struct room out = room_make(SW_HEADROOM, NULL, length, SW_SLACK);
+  struct sw_opening opening = {from, in.middle, length, .packet = out.middle};
   const enum sw_received received =
-      sw_link_open(host->link, clock, from, in.middle, length, out.middle, &opened);
+      batch ? open_batch(host, clock, &opening, &opened)
+            : sw_link_open(host->link, clock, from, in.middle, length, out.middle, &opened);
   if (received == SW_RECEIVED_PACKET) {
     expect(!opened.partial, "a packet with its checksum keeps it");
     expect(opened.length <= length, "a packet is not longer than its datagram");
@@ -168,16 +192,19 @@ static int64_t seal_fast(struct host *host, uint64_t clock, const uint8_t *packe
 }
 
 enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_address *from,
-                              const uint8_t *datagram, size_t length, bool fast, bool must_drop,
-                              enum sw_drop *reason, uint8_t *packet, size_t *packet_length) {
+                              const uint8_t *datagram, size_t length, enum host_opens by,
+                              bool must_drop, enum sw_drop *reason, uint8_t *packet,
+                              size_t *packet_length) {
   static uint8_t state[STATE_BYTES];
   uint64_t drops[SW_DROP_COUNT];
   memcpy(drops, host->link->status.drops, sizeof(drops));
   if (must_drop) memcpy(state, (uint8_t *)host->link + STATE_OFFSET, STATE_BYTES);
   const uint64_t clock = tell_time(host, now);
   const enum sw_received received =
-      (fast ? open_fast(host, clock, from, datagram, length, packet, packet_length)
-            : sw_link_receive(host->link, clock, from, datagram, length, packet, packet_length));
+      by == HOST_OPENS_EXACTLY
+          ? sw_link_receive(host->link, clock, from, datagram, length, packet, packet_length)
+          : open_fast(host, clock, from, datagram, length, by == HOST_OPENS_BATCH, packet,
+                      packet_length);
   const uint64_t dropped = drops_since(host, drops, reason);
   expect(dropped == (received == SW_RECEIVED_DROPPED),
          "a datagram is counted as one drop if it is dropped, as none if it is not");

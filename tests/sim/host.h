@@ -54,14 +54,19 @@ void host_endpoints_tell(struct host *host, uint64_t now);
 /* When its loop wakes up; UINT64_MAX: not by itself. */
 uint64_t host_wake(const struct host *host, uint64_t now);
 
-/* Hands a datagram to the link.  If it `must_drop` that (a stranger's, a replay), it has to, and
- * not a bit of its state may change but the counters.  `fast`: by the call with room around its
- * buffers. */
-enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_address *from,
-                              const uint8_t *datagram, size_t length, bool fast, bool must_drop,
-                              enum sw_drop *reason, uint8_t *packet, size_t *packet_length);
+/* The calls of the link that open a datagram: one that touches nothing around its buffers, one that
+ * does, and those for batches, for one of this datagram and a copy of it. */
+enum host_opens { HOST_OPENS_EXACTLY, HOST_OPENS_FAST, HOST_OPENS_BATCH, HOST_OPENS_COUNT };
 
-/* Seals a packet; returns what sw_link_send does. */
+/* Hands a datagram to the link.  If it `must_drop` that (a stranger's, a replay), it has to, and
+ * not a bit of its state may change but the counters. */
+enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_address *from,
+                              const uint8_t *datagram, size_t length, enum host_opens by,
+                              bool must_drop, enum sw_drop *reason, uint8_t *packet,
+                              size_t *packet_length);
+
+/* Seals a packet; returns what sw_link_send does.  `fast`: by the call with room around its
+ * buffers. */
 int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t length, bool fast,
                   uint8_t *datagram);
 

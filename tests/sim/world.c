@@ -164,9 +164,10 @@ static void receive(struct world *world, struct host *host, const struct flight 
   uint8_t *packet = malloc(flight->length);
   size_t packet_length = 0;
   enum sw_drop reason = SW_DROP_COUNT;
+  const enum host_opens by = (enum host_opens)dice_below(&world->dice, HOST_OPENS_COUNT);
   const enum sw_received received =
-      host_receive(host, world->now, &flight->from, flight->bytes, flight->length,
-                   dice_chance(&world->dice, 500), drop, &reason, packet, &packet_length);
+      host_receive(host, world->now, &flight->from, flight->bytes, flight->length, by, drop,
+                   &reason, packet, &packet_length);
   const char *what = recording ? datagram_name(recording->kind) : "strange datagram";
   if (received == SW_RECEIVED_DROPPED)
     world_log(world, "%c drops %s #%zu (%s)", host_name(host), what, flight->recording,
