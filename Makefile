@@ -16,7 +16,7 @@ UNITDIR  ?= $(PREFIX)/lib/systemd/system
 CFLAGS   ?= -O2 -g
 SEEDS    ?= 1-2000
 
-BUILD := build$(if $(SANITIZE),/sanitize)
+BUILD := build$(if $(SANITIZE),/sanitize)$(if $(TSAN),/tsan)
 Q     := $(if $(V),,@)
 
 PACKAGES := libsodium libuv libnl-route-3.0 inih jansson libseccomp
@@ -33,10 +33,13 @@ endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(WERROR),-Werror)
 HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection \
-             $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+             $(if $(SANITIZE)$(TSAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 HARDENED_LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 ifdef SANITIZE
 SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+ifdef TSAN
+SANITIZER := -fsanitize=thread
 endif
 
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -DSALTWAY_VERSION='"$(VERSION)"' -Iinclude -iquote src \
@@ -95,6 +98,13 @@ check:
 
 check-unit: $(UNIT)
 	@set -e; for t in $(UNIT); do $$t; done
+
+# What has threads, under ThreadSanitizer, which some kernels' address layouts are too random for.
+check-tsan:
+	@$(MAKE) --no-print-directory TSAN=1 check-threads
+
+check-threads: $(addprefix $(BUILD)/tests/unit/,test_workers test_batch test_engine)
+	@set -e; for t in $^; do TSAN_OPTIONS=halt_on_error=1 setarch -R $$t; done
 
 check-sim: $(BUILD)/sim
 	$(BUILD)/sim --seeds $(if $(SANITIZE),1-200,$(SEEDS))
@@ -170,6 +180,6 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all deps demo check check-unit check-sim check-netns bench fuzz lint format install uninstall dist clean
+.PHONY: all deps demo check check-unit check-tsan check-threads check-sim check-netns bench fuzz lint format install uninstall dist clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -12,7 +12,8 @@
  *
  * Time is a uint64_t of nanoseconds of a clock that goes on through suspend (CLOCK_BOOTTIME); a
  * time before the latest one the link has seen counts as that.  One thread at a time may use a
- * link. Random bytes are libsodium's: call sodium_init() before anything here.
+ * link; saltway/batch.h lets others help it with the cipher.  Random bytes are libsodium's: call
+ * sodium_init() before anything here.
  */
 #ifndef SALTWAY_LINK_H
 #define SALTWAY_LINK_H

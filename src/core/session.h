@@ -1,7 +1,7 @@
 /*
  * A session: the keys of one handshake in use, its counters and its age.
  *
- * Nonces can't repeat: the only way to seal takes the next counter, and refuses at the limit.  A
+ * Nonces can't repeat: the only way to seal takes the next counters, and refuses at the limit.  A
  * session of all zero (local id 0) is an empty place.  Its owner wipes it with sw_session_wipe.
  */
 #ifndef SALTWAY_CORE_SESSION_H
