@@ -8,7 +8,6 @@
 
 #define STACK_BYTES (128 * 1024)
 
-#define MICROSECOND UINT64_C(1000)
 #define MILLISECOND UINT64_C(1000000)
 
 /* Workers are engaged where the owner's thread ran for ENGAGE percent of the time between two
@@ -17,11 +16,11 @@
 #define ENGAGE 80
 #define RELEASE 50
 
-#define LINGER                                                                                  \
-  (500 * MICROSECOND)            /* a worker looks out for the next batch: longer than it takes \
-                                  */
-#define LATE (200 * MICROSECOND) /* the owner's patience with a share in a worker's hand */
-#define LEFT_ALONE (100 * MILLISECOND) /* after it was tried */
+/* How long a worker looks out for the next batch, how long the owner is patient with a share in a
+ * worker's hand, and how long it does without them when it was not enough. */
+#define LINGER MILLISECOND
+#define PATIENCE MILLISECOND
+#define LEFT_ALONE (100 * MILLISECOND)
 
 static uint64_t read_clock(clockid_t clock) {
   struct timespec time;
@@ -86,7 +85,7 @@ static void *run_worker(void *argument) {
 /* Waits for the shares that workers still have in hand, one each at most. */
 static void wait_for_all(struct sw_workers *workers) {
   if (atomic_load(&workers->undone) == 0) return;
-  const uint64_t late = read_clock(CLOCK_MONOTONIC) + LATE;
+  const uint64_t late = read_clock(CLOCK_MONOTONIC) + PATIENCE;
   while (atomic_load(&workers->undone) > 0 && read_clock(CLOCK_MONOTONIC) < late) pause_a_little();
   if (atomic_load(&workers->undone) == 0) return;
   pthread_mutex_lock(&workers->lock);
@@ -128,8 +127,8 @@ bool sw_workers_engaged(struct sw_workers *workers) {
 }
 
 /* Half of the machine is for the kernel, which has as much to do with each packet, and for others.
- * Where both ends of a link shared 2 cores, 1 worker cost 7 % of throughput and 14 % more processor
- * time a gigabyte. */
+ * Where both ends of a link share 2 cores, 1 worker made it 5 to 10 % slower, with 10 % more
+ * processor time a gigabyte. */
 unsigned sw_workers_default(void) {
   cpu_set_t cores;
   if (sched_getaffinity(0, sizeof(cores), &cores) < 0) return 0;
