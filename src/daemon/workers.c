@@ -78,6 +78,8 @@ static bool wait_for_more(struct sw_workers *workers) {
 
 static void *run_worker(void *argument) {
   struct sw_workers *workers = argument;
+  pthread_setname_np(pthread_self(), "saltway-crypto");
+  atomic_fetch_add(&workers->present, 1);
   while (wait_for_more(workers)) do_shares(workers);
   return NULL;
 }
@@ -116,14 +118,16 @@ void sw_workers_run(struct sw_workers *workers, void (*work)(void *context, unsi
 bool sw_workers_engaged(struct sw_workers *workers) {
   if (!workers || workers->count == 0) return false;
   const uint64_t now = read_clock(CLOCK_MONOTONIC);
-  if (now < workers->next) return workers->engaged;
-  const uint64_t busy_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+  if (now >= workers->next) sw_workers_look(workers, now, read_clock(CLOCK_THREAD_CPUTIME_ID));
+  return workers->engaged;
+}
+
+void sw_workers_look(struct sw_workers *workers, uint64_t now, uint64_t busy_ns) {
   const uint64_t percent = (busy_ns - workers->busy_ns) * 100 / (now - workers->looked);
   workers->engaged = percent >= (workers->engaged ? RELEASE : ENGAGE);
   workers->looked = now;
   workers->busy_ns = busy_ns;
   workers->next = now + LOOK_EVERY;
-  return workers->engaged;
 }
 
 /* Half of the machine is for the kernel, which has as much to do with each packet, and for others.
@@ -151,8 +155,9 @@ static int start_one(struct sw_workers *workers) {
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
   if (failed) return -failed;
-  pthread_setname_np(*thread, "saltway-crypto");
   workers->count++;
+  /* what the C library calls at a thread's start is over before anybody filters system calls */
+  while (atomic_load(&workers->present) < workers->count) sched_yield();
   return 0;
 }
 

@@ -25,6 +25,7 @@
 struct sw_workers {
   unsigned count;
   pthread_t threads[SW_WORKERS_MAX];
+  atomic_uint present; /* threads that have begun */
 
   bool engaged;             /* they help */
   uint64_t next;            /* when to look next whether they shall; UINT64_MAX: never */
@@ -51,6 +52,10 @@ int sw_workers_start(struct sw_workers *workers, unsigned count);
 
 /** Whether they help with a large batch that comes now.  Fine if there are none. */
 bool sw_workers_engaged(struct sw_workers *workers);
+
+/** Decides whether they help from now on, by how much of the time since the last look the owner's
+ * thread was busy: `busy_ns` of its own, at the time `now`. */
+void sw_workers_look(struct sw_workers *workers, uint64_t now, uint64_t busy_ns);
 
 /** Does `work` for the shares 0 to `shares` - 1, in any order, and returns when all are done. */
 void sw_workers_run(struct sw_workers *workers, void (*work)(void *context, unsigned share),

@@ -2,13 +2,15 @@
  * What an engine in an enemy's hands would do, preloaded into the real one (LD_PRELOAD): at the
  * first datagram it receives, it tries what $BREAKOUT names.
  *
- * And $TELL_KEYS: every secret that the link hands to libsodium goes to standard output, 32 bytes
- * each behind a letter, so that a test can look for it in the process's memory.
+ * And $CORES, the number of cores it is told; and $TELL_KEYS: every secret that the link hands to
+ * libsodium goes to standard output, 32 bytes each behind a letter, so that a test can look for it
+ * in the process's memory.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -42,6 +44,16 @@ static void attempt(const char *what, int fd) {
 
 static void *next(const char *function) {
   return dlsym(RTLD_NEXT, function);
+}
+
+/* $CORES: so many, however many there are */
+int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set) {
+  int (*real)(pid_t, size_t, cpu_set_t *) = next("sched_getaffinity");
+  const char *cores = getenv("CORES");
+  if (!cores) return real(pid, size, set);
+  CPU_ZERO_S(size, set);
+  for (int i = 0; i < atoi(cores); i++) CPU_SET_S((size_t)i, size, set);
+  return 0;
 }
 
 int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,

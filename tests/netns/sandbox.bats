@@ -56,6 +56,28 @@ ended_by_fault() {
   [ "$(status_of a .sandbox)" = on ]
 }
 
+@test "with workers, too: the filter holds for every thread, and what they seal and open arrives" {
+  needs_sandbox
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  LD_PRELOAD=$BREAKOUT_LIBRARY CORES=8 up a
+  LD_PRELOAD=$BREAKOUT_LIBRARY CORES=8 up b
+  wait_up
+  local engine; engine=$(engine_of a)
+  [ "$(ls "/proc/$engine/task" | wc -l)" = 4 ]
+  [ "$(grep -l '^Seccomp:.2$' /proc/"$engine"/task/*/status | wc -l)" = 4 ]
+  [ "$(grep -l '^CapEff:.0000000000000000$' /proc/"$engine"/task/*/status | wc -l)" = 4 ]
+  for _ in 1 2 3; do
+    tcp_hashed a b 10.77.0.2
+    tcp_hashed b a fd77::1
+  done
+  nothing_dropped
+  in_ns a "$SALTWAY" down sw0
+  until_true 10 gone "$pid_a"
+  [ ! -e "/proc/$engine" ]
+}
+
 @test "an engine that opens, executes, connects, forks or asks for anything else is killed at once, and the link ends" {
   needs_sandbox
   topology_pair

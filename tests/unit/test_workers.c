@@ -87,36 +87,24 @@ static void stop_waits_for_the_threads(void **state) {
   sw_workers_stop(&workers);
 }
 
-static uint64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* Works for some milliseconds, asking as a loop does.  Returns whether workers were ever engaged.
- */
-static bool work(uint64_t ms) {
-  bool engaged = false;
-  for (const uint64_t end = now_ms() + ms; now_ms() < end;) engaged |= sw_workers_engaged(&workers);
-  return engaged;
-}
+#define MS UINT64_C(1000000)
 
 static void workers_are_engaged_while_their_owner_is_busy(void **state) {
   (void)state;
   assert_false(sw_workers_engaged(NULL));
   assert_int_equal(sw_workers_start(&workers, 0), 0);
-  assert_false(work(50));
-  assert_int_equal(sw_workers_start(&workers, 1), 0);
-  for (unsigned i = 0; i < 20; i++) { /* now and then a batch */
-    sleep_ms(5);
-    assert_false(sw_workers_engaged(&workers));
-  }
-  bool engaged = false; /* another process may have the core */
-  for (unsigned i = 0; i < 100 && !engaged; i++) engaged = work(20);
-  assert_true(engaged);
-  sleep_ms(60);
   assert_false(sw_workers_engaged(&workers));
-  sw_workers_stop(&workers);
+  static const struct {
+    uint64_t now, busy;
+    bool engaged;
+  } looks[] = {{100, 10, false}, {110, 17, false}, {120, 25, true}, /* from 80 % on */
+               {130, 30, true},  {140, 34, false},                  /* down to 50 % */
+               {150, 41, false}, {160, 51, true}};
+  for (unsigned i = 0; i < sizeof(looks) / sizeof(*looks); i++) {
+    sw_workers_look(&workers, looks[i].now * MS, looks[i].busy * MS);
+    assert_int_equal(workers.engaged, looks[i].engaged);
+    assert_int_equal(workers.next, (looks[i].now + 10) * MS);
+  }
 }
 
 struct delay {
@@ -133,7 +121,7 @@ static void be_late(void *context, unsigned share) {
     return;
   }
   atomic_store(&delay->taken, true);
-  sleep_ms(20);
+  while (!atomic_load(&workers.waiting)) sleep_ms(1);
 }
 
 static void workers_that_are_late_are_left_alone_for_a_while(void **state) {
@@ -143,7 +131,8 @@ static void workers_that_are_late_are_left_alone_for_a_while(void **state) {
   workers.engaged = true;
   sw_workers_run(&workers, be_late, &delay, 2);
   assert_int_equal(atomic_load(&workers.undone), 0);
-  assert_false(work(20));
+  assert_false(workers.engaged);
+  assert_true(workers.next > 0);
   memset(done, 0, sizeof(done));
   sw_workers_run(&workers, count_share, NULL, SHARES); /* nothing is lost by that */
   for (unsigned i = 0; i < SHARES; i++) assert_int_equal(done[i], 1);
