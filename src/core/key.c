@@ -28,6 +28,16 @@ static bool all_bytes_same(const uint8_t bytes[SW_PSK_BYTES]) {
   return differences == 0;
 }
 
+/* Whether the text is the one that a key is written as: libsodium takes some bytes past ASCII for
+ * characters of base64. */
+static bool is_text_of(const char *text, const struct sw_psk *psk) {
+  char right[SW_PSK_TEXT];
+  sw_psk_encode(psk, right);
+  const bool same = sodium_memcmp(text, right, SW_PSK_TEXT - 1) == 0;
+  sodium_memzero(right, sizeof(right));
+  return same;
+}
+
 int sw_psk_decode(const char *text, size_t length, struct sw_psk *psk) {
   uint8_t bytes[2 * SW_PSK_BYTES]; /* longer than a key, so that too long is told from no base64 */
   size_t decoded;
@@ -45,6 +55,10 @@ int sw_psk_decode(const char *text, size_t length, struct sw_psk *psk) {
   else
     memcpy(psk->bytes, bytes, SW_PSK_BYTES);
   sodium_memzero(bytes, sizeof(bytes));
+  if (result == 0 && !is_text_of(text, psk)) {
+    sodium_memzero(psk, sizeof(*psk));
+    result = -EINVAL;
+  }
   return result;
 }
 
