@@ -3,6 +3,7 @@
 #   make            build/saltway and build/libsaltway.a
 #   sudo make demo  install what is missing, build, and show a link between two namespaces
 #   sudo make check install what is missing, build, and run all tests (SANITIZE=1: under ASan and UBSan)
+#   make lint       what static analysis finds
 #
 # V=1 shows the commands.  PREFIX, DESTDIR, CC, CFLAGS, LDFLAGS are the packager's.
 
@@ -23,8 +24,9 @@ PACKAGES := libsodium libuv libnl-route-3.0 inih jansson libseccomp
 DEBIAN_BUILD := gcc make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libinih-dev libjansson-dev libseccomp-dev
 DEBIAN_DEMO  := iproute2 iputils-ping tcpdump
 DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux python3 jq
+DEBIAN_LINT  := clang clang-tidy cppcheck shellcheck mandoc
 
-ifneq ($(filter-out clean deps demo check uninstall format,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean deps demo check lint uninstall format,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(shell for p in $(PACKAGES); do pkg-config --exists $$p || echo $$p; done)
 ifneq ($(MISSING),)
 $(error missing: $(MISSING). On Debian: sudo apt-get install $(DEBIAN_BUILD))
@@ -48,6 +50,7 @@ ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -DSALTWAY_VERSION='"$(VERSION)"' -Iinclud
 ALL_LDFLAGS = $(HARDENED_LINK) $(SANITIZER) $(LDFLAGS)
 LIBS        = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
+SOURCES := $(wildcard src/*.c src/*/*.c)
 CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/core/*.c))
 REST  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/main.c,$(wildcard src/*.c src/linux/*.c src/daemon/*.c src/cli/*.c)))
 UNIT  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
@@ -85,15 +88,15 @@ $(BUILD)/sim: $(SIM) $(BUILD)/libsaltway.a
 
 # The packages are looked for before the compiler is, so that a bare Debian can be told what it lacks.
 deps:
-	@contrib/install-packages $(DEBIAN_BUILD) $(DEBIAN_DEMO) $(if $(TEST_DEPS),$(DEBIAN_TEST))
+	@contrib/install-packages $(DEBIAN_BUILD) $(PACKAGES_FOR)
 
 demo:
-	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_DEMO)'
 	@$(MAKE) --no-print-directory all
 	@contrib/demo $(BUILD)/saltway
 
 check:
-	@$(MAKE) --no-print-directory deps TEST_DEPS=1
+	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_DEMO) $(DEBIAN_TEST)'
 	@$(MAKE) --no-print-directory check-unit check-sim check-netns
 
 check-unit: $(UNIT)
@@ -150,8 +153,11 @@ build/fuzz/%: tests/fuzz/%.c $(wildcard src/*.c src/core/*.c src/*.h src/core/*.
 
 # cppcheck's ctuuninitvar takes a struct that is only written to for one that is read
 lint:
+	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_LINT)'
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 	  --inline-suppr --suppress=missingIncludeSystem --suppress=ctuuninitvar -Iinclude -Isrc src
+	@printf '%s\n' $(SOURCES) | xargs -P 2 -I {} gcc $(ALL_CFLAGS) -Werror -fanalyzer -c -o /dev/null {}
+	@printf '%s\n' $(SOURCES) | xargs -P 2 -I {} clang-tidy --quiet {} -- $(ALL_CFLAGS)
 	shellcheck -S warning contrib/demo contrib/install-packages .ci/run tests/netns/*.bash
 	mandoc -T lint -W warning docs/saltway.8 docs/saltway.conf.5
 

@@ -43,10 +43,9 @@ int sw_psk_decode(const char *text, size_t length, struct sw_psk *psk) {
   size_t decoded;
   int result = 0;
   sodium_memzero(psk, sizeof(*psk));
-  if (length / 4 * 3 > sizeof(bytes))
-    result = -EMSGSIZE;
-  else if (sodium_base642bin(bytes, sizeof(bytes), text, length, NULL, &decoded, NULL,
-                             sodium_base64_VARIANT_ORIGINAL) != 0)
+  if (length / 4 * 3 > sizeof(bytes)) return -EMSGSIZE;
+  if (sodium_base642bin(bytes, sizeof(bytes), text, length, NULL, &decoded, NULL,
+                        sodium_base64_VARIANT_ORIGINAL) != 0)
     result = -EINVAL;
   else if (decoded != SW_PSK_BYTES)
     result = -EMSGSIZE;

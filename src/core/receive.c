@@ -296,7 +296,7 @@ enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struc
                                  const uint8_t *datagram, size_t length, uint8_t *packet,
                                  size_t *packet_length) {
   struct sw_opening opening = {from, datagram, length, .packet = packet};
-  struct sw_opened opened;
+  struct sw_opened opened = {0};
   begin(link, now, &opening, true);
   const enum sw_received received = sw_link_open_finish(link, &opening, &opened);
   if (received != SW_RECEIVED_PACKET) return received;

@@ -80,7 +80,7 @@ bool sw_secretbox_open_fast(const struct sw_secretbox *box, uint64_t word, const
 }
 
 static bool agrees(const struct sw_secretbox *box, size_t length) {
-  uint8_t plain[POLY_KEY_BYTES + 2048 + SW_SLACK], datagram[2048 + 2 * SW_SLACK], stock[2048];
+  uint8_t plain[POLY_KEY_BYTES + 2048 + SW_SLACK], datagram[2048 + 2 * SW_SLACK] = {0}, stock[2048];
   uint8_t tag[SW_TAG_BYTES], opened[POLY_KEY_BYTES + 2048 + SW_SLACK];
   uint8_t *cipher = datagram + SPARED_BYTES + SW_BODY_OFFSET;
   for (size_t i = 0; i < length; i++) plain[POLY_KEY_BYTES + i] = (uint8_t)(i * 7 + length);

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -76,8 +77,10 @@ static int bind_any(struct sw_udp *udp, uint16_t port) {
 /* UDP_GRO since 5.0, sound since 5.12, which is told by nothing but the version. */
 static bool gro_is_sound(void) {
   struct utsname kernel;
-  unsigned major = 0, minor = 0;
-  if (uname(&kernel) < 0 || sscanf(kernel.release, "%u.%u", &major, &minor) != 2) return false;
+  if (uname(&kernel) < 0) return false;
+  char *end;
+  const unsigned long major = strtoul(kernel.release, &end, 10);
+  const unsigned long minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
   return major > 5 || (major == 5 && minor >= 12);
 }
 
@@ -191,7 +194,7 @@ static int send_some(const struct sw_udp *udp, const struct sw_run *runs, unsign
 
 int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count) {
   assert(count > 0 && count <= SW_UDP_BATCH);
-  size_t lengths[SW_UDP_BATCH];
+  size_t lengths[SW_UDP_BATCH] = {0};
   int sent = send_some(udp, runs, count, udp->gso, lengths);
   const bool refused = sent == -EIO || sent == -EINVAL || sent == -EMSGSIZE;
   if (refused && udp->gso && runs[0].length > runs[0].segment) {
