@@ -16,6 +16,7 @@ MANDIR   ?= $(PREFIX)/share/man
 UNITDIR  ?= $(PREFIX)/lib/systemd/system
 CFLAGS   ?= -O2 -g
 SEEDS    ?= 1-2000
+DIST     ?= saltway-$(VERSION).tar.gz
 
 BUILD := build$(if $(SANITIZE),/sanitize)$(if $(TSAN),/tsan)
 Q     := $(if $(V),,@)
@@ -26,7 +27,7 @@ DEBIAN_DEMO  := iproute2 iputils-ping tcpdump
 DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux python3 jq
 DEBIAN_LINT  := clang clang-tidy cppcheck shellcheck mandoc
 
-ifneq ($(filter-out clean deps demo check lint uninstall format,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean deps demo check lint uninstall format dist,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(shell for p in $(PACKAGES); do pkg-config --exists $$p || echo $$p; done)
 ifneq ($(MISSING),)
 $(error missing: $(MISSING). On Debian: sudo apt-get install $(DEBIAN_BUILD))
@@ -36,6 +37,8 @@ endif
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(WERROR),-Werror)
 HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection \
              $(if $(SANITIZE)$(TSAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+# without the build directory in the debugging information, the bytes are the same wherever it is
+PREFIX_MAP := '-ffile-prefix-map=$(CURDIR)=.'
 HARDENED_LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 ifdef SANITIZE
 SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -45,7 +48,7 @@ SANITIZER := -fsanitize=thread
 endif
 
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -DSALTWAY_VERSION='"$(VERSION)"' -Iinclude -iquote src \
-              $(WARNINGS) $(HARDENING) $(SANITIZER) \
+              $(WARNINGS) $(HARDENING) $(PREFIX_MAP) $(SANITIZER) \
               $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)) $(CFLAGS)
 ALL_LDFLAGS = $(HARDENED_LINK) $(SANITIZER) $(LDFLAGS)
 LIBS        = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
@@ -97,7 +100,7 @@ demo:
 
 check:
 	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_DEMO) $(DEBIAN_TEST)'
-	@$(MAKE) --no-print-directory check-unit check-sim check-netns
+	@$(MAKE) --no-print-directory check-unit check-sim $(if $(SANITIZE),,check-build) check-netns
 
 check-unit: $(UNIT)
 	@set -e; for t in $(UNIT); do $$t; done
@@ -111,6 +114,10 @@ check-threads: $(addprefix $(BUILD)/tests/unit/,test_workers test_batch test_eng
 
 check-sim: $(BUILD)/sim
 	$(BUILD)/sim --seeds $(if $(SANITIZE),1-200,$(SEEDS))
+
+# Builds twice, elsewhere.
+check-build:
+	bats --print-output-on-failure tests/build
 
 # What the netns tests load into the daemon, and what they send.
 NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so fault.so flood)
@@ -137,6 +144,10 @@ bench: $(BUILD)/saltway $(BUILD)/tests/bench/micro $(BUILD)/tests/bench/threads
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/rest.a $(BUILD)/libsaltway.a
 	$(if $(Q),@echo '  LD    $@')
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# Takes an hour or so.
+mutation:
+	tests/mutation/mutate.py
 
 # libFuzzer, each target for FUZZ_SECONDS, from and into its tracked corpus.
 fuzz: $(FUZZERS)
@@ -181,11 +192,12 @@ uninstall:
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/saltway
 
 dist:
-	git archive --prefix=saltway-$(VERSION)/ -o saltway-$(VERSION).tar.gz HEAD
+	git archive --prefix=saltway-$(VERSION)/ -o $(DIST) HEAD
 
 clean:
 	rm -rf build
 
-.PHONY: all deps demo check check-unit check-tsan check-threads check-sim check-netns bench fuzz lint format install uninstall dist clean
+.PHONY: all deps demo check check-unit check-tsan check-threads check-sim check-build check-netns bench fuzz mutation lint format install \
+        uninstall dist clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,107 @@
+# What `make` builds: the same bytes wherever that is, hardened; and what is installed, and removed.
+
+# shellcheck shell=bash
+
+# make_in TREE ARGUMENT...: free of what the make that runs this test was told.
+make_in() {
+  local tree=$1; shift
+  env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$tree" "$@"
+}
+
+setup_file() {
+  local tree
+  cd "$BATS_TEST_DIRNAME/../.."
+  export one=$BATS_FILE_TMPDIR/one other=$BATS_FILE_TMPDIR/another/and-longer/place
+  for tree in "$one" "$other"; do
+    mkdir -p "$tree"
+    cp -R Makefile contrib docs include src "$tree"
+  done
+  make_in "$one" -j2 all
+  TZ=Asia/Tokyo LC_ALL=C make_in "$other" all
+}
+
+setup() {
+  saltway=$one/build/saltway
+}
+
+# refute COMMAND...: it must fail. (`! command` would not end a test.)
+refute() {
+  if "$@"; then echo "should have failed: $*"; return 1; fi
+}
+
+headers() { readelf -W -l "$saltway"; }
+dynamic() { readelf -W -d "$saltway"; }
+imports() { readelf -W --dyn-syms "$saltway" | awk '$7 == "UND" {sub(/@.*/, "", $8); print $8}'; }
+
+@test "two builds in different places are the same bytes" {
+  local file
+  for file in saltway libsaltway.a; do
+    [ -s "$one/build/$file" ]
+    cmp "$one/build/$file" "$other/build/$file"
+  done
+}
+
+@test "no file name of the machine it was built on is in it" {
+  refute grep -F "$BATS_FILE_TMPDIR" "$saltway" "$one/build/libsaltway.a"
+}
+
+@test "the program lies at a random place in memory" {
+  readelf -h "$saltway" | grep -E 'Type: +DYN'
+  dynamic | grep -E 'FLAGS_1.*\<PIE\>'
+  refute grep TEXTREL <(dynamic)
+}
+
+@test "what the linker fills in is read-only before the program starts" {
+  headers | grep -w GNU_RELRO
+  dynamic | grep -E 'FLAGS_1.*\<NOW\>'
+}
+
+@test "no memory is writable and executable; the stack is not executable" {
+  headers | grep -E 'GNU_STACK .* RW +0x'
+  refute grep RWE <(headers)
+}
+
+@test "the stack is guarded, and calls of libc are checked for size" {
+  imports | grep -qx __stack_chk_fail
+  imports | grep -qx __memcpy_chk
+  imports | grep -qx __vsnprintf_chk
+}
+
+# In the program itself the mark shows where the C library's start files have it, which Debian 12's
+# have not.
+@test "indirect branches and returns are made for the processor to check (CET)" {
+  readelf -h "$saltway" | grep -q X86-64 || skip "CET is x86-64's"
+  local mark='x86 feature:.*IBT, SHSTK' object
+  for object in $(find "$one/build/src" -name '*.o'); do readelf -n "$object" | grep -q "$mark"; done
+  readelf -n "$(cc -print-file-name=Scrt1.o)" | grep -q "$mark" || return 0
+  readelf -n "$saltway" | grep "$mark"
+}
+
+@test "libraries are looked for where the system has them" {
+  refute grep -E 'RPATH|RUNPATH' <(dynamic)
+}
+
+@test "what is installed works, and uninstalling removes it all" {
+  local root=$BATS_TEST_TMPDIR/root
+  make_in "$one" install DESTDIR="$root" PREFIX=/usr
+  "$root/usr/sbin/saltway" genkey | grep -qE '^[A-Za-z0-9+/]{43}=$'
+  grep -qF 'ExecStart=/usr/sbin/saltway' "$root/usr/lib/systemd/system/saltway@.service"
+  cat >"$BATS_TEST_TMPDIR/user.c" <<'C'
+#include <saltway/link.h>
+int main(void) { sw_link_free(0); return 0; }
+C
+  cc -I"$root/usr/include" -o "$BATS_TEST_TMPDIR/user" "$BATS_TEST_TMPDIR/user.c" \
+    -L"$root/usr/lib" -lsaltway -lsodium
+  "$BATS_TEST_TMPDIR/user"
+  [ "$(find "$root" -type f | wc -l)" -gt 8 ]
+  make_in "$one" uninstall DESTDIR="$root" PREFIX=/usr
+  [ -z "$(find "$root" -type f)" ]
+}
+
+@test "the tarball holds what git tracks" {
+  cd "$BATS_TEST_DIRNAME/../.."
+  git rev-parse --verify HEAD >/dev/null 2>&1 || skip "not a git repository"
+  make_in . dist DIST="$BATS_TEST_TMPDIR/saltway.tar.gz"
+  diff <(git ls-tree -r --name-only HEAD | sort) \
+    <(tar tf "$BATS_TEST_TMPDIR/saltway.tar.gz" | grep -v '/$' | sed 's,^[^/]*/,,' | sort)
+}
