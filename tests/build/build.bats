@@ -10,7 +10,7 @@ make_in() {
 
 setup_file() {
   local tree
-  cd "$BATS_TEST_DIRNAME/../.."
+  cd "$BATS_TEST_DIRNAME/../.." || return
   export one=$BATS_FILE_TMPDIR/one other=$BATS_FILE_TMPDIR/another/and-longer/place
   for tree in "$one" "$other"; do
     mkdir -p "$tree"
@@ -72,7 +72,9 @@ imports() { readelf -W --dyn-syms "$saltway" | awk '$7 == "UND" {sub(/@.*/, "", 
 @test "indirect branches and returns are made for the processor to check (CET)" {
   readelf -h "$saltway" | grep -q X86-64 || skip "CET is x86-64's"
   local mark='x86 feature:.*IBT, SHSTK' object
-  for object in $(find "$one/build/src" -name '*.o'); do readelf -n "$object" | grep -q "$mark"; done
+  while read -r object; do
+    readelf -n "$object" | grep -q "$mark"
+  done < <(find "$one/build/src" -name '*.o')
   readelf -n "$(cc -print-file-name=Scrt1.o)" | grep -q "$mark" || return 0
   readelf -n "$saltway" | grep "$mark"
 }
@@ -99,7 +101,7 @@ C
 }
 
 @test "the tarball holds what git tracks" {
-  cd "$BATS_TEST_DIRNAME/../.."
+  cd "$BATS_TEST_DIRNAME/../.." || return
   git rev-parse --verify HEAD >/dev/null 2>&1 || skip "not a git repository"
   make_in . dist DIST="$BATS_TEST_TMPDIR/saltway.tar.gz"
   diff <(git ls-tree -r --name-only HEAD | sort) \
