@@ -96,7 +96,7 @@ int64_t sw_batch_seal(struct sw_batch *batch, struct sw_link *link, uint64_t now
     return -EAGAIN;
   const unsigned count = sw_cut_count(cut);
   const size_t bytes = count * cut->header + (cut->length - cut->header);
-  const size_t sealed = bytes + count * SW_OVERHEAD;
+  const size_t sealed = bytes + (size_t)count * SW_OVERHEAD;
   struct seal seal = {.seams = batch->seams,
                       .cut = cut,
                       .shares = shares_of(batch, count),

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <time.h>
 
-#define STACK_BYTES (128 * 1024)
+#define STACK_BYTES ((size_t)128 << 10)
 
 #define MILLISECOND UINT64_C(1000000)
 

@@ -28,7 +28,8 @@ TESTS_OF = {"receive": ["test_link_drops", "test_link_packets", "test_link_sessi
             "seen": ["test_link_load"], "session": ["test_batch", "test_link_sessions"]}
 LAST = ["test_secretbox"]  # takes seconds
 SIM = ["sim", "--seeds", "1-100"]
-FLAGS = "-std=gnu11 -D_GNU_SOURCE -Iinclude -iquote src -O1 -g0 -fPIC -w"
+FLAGS = ("-std=gnu11 -D_GNU_SOURCE -Iinclude -iquote src -O1 -g0 -fPIC -w -D_FORTIFY_SOURCE=3 "
+         "-fsanitize=bounds -fno-sanitize-recover=all")
 TIMEOUT = 120
 
 SWAPS = {"==": ["!="], "!=": ["=="], "<": ["<=", ">="], "<=": ["<", ">"], ">": [">=", "<="], ">=": [">", "<"],
@@ -61,7 +62,7 @@ def mutations(text):
                 if not value[1].startswith("-"): yield start, start + value.end(), f"return -1;"
     for match in STATEMENT.finditer(text):
         declared = re.match(r" +(?:const |static |struct |enum |unsigned |u?int\d*_t |size_t |bool |char )", match[0])
-        if not declared and not match[0].lstrip().startswith("return "): yield match.start(), match.end(), ";"
+        if not declared and not match[0].lstrip().startswith(("return ", "assert(")): yield match.start(), match.end(), ";"
     for match in re.finditer(r"\bif \(", text):  # never, always
         depth, at = 0, match.end() - 1
         while True:
@@ -109,7 +110,7 @@ class Bench:
         return target if done.returncode == 0 else None
 
     def library(self, objects):
-        done = self.shell(f"cc -shared -o libcore.so {' '.join(objects.values())} -lsodium")
+        done = self.shell(f"cc -shared -fsanitize=bounds -o libcore.so {' '.join(objects.values())} -lsodium")
         if done.returncode: sys.exit(done.stdout.decode())
 
     def link(self, target, files):
