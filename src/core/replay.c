@@ -1,7 +1,6 @@
 #include "core/replay.h"
 
 #include <assert.h>
-#include <string.h>
 
 static uint64_t block_of(uint64_t counter) {
   return counter / SW_REPLAY_BLOCK_BITS;
@@ -21,14 +20,11 @@ enum sw_replay_verdict sw_replay_check(const struct sw_replay *replay, uint64_t 
 void sw_replay_commit(struct sw_replay *replay, uint64_t counter) {
   assert(sw_replay_check(replay, counter) == SW_REPLAY_NEW);
   if (counter >= replay->end) {
-    /* the blocks that the window newly reaches were last used a whole ring ago */
+    /* the blocks that the window newly reaches were last used a whole ring ago, or more */
     const uint64_t last = block_of(counter);
-    uint64_t block = replay->end ? block_of(replay->end - 1) + 1 : 0;
-    if (last - block >= SW_REPLAY_BLOCKS && last >= block) {
-      memset(replay->seen, 0, sizeof(replay->seen));
-    } else {
-      for (; block <= last; block++) replay->seen[block % SW_REPLAY_BLOCKS] = 0;
-    }
+    uint64_t block = block_of(replay->end + SW_REPLAY_BLOCK_BITS - 1);
+    if (last >= block + SW_REPLAY_BLOCKS) block = last - SW_REPLAY_BLOCKS + 1;
+    for (; block <= last; block++) replay->seen[block % SW_REPLAY_BLOCKS] = 0;
     replay->end = counter + 1;
   }
   replay->seen[block_of(counter) % SW_REPLAY_BLOCKS] |= bit_of(counter);

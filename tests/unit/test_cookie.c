@@ -35,10 +35,10 @@ static void cookie_is_good_for_its_source_and_key_only(void **state) {
     assert_false(good(START));
     source.ip[i] ^= 1;
   }
-  for (unsigned bit = 0; bit < 16; bit++) {
-    source.port ^= (uint16_t)(1 << bit);
+  for (unsigned bit = 0; bit < 32; bit++) {
+    source.port ^= UINT32_C(1) << bit;
     assert_false(good(START));
-    source.port ^= (uint16_t)(1 << bit);
+    source.port ^= UINT32_C(1) << bit;
   }
   for (unsigned bit = 0; bit < 32; bit++) {
     source.scope ^= UINT32_C(1) << bit;
@@ -73,6 +73,21 @@ static void cookie_outlives_one_change_of_the_secret(void **state) {
   assert_true(cookies.drawn == START + 120 * SW_SECOND);
   assert_true(good(START + 240 * SW_SECOND - 1));
   assert_false(good(START + 240 * SW_SECOND));
+}
+
+static void every_byte_of_the_secrets_is_drawn_anew(void **state) {
+  (void)state;
+  struct sw_cookies all = cookies, any = {0};
+  memset(any.secret, 0, sizeof(any.secret));
+  for (unsigned round = 1; round <= 64; round++) {
+    struct sw_cookies before = all;
+    if (round % 2) all.drawn = 0; /* long ago: both are */
+    sw_cookies_make(&all, 1000 * SW_SECOND * round, &source, point, cookie);
+    for (size_t i = 0; i < sizeof(all.secret); i++)
+      ((uint8_t *)any.secret)[i] |= ((uint8_t *)all.secret)[i] ^ ((uint8_t *)before.secret)[i];
+  }
+  for (size_t i = 0; i < sizeof(any.secret); i++)
+    assert_int_not_equal(((uint8_t *)any.secret)[i], 0);
 }
 
 static void cookie_is_dead_after_a_long_pause(void **state) {
@@ -189,6 +204,7 @@ int main(void) {
       cmocka_unit_test_setup(cookie_is_good_for_its_source_and_key_only, begin),
       cmocka_unit_test_setup(cookie_of_another_responder_is_refused, begin),
       cmocka_unit_test_setup(cookie_outlives_one_change_of_the_secret, begin),
+      cmocka_unit_test_setup(every_byte_of_the_secrets_is_drawn_anew, begin),
       cmocka_unit_test_setup(cookie_is_dead_after_a_long_pause, begin),
       cmocka_unit_test_setup(cookie_made_late_in_a_secrets_life_is_by_a_new_one, begin),
       cmocka_unit_test_setup(cookie_never_lives_for_360_seconds, begin),
