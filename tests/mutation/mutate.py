@@ -29,7 +29,7 @@ LAST = ["test_secretbox"]  # takes seconds
 SIM = ["sim", "--seeds", "1-100"]
 FLAGS = ("-std=gnu11 -D_GNU_SOURCE -Iinclude -iquote src -O1 -g0 -fPIC -w -D_FORTIFY_SOURCE=3 "
          "-fsanitize=bounds -fno-sanitize-recover=all")
-TIMEOUT = 120
+TIMEOUT = 30  # of tests that take a second or two
 
 SWAPS = {"==": ["!="], "!=": ["=="], "<": ["<=", ">="], "<=": ["<", ">"], ">": [">=", "<="], ">=": [">", "<"],
          "&&": ["||"], "||": ["&&"], "+=": ["-="], "-=": ["+="], "|=": ["=", "&="], "&=": ["="], "++": ["--"],
