@@ -120,7 +120,7 @@ check-build:
 	bats --print-output-on-failure tests/build
 
 # What the netns tests load into the daemon, and what they send.
-NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so fault.so flood)
+NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so fault.so kernel.so flood)
 
 $(BUILD)/tests/netns/%.so: tests/netns/%.c
 	@mkdir -p $(@D)

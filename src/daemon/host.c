@@ -46,6 +46,8 @@ static int configure(struct sw_host *host, const struct sw_config *config, struc
 int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw_error *error) {
   *host = (struct sw_host){.tun.fd = -1, .udp.fd = -1};
   int failed = sw_tun_open(&host->tun, config->name, config->offload, error);
+  if (!failed && config->offload && !host->tun.offload)
+    sw_log(SW_LOG_WARNING, "the kernel's TUN device hands over packets one by one; going on so");
   if (!failed)
     failed = sw_udp_open(&host->udp, config->listen_port, config->fwmark, config->offload, error);
   if (!failed) failed = configure(host, config, error);

@@ -158,6 +158,13 @@ static int set_format(struct sw_tun *tun, bool offload) {
   return 0;
 }
 
+/* Returns 0 or an errno. */
+static int attach(int fd, const char *name, bool header, struct ifreq *request) {
+  *request = (struct ifreq){.ifr_flags = IFF_TUN | IFF_NO_PI | (header ? IFF_VNET_HDR : 0)};
+  strcpy(request->ifr_name, name);
+  return ioctl(fd, TUNSETIFF, request) < 0 ? errno : 0;
+}
+
 int sw_tun_open(struct sw_tun *tun, const char *name, bool offload, struct sw_error *error) {
   *tun = (struct sw_tun){.fd = -1};
   const int refused = check_name(name, error);
@@ -167,10 +174,13 @@ int sw_tun_open(struct sw_tun *tun, const char *name, bool offload, struct sw_er
     const int code = errno;
     return sw_error_set(error, code, open_fix(code), "tun: cannot open " DEVICE);
   }
-  struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0)};
-  strcpy(request.ifr_name, name);
-  if (ioctl(fd, TUNSETIFF, &request) < 0) {
-    const int code = errno;
+  struct ifreq request;
+  int code = attach(fd, name, offload, &request);
+  if (code == EINVAL && offload) { /* it may be the header that is not known */
+    offload = false;
+    code = attach(fd, name, offload, &request);
+  }
+  if (code) {
     char fix[FIX_TEXT];
     close(fd);
     return sw_error_set(error, code, attach_fix(code, name, fix),
@@ -178,7 +188,7 @@ int sw_tun_open(struct sw_tun *tun, const char *name, bool offload, struct sw_er
   }
   tun->fd = fd;
   strcpy(tun->name, request.ifr_name);
-  int code = find_index(tun->name, &tun->index);
+  code = find_index(tun->name, &tun->index);
   if (!code) code = set_format(tun, offload);
   if (code) {
     sw_tun_close(tun);

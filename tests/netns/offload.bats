@@ -158,14 +158,64 @@ for_all_pairs() {
   [[ $output == *"Destination Host Unreachable"* ]]
 }
 
-@test "100 connections at once" {
+# answered FROM TO PROGRAM ADDRESS [ARGUMENT]: PROGRAM receive in one namespace, PROGRAM send in the other.
+answered() {
+  local from=$1 to=$2 program=$BATS_TEST_DIRNAME/$3 address=$4
+  shift 4
+  ip netns exec "$to" python3 "$program" receive "$address" "$@" >"$work/got" 2>&1 3>&- &
+  local receiver=$!
+  pids+=("$receiver")
+  until_true 10 eval 'ip netns exec "$to" ss -Hltn src "[$address]" | grep -q 500'
+  ip netns exec "$from" timeout 100 python3 "$program" send "$address" "$@" || { cat "$work/got"; false; }
+  wait "$receiver" || { cat "$work/got"; false; }
+}
+
+@test "1,000 connections at once, each with content of its own" {
   topology_lans
   up_both auto auto
-  ip netns exec "$D" iperf3 -s -1 >/dev/null 3>&- &
+  answered "$C" "$D" connections.py 10.2.0.2 1000
+  answered "$D" "$C" connections.py fd01::2 1000
+  nothing_dropped
+}
+
+@test "IPv4 options and IPv6 extension headers in front of TCP and UDP, in super-packets, too" {
+  topology_lans
+  up_both auto auto
+  for address in 10.2.0.2 fd02::2; do answered "$C" "$D" options.py $address; done
+  answered "$A" "$B" options.py 10.77.0.2
+  answered "$B" "$A" options.py fd77::1
+  nothing_dropped
+}
+
+@test "at full load, both ways, no datagram is lost in this machine" {
+  topology_pair
+  up_both auto auto
+  ip netns exec "$B" iperf3 -s -1 >/dev/null 3>&- &
   server=$!
   pids+=("$server")
-  until_true 5 eval 'ip netns exec "$D" ss -Hltn sport = :5201 | grep -q 5201'
-  ip netns exec "$C" iperf3 -c 10.2.0.2 -P 100 -n 100K
+  until_true 5 eval 'ip netns exec "$B" ss -Hltn sport = :5201 | grep -q 5201'
+  ip netns exec "$A" iperf3 -c 10.77.0.2 -t 4 -P 4 --bidir -J >"$work/iperf.json"
+  jq '{sent_twice: [.end.sum_sent.retransmits, .end.sum_sent_bidir_reverse.retransmits]}' "$work/iperf.json"
+  [ "$(jq '.end.sum_received.bytes > 10000000 and .end.sum_received_bidir_reverse.bytes > 10000000' "$work/iperf.json")" = true ]
+  for ns in "$A" "$B"; do
+    errors=$(ip netns exec "$ns" nstat -az UdpRcvbufErrors UdpSndbufErrors Udp6RcvbufErrors Udp6SndbufErrors | awk '/Udp/ {sum += $2} END {print sum + 0}')
+    [ "$errors" = 0 ]
+  done
+  nothing_dropped
+}
+
+@test "a path of 9,000 bytes carries packets of that size" {
+  topology_pair
+  ip -n "$A" link set v0 mtu 9000
+  ip -n "$B" link set v0 mtu 9000
+  config a 192.0.2.2:51900 "MTU = 8928"
+  config b 192.0.2.1:51900 "MTU = 8928"
+  up a
+  up b
+  wait_up
+  tcp_hashed a b 10.77.0.2
+  tcp_hashed b a fd77::1
+  ping_from a -s 8900 -M do 10.77.0.2
   nothing_dropped
 }
 

@@ -1,0 +1,62 @@
+/*
+ * An older or an odd kernel, preloaded into the daemon (LD_PRELOAD): $KERNEL_LACKS names what it
+ * refuses.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#define USO 0x60 /* TUN_F_USO4 and 6, of Linux 6.2 */
+
+static bool lacks(const char *what) {
+  const char *given = getenv("KERNEL_LACKS");
+  return given && strcmp(given, what) == 0;
+}
+
+static int refuse(int code) {
+  errno = code;
+  return -1;
+}
+
+int ioctl(int fd, unsigned long request, ...) {
+  int (*real)(int, unsigned long, ...) = dlsym(RTLD_NEXT, "ioctl");
+  va_list arguments;
+  va_start(arguments, request);
+  void *argument = va_arg(arguments, void *);
+  va_end(arguments);
+  if (request == TUNSETOFFLOAD && lacks("uso") && (unsigned long)argument & USO)
+    return refuse(EINVAL);
+  if (request == TUNSETIFF && lacks("vnet") && ((struct ifreq *)argument)->ifr_flags & IFF_VNET_HDR)
+    return refuse(EINVAL);
+  return real(fd, request, argument);
+}
+
+int getsockopt(int fd, int level, int name, void *value, socklen_t *size) {
+  int (*real)(int, int, int, void *, socklen_t *) = dlsym(RTLD_NEXT, "getsockopt");
+  if (level == SOL_UDP && name == UDP_SEGMENT && lacks("gso")) return refuse(ENOPROTOOPT);
+  return real(fd, level, name, value, size);
+}
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t size) {
+  int (*real)(int, int, int, const void *, socklen_t) = dlsym(RTLD_NEXT, "setsockopt");
+  if (level == SOL_UDP && name == UDP_GRO && lacks("gro")) return refuse(ENOPROTOOPT);
+  return real(fd, level, name, value, size);
+}
+
+/* "checksums": the network device can't sum, so nothing can be cut for it */
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
+  int (*real)(int, struct mmsghdr *, unsigned, int) = dlsym(RTLD_NEXT, "sendmmsg");
+  unsigned whole = 0;
+  while (whole < count && messages[whole].msg_hdr.msg_controllen == 0) whole++;
+  if (whole == count || !lacks("checksums")) return real(fd, messages, count, flags);
+  return whole > 0 ? real(fd, messages, whole, flags) : refuse(EIO);
+}

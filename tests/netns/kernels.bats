@@ -1,0 +1,53 @@
+#!/usr/bin/env bats
+# Kernels and devices that lack something: all arrives whole, and the log says once what is slower for it.
+
+load topology
+
+KERNEL_LIBRARY=$(dirname "$SALTWAY")/tests/netns/kernel.so
+
+setup_file() {
+  ! grep -qa __asan_init "$SALTWAY" || skip "built with sanitizers: nothing can be loaded before theirs"
+}
+
+# on_a_kernel_without WHAT [LINE]: side a lacks it; what the log says once, or nothing.
+on_a_kernel_without() {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  LD_PRELOAD=$KERNEL_LIBRARY KERNEL_LACKS=$1 up a
+  up b
+  wait_up
+  tcp_hashed a b 10.77.0.2
+  tcp_hashed b a 10.77.0.1
+  tcp_hashed a b fd77::2
+  tcp_hashed b a fd77::1
+  for from in a b; do
+    local to=b ns=$B address=10.77.0.2
+    [ $from = a ] || { to=a ns=$A address=10.77.0.1; }
+    ip netns exec "$ns" python3 "$BATS_TEST_DIRNAME/datagrams.py" receive $address >"$work/got" 3>&- &
+    local receiver=$!
+    pids+=("$receiver")
+    until_true 5 eval 'ip netns exec "$ns" ss -Hlun sport = :5002 | grep -q 5002'
+    in_ns $from python3 "$BATS_TEST_DIRNAME/datagrams.py" send $address
+    wait "$receiver" || { cat "$work/got"; false; }
+  done
+  nothing_dropped
+  grep -vE 'interface sw0|up with|waiting on|connecting to|says that nothing listens' "$work/a/up.log" >"$work/said" || true
+  cat "$work/said"
+  if [ -n "${2:-}" ]; then grep -q "$2" "$work/said"; fi
+  [ "$(wc -l <"$work/said")" = "$([ -z "${2:-}" ] && echo 0 || echo 1)" ]
+}
+
+@test "without UDP super-packets on the TUN device (before 6.2)" { on_a_kernel_without uso; }
+
+@test "without UDP_SEGMENT" { on_a_kernel_without gso; }
+
+@test "without UDP_GRO" { on_a_kernel_without gro; }
+
+@test "a network device that can't sum what it would cut: the log says so once" {
+  on_a_kernel_without checksums "does not send runs of datagrams"
+}
+
+@test "without a virtio header on the TUN device: the log says so once" {
+  on_a_kernel_without vnet "hands over packets one by one"
+}
