@@ -3,7 +3,7 @@
 #   make            build/saltway and build/libsaltway.a
 #   sudo make demo  install what is missing, build, and show a link between two namespaces
 #   sudo make check install what is missing, build, and run all tests (SANITIZE=1: under ASan and UBSan)
-#   make lint       what static analysis finds
+#   make fuzz       libFuzzer on all that is parsed      make lint       what static analysis finds
 #
 # V=1 shows the commands.  PREFIX, DESTDIR, CC, CFLAGS, LDFLAGS are the packager's.
 
@@ -25,9 +25,10 @@ PACKAGES := libsodium libuv libnl-route-3.0 inih jansson libseccomp
 DEBIAN_BUILD := gcc make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libinih-dev libjansson-dev libseccomp-dev
 DEBIAN_DEMO  := iproute2 iputils-ping tcpdump
 DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux python3 jq
+DEBIAN_FUZZ  := clang libclang-rt-dev
 DEBIAN_LINT  := clang clang-tidy cppcheck shellcheck mandoc
 
-ifneq ($(filter-out clean deps demo check lint uninstall format dist,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean deps demo check fuzz lint uninstall format dist,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(shell for p in $(PACKAGES); do pkg-config --exists $$p || echo $$p; done)
 ifneq ($(MISSING),)
 $(error missing: $(MISSING). On Debian: sudo apt-get install $(DEBIAN_BUILD))
@@ -61,7 +62,9 @@ UNIT_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wild
 SIM   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
 
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZED  := $(patsubst $(BUILD)/%,build/fuzz/%,$(CORE) $(REST)) build/fuzz/tests/sim/random.o
 FUZZ_SECONDS ?= 60
+FUZZ_SANITIZERS := address,undefined -fno-sanitize-recover=all
 
 all: $(BUILD)/saltway $(BUILD)/libsaltway.a
 
@@ -149,18 +152,36 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/rest.a $(BUILD)/libsal
 mutation:
 	tests/mutation/mutate.py
 
-# libFuzzer, each target for FUZZ_SECONDS, from and into its tracked corpus.
-fuzz: $(FUZZERS)
-	@set -e; for f in $(FUZZERS); do \
-	  mkdir -p tests/fuzz/corpus/$$(basename $$f); \
-	  $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=build/ \
-	    tests/fuzz/corpus/$$(basename $$f); done
+# libFuzzer, each target for FUZZ_SECONDS, two at a time.  What it finds goes to build/fuzz/found, new
+# inputs to build/fuzz/corpus; `make fuzz-corpus` keeps of them what is needed to reach as much.
+fuzz:
+	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_FUZZ)'
+	@$(MAKE) --no-print-directory -j2 --output-sync=target $(FUZZERS:build/fuzz/%=fuzz-%)
 
-build/fuzz/%: tests/fuzz/%.c $(wildcard src/*.c src/core/*.c src/*.h src/core/*.h include/saltway/*.h)
+fuzz-%: build/fuzz/%
+	@mkdir -p build/fuzz/corpus/$* build/fuzz/found tests/fuzz/corpus/$*
+	@$< -max_total_time=$(FUZZ_SECONDS) -max_len=1024 -print_final_stats=1 \
+	  -artifact_prefix=build/fuzz/found/$*- build/fuzz/corpus/$* tests/fuzz/corpus/$* >build/fuzz/$*.log 2>&1 || \
+	  { tail -n 50 build/fuzz/$*.log; exit 1; }
+	@echo "$*: $$(awk '/number_of_executed_units/ {print $$2}' build/fuzz/$*.log) executions"
+
+fuzz-corpus: $(FUZZERS)
+	@set -e; for f in $(notdir $(FUZZERS)); do \
+	  rm -rf build/fuzz/merged && mkdir -p build/fuzz/merged build/fuzz/corpus/$$f tests/fuzz/corpus/$$f; \
+	  build/fuzz/$$f -merge=1 -use_counters=0 build/fuzz/merged tests/fuzz/corpus/$$f build/fuzz/corpus/$$f 2>/dev/null; \
+	  rm -rf tests/fuzz/corpus/$$f && mv build/fuzz/merged tests/fuzz/corpus/$$f; done
+
+build/fuzz/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(if $(Q),@echo '  FUZZ  $@')
-	$(Q)clang -std=gnu11 -D_GNU_SOURCE -Iinclude -iquote src -g -O1 -fsanitize=fuzzer,address,undefined \
-	  -o $@ $< $(filter-out src/log.c src/runtime.c,$(wildcard src/*.c)) $(wildcard src/core/*.c) $(LIBS)
+	$(if $(Q),@echo '  FUZZ  $<')
+	$(Q)clang $(filter-out $(HARDENING) -O% -Werror,$(ALL_CFLAGS)) -O1 -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZERS) \
+	  -MMD -MP -c -o $@ $<
+
+build/fuzz/saltway.a: $(FUZZED)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+build/fuzz/%: build/fuzz/tests/fuzz/%.o build/fuzz/saltway.a
+	$(Q)clang -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -o $@ $^ $(LIBS)
 
 # cppcheck's ctuuninitvar takes a struct that is only written to for one that is read
 lint:

@@ -1,93 +1,623 @@
 /*
- * Datagrams into a live link.  The input is a list of records: a byte that says what is done (junk
- * as it is; sealed as a handshake message, so that what is behind the tag is reached; sealed in the
- * session; time passes; the link speaks), a length, and bytes.
+ * Datagrams into a live link, in each of its states.
+ *
+ * The input's first byte chooses the state that two links are in, the rest is a list of operations:
+ * bytes as they are; handshake messages and session datagrams that are sealed with the right keys,
+ * so that what is behind the tag is reached; time; what the links say, delivered, lost or come
+ * twice.  What is held to be true on the way:
+ *
+ *   - a datagram is dropped and counted once, or it is not dropped;
+ *   - one whose tag did not verify changes nothing but that counter, and what is told of strangers;
+ *   - the fast calls and batches do what the plain ones do, byte for byte;
+ *   - nothing of a session is taken twice;
+ *   - an answer to an init is never longer than the init;
+ *   - a link that was left in peace for a while is up again, whatever was done to it.
  */
+#include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "../sim/random.h"
+#include "core/glue.h"
 #include "core/link_state.h"
+#include "saltway/batch.h"
 
-static struct sw_link *make(const struct sw_psk *psk, uint64_t now, bool starts) {
-  static const struct sw_prefix any[] = {{.ip = {[10] = 0xff, [11] = 0xff}, .length = 96},
-                                         {.length = 0}};
-  struct sw_link *link = sw_link_new(&(struct sw_link_options){
-      .psk = psk, .persistent_keepalive = 25 * SW_SECOND, .sources = any, .source_count = 2});
-  const struct sw_address peer = {.ip = {[15] = 1}, .port = 1};
-  if (starts) sw_link_endpoints_set(link, now, &peer, 1);
-  return link;
+#define ROOM 2048
+#define CALLS_AT_ONCE 16
+#define KEPT 8
+#define PEACE (300 * SW_SECOND)
+
+enum state {
+  WAITING,
+  INIT_SENT,
+  RESPONSE_UNDER_WAY,
+  UNCONFIRMED,
+  CONNECTED,
+  REKEYING,
+  SILENT,
+  EXPIRING,
+  COUNTERS_USED,
+  CLOSED,
+  PEER_CLOSED,
+  LOADED,
+  COOKIE_RECEIVED,
+  STATES
+};
+
+struct datagram {
+  unsigned to; /* which link */
+  size_t length;
+  uint8_t bytes[ROOM];
+};
+
+static struct sw_link *links[2];
+static uint64_t now;
+static uint64_t seed;
+static bool briefly;               /* nothing is compared, only the outcome counts */
+static struct datagram kept[KEPT]; /* the latest on the wire, to come again */
+static unsigned kept_next;
+
+static struct {
+  struct sw_link links[2];
+  struct datagram kept[KEPT];
+  unsigned kept_next;
+  uint64_t now;
+} snapshots[STATES];
+
+static struct sw_address address(unsigned host) {
+  return (struct sw_address){
+      .ip = {[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = (uint8_t)(1 + host)},
+      .port = 51900};
 }
 
-/* Lets both links speak until they have nothing to say. */
-static void exchange(struct sw_link *a, struct sw_link *b, uint64_t now) {
-  static uint8_t datagram[SW_CONTROL_MAX], packet[SW_CONTROL_MAX];
-  struct sw_address to, from = {.ip = {[15] = 1}, .port = 1};
-  for (unsigned i = 0; i < 64; i++) {
-    size_t length = sw_link_transmit(a, now, datagram, &to), got;
-    if (!length) {
-      struct sw_link *other = a;
-      a = b;
-      b = other;
-      length = sw_link_transmit(a, now, datagram, &to);
-      if (!length) return;
-    }
-    sw_link_receive(b, now, &from, datagram, length, packet, &got);
+/* ---- what is true of a link ---- */
+
+static void check(struct sw_link *link) {
+  assert(sw_link_status(link)->state <= SW_LINK_CLOSED);
+  assert(!link->current || (link->current->local && link->current->confirmed));
+  assert(link->pending.count <= SW_PENDING_MAX);
+  for (unsigned i = 0; i < link->pending.count; i++)
+    assert(link->pending.ids[i] &&
+           link->pending.ids[i] == link->pending.entries[i].agreement.local);
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    const struct sw_session *session = &link->sessions[i];
+    assert(session->counter <= SW_REJECT_AFTER_COUNTER);
+    assert(session->replay.end <= SW_REJECT_AFTER_COUNTER);
+    for (unsigned j = 0; j < i; j++)
+      assert(!session->local || session->local != link->sessions[j].local);
   }
+}
+
+static void assert_same_session(const struct sw_session *a, const struct sw_session *b) {
+  assert(a->local == b->local && a->remote == b->remote && a->initiator == b->initiator);
+  assert(a->confirmed == b->confirmed && a->counter == b->counter && a->created == b->created);
+  assert(a->rekey_at == b->rekey_at && a->probe_at == b->probe_at);
+  assert(sw_address_equal(&a->address, &b->address));
+  assert(memcmp(&a->seal, &b->seal, sizeof(a->seal)) == 0);
+  assert(memcmp(&a->open, &b->open, sizeof(a->open)) == 0);
+  assert(memcmp(&a->replay, &b->replay, sizeof(a->replay)) == 0);
+}
+
+/* All but what is told of drops and strangers, and how many inits came: a copy of one that was seen
+ * counts, whatever was done to its ciphertext. */
+static void assert_same(const struct sw_link *a, const struct sw_link *b) {
+  for (unsigned i = 0; i < SW_SESSIONS; i++) assert_same_session(&a->sessions[i], &b->sessions[i]);
+  assert(a->current == b->current && a->silent == b->silent && a->closing == b->closing);
+  assert(memcmp(&a->timers, &b->timers, sizeof(a->timers)) == 0);
+  assert(a->initiation.active == b->initiation.active);
+  assert(memcmp(a->initiation.plain, b->initiation.plain, sizeof(a->initiation.plain)) == 0);
+  assert(a->pending.count == b->pending.count);
+  assert(memcmp(a->pending.ids, b->pending.ids, sizeof(a->pending.ids)) == 0);
+  assert(memcmp(&a->seen, &b->seen, sizeof(a->seen)) == 0);
+  assert(memcmp(a->cookies.secret, b->cookies.secret, sizeof(a->cookies.secret)) == 0);
+  assert(a->reply_length == b->reply_length);
+  assert(memcmp(a->reply, b->reply, a->reply_length) == 0);
+  assert(sw_address_equal(&a->status.peer, &b->status.peer));
+  assert(a->status.received_time == b->status.received_time);
+  assert(a->status.sent_time == b->status.sent_time);
+  assert(a->status.handshakes == b->status.handshakes && a->status.rtt == b->status.rtt);
+  assert(a->status.packets_in == b->status.packets_in);
+  assert(a->status.bytes_in == b->status.bytes_in);
+}
+
+static bool unverified(enum sw_drop reason) {
+  return reason <= SW_DROP_HANDSHAKE_TAG;
+}
+
+/* How `after` was reached from `before` by receiving one datagram. */
+static void check_received(const struct sw_link *before, const struct sw_link *after,
+                           enum sw_received received) {
+  uint64_t drops = 0;
+  bool changeless = false;
+  for (unsigned i = 0; i < SW_DROP_COUNT; i++) {
+    const uint64_t more = after->status.drops[i] - before->status.drops[i];
+    if (i != SW_DROP_REPLY_LOST) drops += more;
+    if (more && unverified((enum sw_drop)i)) changeless = true;
+  }
+  assert(drops == (received == SW_RECEIVED_DROPPED));
+  if (changeless) assert_same(before, after);
+}
+
+/* ---- what happens to a link ---- */
+
+/* The fast call has the same outcome, from the same state; and so has a batch, in which a copy that
+ * was begun with the first is refused. */
+static void receive_fast(struct sw_link *link, const struct sw_address *from, const uint8_t *bytes,
+                         size_t length, enum sw_received received, const uint8_t *packet,
+                         const struct sw_link *after, bool batch) {
+  static uint8_t datagram[SW_HEADROOM + ROOM + SW_SLACK], rooms[2][SW_HEADROOM + ROOM + SW_SLACK];
+  const bool session = length >= SW_OVERHEAD &&
+                       sw_header_read(link->keys.mask, bytes).session != SW_SESSION_HANDSHAKE;
+  struct sw_opening openings[2];
+  struct sw_opened opened, copy;
+  memcpy(datagram + SW_HEADROOM, bytes, length);
+  for (unsigned i = 0; i < 2 && batch; i++) {
+    openings[i] =
+        (struct sw_opening){from, datagram + SW_HEADROOM, length, .packet = rooms[i] + SW_HEADROOM};
+    sw_link_open_begin(link, now, &openings[i]);
+  }
+  for (unsigned i = 0; i < 2 && batch; i++) sw_opening_run(&openings[!i]);
+  assert((batch ? sw_link_open_finish(link, &openings[0], &opened)
+                : sw_link_open(link, now, from, datagram + SW_HEADROOM, length,
+                               rooms[0] + SW_HEADROOM, &opened)) == received);
+  assert_same(link, after);
+  assert(link->cookies.inits == after->cookies.inits && link->cookies.busy == after->cookies.busy);
+  assert(memcmp(link->status.drops, after->status.drops, sizeof(after->status.drops)) == 0);
+  if (batch && session)
+    assert(sw_link_open_finish(link, &openings[1], &copy) == SW_RECEIVED_DROPPED);
+  if (received != SW_RECEIVED_PACKET) return;
+  assert(opened.length == length - SW_OVERHEAD);
+  if (opened.partial) sw_glue_complete(rooms[0] + SW_HEADROOM, opened.length);
+  assert(memcmp(rooms[0] + SW_HEADROOM, packet, opened.length) == 0);
+}
+
+/* Nothing of a session is taken twice. */
+static void receive_again(struct sw_link *link, const struct sw_address *from,
+                          const uint8_t *datagram, size_t length, uint8_t *packet) {
+  static struct sw_link before;
+  size_t packet_length;
+  if (sw_header_read(link->keys.mask, datagram).session == SW_SESSION_HANDSHAKE) return;
+  before = *link;
+  assert(sw_link_receive(link, now, from, datagram, length, packet, &packet_length) ==
+         SW_RECEIVED_DROPPED);
+  check_received(&before, link, SW_RECEIVED_DROPPED);
+}
+
+static void receive(unsigned to, const struct sw_address *from, const uint8_t *bytes,
+                    size_t length) {
+  static struct sw_link before, after;
+  struct sw_link *link = links[to];
+  assert(length <= ROOM);
+  if (!briefly) before = *link;
+  uint8_t *datagram = malloc(length), *packet = malloc(length);
+  size_t packet_length = SIZE_MAX;
+  memcpy(datagram, bytes, length);
+  random_seed(++seed);
+  const enum sw_received received =
+      sw_link_receive(link, now, from, datagram, length, packet, &packet_length);
+  check(link);
+  if (received == SW_RECEIVED_PACKET) assert(packet_length == length - SW_OVERHEAD);
+  if (!briefly) {
+    check_received(&before, link, received);
+    after = *link;
+    *link = before;
+    random_seed(seed);
+    receive_fast(link, from, bytes, length, received, packet, &after, seed % 2);
+    *link = after;
+    if (received != SW_RECEIVED_DROPPED) receive_again(link, from, datagram, length, packet);
+    *link = after;
+  }
+  free(datagram);
+  free(packet);
+}
+
+static void keep(unsigned to, const uint8_t *bytes, size_t length) {
+  struct datagram *place = &kept[kept_next++ % KEPT];
+  place->to = to;
+  place->length = length;
+  memcpy(place->bytes, bytes, length);
+}
+
+/* Lets a link say what it has to; returns whether there was something. */
+static bool talk(unsigned from, bool heard) {
+  unsigned calls = 0;
+  for (;; calls++) {
+    static uint8_t datagram[SW_CONTROL_MAX];
+    struct sw_address to;
+    const size_t length = sw_link_transmit(links[from], now, datagram, &to);
+    check(links[from]);
+    if (!length) break;
+    assert(calls < CALLS_AT_ONCE && length <= SW_CONTROL_MAX && to.port != 0);
+    keep(!from, datagram, length);
+    const struct sw_address source = address(from), expected = address(!from);
+    if (heard && sw_address_equal(&to, &expected)) receive(!from, &source, datagram, length);
+  }
+  assert(sw_link_deadline(links[from]) > now);
+  return calls > 0;
+}
+
+static void talk_all(void) {
+  for (unsigned i = 0; i < CALLS_AT_ONCE; i++) {
+    const bool left = talk(0, true), right = talk(1, true);
+    if (!left && !right) return;
+  }
+  assert(false); /* they never stop */
+}
+
+/* Seals twice from the same state, by the plain call and by the fast one. */
+static void send_packet(unsigned from, const uint8_t *packet, size_t length, bool partial,
+                        bool heard) {
+  static struct sw_link before;
+  static uint8_t room[SW_HEADROOM + ROOM + SW_SLACK], sealed[SW_HEADROOM + ROOM + SW_SLACK];
+  struct sw_link *link = links[from];
+  uint8_t *datagram = malloc(length + SW_OVERHEAD);
+  before = *link;
+  const int64_t plain = sw_link_send(link, now, packet, length, datagram);
+  if (!partial) *link = before;
+  memcpy(room + SW_HEADROOM, packet, length);
+  const int64_t fast =
+      sw_link_seal(link, now, room + SW_HEADROOM, length, partial, sealed + SW_HEADROOM);
+  check(link);
+  if (!partial) {
+    assert(plain == fast);
+    if (plain > 0) assert(memcmp(datagram, sealed + SW_HEADROOM, (size_t)plain) == 0);
+  }
+  if (fast > 0) {
+    const struct sw_address source = address(from);
+    keep(!from, sealed + SW_HEADROOM, (size_t)fast);
+    if (heard) receive(!from, &source, sealed + SW_HEADROOM, (size_t)fast);
+  }
+  free(datagram);
+}
+
+/* The other end's handshake messages, made as it would. */
+static size_t make_message(struct sw_link *link, unsigned type, uint32_t id,
+                           uint8_t plain[SW_INIT_MAX]) {
+  const uint8_t *me = links[link == links[0]]->me;
+  static struct sw_initiation initiation;
+  random_seed(++seed);
+  if (type == SW_MESSAGE_INIT || !link->initiation.active) {
+    sw_initiation_begin(&initiation, me, id);
+    memcpy(plain, initiation.plain, initiation.length);
+    return initiation.length;
+  }
+  struct sw_handshake_message init;
+  assert(sw_message_parse(link->initiation.plain, link->initiation.length, &init) == 0);
+  if (type == SW_MESSAGE_COOKIE)
+    return sw_cookie_message_make(me, link->initiation.hash, me, link->initiation.length, plain);
+  struct sw_agreement agreement;
+  const int length = sw_response_make(&link->keys, me, id, &init, link->initiation.plain,
+                                      link->initiation.length, plain, &agreement);
+  assert(length > 0);
+  return (size_t)length;
+}
+
+static void receive_message(unsigned to, const struct sw_address *from, const uint8_t *plain,
+                            size_t length) {
+  uint8_t datagram[SW_HANDSHAKE_OVERHEAD + SW_INIT_MAX];
+  random_seed(++seed);
+  const size_t sealed = sw_message_seal(&links[to]->keys, plain, length, datagram);
+  const bool quiet = !links[to]->reply_length;
+  receive(to, from, datagram, sealed);
+  if (quiet && length > 0 && plain[0] == SW_MESSAGE_INIT) assert(links[to]->reply_length <= sealed);
+}
+
+static void flood(unsigned to, unsigned count) {
+  uint8_t plain[SW_INIT_MAX];
+  const size_t length = make_message(links[to], SW_MESSAGE_INIT, 1, plain);
+  briefly = true;
+  for (unsigned i = 0; i < count; i++) {
+    const struct sw_address source = address(3 + i);
+    sw_store32(plain + 18, i + 1); /* another init */
+    receive_message(to, &source, plain, length);
+  }
+  briefly = false;
+}
+
+/* Seals in the keys that one of the link's own sessions, or of its answers, opens with. */
+static void receive_sealed(unsigned to, const struct sw_address *from, unsigned which,
+                           uint64_t word, const uint8_t *plain, size_t length) {
+  struct sw_link *link = links[to];
+  const struct sw_secretbox *box;
+  uint32_t local;
+  if (which < SW_SESSIONS) {
+    const struct sw_session *session = &link->sessions[which];
+    box = &session->open;
+    local = session->local;
+    if (word & 1U << 7) word += session->replay.end; /* else the counter is what it is */
+  } else {
+    if (!link->pending.count) return;
+    const struct sw_agreement *agreement =
+        &link->pending.entries[which % link->pending.count].agreement;
+    box = &agreement->open;
+    local = agreement->local;
+  }
+  if (!local) return;
+  static uint8_t datagram[ROOM];
+  assert(length <= ROOM - SW_OVERHEAD);
+  sw_secretbox_seal(box, word, plain, length, datagram + SW_TAG_OFFSET, datagram + SW_BODY_OFFSET);
+  sw_header_write(link->keys.mask, (struct sw_header){local, word}, datagram);
+  receive(to, from, datagram, SW_OVERHEAD + length);
+}
+
+/* ---- the states ---- */
+
+static void know_each_other(void) {
+  const struct sw_address peer = address(1);
+  sw_link_endpoints_set(links[0], now, &peer, 1);
+}
+
+static void reach(enum state state) {
+  static const uint8_t packet[20] = {0x45, [3] = 20};
+  if (state == WAITING) return;
+  if (state == COOKIE_RECEIVED) flood(1, SW_LOAD_INITS + 5);
+  know_each_other();
+  if (state == INIT_SENT) {
+    talk(0, false);
+  } else if (state == RESPONSE_UNDER_WAY) {
+    talk(0, true);
+    talk(1, false);
+  } else if (state == UNCONFIRMED) {
+    talk(0, true);
+    talk(1, true);
+    talk(0, false);
+  } else if (state == COOKIE_RECEIVED) {
+    talk(0, true);
+    talk(1, true);
+    assert(links[0]->initiation.cookie_used);
+  } else {
+    talk_all();
+    assert(sw_link_status(links[0])->state == SW_LINK_UP);
+    assert(sw_link_status(links[1])->state == SW_LINK_UP);
+  }
+  switch (state) {
+  case REKEYING:
+    now += 121 * SW_SECOND;
+    talk(0, true);
+    talk(1, false);
+    assert(links[0]->initiation.active && links[1]->pending.count);
+    break;
+  case SILENT:
+    send_packet(0, packet, sizeof(packet), false, false);
+    now += SW_ANSWER_WITHIN;
+    talk(0, false);
+    assert(sw_link_status(links[0])->state == SW_LINK_SILENT);
+    break;
+  case EXPIRING:
+    now += SW_REJECT_AFTER - 100 * SW_MILLISECOND;
+    break;
+  case COUNTERS_USED:
+    for (unsigned i = 0; i < 2; i++) {
+      links[i]->current->counter = SW_REJECT_AFTER_COUNTER - 3;
+      sw_replay_commit(&links[i]->current->replay, SW_REJECT_AFTER_COUNTER - 4);
+    }
+    break;
+  case CLOSED:
+    sw_link_close(links[0], now);
+    break;
+  case PEER_CLOSED:
+    sw_link_close(links[0], now);
+    talk(0, true);
+    assert(sw_link_status(links[1])->state != SW_LINK_UP);
+    break;
+  case LOADED:
+    flood(1, SW_LOAD_INITS + 5);
+    assert(sw_link_status(links[1])->cookies_sent);
+    break;
+  default:
+    break;
+  }
+}
+
+static void prepare(void) {
+  static const struct sw_prefix any[] = {{.ip = {[10] = 0xff, [11] = 0xff}, .length = 96},
+                                         {.length = 0}};
+  static const struct sw_prefix own[] = {
+      {.ip = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1}, .length = 128}};
+  static const struct sw_psk psk = {{1, 2, 3}};
+  for (enum state state = 0; state < STATES; state++) {
+    random_seed(seed = state * 1000);
+    now = SW_SECOND;
+    for (unsigned i = 0; i < 2; i++) {
+      struct sw_link *fresh = sw_link_new(&(struct sw_link_options){
+          .psk = &psk,
+          .persistent_keepalive = 25 * SW_SECOND,
+          .sources = any,
+          .source_count = 2,
+          .own = own,
+          .own_count = 1,
+      });
+      assert(fresh);
+      if (!links[i]) links[i] = fresh;
+      *links[i] = *fresh;
+      if (links[i] != fresh) sw_link_free(fresh);
+    }
+    memset(kept, 0, sizeof(kept));
+    kept_next = 0;
+    reach(state);
+    for (unsigned i = 0; i < 2; i++) snapshots[state].links[i] = *links[i];
+    memcpy(snapshots[state].kept, kept, sizeof(kept));
+    snapshots[state].kept_next = kept_next;
+    snapshots[state].now = now;
+  }
+}
+
+static void restore(enum state state) {
+  for (unsigned i = 0; i < 2; i++) *links[i] = snapshots[state].links[i];
+  memcpy(kept, snapshots[state].kept, sizeof(kept));
+  kept_next = snapshots[state].kept_next;
+  now = snapshots[state].now;
+  seed = 0;
+  random_seed(0);
+}
+
+/* ---- the input ---- */
+
+struct input {
+  const uint8_t *data;
+  size_t size;
+};
+
+static uint64_t take(struct input *input, unsigned bytes) {
+  uint64_t value = 0;
+  for (unsigned i = 0; i < bytes && input->size; i++, input->data++, input->size--)
+    value |= (uint64_t)input->data[0] << 8 * i;
+  return value;
+}
+
+static const uint8_t *take_bytes(struct input *input, size_t most, size_t *length) {
+  const uint8_t *bytes = input->data;
+  *length = take(input, 2) % (most + 1);
+  bytes = input->data;
+  if (*length > input->size) *length = input->size;
+  input->data += *length;
+  input->size -= *length;
+  return bytes;
+}
+
+/* Bytes that are an IP packet as far as its lengths go, if asked for. */
+static void copy_packet(uint8_t *packet, const uint8_t *bytes, size_t length, bool make_ip) {
+  if (length) memcpy(packet, bytes, length);
+  if (!make_ip || length < SW_OVERHEAD) return;
+  if (packet[0] >> 4 == 6 && length >= 40) {
+    packet[4] = (uint8_t)((length - 40) >> 8);
+    packet[5] = (uint8_t)(length - 40);
+  } else {
+    packet[0] = (uint8_t)(0x45 + packet[0] % 2);
+    packet[2] = (uint8_t)(length >> 8);
+    packet[3] = (uint8_t)length;
+  }
+}
+
+static void mutated_message(struct input *input, unsigned to, const struct sw_address *from) {
+  uint8_t plain[SW_INIT_MAX] = {0};
+  const unsigned how = (unsigned)take(input, 1);
+  size_t length = make_message(links[to], how % 4, (uint32_t)take(input, 1) + 1, plain);
+  for (unsigned i = how >> 2 & 3; i > 0; i--) {
+    const size_t at = take(input, 1);
+    plain[at] = (uint8_t)take(input, 1);
+  }
+  if (how & 0x10) length = take(input, 2) % (SW_INIT_MAX + 1);
+  if (how & 0x20) memset(plain + 22, (int)take(input, 1) % 2, SW_POINT_BYTES); /* of low order */
+  receive_message(to, from, plain, length);
+}
+
+static void sealed_in_session(struct input *input, unsigned to, const struct sw_address *from) {
+  static uint8_t plain[ROOM];
+  const unsigned how = (unsigned)take(input, 1);
+  const uint64_t kind = take(input, 1);
+  const uint64_t counter = how & 0x40 ? take(input, 7) : take(input, 1);
+  size_t length;
+  const uint8_t *bytes = take_bytes(input, 512, &length);
+  copy_packet(plain, bytes, length, how & 0x10);
+  if (how & 0x20 && length >= SW_PROBE_BYTES)
+    sw_store64(plain, links[to]->probes[kind / 8 % SW_PROBES].token);
+  receive_sealed(to, from, how % 8, (counter & SW_COUNTER_MASK) | kind % 8 << SW_COUNTER_BITS,
+                 plain, length);
+}
+
+static void operate(struct input *input) {
+  static const uint64_t units[] = {SW_MILLISECOND, 100 * SW_MILLISECOND, SW_SECOND};
+  const unsigned what = (unsigned)take(input, 1), to = what >> 7, host = what >> 5 & 3;
+  const struct sw_address from = address(host > 1 ? 1 + host : !to);
+  size_t length;
+  const uint8_t *bytes;
+  switch (what & 0x0f) {
+  case 0:
+    bytes = take_bytes(input, 1024, &length);
+    receive(to, &from, bytes, length);
+    break;
+  case 1:
+    bytes = take_bytes(input, SW_INIT_MAX, &length);
+    receive_message(to, &from, bytes, length);
+    break;
+  case 2:
+  case 3:
+    mutated_message(input, to, &from);
+    break;
+  case 4:
+  case 5:
+    sealed_in_session(input, to, &from);
+    break;
+  case 6:
+    now += take(input, 1) * units[host % 3];
+    break;
+  case 7:
+    talk(to, host & 1);
+    break;
+  case 8:
+    talk_all();
+    break;
+  case 9: {
+    static uint8_t packet[ROOM];
+    bytes = take_bytes(input, 512, &length);
+    copy_packet(packet, bytes, length, host & 2);
+    send_packet(to, packet, length, false, host & 1);
+    break;
+  }
+  case 10: {
+    static uint8_t packet[ROOM];
+    bytes = take_bytes(input, 512, &length);
+    copy_packet(packet, bytes, length, host & 2);
+    send_packet(to, packet, length, true, host & 1);
+    break;
+  }
+  case 11: {
+    struct datagram again = kept[take(input, 1) % KEPT];
+    const size_t flip = take(input, 2);
+    if (flip < again.length) again.bytes[flip] ^= 1;
+    receive(again.to, &from, again.bytes, again.length);
+    break;
+  }
+  case 12:
+    sw_link_refused(links[to], now, &from);
+    break;
+  case 13:
+    sw_link_endpoints_set(links[to], now, &from, host & 1);
+    break;
+  case 14:
+    flood(to, (unsigned)take(input, 1) % 8);
+    break;
+  case 15:
+    if (host == 3) sw_link_close(links[to], now);
+    break;
+  }
+  check(links[0]);
+  check(links[1]);
+}
+
+/* Nobody interferes any more. */
+static void leave_in_peace(void) {
+  if (links[0]->closing || links[1]->closing) return;
+  const uint64_t end = now + PEACE;
+  briefly = true;
+  know_each_other();
+  talk_all();
+  while (now < end) {
+    const uint64_t left = sw_link_deadline(links[0]), right = sw_link_deadline(links[1]);
+    now = left < right ? left : right;
+    talk_all();
+  }
+  static uint8_t packet[20] = {0x45, [3] = 20};
+  for (unsigned i = 0; i < 2; i++) {
+    const uint64_t before = links[!i]->status.packets_in;
+    assert(sw_link_status(links[i])->state == SW_LINK_UP);
+    send_packet(i, packet, sizeof(packet), false, true);
+    assert(links[!i]->status.packets_in == before + 1);
+  }
+  briefly = false;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static bool ready;
-  if (!ready && sodium_init() < 0) abort();
-  ready = true;
-  const struct sw_psk psk = {{1, 2, 3}};
-  uint64_t now = SW_SECOND;
-  struct sw_link *a = make(&psk, now, true), *b = make(&psk, now, false);
-  const struct sw_address from = {.ip = {[15] = 2}, .port = 2};
-  exchange(a, b, now);
-  while (size >= 3) {
-    const uint8_t what = data[0];
-    size_t length = (size_t)(data[1] | data[2] << 8) % 1024;
-    data += 3;
-    size -= 3;
-    if (length > size) length = size;
-    uint8_t *datagram = malloc(SW_HANDSHAKE_OVERHEAD + 1024);
-    uint8_t *packet = malloc(SW_HANDSHAKE_OVERHEAD + 1024);
-    size_t sealed = length, got;
-    switch (what % 5) {
-    case 0:
-      memcpy(datagram, data, length);
-      break;
-    case 1:
-      sealed =
-          sw_message_seal(&a->keys, data, length < SW_INIT_MAX ? length : SW_INIT_MAX, datagram);
-      break;
-    case 2: {
-      struct sw_session *session = sw_link_sending_session(a);
-      if (session)
-        sealed = (size_t)sw_session_seal(session, a->keys.mask, a->now,
-                                         (enum sw_kind)(what / 5 % 8), data, length, datagram);
-      else
-        memcpy(datagram, data, length);
-      break;
-    }
-    case 3:
-      now += length * 100 * SW_MILLISECOND; /* fall through */
-    default:
-      exchange(a, b, now);
-      sealed = 0;
-    }
-    if (sealed) {
-      uint8_t *exact = malloc(sealed);
-      memcpy(exact, datagram, sealed);
-      sw_link_receive(b, now, &from, exact, sealed, packet, &got);
-      free(exact);
-    }
-    free(datagram);
-    free(packet);
-    data += length;
-    size -= length;
+  if (!links[0]) {
+    random_replace();
+    if (sodium_init() < 0) abort();
+    prepare();
   }
-  sw_link_free(a);
-  sw_link_free(b);
+  struct input input = {data, size};
+  const unsigned start = (unsigned)take(&input, 1);
+  restore((start & 0x1f) % STATES);
+  while (input.size) operate(&input);
+  if (start >= 0xe0) leave_in_peace();
   return 0;
 }

@@ -1,0 +1,68 @@
+/*
+ * What an engine in an enemy's hands might send to its parent: it is no message of an engine's, or
+ * all that is said of it is printable, and is JSON.
+ */
+#include <assert.h>
+#include <ctype.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "daemon/channel.h"
+#include "daemon/report.h"
+
+static void check_text(const char *text, size_t room) {
+  const size_t length = strnlen(text, room);
+  assert(length < room);
+  for (size_t i = 0; i < length; i++) assert(isprint((unsigned char)text[i]));
+}
+
+static void check_report(const struct sw_report *report) {
+  char text[SW_REPORT_TEXT];
+  assert(sw_report_condition(report, text) <= SW_CONDITION_SILENT);
+  check_text(text, sizeof(text));
+  char *line = sw_report_json(report);
+  assert(line);
+  check_text(line, SIZE_MAX);
+  json_t *json = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+  assert(json_is_string(json_object_get(json, "state")));
+  assert(json_is_string(json_object_get(json, "condition")));
+  assert(json_is_string(json_object_get(json, "fingerprint")));
+  json_decref(json);
+  free(line);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static struct sw_config config = {.name = "sw0",
+                                    .endpoints = {{.host = "b.example.net", .port = 51900}}};
+  static struct sw_channel_message message;
+  static int ends[2] = {-1, -1};
+  if (ends[0] < 0 && sw_channel_open(ends) < 0) abort();
+  if (size < 9) return 0;
+  const unsigned how = data[0];
+  struct sw_report report = {.config = &config, .unresolved = how & 1 ? "no such name" : ""};
+  config.endpoint_count = how >> 1 & 1;
+  memcpy(&report.now, data + 1, sizeof(report.now));
+  data += 9;
+  size -= 9;
+  /* of the right length, zero where the input has nothing; or of the input's length */
+  uint8_t bytes[sizeof(message) + 8] = {0};
+  if (size > sizeof(bytes)) size = sizeof(bytes);
+  memcpy(bytes, data, size);
+  const size_t length = how & 0x80 ? size : sizeof(message);
+  if (length == 0 || send(ends[1], bytes, length, 0) != (ssize_t)length) return 0;
+  const int kind = sw_channel_receive(ends[0], &message);
+  assert((kind > 0) ==
+         (length == sizeof(message) && bytes[1] == 0 && bytes[2] == 0 && bytes[3] == 0 &&
+          bytes[0] >= SW_CHANNEL_ENDPOINTS && bytes[0] <= SW_CHANNEL_FAILED));
+  if (kind <= 0 || !sw_channel_from_engine(&message)) return 0;
+  assert(message.kind >= SW_CHANNEL_STARTED);
+  if (message.kind == SW_CHANNEL_FAILED) check_text(message.text, sizeof(message.text));
+  if (message.kind != SW_CHANNEL_SNAPSHOT) return 0;
+  report.link = &message.snapshot.link;
+  report.unreachable = message.snapshot.unreachable;
+  report.unreachable_time = message.snapshot.unreachable_time;
+  check_report(&report);
+  return 0;
+}

@@ -1,0 +1,44 @@
+/*
+ * Key files: any bytes are a key or are refused in words.  A key's text, as `saltway genkey` would
+ * print it, is in the file that it was read from, and is a key file itself.
+ */
+#include <assert.h>
+#include <ctype.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "keyfile.h"
+#include "memory_file.h"
+
+enum { FILE_FD = 100 };
+
+static void check_error(const struct sw_error *error) {
+  const size_t length = strnlen(error->text, sizeof(error->text));
+  assert(length > 0 && length < sizeof(error->text));
+  for (size_t i = 0; i < length; i++) assert(isprint((unsigned char)error->text[i]));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static const char file[] = "/proc/self/fd/100";
+  static int ready;
+  if (!ready) {
+    if (sodium_init() < 0) abort();
+    memory_file_make(FILE_FD);
+    ready = 1;
+  }
+  memory_file_write(FILE_FD, data, size);
+  struct sw_psk psk, again;
+  struct sw_error error = {""};
+  if (sw_keyfile_read(file, &psk, &error) != 0) {
+    assert(sodium_is_zero(psk.bytes, sizeof(psk.bytes)));
+    check_error(&error);
+    return 0;
+  }
+  char text[SW_PSK_TEXT];
+  sw_psk_encode(&psk, text);
+  assert(memmem(data, size, text, strlen(text)));
+  memory_file_write(FILE_FD, text, strlen(text));
+  assert(sw_keyfile_read(file, &again, &error) == 0);
+  assert(memcmp(&psk, &again, sizeof(psk)) == 0);
+  return 0;
+}

@@ -1,0 +1,158 @@
+/*
+ * Segments of flows, glued; and what was glued, cut again.  Every segment comes back in its turn as
+ * it was, but for the identification of IPv4 packets that may not be fragmented (RFC 6864 §4.1).
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/checksum.h"
+#include "core/cut.h"
+#include "core/glue.h"
+
+#define SEGMENTS 80
+#define SEGMENT_MAX 2048
+
+struct segment {
+  size_t length;
+  bool partial;
+  uint8_t bytes[SEGMENT_MAX];
+};
+
+static struct segment segments[SEGMENTS];
+static unsigned made, come;
+
+struct flow {
+  uint8_t header[SW_HEADERS_MAX];
+  size_t transport, length;
+  uint8_t protocol;
+};
+
+static void flow_make(struct flow *flow, unsigned how, unsigned options) {
+  memset(flow, 0, sizeof(*flow));
+  const bool v4 = how & 1, udp = how & 2;
+  flow->transport = v4 ? SW_IP4_HEADER : SW_IP6_HEADER;
+  flow->protocol = udp ? SW_PROTOCOL_UDP : SW_PROTOCOL_TCP;
+  const size_t tcp = SW_TCP_HEADER + options % 11 * 4;
+  flow->length = flow->transport + (udp ? SW_UDP_HEADER : tcp);
+  flow->header[0] = v4 ? 0x45 : 0x60;
+  if (v4)
+    flow->header[6] = how & 4 ? 0x40 : 0, flow->header[8] = 64, flow->header[9] = flow->protocol;
+  else
+    flow->header[6] = flow->protocol, flow->header[7] = 64;
+  if (udp) return;
+  flow->header[flow->transport + 12] = (uint8_t)(tcp / 4 << 4);
+  flow->header[flow->transport + 13] = SW_TCP_ACK;
+}
+
+/* What goes on from segment to segment. */
+static void flow_advance(struct flow *flow, size_t payload) {
+  if (flow->transport == SW_IP4_HEADER)
+    sw_put16(flow->header + 4, (uint16_t)(sw_get16(flow->header + 4) + 1));
+  if (flow->protocol != SW_PROTOCOL_TCP) return;
+  uint8_t *sequence = flow->header + flow->transport + 4;
+  sw_put32(sequence, sw_get32(sequence) + (uint32_t)payload);
+}
+
+/* Lengths and sums of whatever the patches made of it. */
+static void complete(struct segment *segment, size_t transport_at, bool sum) {
+  uint8_t *packet = segment->bytes, *transport = packet + transport_at;
+  const size_t length = segment->length - transport_at;
+  const bool v4 = transport_at == SW_IP4_HEADER;
+  const uint8_t protocol = packet[v4 ? 9 : 6];
+  packet[0] = v4 ? 0x45 : 0x60;
+  if (v4) {
+    sw_put16(packet + 2, (uint16_t)segment->length);
+    sw_checksum_ip4(packet);
+  } else {
+    sw_put16(packet + 4, (uint16_t)length);
+  }
+  if (protocol == SW_PROTOCOL_UDP) sw_put16(transport + 4, (uint16_t)length);
+  segment->partial = segment->partial && sw_glue_partial_valid(packet, segment->length);
+  if (!segment->partial && (!sum || !sw_glue_partial_valid(packet, segment->length))) return;
+  const size_t at = protocol == SW_PROTOCOL_UDP ? SW_UDP_CHECKSUM : SW_TCP_CHECKSUM;
+  sw_put16(transport + at, sw_checksum_pseudo(packet, protocol, length));
+  if (!segment->partial) sw_checksum_complete(packet, segment->length, transport_at, at);
+}
+
+/* Zero has two forms in ones' complement (RFC 1071 §2), which are the same to TCP. */
+static void write_zero_one_way(uint8_t *packet, size_t length) {
+  const size_t transport = packet[0] >> 4 == 4 ? SW_IP4_HEADER : SW_IP6_HEADER;
+  if (packet[packet[0] >> 4 == 4 ? 9 : 6] != SW_PROTOCOL_TCP) return;
+  if (length < transport + SW_TCP_HEADER) return;
+  if (sw_get16(packet + transport + SW_TCP_CHECKSUM) == 0)
+    sw_put16(packet + transport + SW_TCP_CHECKSUM, 0xffff);
+}
+
+static void assert_come_back(const uint8_t *packet, size_t length, bool partial) {
+  static uint8_t copy[65536];
+  assert(come < made);
+  struct segment *expected = &segments[come++];
+  assert(length == expected->length);
+  memcpy(copy, packet, length);
+  if (partial) sw_glue_complete(copy, length);
+  if (expected->partial) sw_glue_complete(expected->bytes, length);
+  if (copy[0] >> 4 == 4 && copy[6] & 0x40) {
+    sw_put16(copy + 4, sw_get16(expected->bytes + 4));
+    sw_checksum_ip4(copy);
+  }
+  write_zero_one_way(copy, length);
+  write_zero_one_way(expected->bytes, length);
+  assert(memcmp(copy, expected->bytes, length) == 0);
+}
+
+static void take(struct sw_glue *glue) {
+  struct sw_glued glued;
+  if (!sw_glue_take(glue, &glued)) return;
+  if (glued.offload.gso == SW_GSO_NONE) {
+    assert_come_back(glued.packet, glued.length, glued.offload.partial);
+    return;
+  }
+  struct sw_cut cut;
+  struct sw_segment segment;
+  assert(glued.length <= 65535);
+  uint8_t *packet = malloc(glued.length);
+  memcpy(packet, glued.packet, glued.length);
+  assert(sw_cut_start(&cut, packet, glued.length, &glued.offload) == 0);
+  while (sw_cut_next(&cut, &segment))
+    assert_come_back(segment.packet, segment.length, segment.partial);
+  free(packet);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static uint8_t buffer[SW_GLUE_BUFFER];
+  struct flow flow;
+  struct sw_glue glue;
+  if (size < 2) return 0;
+  made = come = 0;
+  sw_glue_start(&glue, buffer, data[0] & 8);
+  flow_make(&flow, data[0], data[1]);
+  data += 2;
+  size -= 2;
+  while (size >= 2 && made < SEGMENTS) {
+    const unsigned how = data[0];
+    const size_t payload = data[1] * 7U;
+    data += 2;
+    size -= 2;
+    struct segment *segment = &segments[made++];
+    segment->length = flow.length + payload;
+    segment->partial = how & 1;
+    memcpy(segment->bytes, flow.header, flow.length);
+    memset(segment->bytes + flow.length, (int)made, payload);
+    if (how & 2 && flow.protocol == SW_PROTOCOL_TCP)
+      segment->bytes[flow.transport + 13] |= SW_TCP_PSH;
+    for (unsigned i = how >> 6; i > 0 && size >= 2; i--, data += 2, size -= 2)
+      segment->bytes[data[0] % flow.length] = data[1];
+    complete(segment, flow.transport, !(how & 32));
+    if (how & 4)
+      flow_make(&flow, how >> 3 & 7, (unsigned)payload);
+    else
+      flow_advance(&flow, payload);
+    uint8_t *room = sw_glue_room(&glue);
+    memcpy(room, segment->bytes, segment->length);
+    while (sw_glue_add(&glue, room, segment->length, segment->partial)) take(&glue);
+  }
+  while (glue.packet) take(&glue);
+  assert(come == made);
+  return 0;
+}
