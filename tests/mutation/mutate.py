@@ -52,7 +52,8 @@ def mutations(text):
         if token == "!": yield start, end, ""
         if token in ("true", "false"): yield start, end, "false" if token == "true" else "true"
         if re.fullmatch(r"\d+|0[xX][0-9a-fA-F]+", token): yield from ((start, end, f"({token} {by})") for by in ("+ 1", "- 1"))
-        if re.fullmatch(r"SW_[A-Z0-9_]+", token) and not re.match(r"[ \t]*[(\]]|\] ?=|:", text[end:]):
+        bound = re.search(r"[<>=!]=? $", text[start - 3:start]) or re.match(r" ([<>]|[<>=!]=) ", text[end:end + 4])
+        if bound and re.fullmatch(r"SW_[A-Z0-9_]+", token) and not re.search(r"[^<>=!]= $", text[start - 3:start]):
             yield from ((start, end, f"({token} {by})") for by in ("+ 1", "- 1"))
         if token == "return":
             value = re.match(r"return ([^;]+);", text[start:])
