@@ -64,10 +64,20 @@ static void answer(struct sw_control_client *client) {
   if (!client->asks) send_answer(client, text);
 }
 
+static bool asks(const struct sw_control_client *client) {
+  return client->open_handles && client->asks;
+}
+
+bool sw_control_asked(const struct sw_control *control) {
+  bool asked = false;
+  for (unsigned i = 0; i < SW_CONTROL_CLIENTS; i++) asked |= asks(&control->clients[i]);
+  return asked;
+}
+
 void sw_control_answer(struct sw_control *control, const char *text) {
   for (unsigned i = 0; i < SW_CONTROL_CLIENTS; i++) {
     struct sw_control_client *client = &control->clients[i];
-    if (!client->open_handles || !client->asks) continue;
+    if (!asks(client)) continue;
     client->asks = false;
     if (!uv_is_closing((uv_handle_t *)&client->pipe)) send_answer(client, strdup(text));
   }

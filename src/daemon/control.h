@@ -49,6 +49,9 @@ struct sw_control {
 int sw_control_open(struct sw_control *control, uv_loop_t *loop, const char *name,
                     sw_control_handler *handler, void *user, struct sw_error *error);
 
+/** Whether a client waits for sw_control_answer. */
+bool sw_control_asked(const struct sw_control *control);
+
 /** Answers all clients that wait for an answer. */
 void sw_control_answer(struct sw_control *control, const char *text);
 

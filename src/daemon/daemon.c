@@ -209,7 +209,7 @@ static void hear(struct daemon *daemon, struct sw_channel_message *message) {
   } else if (message->kind == SW_CHANNEL_SNAPSHOT) {
     daemon->snapshot = message->snapshot;
     observe(daemon);
-    answer_status(daemon);
+    if (sw_control_asked(&daemon->control)) answer_status(daemon);
   } else if (message->kind == SW_CHANNEL_FAILED) {
     fail(daemon, message->text);
   }
