@@ -51,9 +51,10 @@ def mutations(text):
         for other in BINARY.get(token, []) if spaced else []: yield start, end, other
         if token == "!": yield start, end, ""
         if token in ("true", "false"): yield start, end, "false" if token == "true" else "true"
-        # any negative number is a failure
+        # any negative number is a failure; a buffer may be larger, and one that is smaller overflows, or was too large
         failure = text[:start].endswith("return -")
-        if re.fullmatch(r"\d+|0[xX][0-9a-fA-F]+", token) and not failure: yield from ((start, end, f"({token} {by})") for by in ("+ 1", "- 1"))
+        buffer = re.match(r" *(?:static )?uint8_t \w+\[", text[text.rfind("\n", 0, start) + 1:])
+        if re.fullmatch(r"\d+|0[xX][0-9a-fA-F]+", token) and not failure and not buffer: yield from ((start, end, f"({token} {by})") for by in ("+ 1", "- 1"))
         bound = re.search(r"[<>=!]=? $", text[start - 3:start]) or re.match(r" ([<>]|[<>=!]=) ", text[end:end + 4])
         if bound and re.fullmatch(r"SW_[A-Z0-9_]+", token) and not re.search(r"[^<>=!]= $", text[start - 3:start]):
             yield from ((start, end, f"({token} {by})") for by in ("+ 1", "- 1"))

@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "core/handshake.h"
+#include "stack.h"
 
 #define LENGTHS 1501 /* 0 to 1500 */
 #define DRAWS 3000
@@ -502,6 +503,78 @@ static int start(void **state) {
   return memcmp(&psk, &keys.psk, sizeof(psk));
 }
 
+/* ---- what stays behind ---- */
+
+static struct exchange traced;
+
+static void respond(void) {
+  traced.response_length =
+      (size_t)sw_response_make(&keys, me_right, 0xb0b, &traced.init, traced.initiation.plain,
+                               traced.initiation.length, traced.response_plain, &traced.right);
+}
+
+static void conclude(void) {
+  finish(&traced);
+}
+
+/* The shared point, the session's secret and all that comes of it. */
+static void assert_stack_is_clean(void) {
+  struct {
+    uint8_t shared[SW_POINT_BYTES], hash[SW_HASH_BYTES];
+  } input;
+  uint8_t ss[32], derived[32];
+  assert_int_equal(crypto_scalarmult(input.shared, traced.initiation.secret, traced.response.point),
+                   0);
+  crypto_generichash_state hash;
+  crypto_generichash_init(&hash, NULL, 0, sizeof(input.hash));
+  crypto_generichash_update(&hash, traced.initiation.plain, traced.initiation.length);
+  crypto_generichash_update(&hash, traced.response_plain, traced.response_length);
+  crypto_generichash_final(&hash, input.hash, sizeof(input.hash));
+  crypto_generichash(ss, sizeof(ss), (const uint8_t *)&input, sizeof(input), keys.psk.bytes,
+                     sizeof(keys.psk.bytes));
+  assert_false(stack_holds(input.shared, sizeof(input.shared)));
+  assert_false(stack_holds(ss, sizeof(ss)));
+  for (uint64_t id = 1; id <= 4; id++) {
+    crypto_kdf_derive_from_key(derived, sizeof(derived), id, "saltway1", ss);
+    assert_false(stack_holds(derived, 16));
+    assert_false(stack_holds(derived + 16, 16));
+  }
+  assert_false(stack_holds(traced.initiation.secret, sizeof(traced.initiation.secret)));
+  assert_false(stack_holds(keys.psk.bytes, sizeof(keys.psk.bytes)));
+  assert_false(stack_holds_key_of(traced.response.point));
+}
+
+static struct sw_psk traced_psk;
+static struct sw_keys traced_keys;
+
+static void derive(void) {
+  sw_keys_derive(&traced_psk, &traced_keys);
+}
+
+static void no_key_of_a_link_is_left_on_the_stack(void **state) {
+  (void)state;
+  uint8_t derived[32];
+  randombytes_buf(&traced_psk, sizeof(traced_psk));
+  stack_run(derive);
+  for (uint64_t id = 1; id <= 2; id++) {
+    crypto_kdf_derive_from_key(derived, sizeof(derived), id, "saltway1", traced_psk.bytes);
+    assert_false(stack_holds(derived, 16));
+  }
+  assert_false(stack_holds(traced_psk.bytes, 16));
+}
+
+static void no_secret_of_a_handshake_is_left_on_the_stack(void **state) {
+  (void)state;
+  sw_initiation_begin(&traced.initiation, me_left, 0xa11ce);
+  sw_message_parse(traced.initiation.plain, traced.initiation.length, &traced.init);
+  stack_run(respond);
+  assert_int_equal(
+      sw_message_parse(traced.response_plain, traced.response_length, &traced.response), 0);
+  assert_stack_is_clean();
+  stack_run(conclude);
+  assert_stack_is_clean();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(handshake_and_mask_keys_are_subkeys_1_and_2_of_the_psk),
@@ -527,6 +600,8 @@ int main(void) {
       cmocka_unit_test(session_id_zero_is_malformed),
       cmocka_unit_test(init_of_another_version_is_told_by_its_number),
       cmocka_unit_test(points_of_low_order_are_refused_in_both_roles),
+      cmocka_unit_test(no_key_of_a_link_is_left_on_the_stack),
+      cmocka_unit_test(no_secret_of_a_handshake_is_left_on_the_stack),
   };
   return cmocka_run_group_tests_name("handshake", tests, start, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include "core/secretbox.h"
 #include "core/wire.h"
+#include "stack.h"
 
 #define ROOM (SW_HEADROOM + 65536 + SW_SLACK + 1)
 #define MOST 65535
@@ -84,6 +85,31 @@ static void assert_same(size_t length, bool fast) {
   assert_false(open(&box, word, out, length, tag, back));
   const uint8_t left = fast ? 0 : 0x77; /* nothing of a forgery */
   assert_true(length == 0 || (back[0] == left && memcmp(back, back + 1, length - 1) == 0));
+}
+
+static void sealing_leaves_nothing_of_the_tags_key_and_ends_with_the_last_block(void **state) {
+  (void)state;
+  uint8_t *const out = cipher + SW_HEADROOM;
+  const uint8_t nothing[12] = {0};
+  for (size_t length = 224; length <= 2016; length += 256) { /* with the key's 32 bytes: whole */
+    memset(out + length, 0x33, SW_SLACK);
+    sw_secretbox_seal_fast(&box, length, plain + SW_HEADROOM, length, out - SW_TAG_BYTES, out);
+    assert_memory_equal(out - SW_OVERHEAD, nothing, sizeof(nothing)); /* the header's place */
+    for (size_t i = 0; i < SW_SLACK; i++) assert_int_equal(out[length + i], 0x33);
+  }
+}
+
+static void open_one(void) {
+  sw_secretbox_open_fast(&box, 7, cipher + SW_HEADROOM, 1000, kept, opened + SW_HEADROOM);
+}
+
+static void opening_leaves_nothing_of_the_tags_key_on_the_stack(void **state) {
+  (void)state;
+  uint8_t key[32], nonce[8] = {7};
+  crypto_stream_salsa20(key, sizeof(key), nonce, box.subkey);
+  stack_run(open_one);
+  assert_false(stack_holds(key, 16));
+  assert_false(stack_holds(key + 16, 16));
 }
 
 static void every_length_is_as_libsodium_makes_it(void **state) {
@@ -200,6 +226,9 @@ int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(every_length_is_as_libsodium_makes_it, begin),
+      cmocka_unit_test_setup(sealing_leaves_nothing_of_the_tags_key_and_ends_with_the_last_block,
+                             begin),
+      cmocka_unit_test_setup(opening_leaves_nothing_of_the_tags_key_on_the_stack, begin),
       cmocka_unit_test_setup(every_length_is_as_libsodium_makes_it_fast, begin),
       cmocka_unit_test_setup(vector_of_nacl_is_reproduced, begin),
       cmocka_unit_test_setup(every_changed_bit_is_refused, begin),
