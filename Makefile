@@ -168,7 +168,7 @@ fuzz-%: build/fuzz/%
 fuzz-corpus: $(FUZZERS)
 	@set -e; for f in $(notdir $(FUZZERS)); do \
 	  rm -rf build/fuzz/merged && mkdir -p build/fuzz/merged build/fuzz/corpus/$$f tests/fuzz/corpus/$$f; \
-	  build/fuzz/$$f -merge=1 -use_counters=0 build/fuzz/merged tests/fuzz/corpus/$$f build/fuzz/corpus/$$f 2>/dev/null; \
+	  build/fuzz/$$f -set_cover_merge=1 -use_counters=0 build/fuzz/merged tests/fuzz/corpus/$$f build/fuzz/corpus/$$f 2>/dev/null; \
 	  rm -rf tests/fuzz/corpus/$$f && mv build/fuzz/merged tests/fuzz/corpus/$$f; done
 
 build/fuzz/%.o: %.c Makefile
