@@ -23,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@
 #define SEGMENTS 3
 #define HEADERS (sizeof(struct iphdr) + sizeof(struct udphdr))
 #define UDP_CHECKSUM_OFFSET 6
+#define TUN_F_USO 0x60 /* of IPv4 and IPv6 */
 
 static struct sw_tun tun = {.fd = -1};
 static struct sw_error error;
@@ -53,6 +55,23 @@ static uint8_t buffer[SW_TUN_HEADROOM + 65536];
 static uint8_t *const packet = buffer + SW_TUN_HEADROOM;
 
 /* ---- the world around ---- */
+
+static bool no_header;    /* the kernel knows no IFF_VNET_HDR */
+static unsigned offloads; /* and none of these (TUNSETOFFLOAD) */
+
+int ioctl(int fd, unsigned long request, ...) {
+  va_list arguments;
+  va_start(arguments, request);
+  void *argument = va_arg(arguments, void *);
+  va_end(arguments);
+  const struct ifreq *interface = argument;
+  if ((request == TUNSETIFF && no_header && interface->ifr_flags & IFF_VNET_HDR) ||
+      (request == TUNSETOFFLOAD && (unsigned long)argument & offloads)) {
+    errno = EINVAL;
+    return -1;
+  }
+  return (int)syscall(SYS_ioctl, fd, request, argument);
+}
 
 static void ip(const char *words) {
   char command[200];
@@ -110,7 +129,8 @@ static int leave(void **state) {
   if (udp >= 0) close(udp);
   udp = -1;
   if (covered && umount("/dev/net") != 0) return -1;
-  covered = false;
+  covered = no_header = false;
+  offloads = 0;
   return 0;
 }
 
@@ -577,6 +597,42 @@ static void offloads_of_who_had_the_device_before_are_off(void **state) {
   assert_true(is_sound((size_t)length));
 }
 
+static void kernel_without_headers_gives_single_packets(void **state) {
+  (void)state;
+  no_header = true;
+  open_up(true);
+  assert_false(tun.offload);
+  assert_false(tun.udp);
+  assert_int_equal(send(udp, "hello", 5, 0), 5);
+  const ssize_t length = read_packet();
+  assert_int_equal(length, HEADERS + 5);
+  assert_true(is_sound((size_t)length));
+  assert_false(offload.partial);
+  turn_round();
+  assert_int_equal(write_packet((size_t)length, NULL), 0);
+  char text[6] = "";
+  assert_int_equal(recv(udp, text, 5, 0), 5);
+  assert_string_equal(text, "hello");
+}
+
+static void kernel_without_headers_still_tells_what_is_no_tun_device(void **state) {
+  (void)state;
+  no_header = true;
+  ip("tuntap add mode tap dev sw0");
+  assert_refused(EINVAL, "not a TUN device", "of the kind tap", "ip link del sw0");
+}
+
+static void kernel_without_udp_super_packets_has_the_rest(void **state) {
+  (void)state;
+  offloads = TUN_F_USO;
+  open_up(true);
+  assert_true(tun.offload);
+  assert_false(tun.udp);
+  assert_int_equal(send(udp, "hello", 5, 0), 5);
+  assert_int_equal(read_packet(), HEADERS + 5);
+  assert_true(offload.partial);
+}
+
 static void header_size_of_who_had_the_device_before_is_not_kept(void **state) {
   (void)state;
   ip("tuntap add mode tun dev sw0 vnet_hdr");
@@ -639,6 +695,9 @@ int main(void) {
       test(what_is_said_of_a_packet_must_be_true),
       test(offloads_of_who_had_the_device_before_are_off),
       test(header_size_of_who_had_the_device_before_is_not_kept),
+      test(kernel_without_headers_gives_single_packets),
+      test(kernel_without_headers_still_tells_what_is_no_tun_device),
+      test(kernel_without_udp_super_packets_has_the_rest),
   };
   if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) return cmocka_run_group_tests(nothing, NULL, NULL);
   return cmocka_run_group_tests_name("tun", tests, start, NULL);
