@@ -2,10 +2,12 @@
 #include "daemon/channel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -60,6 +62,48 @@ static void the_end_of_the_other_side_is_seen_behind_its_messages(void **state) 
   assert_int_equal(kind, 0);
   assert_int_equal(sw_channel_send(ends[0], &message), -EPIPE);
   ends[1] = dup(ends[0]);
+}
+
+static void every_kind_arrives(void **state) {
+  (void)state;
+  for (int kind = SW_CHANNEL_ENDPOINTS; kind <= SW_CHANNEL_FAILED; kind++) {
+    message.kind = (uint32_t)kind;
+    assert_int_equal(sw_channel_send(ends[1], &message), 0);
+    assert_int_equal(sw_channel_receive(ends[0], &message), kind);
+  }
+}
+
+static void the_end_of_the_other_side_is_no_error(void **state) {
+  (void)state;
+  close(ends[1]);
+  errno = EINVAL; /* of something before */
+  assert_int_equal(sw_channel_receive(ends[0], &message), 0);
+  ends[1] = dup(ends[0]);
+}
+
+static void ends_do_not_block_and_are_not_inherited(void **state) {
+  (void)state;
+  for (unsigned i = 0; i < 2; i++) {
+    int kind = 0;
+    socklen_t size = sizeof(kind);
+    assert_int_equal(fcntl(ends[i], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    assert_int_equal(fcntl(ends[i], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    assert_int_equal(getsockopt(ends[i], SOL_SOCKET, SO_TYPE, &kind, &size), 0);
+    assert_int_equal(kind, SOCK_SEQPACKET);
+  }
+}
+
+static void a_channel_that_cannot_be_made_is_told(void **state) {
+  (void)state;
+  struct rlimit before, none;
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  none = before;
+  none.rlim_cur = 0;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  int others[2];
+  const int failed = sw_channel_open(others);
+  setrlimit(RLIMIT_NOFILE, &before);
+  assert_int_equal(failed, -EMFILE);
 }
 
 static void one_who_does_not_read_blocks_nobody(void **state) {
@@ -144,6 +188,10 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(messages_arrive_one_by_one_as_sent),
       TEST(the_end_of_the_other_side_is_seen_behind_its_messages),
+      TEST(every_kind_arrives),
+      TEST(the_end_of_the_other_side_is_no_error),
+      TEST(ends_do_not_block_and_are_not_inherited),
+      TEST(a_channel_that_cannot_be_made_is_told),
       TEST(one_who_does_not_read_blocks_nobody),
       TEST(bytes_of_another_length_are_no_message),
       TEST(unknown_kinds_are_no_message),

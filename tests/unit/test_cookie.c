@@ -90,6 +90,19 @@ static void every_byte_of_the_secrets_is_drawn_anew(void **state) {
     assert_int_not_equal(((uint8_t *)any.secret)[i], 0);
 }
 
+static void what_lies_behind_the_secrets_is_no_secret(void **state) {
+  (void)state;
+  struct {
+    struct sw_cookies cookies;
+    uint8_t behind[SW_KEY_BYTES];
+  } all = {.behind = {1}};
+  struct sw_cookies forged = {.drawn = START};
+  sw_cookies_start(&all.cookies, START);
+  memcpy(forged.secret[0], (uint8_t *)&all + sizeof(forged.secret), SW_KEY_BYTES);
+  sw_cookies_make(&forged, START, &source, point, cookie);
+  assert_false(sw_cookies_verify(&all.cookies, START, &source, point, cookie));
+}
+
 static void cookie_is_dead_after_a_long_pause(void **state) {
   (void)state;
   assert_false(good(START + 240 * SW_SECOND));
@@ -204,6 +217,7 @@ int main(void) {
       cmocka_unit_test_setup(cookie_is_good_for_its_source_and_key_only, begin),
       cmocka_unit_test_setup(cookie_of_another_responder_is_refused, begin),
       cmocka_unit_test_setup(cookie_outlives_one_change_of_the_secret, begin),
+      cmocka_unit_test_setup(what_lies_behind_the_secrets_is_no_secret, begin),
       cmocka_unit_test_setup(every_byte_of_the_secrets_is_drawn_anew, begin),
       cmocka_unit_test_setup(cookie_is_dead_after_a_long_pause, begin),
       cmocka_unit_test_setup(cookie_made_late_in_a_secrets_life_is_by_a_new_one, begin),
