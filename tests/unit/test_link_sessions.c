@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "pair.h"
+#include "stack.h"
 
 #define MS SW_MILLISECOND
 
@@ -276,6 +277,38 @@ static int start_sodium(void **state) {
 #define APART(test) cmocka_unit_test_setup_teardown(test, start, stop)
 #define CONNECTED(test) cmocka_unit_test_setup_teardown(test, start_connected, stop)
 
+static struct pair_datagram given;
+static struct pair_side *taker;
+
+static void give(void) {
+  pair_give(taker, &given);
+}
+
+static void assert_no_key_is_left_by_giving(struct pair_side *side) {
+  taker = side;
+  stack_run(give);
+  const struct sw_agreement *pending = &side->link->pending.entries[0].agreement;
+  const struct sw_session *session = &side->link->sessions[0];
+  const struct sw_secretbox *boxes[] = {&pending->seal, &pending->open, &session->seal,
+                                        &session->open};
+  unsigned looked_for = 0;
+  for (unsigned i = 0; i < sizeof(boxes) / sizeof(*boxes); i++) {
+    if (sodium_is_zero(boxes[i]->key, SW_KEY_BYTES)) continue;
+    assert_false(stack_holds(boxes[i]->key, 16));
+    assert_false(stack_holds(boxes[i]->subkey, 16));
+    looked_for++;
+  }
+  assert_int_equal(looked_for, 2);
+}
+
+static void no_key_of_a_session_is_left_on_the_stack_as_it_is_made(void **state) {
+  (void)state;
+  pair_take_letter(left, 'i', &given);
+  assert_no_key_is_left_by_giving(right);
+  pair_take_letter(right, 'r', &given);
+  assert_no_key_is_left_by_giving(left);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       CONNECTED(renewal_loses_no_packet),
@@ -291,6 +324,7 @@ int main(void) {
       CONNECTED(closed_by_the_peer_begins_a_handshake_after_1_s),
       CONNECTED(close_of_an_older_session_leaves_the_current_one),
       CONNECTED(close_while_silent_ends_the_silence),
+      APART(no_key_of_a_session_is_left_on_the_stack_as_it_is_made),
   };
   return cmocka_run_group_tests_name("link: sessions", tests, start_sodium, NULL);
 }
