@@ -28,10 +28,16 @@ struct headers {
   size_t transport, header;
 };
 
+/* Whether it is not a fragment, has no options, and its sum, which would be made anew, is right. */
+static bool is_plain_ip4(const uint8_t *packet) {
+  return (packet[0] & 15) == 5 && (sw_get16(packet + 6) & 0x3fff) == 0 &&
+         sw_checksum_add(0, packet, SW_IP4_HEADER) == 0xffff;
+}
+
 /* Finds TCP or UDP right behind a plain IP header, in a packet that is not a fragment. */
 static bool find_headers(const uint8_t *packet, size_t length, struct headers *found) {
   const bool v4 = packet[0] >> 4 == 4;
-  if (v4 && ((packet[0] & 15) != 5 || (sw_get16(packet + 6) & 0x3fff) != 0)) return false;
+  if (v4 && !is_plain_ip4(packet)) return false;
   found->protocol = v4 ? packet[9] : packet[6];
   found->transport = v4 ? SW_IP4_HEADER : SW_IP6_HEADER;
   if (found->protocol == SW_PROTOCOL_TCP) {
