@@ -11,11 +11,6 @@ load topology
 FLOOD=$(dirname "$SALTWAY")/tests/netns/flood
 SECONDS_LONG=4
 
-# The sanitizers are too slow to keep up with a core that is not.
-setup_file() {
-  ! grep -qa __asan_init "$SALTWAY" || skip "built with sanitizers: too slow to tell"
-}
-
 stranger() {
   C=sw-c-$id
   ip netns add "$C"
@@ -30,6 +25,7 @@ stranger() {
 
 # recorded: a link of a and b, its beginning and some traffic in wire.pcap.
 recorded() {
+  not_sanitized "too slow to keep up with a core that is not"
   topology_pair
   stranger
   config a

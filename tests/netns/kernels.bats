@@ -5,12 +5,9 @@ load topology
 
 KERNEL_LIBRARY=$(dirname "$SALTWAY")/tests/netns/kernel.so
 
-setup_file() {
-  ! grep -qa __asan_init "$SALTWAY" || skip "built with sanitizers: nothing can be loaded before theirs"
-}
-
 # on_a_kernel_without WHAT [LINE]: side a lacks it; what the log says once, or nothing.
 on_a_kernel_without() {
+  not_sanitized "nothing can be loaded before them"
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900

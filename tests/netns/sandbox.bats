@@ -5,11 +5,6 @@ load topology
 
 BREAKOUT_LIBRARY=$(dirname "$SALTWAY")/tests/netns/breakout.so
 
-# What is built with sanitizers is not confined, and says so.
-needs_sandbox() {
-  ! grep -qa __asan_init "$SALTWAY" || skip "built with sanitizers: not confined"
-}
-
 two_sides() {
   topology_pair
   config a 192.0.2.2:51900 "${1:-}"
@@ -36,7 +31,7 @@ ended_by_fault() {
 }
 
 @test "under traffic the engine has no capability, no root, no file, a filter, and is nobody" {
-  needs_sandbox
+  not_sanitized "not confined"
   two_sides
   ping_from a 10.77.0.2
   local engine; engine=$(engine_of a)
@@ -57,7 +52,7 @@ ended_by_fault() {
 }
 
 @test "with workers, too: the filter holds for every thread, and what they seal and open arrives" {
-  needs_sandbox
+  not_sanitized "not confined"
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
@@ -79,7 +74,7 @@ ended_by_fault() {
 }
 
 @test "an engine that opens, executes, connects, forks or asks for anything else is killed at once, and the link ends" {
-  needs_sandbox
+  not_sanitized "not confined"
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
@@ -94,7 +89,7 @@ ended_by_fault() {
 }
 
 @test "Sandbox = off: the attempt succeeds, and status says that nothing confines the engine" {
-  needs_sandbox
+  not_sanitized "not confined"
   topology_pair
   config a 192.0.2.2:51900 "Sandbox = off"
   config b 192.0.2.1:51900
@@ -108,7 +103,7 @@ ended_by_fault() {
 }
 
 @test "a step of the sandbox that fails ends the start, and says what is missing" {
-  needs_sandbox
+  not_sanitized "not confined"
   topology_pair
   config a
   for lacks in sys_chroot:CAP_SYS_CHROOT setuid:CAP_SETUID; do
@@ -162,7 +157,7 @@ ended_by_fault() {
 
 # The sanitizers' own allocator is not to be interposed.
 @test "whatever fails at start, memory or a call of the system: a line says why, and nothing is left" {
-  needs_sandbox
+  not_sanitized "not confined"
   topology_pair
   config a
   export RUNTIME_DIRECTORY=$work/run-a
@@ -207,7 +202,7 @@ ended_by_fault() {
 }
 
 @test "no key outlives its session, no handshake's secret the handshake" {
-  needs_sandbox
+  not_sanitized "not confined"
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900

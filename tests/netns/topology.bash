@@ -35,6 +35,11 @@ teardown() {
   ! grep -E 'Sanitizer|runtime error|Assertion' "$work"/*/*.log 2>/dev/null
 }
 
+# not_sanitized WHY: skips what is not for a saltway built with sanitizers.
+not_sanitized() {
+  ! grep -qa __asan_init "$SALTWAY" || skip "built with sanitizers: $1"
+}
+
 topology_pair() {
   ip netns add "$A"
   ip netns add "$B"
