@@ -181,11 +181,18 @@ static void engine_gone(struct daemon *daemon) {
   fail_by_status(daemon, reap(daemon));
   daemon->stopping = true;
   uv_close((uv_handle_t *)&daemon->channel_poll, NULL);
-  for (unsigned i = 0; i < STOP_SIGNALS; i++) uv_close((uv_handle_t *)&daemon->signals[i], NULL);
   uv_close((uv_handle_t *)&daemon->observer, NULL);
   uv_close((uv_handle_t *)&daemon->patience, NULL);
   sw_resolver_stop(&daemon->resolver);
   uv_stop(&daemon->loop); /* the control socket closes when the interface is gone */
+}
+
+/* The last: until the interface is gone a signal does not hurry the end, and then none comes. */
+static void close_signals(struct daemon *daemon) {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, NULL);
+  for (unsigned i = 0; i < STOP_SIGNALS; i++) uv_close((uv_handle_t *)&daemon->signals[i], NULL);
 }
 
 static void on_signal(uv_signal_t *signal, int number) {
@@ -373,11 +380,13 @@ int sw_daemon_run(const struct sw_config *config, struct sw_error *error) {
     return sw_error_set(error, -failed, NULL, "cannot make the event loop");
   }
   failed = start(daemon, error);
-  if (!failed) run(daemon);
+  const bool started = !failed;
+  if (started) run(daemon);
   if (daemon->channel >= 0) close(daemon->channel);
   if (daemon->engine) reap(daemon);
   sw_host_close(&daemon->host);
   sw_control_close(&daemon->control);
+  if (started) close_signals(daemon);
   if (!failed && daemon->failure[0]) failed = sw_error_set(error, 0, NULL, "%s", daemon->failure);
   while (uv_run(&daemon->loop, UV_RUN_NOWAIT) && !daemon->resolver.running) continue;
   if (daemon->resolver

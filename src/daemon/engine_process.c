@@ -52,11 +52,12 @@ static void tell_failure(int channel, const char *text) {
   sw_channel_send(channel, &message);
 }
 
-static void tell_started(int channel) {
+static int tell_started(int channel, struct sw_error *error) {
   struct sw_channel_message message;
   memset(&message, 0, sizeof(message));
   message.kind = SW_CHANNEL_STARTED;
-  sw_channel_send(channel, &message);
+  const int failed = sw_channel_send(channel, &message);
+  return failed ? sw_error_set(error, -failed, NULL, "cannot tell that the engine runs") : 0;
 }
 
 static void observe(void *user) {
@@ -144,27 +145,29 @@ static int by_number(const void *a, const void *b) {
   return *(const int *)a - *(const int *)b;
 }
 
-/* Closes all descriptors but the standard ones and these. */
-static void close_others(int keep[], size_t count) {
+/* Closes all descriptors but the standard ones and these.  Returns 0 or -errno. */
+static int close_others(int keep[], size_t count) {
   qsort(keep, count, sizeof(*keep), by_number);
   unsigned from = STDERR_FILENO + 1;
   for (size_t i = 0; i < count; i++) {
     const unsigned kept = (unsigned)keep[i];
-    if (kept > from) syscall(SYS_close_range, from, kept - 1, 0);
+    if (kept > from && syscall(SYS_close_range, from, kept - 1, 0) < 0) return -errno;
     from = kept + 1;
   }
-  syscall(SYS_close_range, from, ~0U, 0);
+  return syscall(SYS_close_range, from, ~0U, 0) < 0 ? -errno : 0;
 }
 
 /* Leaves the parent's things.  What ends the parent ends this process, by the channel. */
-static void become(const struct engine_process *process) {
+static int become(const struct engine_process *process, struct sw_error *error) {
   prctl(PR_SET_NAME, "saltway-engine", 0, 0, 0);
   signal(SIGINT, SIG_IGN); /* a terminal sends them to both */
   signal(SIGTERM, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
   int keep[] = {process->host.tun.fd, process->host.udp.fd, process->channel};
-  close_others(keep, sizeof(keep) / sizeof(keep[0]));
+  const int failed = close_others(keep, sizeof(keep) / sizeof(keep[0]));
+  if (failed) return sw_error_set(error, -failed, NULL, "sandbox: cannot close descriptors");
   setenv("UV_USE_IO_URING", "0", 1); /* which would go round the filter */
+  return 0;
 }
 
 static int drop(struct sw_error *error) {
@@ -176,11 +179,13 @@ static int drop(struct sw_error *error) {
 static int start(struct engine_process *process, const struct sw_config *config,
                  const struct sw_psk *psk, struct sw_error *error) {
   const bool confined = config->sandbox && sw_sandbox_possible();
+  int failed = become(process, error);
+  if (failed) return failed;
   if (!sw_secretbox_self_test())
     sw_log(SW_LOG_WARNING, "the fast cipher calls differ from libsodium's own here; using those");
   process->engine.link = link_of(config, psk);
   if (!process->engine.link) return sw_error_set(error, errno, NULL, "cannot make the link");
-  int failed = confined ? drop(error) : 0;
+  failed = confined ? drop(error) : 0;
   if (failed) return failed;
   failed = uv_loop_init(&process->loop);
   if (failed) return sw_error_set(error, -failed, NULL, "cannot make the event loop");
@@ -206,14 +211,13 @@ static _Noreturn void run(const struct sw_config *config, const struct sw_host *
                                       .observe = observe,
                                       .failed = on_failed,
                                       .user = &process};
-  become(&process);
   struct sw_error error;
-  const int failed = start(&process, config, psk, &error);
+  int failed = start(&process, config, psk, &error);
   sodium_free(psk);
+  if (!failed) failed = tell_started(channel, &error);
   if (failed) {
     tell_failure(channel, error.text);
   } else {
-    tell_started(channel);
     uv_run(&process.loop, UV_RUN_DEFAULT);
     sw_engine_free(&process.engine);
     sw_workers_stop(&process.workers);

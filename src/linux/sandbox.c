@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/audit.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pwd.h>
-#include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -67,72 +69,97 @@ int sw_sandbox_drop(const char *directory, struct sw_error *error) {
 
 /* ---- system calls ---- */
 
-/* What a running engine calls: packets, time, waiting, random bytes, the log, and what the C
- * library needs for memory, locks, and an orderly or a disorderly end. */
-static const int allowed[] = {
-    SCMP_SYS(read),
-    SCMP_SYS(write),
-    SCMP_SYS(writev),
-    SCMP_SYS(recvmsg),
-    SCMP_SYS(recvmmsg),
-    SCMP_SYS(recvmmsg_time64),
-    SCMP_SYS(recvfrom),
-    SCMP_SYS(recv),
-    SCMP_SYS(sendmsg),
-    SCMP_SYS(sendmmsg),
-    SCMP_SYS(sendto),
-    SCMP_SYS(send),
-    SCMP_SYS(getsockopt),
-    SCMP_SYS(close),
-    SCMP_SYS(epoll_wait),
-    SCMP_SYS(epoll_pwait),
-    SCMP_SYS(epoll_pwait2),
-    SCMP_SYS(epoll_ctl),
-    SCMP_SYS(clock_gettime),
-    SCMP_SYS(clock_gettime64),
-    SCMP_SYS(gettimeofday),
-    SCMP_SYS(getrandom),
-    SCMP_SYS(futex),
-    SCMP_SYS(futex_time64),
-    SCMP_SYS(sched_yield),
-    SCMP_SYS(munmap),
-    SCMP_SYS(madvise),
-    SCMP_SYS(brk),
-    SCMP_SYS(munlock),
-    SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(sigreturn),
-    SCMP_SYS(restart_syscall),
-    SCMP_SYS(getpid),
-    SCMP_SYS(gettid),
-    SCMP_SYS(exit),
-    SCMP_SYS(exit_group),
-};
+/* A program of classic BPF, as constants: libseccomp's makes wrong ones, or makes them for ever,
+ * where there is no memory. */
+#if defined(__x86_64__)
+#define MACHINE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__) && !defined(__AARCH64EB__)
+#define MACHINE AUDIT_ARCH_AARCH64
+#elif defined(__arm__) && !defined(__ARMEB__)
+#define MACHINE AUDIT_ARCH_ARM
+#elif defined(__riscv) && __riscv_xlen == 64
+#define MACHINE AUDIT_ARCH_RISCV64
+#else
+#error "what does <linux/audit.h> call this machine?"
+#endif
 
+/* of an argument the lower half, where an int or flags are */
+#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
+#define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)
+#define IF_ANY(bits, skip) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, skip, 0)
+#define ALLOW(call) UNLESS(SYS_##call, 1), RETURN(SECCOMP_RET_ALLOW)
 /* memory that can be executed is not made any more */
-static const int without_exec[] = {SCMP_SYS(mmap), SCMP_SYS(mmap2), SCMP_SYS(mprotect)};
-
-static int add_rules(scmp_filter_ctx filter) {
-  const struct scmp_arg_cmp no_exec = {
-      .arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0};
-  const struct scmp_arg_cmp itself = {
-      .arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()};
-  int failed = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-  for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]) && !failed; i++)
-    failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-  for (size_t i = 0; i < sizeof(without_exec) / sizeof(without_exec[0]) && !failed; i++)
-    failed = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, without_exec[i], 1, &no_exec);
-  if (!failed) /* abort(3), by itself only */
-    failed = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &itself);
-  return failed ? failed : seccomp_load(filter);
-}
+#define ALLOW_WITHOUT_EXEC(call)                                                         \
+  UNLESS(SYS_##call, 4), LOAD(args[2]), IF_ANY(PROT_EXEC, 1), RETURN(SECCOMP_RET_ALLOW), \
+      RETURN(SECCOMP_RET_KILL_PROCESS)
 
 int sw_sandbox_filter(struct sw_error *error) {
-  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-  const int failed = filter ? add_rules(filter) : -ENOMEM;
-  seccomp_release(filter);
-  if (!failed) return 0;
-  return sw_error_set(error, -failed,
+  /* What a running engine calls: packets, time, waiting, random bytes, the log, and what the C
+   * library needs for memory, locks, and an orderly or a disorderly end. */
+  const struct sock_filter program[] = {
+    LOAD(arch),
+    UNLESS(MACHINE, 1),
+    BPF_STMT(BPF_JMP | BPF_JA, 1),
+    RETURN(SECCOMP_RET_KILL_PROCESS),
+    LOAD(nr),
+    ALLOW(read),
+    ALLOW(write),
+    ALLOW(writev),
+    ALLOW(recvmsg),
+    ALLOW(recvmmsg),
+    ALLOW(recvfrom),
+    ALLOW(sendmsg),
+    ALLOW(sendmmsg),
+    ALLOW(sendto),
+    ALLOW(getsockopt),
+    ALLOW(close),
+#ifdef SYS_epoll_wait /* newer machines never had it */
+    ALLOW(epoll_wait),
+#endif
+    ALLOW(epoll_pwait),
+    ALLOW(epoll_pwait2),
+    ALLOW(epoll_ctl),
+    ALLOW(clock_gettime),
+    ALLOW(gettimeofday),
+    ALLOW(getrandom),
+    ALLOW(futex),
+    ALLOW(sched_yield),
+    ALLOW(munmap),
+    ALLOW(madvise),
+    ALLOW(brk),
+    ALLOW(munlock),
+    ALLOW(rt_sigprocmask),
+    ALLOW(rt_sigreturn),
+    ALLOW(restart_syscall),
+    ALLOW(getpid),
+    ALLOW(gettid),
+    ALLOW(exit),
+    ALLOW(exit_group),
+#if __WORDSIZE == 32
+    ALLOW(recv),
+    ALLOW(send),
+    ALLOW(recvmmsg_time64),
+    ALLOW(clock_gettime64),
+    ALLOW(futex_time64),
+    ALLOW(sigreturn),
+    ALLOW_WITHOUT_EXEC(mmap2),
+#else
+    ALLOW_WITHOUT_EXEC(mmap),
+#endif
+    ALLOW_WITHOUT_EXEC(mprotect),
+    UNLESS(SYS_tgkill, 3), /* abort(3), by itself only */
+    LOAD(args[0]),
+    UNLESS((unsigned)getpid(), 1),
+    RETURN(SECCOMP_RET_ALLOW),
+    RETURN(SECCOMP_RET_KILL_PROCESS),
+  };
+  const struct sock_fprog filter = {.len = sizeof(program) / sizeof(program[0]),
+                                    .filter = (struct sock_filter *)program};
+  const long failed =
+      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter);
+  if (failed == 0) return 0;
+  return sw_error_set(error, failed < 0 ? errno : ESRCH, /* a thread that can't be confined */
                       "the kernel needs CONFIG_SECCOMP_FILTER, and a container to allow it" WITHOUT,
                       "sandbox: cannot filter system calls");
 }

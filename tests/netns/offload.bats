@@ -181,7 +181,11 @@ answered() {
 @test "IPv4 options and IPv6 extension headers in front of TCP and UDP, in super-packets, too" {
   topology_lans
   up_both auto auto
-  for address in 10.2.0.2 fd02::2; do answered "$C" "$D" options.py $address; done
+  answered "$C" "$D" options.py 10.2.0.2
+  # A Linux router takes TCP's header to be right behind IPv6's when it looks whether a super-packet's segments fit, and,
+  # depending on the sequence number, says that they are too big: what it forwards is cut before.
+  plain_lan "$C"
+  answered "$C" "$D" options.py fd02::2
   answered "$A" "$B" options.py 10.77.0.2
   answered "$B" "$A" options.py fd77::1
   nothing_dropped
