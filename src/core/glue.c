@@ -108,10 +108,11 @@ static void begin(struct sw_glue *glue, uint8_t *packet, size_t length, bool par
 static bool same_ip(const struct sw_glue *glue, const uint8_t *next) {
   const uint8_t *first = glue->packet;
   if (first[0] >> 4 == 4) {
-    const uint16_t step = sw_get16(first + 6) & 0x4000 ? 0 : (uint16_t)glue->segments;
+    /* the identification counts; or, where it means nothing (DF, RFC 6864), stays the same */
     const uint16_t id = (uint16_t)(sw_get16(next + 4) - sw_get16(first + 4));
+    const bool same = first[6] & 0x40 && (glue->segments == 1 ? id == 0 : glue->same_id);
     return memcmp(first, next, 2) == 0 && memcmp(first + 6, next + 6, 4) == 0 &&
-           memcmp(first + 12, next + 12, 8) == 0 && (step == 0 || id == step);
+           memcmp(first + 12, next + 12, 8) == 0 && id == (same ? 0 : glue->segments);
   }
   return memcmp(first, next, 4) == 0 && memcmp(first + 6, next + 6, 34) == 0;
 }
@@ -152,6 +153,7 @@ bool sw_glue_add(struct sw_glue *glue, uint8_t *packet, size_t length, bool part
   assert(packet >= sw_glue_room(glue));
   if (!fits(glue, packet, length, partial)) return true;
   const size_t payload = length - glue->header;
+  if (glue->segments == 1) glue->same_id = memcmp(glue->packet + 4, packet + 4, 2) == 0;
   if (glue->protocol == SW_PROTOCOL_TCP) {
     const uint8_t closing = packet[glue->transport + 13] & (SW_TCP_PSH | SW_TCP_FIN);
     glue->packet[glue->transport + 13] |= closing;

@@ -33,6 +33,7 @@ struct sw_glue {
   size_t transport, header; /* as in struct sw_cut */
   size_t size;              /* payload of its first segment */
   unsigned segments;
+  bool same_id; /* its second segment has the first one's IPv4 identification */
   bool udp; /* UDP may be glued too: the kernel takes UDP super-packets */
 };
 

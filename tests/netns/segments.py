@@ -33,12 +33,12 @@ def ones(data):
     return total
 
 
-def packet(source, target, number, index, change):
+def packet(source, target, number, index, sent, change):
     value = lambda name, usual: change.get(name, usual)
     length = value("length", PAYLOAD)
     options = value("options", b"\x01\x01\x08\x0a\0\0\0\1\0\0\0\2")
     payload = bytes((index * 7 + i) & 255 for i in range(length))
-    sequence = (0xFFFFF000 + index * value("each length", PAYLOAD) + value("sequence", 0)) & 0xFFFFFFFF
+    sequence = (0xFFFFF000 + sent + value("sequence", 0)) & 0xFFFFFFFF
     tcp = struct.pack(">HHIIBBHHH", 1000 + number, value("port", 80), sequence, value("acked", 77), (20 + len(options)) // 4 << 4,
                       value("flags", ACK), value("window", 500), 0, value("urgent", 0)) + options + payload
     pseudo = source.packed + target.packed + struct.pack(">HH", 6, len(tcp))
@@ -60,7 +60,10 @@ source, target, run = ipaddress.ip_address(source), ipaddress.ip_address(target)
 kind = 0x0800 if source.version == 4 else 0x86DD
 s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
 onward, each = run.pop("from", False), run.pop("each", False)
-if each: run["each length"] = run.get("length", PAYLOAD)
+sent = 0
 for index in range(SEGMENTS):
     changed = each or index == SEGMENTS // 2 or (onward and index > SEGMENTS // 2)
-    s.sendto(packet(source, target, int(number), index, run if changed else {}), (interface, kind, 0, 0, bytes.fromhex(mac.replace(":", ""))))
+    change = run if changed else {}
+    s.sendto(packet(source, target, int(number), index, sent, change),
+             (interface, kind, 0, 0, bytes.fromhex(mac.replace(":", ""))))
+    sent += change.get("length", PAYLOAD)
