@@ -24,7 +24,7 @@ Q     := $(if $(V),,@)
 PACKAGES := libsodium libuv libnl-route-3.0 inih jansson
 DEBIAN_BUILD := gcc make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libinih-dev libjansson-dev
 DEBIAN_DEMO  := iproute2 iputils-ping tcpdump
-DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux python3 jq
+DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux python3 jq nftables
 DEBIAN_FUZZ  := clang libclang-rt-dev
 DEBIAN_LINT  := clang clang-tidy cppcheck shellcheck mandoc
 
