@@ -18,8 +18,9 @@
 #define SEALED_ENOUGH 32768 /* sent before more is read */
 _Static_assert(PACKET_MAX / MIN_SEGMENT / SW_UDP_SEGMENTS + 1 < SW_ENGINE_RUNS - SW_UDP_BATCH,
                "the runs of one super-packet");
-#define READS_MAX 64   /* packets of one wake-up: no direction starves the other */
-#define REPORTS_MAX 64 /* of the network's, likewise */
+#define READS_MAX 64        /* packets of one wake-up: no direction starves the other */
+#define RECEIVE_COALESCED 2 /* runs of many datagrams, received at once */
+#define REPORTS_MAX 64      /* of the network's, likewise */
 
 enum {
   PACKET_BUFFER = SW_HEADROOM + PACKET_MAX + SW_SLACK,
@@ -289,14 +290,15 @@ static void open_run(struct sw_engine *engine, uint64_t now, const struct sw_run
   }
 }
 
-/* How many runs to ask for next: many only where they come one datagram each, as each costs a fixed
- * price. */
+/* How many runs to ask for next: many only where they come one datagram each.  Two where they are
+ * of many: a wake-up, and the acknowledgements that go back as one run, serve both, and both are
+ * still in the cache when it comes to opening them (4 to 5 % faster than one; more is not). */
 static void adapt(struct sw_engine *engine, unsigned received) {
   bool coalesced = false;
   for (unsigned i = 0; i < received; i++)
     coalesced |= engine->inbox[i].length > engine->inbox[i].segment;
   if (coalesced)
-    engine->receive_count = 1;
+    engine->receive_count = RECEIVE_COALESCED;
   else if (received == engine->receive_count && received < SW_ENGINE_RECEIVE)
     engine->receive_count *= 2;
 }
@@ -363,7 +365,7 @@ static int allocate(struct sw_engine *engine) {
   at += OUTBOX_BUFFER;
   for (unsigned i = 0; i < SW_ENGINE_RECEIVE; i++, at += INBOX_BUFFER)
     engine->inbox[i].bytes = at + SW_HEADROOM;
-  engine->receive_count = 1;
+  engine->receive_count = RECEIVE_COALESCED;
   sw_glue_start(&engine->glue, at, engine->tun->udp);
   return sw_batch_start(&engine->batch, engine->workers, at);
 }
