@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""usage: datagrams.py send|receive ADDRESS
+"""usage: datagrams.py send|receive|receive-runs ADDRESS
 
 Sends datagrams of many sizes to port 5002 of ADDRESS, some as runs (UDP_SEGMENT), some larger than any
-MTU; the receiver exits 0 once every one of them has arrived whole.
+MTU; the receiver exits 0 once every one of them has arrived whole.  receive-runs takes them as runs (UDP_GRO).
 """
 import hashlib, socket, struct, sys, time
 
@@ -27,6 +27,13 @@ def all_datagrams():
     return wanted, runs
 
 
+def receive(s):
+    """One datagram, or all of a run."""
+    data, control, _, _ = s.recvmsg(65536, socket.CMSG_SPACE(4))
+    segment = next((struct.unpack("=i", value)[0] for level, kind, value in control if (level, kind) == (17, 104)), len(data))
+    return [data[at:at + segment] for at in range(0, len(data), segment)]
+
+
 def main():
     family = socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET
     s = socket.socket(family, socket.SOCK_DGRAM)
@@ -44,25 +51,28 @@ def main():
             time.sleep(0.02)
         return 0
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    if sys.argv[1] == "receive-runs": s.setsockopt(17, 104, 1)
     s.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 5002))
     s.settimeout(10)
-    wanted = {}
+    wanted, longest = {}, 0
     for datagram in single + [d for _, run in runs for d in run[:64]]:
         wanted[datagram] = wanted.get(datagram, 0) + 1
     total = sum(wanted.values())
     try:
         while wanted:
-            got = s.recv(65536)
-            if got not in wanted:
-                print(f"not what was sent: {len(got)} bytes")
-                return 1
-            wanted[got] -= 1
-            if not wanted[got]:
-                del wanted[got]
+            arrived = receive(s)
+            longest = max(longest, len(arrived))
+            for got in arrived:
+                if got not in wanted:
+                    print(f"not what was sent: {len(got)} bytes")
+                    return 1
+                wanted[got] -= 1
+                if not wanted[got]:
+                    del wanted[got]
     except socket.timeout:
         print(f"{sum(wanted.values())} of {total} did not arrive, sizes {sorted(map(len, wanted))[:20]}")
         return 1
-    print(f"{total} arrived whole")
+    print(f"{total} arrived whole, at most {longest} at once")
     return 0
 
 

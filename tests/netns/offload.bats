@@ -166,19 +166,34 @@ runs_of() {
   [ "$(grep -c "^$((runs * 12)) packets" "$work/seen")" = 2 ]
 }
 
-@test "UDP: runs of a GSO sender, fragments, and large packets arrive whole, v4 and v6" {
-  topology_lans
-  up_both auto auto
+# datagrams_arrive HOW: between hosts and between gateways.
+datagrams_arrive() {
+  local address from to receiver
   for address in 10.2.0.2 fd02::2 10.77.0.2; do
     [ $address = 10.77.0.2 ] && from=$A to=$B || { from=$C to=$D; }
-    ip netns exec "$to" python3 "$BATS_TEST_DIRNAME/datagrams.py" receive $address >"$work/got" 3>&- &
+    ip netns exec "$to" python3 "$BATS_TEST_DIRNAME/datagrams.py" "$1" $address >"$work/got" 3>&- &
     receiver=$!
     pids+=("$receiver")
     until_true 5 eval 'ip netns exec "$to" ss -Hlun sport = :5002 | grep -q 5002'
     until_true 10 ip netns exec "$from" ping -c 1 -W 1 $address # the neighbours know each other
     ip netns exec "$from" python3 "$BATS_TEST_DIRNAME/datagrams.py" send $address
     wait "$receiver" || { cat "$work/got"; status_of a .drops; status_of b .drops; false; }
+    cat "$work/got"
   done
+}
+
+@test "UDP: runs of a GSO sender, fragments, and large packets arrive whole, v4 and v6" {
+  topology_lans
+  up_both auto auto
+  datagrams_arrive receive
+  nothing_dropped
+}
+
+@test "UDP: who receives runs (UDP_GRO) gets the same datagrams" {
+  topology_lans
+  up_both auto auto
+  datagrams_arrive receive-runs | tee "$work/runs"
+  [ "$(grep -c 'arrived whole' "$work/runs")" = 3 ]
   nothing_dropped
 }
 
@@ -192,6 +207,19 @@ runs_of() {
   ip netns exec "$C" python3 "$BATS_TEST_DIRNAME/urgent.py" send 10.2.0.2
   wait "$receiver"
   grep -q 'urgent byte !' "$work/got"
+}
+
+@test "a SYN with data passes, v4 and v6" {
+  topology_lans
+  up_both auto auto
+  # without a cookie of an earlier connection
+  for ns in "$C" "$D"; do ip netns exec "$ns" sysctl -qw net.ipv4.tcp_fastopen=0x207; done
+  answered "$C" "$D" fastopen.py 10.2.0.2
+  answered "$D" "$C" fastopen.py fd01::2
+  for ns in "$C" "$D"; do
+    [ "$(ip netns exec "$ns" nstat -az TcpExtTCPFastOpenPassive | awk '/Passive/ {print $2}')" = 1 ]
+  done
+  nothing_dropped
 }
 
 @test "an ICMP error about what was sent through the link comes back through it" {
