@@ -148,7 +148,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/rest.a $(BUILD)/libsal
 	$(if $(Q),@echo '  LD    $@')
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# Takes an hour or so.
+# Takes five to ten minutes.
 mutation:
 	tests/mutation/mutate.py
 
