@@ -53,6 +53,7 @@ struct daemon {
   enum sw_condition condition;
   uint64_t started;
   uint64_t resolved;
+  bool covered; /* see covers */
   bool stopping;
   char failure[SW_ERROR_TEXT]; /* why the link ends; empty: it was told to */
 };
@@ -74,6 +75,7 @@ static struct sw_report report_of(struct daemon *daemon) {
       .unreachable = daemon->snapshot.unreachable,
       .unreachable_time = daemon->snapshot.unreachable_time,
       .unresolved = daemon->resolver.failure,
+      .covered = daemon->covered,
   };
 }
 
@@ -86,9 +88,20 @@ static void tell(struct daemon *daemon, enum sw_channel_kind kind) {
   sw_channel_send(daemon->channel, &message); /* one that does not read is noticed otherwise */
 }
 
+/* Whether the link's own datagrams to one of the addresses could go into the link. */
+static bool covers(const struct sw_config *config, const struct sw_address *addresses,
+                   size_t count) {
+  if (config->table_kind != SW_CONFIG_TABLE_AUTO || config->fwmark) return false;
+  for (size_t i = 0; i < config->allowed_ip_count; i++)
+    for (size_t j = 0; j < count; j++)
+      if (sw_prefix_contains(&config->allowed_ips[i], addresses[j].ip)) return true;
+  return false;
+}
+
 static void on_resolved(void *user, const struct sw_address *addresses, size_t count) {
   struct daemon *daemon = user;
   if (daemon->stopping) return;
+  daemon->covered = covers(daemon->config, addresses, count);
   struct sw_channel_message message;
   memset(&message, 0, sizeof(message));
   message.kind = SW_CHANNEL_ENDPOINTS;
@@ -271,10 +284,14 @@ static int open_host(struct daemon *daemon, struct sw_error *error) {
 static int await_engine(struct daemon *daemon, struct sw_error *error) {
   struct pollfd channel = {.fd = daemon->channel, .events = POLLIN};
   struct sw_channel_message message;
-  poll(&channel, 1, START_MS);
-  if (sw_channel_receive(daemon->channel, &message) > 0 && sw_channel_from_engine(&message)) {
-    if (message.kind == SW_CHANNEL_STARTED) return 0;
+  if (poll(&channel, 1, START_MS) == 0)
+    fail(daemon, "the engine does not start (does a name service hang? getent passwd saltway)");
+  else if (sw_channel_receive(daemon->channel, &message) > 0 && sw_channel_from_engine(&message)) {
     if (message.kind == SW_CHANNEL_FAILED) fail(daemon, message.text);
+    if (message.kind == SW_CHANNEL_STARTED && kill(daemon->engine, 0) == 0) return 0;
+    if (message.kind == SW_CHANNEL_STARTED)
+      fail(daemon, "sandbox: cannot end the engine: Operation not permitted (give it CAP_KILL; or "
+                   "Sandbox = off does without)");
   }
   close(daemon->channel);
   daemon->channel = -1;

@@ -21,6 +21,7 @@
 #define MESSAGES_MAX 16 /* of one wake-up */
 
 struct engine_process {
+  pid_t parent;
   uv_loop_t loop;
   struct sw_host host;
   struct sw_engine engine;
@@ -157,35 +158,37 @@ static int close_others(int keep[], size_t count) {
   return syscall(SYS_close_range, from, ~0U, 0) < 0 ? -errno : 0;
 }
 
-/* Leaves the parent's things.  What ends the parent ends this process, by the channel. */
-static int become(const struct engine_process *process, struct sw_error *error) {
+/* Is not the parent any more.  What ends that ends this process, by the channel. */
+static void become(void) {
   prctl(PR_SET_NAME, "saltway-engine", 0, 0, 0);
   signal(SIGINT, SIG_IGN); /* a terminal sends them to both */
   signal(SIGTERM, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
-  int keep[] = {process->host.tun.fd, process->host.udp.fd, process->channel};
-  const int failed = close_others(keep, sizeof(keep) / sizeof(keep[0]));
-  if (failed) return sw_error_set(error, -failed, NULL, "sandbox: cannot close descriptors");
-  setenv("UV_USE_IO_URING", "0", 1); /* which would go round the filter */
-  return 0;
 }
 
-static int drop(struct sw_error *error) {
+static int drop(const struct engine_process *process, struct sw_error *error) {
   char directory[SW_RUNTIME_PATH] = "";
   const int failed = geteuid() == 0 ? sw_runtime_empty(directory, error) : 0;
-  return failed ? failed : sw_sandbox_drop(directory, error);
+  return failed ? failed : sw_sandbox_drop(directory, process->parent, error);
+}
+
+/* Last, as looking for a user may leave a connection to a name service. */
+static int keep_few(const struct engine_process *process, struct sw_error *error) {
+  int keep[] = {process->host.tun.fd, process->host.udp.fd, process->channel};
+  const int failed = close_others(keep, sizeof(keep) / sizeof(keep[0]));
+  return failed ? sw_error_set(error, -failed, NULL, "sandbox: cannot close descriptors") : 0;
 }
 
 static int start(struct engine_process *process, const struct sw_config *config,
                  const struct sw_psk *psk, struct sw_error *error) {
   const bool confined = config->sandbox && sw_sandbox_possible();
-  int failed = become(process, error);
-  if (failed) return failed;
+  become();
   if (!sw_secretbox_self_test())
     sw_log(SW_LOG_WARNING, "the fast cipher calls differ from libsodium's own here; using those");
   process->engine.link = link_of(config, psk);
   if (!process->engine.link) return sw_error_set(error, errno, NULL, "cannot make the link");
-  failed = confined ? drop(error) : 0;
+  int failed = confined ? drop(process, error) : 0;
+  if (!failed) failed = keep_few(process, error);
   if (failed) return failed;
   failed = uv_loop_init(&process->loop);
   if (failed) return sw_error_set(error, -failed, NULL, "cannot make the event loop");
@@ -201,9 +204,10 @@ static int start(struct engine_process *process, const struct sw_config *config,
 }
 
 static _Noreturn void run(const struct sw_config *config, const struct sw_host *host,
-                          struct sw_psk *psk, int channel) {
+                          struct sw_psk *psk, int channel, pid_t parent) {
   static struct engine_process process;
-  process = (struct engine_process){.host = *host, .channel = channel, .told = SW_LINK_CLOSED};
+  process = (struct engine_process){
+      .parent = parent, .host = *host, .channel = channel, .told = SW_LINK_CLOSED};
   process.engine = (struct sw_engine){.loop = &process.loop,
                                       .tun = &process.host.tun,
                                       .udp = &process.host.udp,
@@ -231,8 +235,8 @@ pid_t sw_engine_process_start(const struct sw_config *config, const struct sw_ho
   int ends[2];
   const int failed = sw_channel_open(ends);
   if (failed) return sw_error_set(error, -failed, NULL, "cannot make the engine's channel");
-  const pid_t pid = fork();
-  if (pid == 0) run(config, host, psk, ends[1]);
+  const pid_t parent = getpid(), pid = fork();
+  if (pid == 0) run(config, host, psk, ends[1], parent);
   const int code = errno;
   close(ends[1]);
   if (pid < 0) {

@@ -98,10 +98,17 @@ static void say(enum sw_condition condition, const struct sw_report *report,
                  : "is there a route to it? ip route get tells");
     break;
   case SW_CONDITION_SILENT:
-    snprintf(text, SW_REPORT_TEXT,
-             "no answer from %s: nothing arrives at all (is saltway up there, with the same key? "
-             "our key's fingerprint is %s; does a firewall let UDP through both ways?)",
-             peer, link->fingerprint);
+    if (report->covered)
+      snprintf(text, SW_REPORT_TEXT,
+               "no answer from %s, which is within AllowedIPs: without a better route to it (ip "
+               "route get tells) the link's own datagrams go into the link; see FwMark in "
+               "saltway.conf(5)",
+               peer);
+    else
+      snprintf(text, SW_REPORT_TEXT,
+               "no answer from %s: nothing arrives at all (is saltway up there, with the same key? "
+               "our key's fingerprint is %s; does a firewall let UDP through both ways?)",
+               peer, link->fingerprint);
     break;
   }
 }

@@ -44,6 +44,7 @@ struct sw_report {
   int unreachable;        /* errno; 0: none */
   uint64_t unreachable_time;
   const char *unresolved; /* a sentence, or "" */
+  bool covered;           /* routes to AllowedIPs lead to the peer's own address, too */
 };
 
 /** Tells the link's condition, and says it in a sentence with what to do about it. */

@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -49,7 +50,10 @@ static int change_user(uid_t user, gid_t group, struct sw_error *error) {
   return 0;
 }
 
-int sw_sandbox_drop(const char *directory, struct sw_error *error) {
+/* libuv would use io_uring where there is one: it goes round a filter. */
+static int refuse_io_uring(struct sw_error *error);
+
+int sw_sandbox_drop(const char *directory, pid_t parent, struct sw_error *error) {
   if (geteuid() == 0) {
     const struct passwd *known = getpwnam(SW_SANDBOX_USER);
     const uid_t user = known && known->pw_uid ? known->pw_uid : NOBODY;
@@ -64,7 +68,10 @@ int sw_sandbox_drop(const char *directory, struct sw_error *error) {
     return sw_error_set(error, errno, NULL, "sandbox: cannot give up capabilities");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
     return sw_error_set(error, errno, NULL, "sandbox: cannot give up privileges");
-  return 0;
+  /* after the change of user, which would undo it; a parent that ended before does not count */
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
+    return sw_error_set(error, ESRCH, NULL, "sandbox: cannot end with the parent");
+  return refuse_io_uring(error);
 }
 
 /* ---- system calls ---- */
@@ -93,6 +100,27 @@ int sw_sandbox_drop(const char *directory, struct sw_error *error) {
 #define ALLOW_WITHOUT_EXEC(call)                                                         \
   UNLESS(SYS_##call, 4), LOAD(args[2]), IF_ANY(PROT_EXEC, 1), RETURN(SECCOMP_RET_ALLOW), \
       RETURN(SECCOMP_RET_KILL_PROCESS)
+
+static int filter(const struct sock_filter *program, size_t count, struct sw_error *error) {
+  const struct sock_fprog filter = {.len = (unsigned short)count,
+                                    .filter = (struct sock_filter *)program};
+  const long failed =
+      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter);
+  if (failed == 0) return 0;
+  return sw_error_set(error, failed < 0 ? errno : ESRCH, /* a thread that can't be confined */
+                      "the kernel needs CONFIG_SECCOMP_FILTER, and a container to allow it" WITHOUT,
+                      "sandbox: cannot filter system calls");
+}
+
+static int refuse_io_uring(struct sw_error *error) {
+  static const struct sock_filter program[] = {
+      LOAD(nr),
+      UNLESS(SYS_io_uring_setup, 1),
+      RETURN(SECCOMP_RET_ERRNO | ENOSYS),
+      RETURN(SECCOMP_RET_ALLOW),
+  };
+  return filter(program, sizeof(program) / sizeof(program[0]), error);
+}
 
 int sw_sandbox_filter(struct sw_error *error) {
   /* What a running engine calls: packets, time, waiting, random bytes, the log, and what the C
@@ -154,12 +182,5 @@ int sw_sandbox_filter(struct sw_error *error) {
     RETURN(SECCOMP_RET_ALLOW),
     RETURN(SECCOMP_RET_KILL_PROCESS),
   };
-  const struct sock_fprog filter = {.len = sizeof(program) / sizeof(program[0]),
-                                    .filter = (struct sock_filter *)program};
-  const long failed =
-      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter);
-  if (failed == 0) return 0;
-  return sw_error_set(error, failed < 0 ? errno : ESRCH, /* a thread that can't be confined */
-                      "the kernel needs CONFIG_SECCOMP_FILTER, and a container to allow it" WITHOUT,
-                      "sandbox: cannot filter system calls");
+  return filter(program, sizeof(program) / sizeof(program[0]), error);
 }

@@ -2,23 +2,30 @@
  * What an engine in an enemy's hands would do, preloaded into the real one (LD_PRELOAD): at the
  * first datagram it receives, it tries what $BREAKOUT names.
  *
+ * $IO_URING: what the kernel says of io_uring to who makes an event loop.  $NAME_SERVICE: looking
+ * for a user leaves a connection behind, as some name services do.
+ *
  * And $CORES, the number of cores it is told; and $TELL_KEYS: every secret that the link hands to
  * libsodium goes to standard output, 32 bytes each behind a letter, so that a test can look for it
  * in the process's memory.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void *nothing(void *argument) {
@@ -44,6 +51,22 @@ static void attempt(const char *what, int fd) {
 
 static void *next(const char *function) {
   return dlsym(RTLD_NEXT, function);
+}
+
+int epoll_create1(int flags) {
+  int (*real)(int) = next("epoll_create1");
+  if (getenv("IO_URING")) {
+    const long made = syscall(SYS_io_uring_setup, 1, NULL);
+    fprintf(stderr, "breakout: io_uring in %s: %s\n", program_invocation_short_name,
+            made < 0 ? strerrorname_np(errno) : "made");
+  }
+  return real(flags);
+}
+
+struct passwd *getpwnam(const char *name) {
+  struct passwd *(*real)(const char *) = next("getpwnam");
+  if (getenv("NAME_SERVICE") && socket(AF_UNIX, SOCK_STREAM, 0) < 0) abort();
+  return real(name);
 }
 
 /* $CORES: so many, however many there are */

@@ -52,6 +52,16 @@ load topology
   until_true 20 eval '[[ $(condition_of a) == *"is unreachable: Network is unreachable"* ]]'
 }
 
+@test "a link whose own datagrams are routed into it says so" {
+  topology_pair
+  config a 192.0.2.2:51900
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16, 192.0.2.2/32|' "$work/a/sw0.conf"
+  config b 192.0.2.1:51900
+  up a
+  up b
+  until_true 20 eval '[[ $(condition_of a) == *"within AllowedIPs"*"go into the link"* ]]'
+}
+
 @test "a name that does not resolve is told" {
   topology_pair
   config a no-such-host.invalid:51900
