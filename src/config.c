@@ -200,18 +200,29 @@ static void check_mtu(struct reading *reading) {
               config->mtu, sw_prefix_text(v6, text), MTU_IPV6_MIN);
 }
 
-static void check_hooks(struct reading *reading, mode_t mode) {
-  if ((mode & (S_IWGRP | S_IWOTH)) == 0) return;
+/* Who can write the file can have commands run by who starts the link. */
+static void check_hooks(struct reading *reading, const struct stat *status) {
+  const mode_t mode = status->st_mode;
+  const bool writable = (mode & (S_IWGRP | S_IWOTH)) != 0;
+  const bool foreign = status->st_uid != 0 && status->st_uid != geteuid();
+  if (!writable && !foreign) return;
   const unsigned up = reading->given[SW_CONFIG_KEY_POST_UP];
   const unsigned down = reading->given[SW_CONFIG_KEY_PRE_DOWN];
   if (up == 0 && down == 0) return;
   const bool up_first = up != 0 && (down == 0 || up < down);
-  sw_complain(&reading->complaints, up_first ? up : down,
-              "%s is run as root, but others can write this file (mode %04o); chmod go-w %s",
-              up_first ? "PostUp" : "PreDown", mode & 07777U, reading->config->file);
+  const char *key = up_first ? "PostUp" : "PreDown";
+  if (writable)
+    sw_complain(&reading->complaints, up_first ? up : down,
+                "%s is run as root, but others can write this file (mode %04o); chmod go-w %s", key,
+                mode & 07777U, reading->config->file);
+  else
+    sw_complain(&reading->complaints, up_first ? up : down,
+                "%s is run by who starts the link, but this file is user %u's; chown %u %s", key,
+                status->st_uid, geteuid(), reading->config->file);
 }
 
-static void parse(struct reading *reading, const char *text, size_t length, mode_t mode) {
+static void parse(struct reading *reading, const char *text, size_t length,
+                  const struct stat *status) {
   if (length == 0) {
     sw_complain(&reading->complaints, 1,
                 "the file is empty; a link needs [Interface] and [Peer] with PresharedKeyFile and "
@@ -229,7 +240,7 @@ static void parse(struct reading *reading, const char *text, size_t length, mode
   if (reading->lines.binary) return;
   check_sections(reading);
   check_mtu(reading);
-  check_hooks(reading, mode);
+  check_hooks(reading, status);
 }
 
 static void read_file(struct reading *reading) {
@@ -253,7 +264,7 @@ static void read_file(struct reading *reading) {
   if (length < 0)
     sw_complain(complaints, 0, "cannot read: %s", strerror((int)-length));
   else
-    parse(reading, text, (size_t)length, status.st_mode);
+    parse(reading, text, (size_t)length, &status);
   free(text);
   close(descriptor);
 }

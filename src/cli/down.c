@@ -3,13 +3,20 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "runtime.h"
 
-#define PATIENCE_MS 30000 /* PreDown hooks may take their time */
+#define PATIENCE_S 30 /* PreDown hooks may take their time */
 #define LOOK_MS 10
+
+static time_t seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec;
+}
 
 int sw_cli_down(int argc, char **argv) {
   if (argc != 2) {
@@ -31,13 +38,13 @@ int sw_cli_down(int argc, char **argv) {
     return 1;
   }
   /* the socket goes last: then the interface is gone too */
-  for (int waited = 0; waited < PATIENCE_MS; waited += LOOK_MS) {
+  const time_t end = seconds() + PATIENCE_S;
+  while (seconds() <= end) {
     const int again = sw_runtime_connect(name, &error);
     if (again < 0 && again != -EAGAIN) return 0;
     if (again >= 0) close(again);
     poll(NULL, 0, LOOK_MS);
   }
-  fprintf(stderr, "saltway: %s has not stopped after %d s (a PreDown hook?)\n", name,
-          PATIENCE_MS / 1000);
+  fprintf(stderr, "saltway: %s has not stopped after %d s (a PreDown hook?)\n", name, PATIENCE_S);
   return 1;
 }

@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -33,7 +35,15 @@ static void usage(FILE *out) {
           "NAME stands for /etc/saltway/NAME.conf, and is the interface's name; see saltway(8).\n");
 }
 
+/* Whatever is opened later shall not be taken for standard input, output or error. */
+static void open_standard(void) {
+  int fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = open("/dev/null", O_RDWR);
+  if (fd > STDERR_FILENO) close(fd);
+}
+
 int main(int argc, char **argv) {
+  open_standard();
   if (argc < 2) {
     usage(stderr);
     return 2;

@@ -86,9 +86,10 @@ static void print_link(json_t *link) {
   print_drops(link);
 }
 
-static json_t *ask(const char *name, struct sw_error *error) {
+/* Returns 0 or a negative errno. */
+static int ask(const char *name, json_t **link, struct sw_error *error) {
   const int fd = sw_runtime_connect(name, error);
-  if (fd < 0) return NULL;
+  if (fd < 0) return fd;
   char *answer = malloc(ANSWER_MAX);
   size_t length = 0;
   if (answer && write(fd, "status\n", 7) == 7) {
@@ -97,18 +98,21 @@ static json_t *ask(const char *name, struct sw_error *error) {
       length += (size_t)got;
   }
   close(fd);
-  json_t *link = answer ? json_loadb(answer, length, 0, NULL) : NULL;
+  *link = answer ? json_loadb(answer, length, 0, NULL) : NULL;
   free(answer);
-  if (!link) sw_error_set(error, 0, NULL, "%s does not answer on its control socket", name);
-  return link;
+  if (*link) return 0;
+  sw_error_set(error, 0, NULL, "%s does not answer on its control socket", name);
+  return -EAGAIN;
 }
 
 static int show(const char *name, bool json) {
   struct sw_error error;
-  json_t *link = ask(name, &error);
-  if (!link) {
+  json_t *link;
+  const int failed = ask(name, &link, &error);
+  if (failed) {
     fprintf(stderr, "saltway: %s\n", error.text);
-    return EXIT_DOWN;
+    const bool down = failed == -ENOENT || failed == -ECONNREFUSED || failed == -EAGAIN;
+    return down ? EXIT_DOWN : EXIT_FAILED; /* who may not ask does not know */
   }
   if (json) {
     json_dumpf(link, stdout, JSON_INDENT(2));
@@ -148,7 +152,7 @@ static int show_all(bool json) {
   }
   if (entries) closedir(entries);
   if (links) return status;
-  fprintf(stderr, "saltway: no link is up\n");
+  fprintf(stderr, "saltway: no link is up (no control socket in %s)\n", directory);
   return EXIT_DOWN;
 }
 

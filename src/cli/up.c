@@ -19,6 +19,7 @@ int sw_cli_up(int argc, char **argv) {
     fprintf(stderr, "usage: saltway up NAME|FILE\n");
     return 2;
   }
+  keep_secrets();
   struct sw_config *config = calloc(1, sizeof(*config));
   if (!config) {
     fprintf(stderr, "saltway: no memory\n");
@@ -28,7 +29,6 @@ int sw_cli_up(int argc, char **argv) {
   if (sw_config_locate(argv[1], config, stderr) == 0 && sw_config_load(config, stderr) == 0) {
     struct sw_error error;
     sw_log_name(config->name);
-    keep_secrets();
     status = 0;
     if (sw_daemon_run(config, &error) != 0) {
       sw_log(SW_LOG_ERROR, "%s", error.text);

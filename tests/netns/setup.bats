@@ -228,6 +228,48 @@ user_files() {
   [ "$status" = 0 ]
 }
 
+@test "started without standard input, output and error" {
+  topology_pair
+  config a 192.0.2.2:51900
+  mkdir -p "$work/run-a"
+  ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" bash -c "exec '$SALTWAY' up '$work/a/sw0.conf' 0<&- 1<&- 2<&-" 3>&- &
+  pid_a=$!
+  pids+=("$pid_a")
+  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  local fd
+  for fd in 0 1 2; do
+    [ "$(readlink "/proc/$pid_a/fd/$fd")" = /dev/null ]
+    [ "$(readlink "/proc/$(status_of a .engine_pid)/fd/$fd")" = /dev/null ]
+  done
+  in_ns a "$SALTWAY" down sw0
+  wait "$pid_a"
+}
+
+@test "who may not ask for the status is told so, and not that the link is down" {
+  topology_pair
+  config a 192.0.2.2:51900
+  up a
+  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  chmod 0755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test "$work" "$work/run-a"
+  fails_with "only the user that runs the link, and root, may ask it" in_ns a setpriv --reuid 65534 --clear-groups "$SALTWAY" status sw0
+  run in_ns b "$SALTWAY" status sw0
+  [ "$status" = 3 ]
+  run in_ns b "$SALTWAY" status
+  [ "$status" = 3 ]
+  [[ $output == *"no link is up (no control socket in $work/run-b)"* ]]
+}
+
+@test "the journal gets each line's level, anything else the link's name" {
+  topology_pair
+  config a 192.0.2.2:51900
+  touch "$work/a/up.log"
+  JOURNAL_STREAM=$(stat -c %d:%i "$work/a/up.log") up a
+  until_true 5 grep -q '^<6>interface sw0' "$work/a/up.log"
+  in_ns a "$SALTWAY" down sw0
+  JOURNAL_STREAM=1:2 up a
+  until_true 5 grep -q '^sw0: interface sw0' "$work/a/up.log"
+}
+
 @test "no descriptor and no key is left open to hooks" {
   topology_pair
   config a 192.0.2.2:51900 "PostUp = ls -l /proc/self/fd > $work/fds"

@@ -180,6 +180,18 @@ static void file_with_hooks_that_others_can_write_is_told(void **state) {
   assert_int_equal(load_bytes(with, sizeof(with) - 1, 0644), 0);
 }
 
+static void file_with_hooks_of_another_user_is_told(void **state) {
+  (void)state;
+  static const char with[] = INTERFACE "PostUp = true\n" PEER;
+  if (geteuid() != 0) skip();
+  write_file(config_file, with, sizeof(with) - 1, 0644);
+  assert_int_equal(chown(config_file, 65534, 65534), 0);
+  assert_int_equal(load_file(), 1);
+  assert_said(3, "this file is user 65534's; chown 0 ");
+  assert_int_equal(chown(config_file, 0, 0), 0);
+  assert_int_equal(load_file(), 0);
+}
+
 static void name_stands_for_a_file_in_etc(void **state) {
   (void)state;
   assert_int_equal(locate("site-b"), 0);
@@ -256,6 +268,7 @@ int main(void) {
       TEST(file_of_comments_has_no_sections),
       TEST(huge_file_is_told),
       TEST(file_with_hooks_that_others_can_write_is_told),
+      TEST(file_with_hooks_of_another_user_is_told),
       TEST(name_stands_for_a_file_in_etc),
       TEST(path_is_taken_as_it_is),
       TEST(name_that_is_no_interface_name_is_refused),
