@@ -41,12 +41,13 @@ static int start_whole(struct sw_cut *cut) {
   return 0;
 }
 
-/* The sum of the pseudo-header but for its length.  Behind extension headers it is taken out of the
- * kernel's own, as a routing header has the address that counts (RFC 8200 §8.1). */
+/* The sum of the pseudo-header but for its length.  Behind options and extension headers it is
+ * taken out of the kernel's own, as a source route or routing header may have the address that
+ * counts (RFC 1122 §4.1.1, RFC 8200 §8.1). */
 static uint16_t pseudo_without_length(const struct sw_cut *cut) {
   const uint8_t *packet = cut->packet;
   const bool udp = cut->offload.gso == SW_GSO_UDP;
-  if (cut->transport == ip_header(packet))
+  if (cut->transport == (packet[0] >> 4 == 4 ? SW_IP4_HEADER : SW_IP6_HEADER))
     return sw_checksum_pseudo(packet, udp ? SW_PROTOCOL_UDP : SW_PROTOCOL_TCP, 0);
   uint8_t negative[4];
   sw_put32(negative, ~(uint32_t)(cut->length - cut->transport));

@@ -104,6 +104,7 @@ bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet) {
     memcpy(ip + 12, packet + 12, 4);
   else
     memcpy(ip, packet + 8, SW_IP_BYTES);
+  if (packet[0] >> 4 == 6 && sw_ip_is_v4(ip)) return false; /* IPv4 comes as IPv4 */
   return any_contains(link->sources, link->source_count, ip) &&
          !any_contains(link->own, link->own_count, ip);
 }

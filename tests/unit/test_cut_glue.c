@@ -226,6 +226,32 @@ static void ip_options_are_cut_and_not_glued(void **state) {
   assert_int_equal(glued.offload.csum_start, 28);
 }
 
+/* With a source route the address in the header is the next router's, but the sum is made with the
+ * last one's (RFC 1122 §4.1.1, RFC 9293 §3.1). */
+static void sums_behind_a_source_route_are_for_its_end(void **state) {
+  (void)state;
+  static uint8_t routed[ROOM];
+  const struct shape shape = {.ip_options = 8, .size = 1000, .payload = 2500};
+  static const uint8_t option[8] = {131, 7, 4, 10, 9, 8, 7, 0}, end[4] = {10, 9, 8, 7};
+  struct sw_offload offload;
+  const size_t length = make(&shape, routed, &offload);
+  memcpy(routed + 20, option, sizeof(option));
+  uint8_t to_the_end[28];
+  memcpy(to_the_end, routed, sizeof(to_the_end));
+  memcpy(to_the_end + 16, end, sizeof(end));
+  sw_put16(routed + 28 + SW_TCP_CHECKSUM,
+           sw_checksum_pseudo(to_the_end, SW_PROTOCOL_TCP, length - 28));
+  struct sw_cut cut;
+  struct sw_segment segment;
+  assert_int_equal(sw_cut_start(&cut, routed, length, &offload), 0);
+  for (unsigned i = 0; i < 3; i++) {
+    assert_true(sw_cut_next(&cut, &segment));
+    const uint16_t sum = sw_get16(segment.packet + 28 + SW_TCP_CHECKSUM);
+    const uint16_t right = sw_checksum_pseudo(to_the_end, SW_PROTOCOL_TCP, segment.length - 28);
+    assert_int_equal(sum % 0xffff, right % 0xffff);
+  }
+}
+
 static void what_the_kernel_cannot_mean_is_refused(void **state) {
   (void)state;
   static uint8_t packet[ROOM];
@@ -415,6 +441,7 @@ int main(void) {
       cmocka_unit_test(cut_then_glue_is_identity),
       cmocka_unit_test(extension_headers_are_cut_with_full_checksums_and_not_glued),
       cmocka_unit_test(ip_options_are_cut_and_not_glued),
+      cmocka_unit_test(sums_behind_a_source_route_are_for_its_end),
       cmocka_unit_test(what_the_kernel_cannot_mean_is_refused),
       cmocka_unit_test(segments_that_differ_in_their_headers_are_not_glued),
       cmocka_unit_test(ip_id_may_stay_the_same_with_df),

@@ -210,6 +210,15 @@ static void packet_must_come_from_allowed_ips_of_version_6(void **state) {
   }
 }
 
+static void packet_of_version_6_does_not_come_from_an_ipv4_address(void **state) {
+  (void)state;
+  uint8_t packet[64];
+  packet6(packet, sizeof(packet), "::");
+  memcpy(packet + 8, (uint8_t[]){[10] = 0xff, [11] = 0xff, 10, 1, 0, 1}, 16); /* ::ffff:10.1.0.1 */
+  give_packet(packet, sizeof(packet));
+  assert_dropped(SW_DROP_SOURCE);
+}
+
 static void dropped_packets_are_not_counted_as_received(void **state) {
   (void)state;
   uint8_t packet[64];
@@ -243,6 +252,7 @@ int main(void) {
       CONNECTED(fast_calls_carry_a_packet_and_whether_its_checksum_is_partial),
       CONNECTED(packet_must_come_from_allowed_ips),
       CONNECTED(packet_must_come_from_allowed_ips_of_version_6),
+      CONNECTED(packet_of_version_6_does_not_come_from_an_ipv4_address),
       CONNECTED(dropped_packets_are_not_counted_as_received),
   };
   return cmocka_run_group_tests_name("link: packets", tests, start_sodium, NULL);
