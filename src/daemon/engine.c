@@ -54,19 +54,31 @@ static void note_gso(struct sw_engine *engine) {
          "the kernel does not send runs of datagrams on this path; going on one by one");
 }
 
-static bool outbox_blocked(const struct sw_engine *engine) {
-  return engine->outbox.count > 0;
+static bool blocked(const struct sw_engine *engine) {
+  return engine->outbox.count > 0 || engine->held.length > 0;
 }
 
-/* Says what is waited for.  While the outbox waits for the socket the TUN is not read: packets
+/* Says what is waited for.  While anything waits for the socket the TUN is not read: packets
  * wait, or are dropped, in the interface's queue, as on any network device. */
 static void listen_again(struct sw_engine *engine) {
-  engine->blocked = outbox_blocked(engine);
+  engine->blocked = blocked(engine);
   uv_poll_start(&engine->udp_poll, UV_READABLE | (engine->blocked ? UV_WRITABLE : 0), on_udp);
   if (engine->blocked)
     uv_poll_stop(&engine->tun_poll);
   else
     uv_poll_start(&engine->tun_poll, UV_READABLE, on_tun);
+}
+
+/* Drops what the kernel refuses: a run, or the first datagram of one that goes one by one.  Returns
+ * how many runs were done with by it. */
+static unsigned give_up(struct sw_engine *engine, struct sw_run *run) {
+  const bool whole = engine->udp->gso || run->length <= run->segment;
+  sw_link_drop(engine->link, SW_DROP_SEND,
+               whole ? (run->length + run->segment - 1) / run->segment : 1);
+  if (whole) return 1;
+  run->bytes += run->segment;
+  run->length -= run->segment;
+  return 0;
 }
 
 /* Sends what is sealed, as far as the socket takes it. */
@@ -80,9 +92,10 @@ static void outbox_send(struct sw_engine *engine) {
     if (sent == -EAGAIN) return;
     if (sent < 0) {
       note_send_error(engine, -sent);
-      sw_link_drop(engine->link, SW_DROP_SEND, (run->length + run->segment - 1) / run->segment);
+      outbox->sent += give_up(engine, run);
+      continue;
     }
-    outbox->sent += sent < 0 ? 1 : (unsigned)sent;
+    outbox->sent += (unsigned)sent;
   }
   outbox->sent = outbox->count = 0;
   outbox->used = 0;
@@ -115,17 +128,26 @@ static void outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_
   outbox->used += length;
 }
 
+/* Takes the next datagram of the link's own, unless there is one that waits for the socket. */
+static bool take_control(struct sw_engine *engine, uint64_t now) {
+  struct sw_run *held = &engine->held;
+  if (held->length > 0) return true;
+  held->bytes = engine->control;
+  held->length = held->segment = sw_link_transmit(engine->link, now, engine->control, &held->peer);
+  return held->length > 0;
+}
+
 void sw_engine_flush(struct sw_engine *engine) {
-  uint8_t bytes[SW_CONTROL_MAX];
-  struct sw_run run = {.bytes = bytes};
   const uint64_t now = sw_engine_now();
-  while ((run.length = run.segment = sw_link_transmit(engine->link, now, bytes, &run.peer)) > 0) {
-    run.bytes = bytes;
-    const int sent = sw_udp_send(engine->udp, &run, 1);
+  while (take_control(engine, now)) {
+    const int sent = sw_udp_send(engine->udp, &engine->held, 1);
+    if (sent == -EAGAIN) break;
+    engine->held.length = 0;
     if (sent > 0) continue;
-    if (sent != -EAGAIN) note_send_error(engine, -sent);
+    note_send_error(engine, -sent);
     sw_link_drop(engine->link, SW_DROP_SEND, 1);
   }
+  if (engine->blocked != blocked(engine)) listen_again(engine);
   rearm(engine);
 }
 
@@ -136,9 +158,12 @@ static void on_timer(uv_timer_t *timer) {
   engine->observe(engine->user);
 }
 
+/* Sets the timer to when the link has something to say, if there is room for it.  libuv's clock
+ * stands still while the machine sleeps: what is late is set again. */
 static void rearm(struct sw_engine *engine) {
-  const uint64_t deadline = sw_link_deadline(engine->link);
-  if (deadline == engine->deadline) return;
+  const uint64_t deadline = engine->held.length ? UINT64_MAX : sw_link_deadline(engine->link);
+  if (deadline == engine->deadline && (deadline == UINT64_MAX || deadline > sw_engine_now()))
+    return;
   engine->deadline = deadline;
   if (deadline == UINT64_MAX) {
     uv_timer_stop(&engine->timer);
@@ -201,14 +226,14 @@ static void on_tun(uv_poll_t *poll, int status, int events) {
     carry_out(engine, now, (size_t)length, &offload);
     if (engine->outbox.used < SEALED_ENOUGH && engine->outbox.count < SW_UDP_BATCH) continue;
     outbox_send(engine);
-    if (outbox_blocked(engine)) break;
+    if (blocked(engine)) break;
   }
   if (status < 0) { /* libuv has stopped the handle: the device is going */
     engine->failed(engine->user, "the interface was deleted");
     return;
   }
   outbox_send(engine);
-  if (outbox_blocked(engine)) listen_again(engine);
+  if (blocked(engine)) listen_again(engine);
   rearm(engine);
 }
 
@@ -347,8 +372,11 @@ static void on_udp(uv_poll_t *poll, int status, int events) {
     events = UV_READABLE | UV_WRITABLE;
   }
   if (events & UV_READABLE) receive(engine);
-  if (events & UV_WRITABLE) outbox_send(engine);
-  if (status < 0 || engine->blocked != outbox_blocked(engine)) listen_again(engine);
+  if (events & UV_WRITABLE) {
+    if (engine->held.length) sw_engine_flush(engine);
+    outbox_send(engine);
+  }
+  if (status < 0 || engine->blocked != blocked(engine)) listen_again(engine);
   rearm(engine);
   engine->observe(engine->user);
 }

@@ -50,8 +50,10 @@ struct sw_engine {
   uint8_t *memory; /* all buffers below */
   uint8_t *packet; /* what the TUN gave */
   struct sw_outbox outbox;
-  bool blocked;   /* the outbox waits for the socket, and the TUN is not read */
-  bool gso_noted; /* that the kernel refuses runs is in the log */
+  uint8_t control[SW_CONTROL_MAX]; /* a datagram of the link's own, that ... */
+  struct sw_run held;              /* ... waits for the socket, if it has a length */
+  bool blocked;                    /* something waits for the socket, and the TUN is not read */
+  bool gso_noted;                  /* that the kernel refuses runs is in the log */
   struct sw_run inbox[SW_ENGINE_RECEIVE];
   unsigned receive_count; /* runs asked of one system call, adapted to what comes */
   uint32_t overflows;     /* of the socket's buffer, as the kernel counts them */

@@ -15,6 +15,8 @@
 
 /* what four TCP streams have under way; with half of it they lost some to a full buffer */
 #define RECEIVE_BUFFER (16 << 20)
+/* how often in a row a report about an earlier datagram may fail a send */
+#define REPORTS_OVERRUN 8
 #define SEND_BUFFER (128 << 10) /* small: full, it stops the TUN reader, and nothing is lost */
 
 #ifndef UDP_SEGMENT /* of Linux 4.18 and 5.0; older libc headers lack them */
@@ -162,6 +164,19 @@ static void set_segment(struct msghdr *header, union segment_control *control, s
   memcpy(CMSG_DATA(part), &value, sizeof(value));
 }
 
+/* Sends messages, at least one.  With IP_RECVERR each report of the network's about an earlier
+ * datagram, and whoever can send ICMP can make as many as he likes, fails the next send, which has
+ * not sent anything then. */
+static int send_messages(const struct sw_udp *udp, struct mmsghdr *messages, unsigned count) {
+  int sent = -1;
+  for (unsigned i = 0; i <= REPORTS_OVERRUN && sent < 0; i++) {
+    sent = sendmmsg(udp->fd, messages, count, 0);
+    if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == EIO || errno == EINVAL)) break;
+    if (sent < 0 && errno == EMSGSIZE && i > 0) break; /* the path is smaller, more likely */
+  }
+  return sent < 0 ? -errno : sent;
+}
+
 /* Sends as much of the runs as makes a system call's messages, of these lengths.  Returns how many
  * messages were sent, or a negative errno. */
 static int send_some(const struct sw_udp *udp, const struct sw_run *runs, unsigned count, bool gso,
@@ -172,6 +187,7 @@ static int send_some(const struct sw_udp *udp, const struct sw_run *runs, unsign
   union segment_control controls[SW_UDP_BATCH];
   unsigned made = 0;
   for (unsigned i = 0; i < count; i++) {
+    if (udp->v4 && !sw_ip_is_v4(runs[i].peer.ip)) break;
     for (size_t at = 0; at < runs[i].length && made < SW_UDP_BATCH; made++) {
       const size_t left = runs[i].length - at;
       const size_t length = gso || left < runs[i].segment ? left : runs[i].segment;
@@ -187,10 +203,7 @@ static int send_some(const struct sw_udp *udp, const struct sw_run *runs, unsign
       at += length;
     }
   }
-  /* with IP_RECVERR a report about an earlier datagram fails the next send, once */
-  int sent = sendmmsg(udp->fd, messages, made, 0);
-  if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) sent = sendmmsg(udp->fd, messages, made, 0);
-  return sent < 0 ? -errno : sent;
+  return made ? send_messages(udp, messages, made) : -EAFNOSUPPORT;
 }
 
 int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count) {

@@ -56,8 +56,8 @@ void sw_udp_close(struct sw_udp *udp);
 
 /** Sends the runs in order.  Returns how many were sent whole; of the next one, what was sent is
  * taken off its front.  Or a negative errno that is about the first: -EAGAIN if the socket's buffer
- * is full.  A run that the kernel refuses for
- * being one is sent datagram by datagram; where the device can't (EIO), so are all after it. */
+ * is full, -EAFNOSUPPORT for an IPv6 peer of a host without IPv6.  A run that the kernel refuses
+ * for being one is sent datagram by datagram; where the device can't (EIO), so are all after it. */
 int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count);
 
 /** Receives up to `count` runs, each into `bytes` with `length` bytes of room, which becomes its

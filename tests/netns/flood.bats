@@ -134,3 +134,14 @@ PYTHON
   [ "$(status_of a .handshakes)" -gt "$before" ]
   [ "$(status_of a .cookies_sent)" -gt 0 ]
 }
+
+@test "a flood of forged reports that nobody listens: no datagram of the link is lost by it" {
+  recorded
+  ip netns exec "$C" "$FLOOD" refusals 1000 198.18.0.1 50000 20 >"$work/rate" 3>&- &
+  local flood=$!
+  pids+=("$flood")
+  for _ in 1 2 3; do tcp_hashed a b 10.77.0.2; done
+  kill -0 "$flood" # it still lasts
+  [ "$(ip netns exec "$A" nstat -az IcmpInDestUnreachs | awk '/Unreachs/ {print $2}')" -gt 10000 ]
+  nothing_dropped
+}

@@ -1,13 +1,16 @@
 /*
- * usage: flood garbage|FILE SOURCES DESTINATION RATE SECONDS
+ * usage: flood garbage|refusals|FILE SOURCES DESTINATION RATE SECONDS
  *
  * Sends RATE UDP datagrams a second to port 51900 of an IPv4 address, from so many addresses
  * from 198.19.0.1 on: garbage of every length, or again and again the payloads in FILE, each behind
- * its length as 4 bytes of this machine's order.  Prints how many it sent a second.
+ * its length as 4 bytes of this machine's order; or refusals: ICMP's word that nobody listens where
+ * port 51900 sent something to.  Prints how many it sent a second.
  */
 #include <arpa/inet.h>
 #include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +57,33 @@ static unsigned read_payloads(const char *name) {
   return count;
 }
 
+static uint16_t checksum(const uint8_t *bytes, size_t length) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i < length; i += 2) sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  return htons((uint16_t)~sum);
+}
+
+/* One is enough.  (RFC 792: the header of what is refused, and its first 8 bytes.) */
+static unsigned make_refusal(struct in_addr victim) {
+  struct {
+    struct icmphdr icmp;
+    struct datagram about;
+  } refusal = {.icmp = {.type = ICMP_DEST_UNREACH, .code = ICMP_PORT_UNREACH},
+               .about = {.ip = {.version = 4,
+                                .ihl = 5,
+                                .tot_len = htons(100),
+                                .ttl = 64,
+                                .protocol = IPPROTO_UDP,
+                                .saddr = victim.s_addr,
+                                .daddr = htonl(0xcb00714d)}, /* 203.0.113.77 */
+                         .udp = {.source = htons(51900), .dest = htons(51900), .len = htons(80)}}};
+  refusal.icmp.checksum = checksum((const uint8_t *)&refusal, sizeof(refusal));
+  payloads[0].length = sizeof(refusal);
+  memcpy(payloads[0].bytes, &refusal, sizeof(refusal));
+  return 1;
+}
+
 static double now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
@@ -62,13 +92,16 @@ static double now(void) {
 
 int main(int argc, char **argv) {
   if (argc != 6) return 2;
-  const unsigned count = strcmp(argv[1], "garbage") == 0 ? make_garbage() : read_payloads(argv[1]);
+  const bool icmp = strcmp(argv[1], "refusals") == 0;
   const unsigned sources = (unsigned)atoi(argv[2]);
   const double rate = atof(argv[4]), seconds = atof(argv[5]);
   struct sockaddr_in to = {.sin_family = AF_INET};
   const int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
-  if (fd < 0 || count == 0 || sources == 0 || inet_pton(AF_INET, argv[3], &to.sin_addr) != 1)
-    return 1;
+  if (fd < 0 || sources == 0 || inet_pton(AF_INET, argv[3], &to.sin_addr) != 1) return 1;
+  const unsigned count = icmp                              ? make_refusal(to.sin_addr)
+                         : strcmp(argv[1], "garbage") == 0 ? make_garbage()
+                                                           : read_payloads(argv[1]);
+  if (count == 0) return 1;
   static struct datagram headers[BATCH];
   static struct iovec parts[BATCH][2];
   static struct mmsghdr messages[BATCH];
@@ -83,11 +116,11 @@ int main(int argc, char **argv) {
           .ip = {.version = 4,
                  .ihl = 5,
                  .ttl = 64,
-                 .protocol = IPPROTO_UDP,
+                 .protocol = icmp ? IPPROTO_ICMP : IPPROTO_UDP,
                  .saddr = htonl(0xc6130001u + (uint32_t)((sent + i) % sources)),
                  .daddr = to.sin_addr.s_addr},
           .udp = {.source = htons(51900), .dest = htons(51900), .len = htons((uint16_t)length)}};
-      parts[i][0] = (struct iovec){&headers[i], sizeof(headers[i])};
+      parts[i][0] = (struct iovec){&headers[i], icmp ? sizeof(struct iphdr) : sizeof(headers[i])};
       parts[i][1] = (struct iovec){payload->bytes, payload->length};
       messages[i].msg_hdr = (struct msghdr){
           .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = parts[i], .msg_iovlen = 2};

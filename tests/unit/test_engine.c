@@ -15,10 +15,12 @@
 #include <sodium.h>
 
 #include "core/checksum.h"
+#include "core/link_state.h"
 #include "daemon/engine.h"
 
 static unsigned offered; /* packets the TUN still has */
 static unsigned reads, sends;
+static unsigned refused_until;         /* this call of send what is asked for is refused */
 static unsigned full_from, full_until; /* calls of send between which the socket is full */
 static size_t sent_bytes, sent_datagrams;
 static unsigned spins;
@@ -120,6 +122,7 @@ int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count) {
   assert_in_range(count, 1, SW_UDP_BATCH);
   sends++;
   if (sends >= full_from && sends < full_until) return -EAGAIN;
+  if (sends < refused_until) return -ECONNREFUSED;
   for (unsigned i = 0; i < count; i++) {
     sent_bytes += runs[i].length;
     sent_datagrams += (runs[i].length + runs[i].segment - 1) / runs[i].segment;
@@ -268,10 +271,60 @@ static void large_batches_go_there_and_back_whole_whoever_seals_and_opens_them(v
   }
 }
 
+static void links_own_datagram_waits_for_a_full_socket(void **state) {
+  (void)state;
+  for (unsigned length = 0; length < 5; length++) {
+    offered = 0;
+    full_from = 1;
+    full_until = 1 + length;
+    start(NULL);
+    uint8_t probe[SW_PROBE_MAX + SW_OVERHEAD];
+    size_t opened;
+    const struct sw_address address = {.ip = {[15] = 1}, .port = 1};
+    const int64_t sealed =
+        sw_session_seal(other->current, other->keys.mask, sw_engine_now(), SW_KIND_PROBE,
+                        (const uint8_t *)"a token!", SW_PROBE_BYTES, probe);
+    assert_true(sealed > 0);
+    assert_int_equal(sw_link_receive(engine.link, sw_engine_now(), &address, probe, (size_t)sealed,
+                                     probe, &opened),
+                     SW_RECEIVED_CONTROL);
+    offered = 10;
+    sw_engine_flush(&engine);
+    assert_int_equal(sent_datagrams, length == 0); /* the ack */
+    if (length > 0) assert_false(uv_is_active((uv_handle_t *)&engine.tun_poll));
+    assert_int_equal(reads, 0);
+    for (unsigned i = 0; i < 50; i++) uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(sent_datagrams, 11);
+    assert_int_equal(reads, 10);
+    assert_int_equal(sw_link_status(engine.link)->drops[SW_DROP_SEND], 0);
+    assert_true(spins <= length + 2);
+    stop();
+  }
+}
+
+static void what_is_refused_takes_no_other_datagram_along(void **state) {
+  (void)state;
+  for (unsigned gso = 0; gso < 2; gso++) {
+    full_from = full_until = 0;
+    offered = 3; /* a run of one datagram, and one of two */
+    refused_until = 3;
+    start(NULL);
+    udp.gso = gso;
+    for (unsigned i = 0; i < 50; i++) uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(reads, 3);
+    assert_int_equal(sent_datagrams, gso ? 0 : 1); /* a run is sent, and refused, as a whole */
+    assert_int_equal(sw_link_status(engine.link)->drops[SW_DROP_SEND], gso ? 3 : 2);
+    refused_until = 0;
+    stop();
+  }
+}
+
 int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(packets_leave_in_batches),
+      cmocka_unit_test(links_own_datagram_waits_for_a_full_socket),
+      cmocka_unit_test(what_is_refused_takes_no_other_datagram_along),
       cmocka_unit_test(large_batches_go_there_and_back_whole_whoever_seals_and_opens_them),
       cmocka_unit_test(everything_leaves_after_a_full_socket_whenever_that_happens),
   };
