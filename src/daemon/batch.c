@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define SHARES_OF_ONE 4 /* for each thread: so many that who is late or slow takes fewer */
+#define SHARES_OF_ONE 3 /* for each thread: so many that who is late or slow takes fewer */
 #define SHARES_MAX 16
 
 /* Segments that are smaller overlap too far, and larger ones nobody has. */
