@@ -242,7 +242,7 @@ def chart(med, path):
     rows = "\n".join(f'"{n}" {m["tcp1_gbps"]:.2f}' for n, m in med.items() if n != "none")
     program = f"""set terminal svg size 640,320 font "sans,12"; set output "{path}"
 set style fill solid 0.8 noborder; set boxwidth 0.7; unset key; set yrange [0:*]; set grid y
-set ylabel "Gbit/s, one TCP stream"; set xtics noenhanced rotate by -25
+set ylabel "Gbit/s, one TCP stream"; set xtics noenhanced font ",9"
 $rows << EOD\n{rows}\nEOD\nplot $rows using 0:2:xtic(1) with boxes lc rgb "#2f6f8f\"\n"""
     subprocess.run(["gnuplot"], input=program, text=True, check=False)
 
