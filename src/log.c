@@ -10,14 +10,11 @@
 #include <unistd.h>
 
 static const char *link_name;
-
-void sw_log_name(const char *name) {
-  link_name = name;
-}
+static bool journal;
 
 /* Whether what is written goes to the journal (systemd.exec(5)), and not to a file or terminal that
  * was opened below a service. */
-static bool to_journal(void) {
+static bool is_journal(void) {
   const char *stream = getenv("JOURNAL_STREAM");
   struct stat status;
   char own[64];
@@ -26,13 +23,18 @@ static bool to_journal(void) {
   return strcmp(own, stream) == 0;
 }
 
+void sw_log_start(const char *name) {
+  link_name = name;
+  journal = is_journal();
+}
+
 void sw_log(enum sw_log_level level, const char *format, ...) {
   char line[1024];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(line, sizeof(line), format, arguments);
   va_end(arguments);
-  if (to_journal())
+  if (journal)
     fprintf(stderr, "<%d>%s\n", (int)level, line);
   else
     fprintf(stderr, "%s%s%s\n", link_name ? link_name : "saltway", ": ", line);

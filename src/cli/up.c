@@ -28,7 +28,7 @@ int sw_cli_up(int argc, char **argv) {
   int status = 1;
   if (sw_config_locate(argv[1], config, stderr) == 0 && sw_config_load(config, stderr) == 0) {
     struct sw_error error;
-    sw_log_name(config->name);
+    sw_log_start(config->name);
     status = 0;
     if (sw_daemon_run(config, &error) != 0) {
       sw_log(SW_LOG_ERROR, "%s", error.text);

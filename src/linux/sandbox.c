@@ -101,7 +101,7 @@ int sw_sandbox_drop(const char *directory, pid_t parent, struct sw_error *error)
   UNLESS(SYS_##call, 4), LOAD(args[2]), IF_ANY(PROT_EXEC, 1), RETURN(SECCOMP_RET_ALLOW), \
       RETURN(SECCOMP_RET_KILL_PROCESS)
 
-static int filter(const struct sock_filter *program, size_t count, struct sw_error *error) {
+static int set_filter(const struct sock_filter *program, size_t count, struct sw_error *error) {
   const struct sock_fprog filter = {.len = (unsigned short)count,
                                     .filter = (struct sock_filter *)program};
   const long failed =
@@ -119,7 +119,7 @@ static int refuse_io_uring(struct sw_error *error) {
       RETURN(SECCOMP_RET_ERRNO | ENOSYS),
       RETURN(SECCOMP_RET_ALLOW),
   };
-  return filter(program, sizeof(program) / sizeof(program[0]), error);
+  return set_filter(program, sizeof(program) / sizeof(program[0]), error);
 }
 
 int sw_sandbox_filter(struct sw_error *error) {
@@ -182,5 +182,5 @@ int sw_sandbox_filter(struct sw_error *error) {
     RETURN(SECCOMP_RET_ALLOW),
     RETURN(SECCOMP_RET_KILL_PROCESS),
   };
-  return filter(program, sizeof(program) / sizeof(program[0]), error);
+  return set_filter(program, sizeof(program) / sizeof(program[0]), error);
 }
