@@ -25,10 +25,11 @@ PACKAGES := libsodium libuv libnl-route-3.0 inih jansson
 DEBIAN_BUILD := gcc make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libinih-dev libjansson-dev
 DEBIAN_DEMO  := iproute2 iputils-ping tcpdump
 DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux python3 jq nftables
+DEBIAN_BENCH := iperf3 ethtool procps python3 gnuplot-nox
 DEBIAN_FUZZ  := clang libclang-rt-dev
 DEBIAN_LINT  := clang clang-tidy cppcheck shellcheck mandoc
 
-ifneq ($(filter-out clean deps demo check fuzz lint uninstall format dist,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean deps demo check bench fuzz lint uninstall format dist,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(shell for p in $(PACKAGES); do pkg-config --exists $$p || echo $$p; done)
 ifneq ($(MISSING),)
 $(error missing: $(MISSING). On Debian: sudo apt-get install $(DEBIAN_BUILD))
@@ -138,8 +139,12 @@ $(BUILD)/tests/netns/%: tests/netns/%.c
 check-netns: $(BUILD)/saltway $(NETNS_HELPERS)
 	SALTWAY=$(abspath $(BUILD)/saltway) bats --print-output-on-failure tests/netns
 
-# Ratios of one interleaved run; see tests/bench/peers.py.
-bench: $(BUILD)/saltway $(BUILD)/tests/bench/micro $(BUILD)/tests/bench/threads
+# Ratios of one interleaved run, beside the tunnels that are installed; see tests/bench/peers.py.
+bench:
+	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_DEMO) $(DEBIAN_BENCH)'
+	@$(MAKE) --no-print-directory measure
+
+measure: $(BUILD)/saltway $(BUILD)/tests/bench/micro $(BUILD)/tests/bench/threads
 	$(BUILD)/tests/bench/micro
 	$(BUILD)/tests/bench/threads
 	SALTWAY=$(abspath $(BUILD)/saltway) tests/bench/peers.py -o $(BUILD)/bench.json --svg $(BUILD)/bench.svg $(BENCH)
@@ -218,7 +223,7 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all deps demo check check-unit check-tsan check-threads check-sim check-build check-netns bench fuzz mutation lint format install \
+.PHONY: all deps demo check check-unit check-tsan check-threads check-sim check-build check-netns bench measure fuzz mutation lint format install \
         uninstall dist clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -271,7 +271,7 @@ def main():
     for n, m in med.items() if reference else []:
         if m is not reference:
             print(f"{n + ' / wireguard-go':24}" + "".join(f"{m[c] / reference[c]:15.2f}" if reference[c] else f"{'-':>15}" for c in cols))
-    if a.svg: chart(med, a.svg)
     if a.o: json.dump({"median": med, "runs": got}, open(a.o, "w"), indent=1)
+    if a.svg: chart(med, a.svg)
 
 if __name__ == "__main__": main()
