@@ -19,7 +19,7 @@
 _Static_assert(PACKET_MAX / MIN_SEGMENT / SW_UDP_SEGMENTS + 1 < SW_ENGINE_RUNS - SW_UDP_BATCH,
                "the runs of one super-packet");
 #define READS_MAX 64        /* packets of one wake-up: no direction starves the other */
-#define RECEIVE_COALESCED 2 /* runs of many datagrams, received at once */
+#define RECEIVE_COALESCED 4 /* runs of many datagrams, received at once */
 #define REPORTS_MAX 64      /* of the network's, likewise */
 
 enum {
@@ -315,9 +315,10 @@ static void open_run(struct sw_engine *engine, uint64_t now, const struct sw_run
   }
 }
 
-/* How many runs to ask for next: many only where they come one datagram each.  Two where they are
- * of many: a wake-up, and the acknowledgements that go back as one run, serve both, and both are
- * still in the cache when it comes to opening them (4 to 5 % faster than one; more is not). */
+/* How many runs to ask for next: many only where they come one datagram each.  A few where they are
+ * of many: a wake-up, and the acknowledgements that go back as one run, serve them all, and they
+ * are still in the cache when it comes to opening them (two: 4 to 5 % faster than one; four: as
+ * much again). */
 static void adapt(struct sw_engine *engine, unsigned received) {
   bool coalesced = false;
   for (unsigned i = 0; i < received; i++)
