@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "core/cut.h"
+#include "core/mss.h"
 #include "log.h"
 
 /* The most of a super-packet, and of it sealed: segments as small as MIN_SEGMENT each get headers
@@ -201,6 +202,7 @@ static void carry_out(struct sw_engine *engine, uint64_t now, size_t length,
     return;
   }
   const struct sw_address peer = *sw_link_peer(engine->link);
+  if (offload->gso == SW_GSO_NONE) sw_mss_clamp(engine->packet, length, cut.partial, engine->mtu);
   if (carry_out_batch(engine, now, &cut, &peer)) return;
   while (sw_cut_next(&cut, &segment)) {
     const int64_t sealed = sw_link_seal(engine->link, now, segment.packet, segment.length,
@@ -253,6 +255,7 @@ static void write_glued(struct sw_engine *engine) {
 
 /* Takes a packet that was opened into the glue's buffer. */
 static void carry_in(struct sw_engine *engine, uint8_t *packet, const struct sw_opened *opened) {
+  sw_mss_clamp(packet, opened->length, opened->partial, engine->mtu);
   if (engine->tun->offload) {
     while (sw_glue_add(&engine->glue, packet, opened->length, opened->partial)) write_glued(engine);
     return;

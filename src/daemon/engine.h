@@ -39,6 +39,7 @@ struct sw_engine {
   struct sw_tun *tun;
   struct sw_udp *udp;
   struct sw_workers *workers;                   /* started by now, or NULL */
+  unsigned mtu;                                 /* of the TUN interface */
   void (*observe)(void *user);                  /* called after the link may have changed */
   void (*failed)(void *user, const char *what); /* the engine can't go on */
   void *user;

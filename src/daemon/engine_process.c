@@ -211,6 +211,7 @@ static _Noreturn void run(const struct sw_config *config, const struct sw_host *
   process.engine = (struct sw_engine){.loop = &process.loop,
                                       .tun = &process.host.tun,
                                       .udp = &process.host.udp,
+                                      .mtu = host->mtu,
                                       .workers = &process.workers,
                                       .observe = observe,
                                       .failed = on_failed,

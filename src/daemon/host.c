@@ -29,9 +29,9 @@ static int configure(struct sw_host *host, const struct sw_config *config, struc
   failed = sw_netlink_link_up(netlink, index, host->mtu, SW_HOST_QUEUE, error);
   if (failed == -EPERM && host->tun.persistent) {
     sw_log(SW_LOG_INFO, "without CAP_NET_ADMIN: using the interface %s as it is", host->tun.name);
-    host->mtu = 0;
+    failed = sw_netlink_link_mtu(netlink, index, &host->mtu, error);
     sw_netlink_close(netlink);
-    return 0;
+    return failed;
   }
   if (!failed) cap_super_packets(netlink, index, host->mtu);
   for (size_t i = 0; i < config->address_count && !failed; i++)

@@ -24,7 +24,7 @@
 struct sw_host {
   struct sw_tun tun;
   struct sw_udp udp;
-  unsigned mtu; /* set by us; 0: the interface is used as it was found */
+  unsigned mtu; /* of the interface */
 };
 
 /** Opens and configures everything.  Returns 0, or a negative errno with `error` filled and nothing

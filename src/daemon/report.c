@@ -175,8 +175,7 @@ char *sw_report_json(const struct sw_report *report) {
   json_object_set_new(root, "sandbox", json_string(report->confined ? "on" : "off"));
   json_object_set_new(root, "uptime", ago(report, report->started));
   json_object_set_new(root, "port", integer(report->port));
-  json_object_set_new(root, "mtu",
-                      report->interface_mtu ? integer(report->interface_mtu) : json_null());
+  json_object_set_new(root, "mtu", integer(report->interface_mtu));
   json_object_set_new(root, "endpoint",
                       link->peer.port ? json_string(sw_address_text(&link->peer, address))
                                       : json_null());

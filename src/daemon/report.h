@@ -37,11 +37,11 @@ struct sw_report {
   const struct sw_link_status *link;
   uint64_t now;
   uint64_t started;
-  uint16_t port;          /* our own */
-  unsigned interface_mtu; /* 0: not set by us */
-  pid_t engine;           /* the process that carries */
-  bool confined;          /* it can do nothing else */
-  int unreachable;        /* errno; 0: none */
+  uint16_t port; /* our own */
+  unsigned interface_mtu;
+  pid_t engine;    /* the process that carries */
+  bool confined;   /* it can do nothing else */
+  int unreachable; /* errno; 0: none */
   uint64_t unreachable_time;
   const char *unresolved; /* a sentence, or "" */
   bool covered;           /* routes to AllowedIPs lead to the peer's own address, too */

@@ -188,6 +188,21 @@ int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu,
                       "netlink: cannot set %s up with MTU %u", name_of(index, name), mtu);
 }
 
+int sw_netlink_link_mtu(struct sw_netlink *netlink, unsigned index, unsigned *mtu,
+                        struct sw_error *error) {
+  char name[IFNAMSIZ];
+  struct rtnl_link *link;
+  const int failed = rtnl_link_get_kernel(begin(netlink), (int)index, NULL, &link);
+  if (failed < 0) {
+    const int code = code_of(netlink, failed);
+    return sw_error_set(error, code, fix_of(netlink, code), "netlink: cannot read the MTU of %s",
+                        name_of(index, name));
+  }
+  *mtu = rtnl_link_get_mtu(link);
+  rtnl_link_put(link);
+  return 0;
+}
+
 int sw_netlink_gso_segments(struct sw_netlink *netlink, unsigned index, uint32_t segments) {
   const struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
   struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWLINK, 0);

@@ -2,8 +2,8 @@
  * The interface's MTU, state, addresses and routes, by rtnetlink (rtnetlink(7)) through
  * libnl-route-3.
  *
- * Everything needs CAP_NET_ADMIN in the network namespace of the process.  What is set on a device
- * goes with it.  Main thread only: the requests block (the kernel answers at once).
+ * Whatever changes something needs CAP_NET_ADMIN in the network namespace of the process.  What is
+ * set on a device goes with it.  Main thread only: the requests block (the kernel answers at once).
  */
 #ifndef SALTWAY_LINUX_NETLINK_H
 #define SALTWAY_LINUX_NETLINK_H
@@ -25,6 +25,10 @@ void sw_netlink_close(struct sw_netlink *netlink); /* NULL is fine */
  * interface up. */
 int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu, unsigned queue,
                        struct sw_error *error);
+
+/** Reads the MTU in bytes; needs no privilege. */
+int sw_netlink_link_mtu(struct sw_netlink *netlink, unsigned index, unsigned *mtu,
+                        struct sw_error *error);
 
 /** Caps the segments of the super-packets the interface is given (IFLA_GSO_MAX_SEGS): what fits one
  * send. A kernel that does not take it does no harm.  Returns 0 or a negative errno. */

@@ -21,7 +21,7 @@ import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FILES = [f"src/core/{n}.c" for n in ("replay", "session", "handshake", "wire", "secretbox", "pending", "cookie",
-                                     "seen", "receive")] + ["src/daemon/channel.c"]
+                                     "seen", "receive", "mss")] + ["src/daemon/channel.c"]
 # beside the test of the file's own name, and before all others
 TESTS_OF = {"receive": ["test_link_drops", "test_link_packets", "test_link_sessions"], "cookie": ["test_link_load"],
             "seen": ["test_link_load"], "session": ["test_batch", "test_link_sessions"]}
@@ -161,7 +161,7 @@ def main():
         if line.startswith(("#", "  ")) or not line.strip(): continue
         listed[line.strip()] = True
     tests = sorted(n[:-2] for n in os.listdir(f"{ROOT}/tests/unit") if re.fullmatch(
-        r"test_(link\w*|receive|replay|session|handshake|wire|secretbox|pending|cookie|seen|channel|batch|key)\.c", n))
+        r"test_(link\w*|receive|replay|session|handshake|wire|secretbox|pending|cookie|seen|mss|channel|batch|key)\.c", n))
     local, benches = threading.local(), []
 
     def run(task):

@@ -222,6 +222,29 @@ datagrams_arrive() {
   nothing_dropped
 }
 
+@test "TCP of LANs announces what fits the link, and passes where nobody tells of its MTU, v4 and v6" {
+  topology_lans
+  up_both auto off
+  for ns in "$A" "$B"; do
+    ip netns exec "$ns" nft "table inet silent { chain out { type filter hook output priority 0;
+      icmp type destination-unreachable drop
+      icmpv6 type packet-too-big drop; }; }"
+  done
+  ip netns exec "$D" tcpdump -ln -i lan tcp >"$work/far" 2>"$work/tcpdump.log" 3>&- &
+  pids+=($!)
+  until_true 10 grep -q listening "$work/tcpdump.log"
+  stream "$C" "$D" 10.2.0.2
+  stream "$D" "$C" 10.1.0.2
+  stream "$C" "$D" fd02::2
+  stream "$D" "$C" fd01::2
+  # what of the near LAN's comes out at the far one: SYN and SYN-ACK of either family
+  announced() { grep -E "$1\.[0-9]+ > .*Flags \[$2\]" "$work/far" | grep -o 'mss [0-9]*' | sort -u; }
+  until_true 10 eval '[ "$(announced fd01::2 S\\.)" = "mss 1316" ]'
+  [ "$(announced fd01::2 S)" = "mss 1316" ]
+  [ "$(announced 10.1.0.2 S\\.)" = "mss 1336" ]
+  [ "$(announced 10.1.0.2 S)" = "mss 1336" ]
+}
+
 @test "an ICMP error about what was sent through the link comes back through it" {
   topology_lans
   up_both auto auto

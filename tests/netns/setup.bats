@@ -49,7 +49,7 @@ user_files() {
   ping_from a 10.77.0.2
   ping_from b 10.77.0.1
   ip -n "$A" link show sw0 | grep -q 'mtu 1300'
-  [ "$(status_of a .mtu)" = null ]
+  [ "$(status_of a .mtu)" = 1300 ]
   in_ns a "$SALTWAY" down sw0
   ip -n "$A" link show sw0 # it is not ours to remove
 }

@@ -1,6 +1,6 @@
 /*
  * The engine with a TUN and a socket that are played here: what becomes of packets while the socket
- * is full, and of large batches with the workers' help.
+ * is full, of large batches with the workers' help, and of the MSS.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -27,15 +27,58 @@ static unsigned spins;
 
 static const struct sw_prefix everywhere[] = {{.ip = {[10] = 0xff, [11] = 0xff}, .length = 96}};
 
+static struct sw_link *echo; /* sends back what the engine sends, as seen from the other side */
+static struct sw_run returning;
+static uint8_t returning_bytes[SW_UDP_BUFFER];
+
+/* ---- a SYN, there and back ---- */
+
+#define MTU 1376
+#define SYN_LENGTH (SW_IP4_HEADER + SW_TCP_HEADER + 4)
+
+static bool syn_offered;
+static unsigned syns_sent, syns_written;
+
+/* announces 1460 */
+static void syn(uint8_t packet[SYN_LENGTH]) {
+  static const uint8_t bytes[SYN_LENGTH] = {
+      0x45,     0,  0,         SYN_LENGTH, 0, 0,  0, 0, 64, 6,           0,
+      0,        10, 1,         0,          1, 10, 2, 0, 1,  [32] = 0x60, [33] = SW_TCP_SYN,
+      [40] = 2, 4,  1460 >> 8, 1460 & 0xff};
+  memcpy(packet, bytes, sizeof(bytes));
+  sw_checksum_ip4(packet);
+  sw_put16(packet + 36, sw_checksum_pseudo(packet, SW_PROTOCOL_TCP, SYN_LENGTH - SW_IP4_HEADER));
+  sw_checksum_complete(packet, SYN_LENGTH, SW_IP4_HEADER, SW_TCP_CHECKSUM);
+}
+
+static void assert_syn_of_mss(const uint8_t *packet, size_t length, unsigned mss) {
+  assert_int_equal(length, SYN_LENGTH);
+  assert_int_equal(sw_get16(packet + 42), mss);
+  assert_true(sw_checksum_verify(packet, length, SW_IP4_HEADER, SW_PROTOCOL_TCP));
+}
+
+static void syn_send(const struct sw_run *run) {
+  uint8_t packet[SW_CONTROL_MAX];
+  size_t length;
+  if (sw_link_receive(echo, sw_engine_now(), &run->peer, run->bytes, run->length, packet,
+                      &length) != SW_RECEIVED_PACKET)
+    return;
+  assert_syn_of_mss(packet, length, MTU - 40);
+  syns_sent++;
+  syn(packet);
+  const int64_t sealed =
+      sw_link_send(echo, sw_engine_now(), packet, SYN_LENGTH, returning_bytes + SW_HEADROOM);
+  assert_true(sealed > 0);
+  returning.length = returning.segment = (size_t)sealed;
+  returning.peer = run->peer;
+}
+
 /* ---- large batches: a stream of TCP super-packets, there and back ---- */
 
 #define SUPER_SEGMENT 1400
 #define SUPER_LENGTH (SW_IP4_HEADER + SW_TCP_HEADER + 44 * SUPER_SEGMENT + 500)
 
 static unsigned supers_offered, supers_made, supers_back, segments_back;
-static struct sw_link *echo; /* sends back what the engine sends, as seen from the other side */
-static struct sw_run returning;
-static uint8_t returning_bytes[SW_UDP_BUFFER];
 
 static void super_packet(unsigned number, uint8_t *packet) {
   for (size_t i = 0; i < SUPER_LENGTH; i++) packet[i] = (uint8_t)(i * 31 + i / 256 + number);
@@ -100,6 +143,11 @@ ssize_t sw_tun_read(const struct sw_tun *tun, uint8_t *packet, size_t size,
   assert_true(size >= 65535);
   if (supers_offered > 0 && returning.length == 0) return super_read(packet, offload);
   *offload = (struct sw_offload){0};
+  if (syn_offered) {
+    syn_offered = false;
+    syn(packet);
+    return SYN_LENGTH;
+  }
   if (offered == 0) return -EAGAIN;
   offered--;
   reads++;
@@ -113,7 +161,12 @@ ssize_t sw_tun_read(const struct sw_tun *tun, uint8_t *packet, size_t size,
 int sw_tun_write(const struct sw_tun *tun, uint8_t *packet, size_t length,
                  const struct sw_offload *offload) {
   (void)tun;
-  super_write(packet, length, offload);
+  if (supers_made == 0) {
+    assert_syn_of_mss(packet, length, MTU - 40);
+    syns_written++;
+  } else {
+    super_write(packet, length, offload);
+  }
   return 0;
 }
 
@@ -127,6 +180,7 @@ int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count) {
     sent_bytes += runs[i].length;
     sent_datagrams += (runs[i].length + runs[i].segment - 1) / runs[i].segment;
     if (echo && runs[i].length > SW_CONTROL_MAX) super_send(&runs[i]);
+    if (echo && runs[i].length <= SW_CONTROL_MAX) syn_send(&runs[i]);
   }
   return (int)count;
 }
@@ -195,6 +249,7 @@ static void start(struct sw_workers *workers) {
                               .tun = &tun,
                               .udp = &udp,
                               .workers = workers,
+                              .mtu = MTU,
                               .observe = observe,
                               .failed = failed};
   reads = sends = spins = 0;
@@ -271,6 +326,25 @@ static void large_batches_go_there_and_back_whole_whoever_seals_and_opens_them(v
   }
 }
 
+static void mss_is_lowered_both_ways_with_offloads_and_without(void **state) {
+  (void)state;
+  for (unsigned offload = 0; offload < 2; offload++) {
+    full_from = full_until = offered = supers_offered = supers_made = 0;
+    syns_sent = syns_written = 0;
+    syn_offered = true;
+    start(NULL);
+    tun.offload = offload;
+    echo = other;
+    eventfd_read(udp.fd, &(eventfd_t){0});
+    eventfd_write(udp.fd, 1); /* readable, too */
+    for (unsigned i = 0; i < 100; i++) uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(syns_sent, 1);
+    assert_int_equal(syns_written, 1);
+    echo = NULL;
+    stop();
+  }
+}
+
 static void links_own_datagram_waits_for_a_full_socket(void **state) {
   (void)state;
   for (unsigned length = 0; length < 5; length++) {
@@ -326,6 +400,7 @@ int main(void) {
       cmocka_unit_test(links_own_datagram_waits_for_a_full_socket),
       cmocka_unit_test(what_is_refused_takes_no_other_datagram_along),
       cmocka_unit_test(large_batches_go_there_and_back_whole_whoever_seals_and_opens_them),
+      cmocka_unit_test(mss_is_lowered_both_ways_with_offloads_and_without),
       cmocka_unit_test(everything_leaves_after_a_full_socket_whenever_that_happens),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
