@@ -13,10 +13,10 @@
 /* the smallest MTU of a network device for IPv4 (RFC 791) */
 #define SW_MSS_MTU_MIN 68
 
-/** Lowers the MSS in a SYN to `mtu` (at least SW_MSS_MTU_MIN) less the headers without options
- * (RFC 6691), and mends the checksum, which is `partial` or not.  `packet` is an IPv4 or IPv6
- * packet with 20 or 40 bytes of header at least; any other than a SYN right behind the IP header,
- * with a larger MSS in well-formed options, is left as it is: no option is added. */
+/** Lowers the MSS in a SYN to `mtu` (at least SW_MSS_MTU_MIN) less the headers without options, and
+ * mends the checksum, which is `partial` or not.  `packet` is an IPv4 or IPv6 packet with 20 or 40
+ * bytes of header at least.  Any other than a SYN right behind the IP header is left as it is, and
+ * so is one with TCP-AO, which authenticates its options (RFC 5925); no option is added. */
 void sw_mss_clamp(uint8_t *packet, size_t length, bool partial, unsigned mtu);
 
 #endif

@@ -202,6 +202,7 @@ static void carry_out(struct sw_engine *engine, uint64_t now, size_t length,
     return;
   }
   const struct sw_address peer = *sw_link_peer(engine->link);
+  /* nobody makes a super-packet of a SYN */
   if (offload->gso == SW_GSO_NONE) sw_mss_clamp(engine->packet, length, cut.partial, engine->mtu);
   if (carry_out_batch(engine, now, &cut, &peer)) return;
   while (sw_cut_next(&cut, &segment)) {

@@ -138,6 +138,10 @@ static void mss_is_found_wherever_it_is_among_the_options(void **state) {
                         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
                 1, partial);
     clamp(&s, 1400, 10, 1360);
+    s = segment(20, SW_TCP_SYN, OPTIONS(MSS(512), 1, MSS(1460)), 0, partial); /* the last counts */
+    clamp(&s, 1400, 7, 1360);
+    s = segment(20, SW_TCP_SYN, OPTIONS(MSS(1460), 5, 2, MSS(0)), 0, partial);
+    clamp(&s, 1400, 2, 1360);
     /* right at the end of the longest header, in a packet that ends there; even and odd */
     uint8_t nops[40];
     memset(nops, 1, sizeof(nops));
@@ -179,6 +183,18 @@ static void mss_that_is_small_enough_changes_not_even_the_form_of_the_sum(void *
   }
   assert_int_equal(sw_get16(tcp + SW_TCP_CHECKSUM), 0xffff);
   clamp(&s, 1376, -1, 0);
+}
+
+static void options_that_are_authenticated_stay_as_they_are(void **state) {
+  (void)state;
+  struct segment s = segment(20, SW_TCP_SYN, OPTIONS(MSS(1460), 29, 4, 1, 1), 0, false);
+  clamp(&s, 1376, -1, 0);
+  s = segment(20, SW_TCP_SYN, OPTIONS(MSS(1460), 1, 1, 29, 2), 0, false); /* right at the end */
+  clamp(&s, 1376, -1, 0);
+  s = segment(40, SW_TCP_SYN, OPTIONS(1, 29, 3, 7, MSS(1460)), 0, true);
+  clamp(&s, 1376, -1, 0);
+  s = segment(20, SW_TCP_SYN, OPTIONS(19, 3, 29, MSS(1460)), 0, false); /* MD5 leaves them out */
+  clamp(&s, 1376, 5, 1336);
 }
 
 static void whatever_else_there_is_stays_as_it_is(void **state) {
@@ -260,6 +276,7 @@ int main(void) {
       cmocka_unit_test(mss_is_found_wherever_it_is_among_the_options),
       cmocka_unit_test(checksum_stays_as_right_or_wrong_as_it_was),
       cmocka_unit_test(mss_that_is_small_enough_changes_not_even_the_form_of_the_sum),
+      cmocka_unit_test(options_that_are_authenticated_stay_as_they_are),
       cmocka_unit_test(whatever_else_there_is_stays_as_it_is),
       cmocka_unit_test(what_is_no_whole_tcp_header_stays_as_it_is),
       cmocka_unit_test(later_fragments_stay_as_they_are),

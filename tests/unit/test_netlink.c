@@ -162,6 +162,15 @@ static void mtu_queue_and_state_are_set(void **state) {
   assert_shown("link show sw0", ",UP");
 }
 
+static void mtu_is_read_without_privilege(void **state) {
+  (void)state;
+  unsigned mtu = 0;
+  ip("link set sw0 mtu 1300");
+  assert_int_equal(seteuid(NOBODY), 0);
+  assert_done(sw_netlink_link_mtu(netlink, device, &mtu, &error));
+  assert_int_equal(mtu, 1300);
+}
+
 static void queue_is_left_alone_if_none_is_given(void **state) {
   (void)state;
   ip("link set sw0 txqueuelen 77");
@@ -178,7 +187,9 @@ static void mtu_out_of_range_is_told(void **state) {
 
 static void deleted_interface_is_told(void **state) {
   (void)state;
+  unsigned mtu;
   device = NO_INDEX;
+  assert_refused(sw_netlink_link_mtu(netlink, device, &mtu, &error), ENODEV, "#4242", "deleted");
   assert_refused(up(1400, 32), ENODEV, "#4242", "deleted the interface");
   assert_refused(add_address("10.77.0.1/30"), ENODEV, "10.77.0.1/30", "#4242", "deleted");
   assert_refused(add_address("fd77::1/64"), ENODEV, "fd77::1/64", "#4242", "deleted");
@@ -403,6 +414,7 @@ int main(void) {
       cmocka_unit_test(no_socket_can_be_closed),
       down_test(mtu_queue_and_state_are_set),
       down_test(queue_is_left_alone_if_none_is_given),
+      down_test(mtu_is_read_without_privilege),
       down_test(mtu_out_of_range_is_told),
       down_test(deleted_interface_is_told),
       down_test(missing_capability_is_told),
