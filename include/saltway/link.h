@@ -171,6 +171,10 @@ struct sw_link_status {
   uint64_t drops[SW_DROP_COUNT];
 };
 
+/** Whether keys of sessions were wiped since the last call.  Parts of them may still lie on the
+ * stack below who sealed and opened with them: who cares overwrites that (sodium_stackzero). */
+bool sw_link_keys_wiped(struct sw_link *link);
+
 /** The numbers as they are now; the view is valid until the link is used again. */
 const struct sw_link_status *sw_link_status(struct sw_link *link);
 

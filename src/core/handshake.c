@@ -4,12 +4,10 @@
 #include <errno.h>
 #include <sodium.h>
 
+#include "core/stack.h"
+
 _Static_assert(crypto_scalarmult_BYTES == SW_POINT_BYTES, "point");
 _Static_assert(crypto_scalarmult_SCALARBYTES == SW_KEY_BYTES, "scalar");
-
-/* what libsodium's hashes leave behind on the stack, with all that they made in it, lies within so
- * many bytes */
-#define LIBRARY_STACK 4096
 
 enum { SUBKEY_HANDSHAKE = 1, SUBKEY_MASK = 2 };
 enum { SUBKEY_TO_RESPONDER = 1, SUBKEY_TO_INITIATOR, PREFIX_TO_RESPONDER, PREFIX_TO_INITIATOR };
@@ -47,7 +45,7 @@ void sw_keys_derive(const struct sw_psk *psk, struct sw_keys *keys) {
   keys->psk = *psk;
   subkey(psk->bytes, SUBKEY_HANDSHAKE, keys->handshake, sizeof(keys->handshake));
   subkey(psk->bytes, SUBKEY_MASK, keys->mask, sizeof(keys->mask));
-  sodium_stackzero(LIBRARY_STACK);
+  sw_stack_wipe();
 }
 
 static void handshake_nonce(struct sw_header header, const uint8_t *datagram,
@@ -188,7 +186,7 @@ static int agree(const struct sw_keys *keys, const uint8_t secret[SW_KEY_BYTES],
   sw_secretbox_prepare(to_initiator);
   sodium_memzero(&input, sizeof(input));
   sodium_memzero(ss, sizeof(ss));
-  sodium_stackzero(LIBRARY_STACK);
+  sw_stack_wipe();
   return 0;
 }
 

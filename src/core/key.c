@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/protocol.h"
+#include "core/stack.h"
 
 #define FINGERPRINT_SUBKEY 3
 #define FINGERPRINT_BYTES 4
@@ -67,4 +68,5 @@ void sw_psk_fingerprint(const struct sw_psk *psk, char text[SW_FINGERPRINT_TEXT]
                              psk->bytes);
   sodium_bin2hex(text, SW_FINGERPRINT_TEXT, derived, FINGERPRINT_BYTES);
   sodium_memzero(derived, sizeof(derived));
+  sw_stack_wipe();
 }

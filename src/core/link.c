@@ -50,7 +50,14 @@ void sw_link_drop(struct sw_link *link, enum sw_drop reason, uint64_t count) {
 
 void sw_link_session_wipe(struct sw_link *link, struct sw_session *session) {
   if (link->current == session) link->current = NULL;
+  link->keys_wiped |= session->local != 0;
   sw_session_wipe(session);
+}
+
+bool sw_link_keys_wiped(struct sw_link *link) {
+  const bool wiped = link->keys_wiped;
+  link->keys_wiped = false;
+  return wiped;
 }
 
 /* A place for one more session: an empty one, or that of the oldest which is not sent on. */

@@ -45,7 +45,8 @@ struct sw_link {
 
   uint64_t persistent_keepalive;
   bool closing;
-  bool silent; /* what was sent is not answered */
+  bool silent;     /* what was sent is not answered */
+  bool keys_wiped; /* of a session, since it was asked */
 
   struct sw_keys keys;
   uint8_t me[SW_ME_BYTES];

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/stack.h"
 #include "daemon/channel.h"
 #include "daemon/control.h"
 #include "daemon/engine.h"
@@ -313,6 +314,7 @@ static int start_engine(struct daemon *daemon, struct sw_error *error) {
     }
   }
   sodium_free(psk);
+  sw_stack_wipe();
   return failed ? failed : await_engine(daemon, error);
 }
 

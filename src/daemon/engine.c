@@ -9,6 +9,7 @@
 
 #include "core/cut.h"
 #include "core/mss.h"
+#include "core/stack.h"
 #include "log.h"
 
 /* The most of a super-packet, and of it sealed: segments as small as MIN_SEGMENT each get headers
@@ -21,6 +22,7 @@ _Static_assert(PACKET_MAX / MIN_SEGMENT / SW_UDP_SEGMENTS + 1 < SW_ENGINE_RUNS -
                "the runs of one super-packet");
 #define READS_MAX 64        /* packets of one wake-up: no direction starves the other */
 #define RECEIVE_COALESCED 4 /* runs of many datagrams, received at once */
+#define STACK 16384         /* of a wake-up */
 #define REPORTS_MAX 64      /* of the network's, likewise */
 
 enum {
@@ -152,11 +154,19 @@ void sw_engine_flush(struct sw_engine *engine) {
   rearm(engine);
 }
 
+/* The last of a wake-up: nothing of a session that is over stays on the stack. */
+static void forget(struct sw_engine *engine) {
+  if (!sw_link_keys_wiped(engine->link)) return;
+  sw_stack_wipe();
+  sodium_stackzero(STACK);
+}
+
 static void on_timer(uv_timer_t *timer) {
   struct sw_engine *engine = timer->data;
   engine->deadline = UINT64_MAX;
   sw_engine_flush(engine);
   engine->observe(engine->user);
+  forget(engine);
 }
 
 /* Sets the timer to when the link has something to say, if there is room for it.  libuv's clock
@@ -238,6 +248,7 @@ static void on_tun(uv_poll_t *poll, int status, int events) {
   outbox_send(engine);
   if (blocked(engine)) listen_again(engine);
   rearm(engine);
+  forget(engine);
 }
 
 /* ---- UDP to TUN ---- */
@@ -384,6 +395,7 @@ static void on_udp(uv_poll_t *poll, int status, int events) {
   if (status < 0 || engine->blocked != blocked(engine)) listen_again(engine);
   rearm(engine);
   engine->observe(engine->user);
+  forget(engine);
 }
 
 /* ---- life ---- */

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <sodium.h>
 #include <time.h>
 
 #define STACK_BYTES ((size_t)128 << 10)
+#define STACK_USED 8192 /* by work, at most */
 
 #define MILLISECOND UINT64_C(1000000)
 
@@ -66,6 +68,7 @@ static bool wait_for_more(struct sw_workers *workers) {
     if (atomic_load(&workers->offered) > 0) return true;
     sched_yield();
   }
+  sodium_stackzero(STACK_USED); /* the work may have been with keys */
   pthread_mutex_lock(&workers->lock);
   atomic_fetch_add(&workers->resting, 1); /* from here on the owner wakes us */
   while (atomic_load(&workers->offered) == 0 && !workers->stopping)

@@ -109,6 +109,7 @@ int crypto_core_hsalsa20(unsigned char *out, const unsigned char *in, const unsi
               const unsigned char *) = next("crypto_core_hsalsa20");
   const int result = real(out, in, key, constant);
   if (called_by_libsodium(__builtin_return_address(0))) return result;
+  if (memcmp(key, key + 1, 31) == 0) return result; /* the self-test's */
   tell('s', key);
   tell('s', out);
   return result;

@@ -253,11 +253,16 @@ no_key_of_sessions() {
   config b 192.0.2.1:51900
   ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" LD_PRELOAD="$BREAKOUT_LIBRARY" TELL_KEYS=1 \
     "$SALTWAY" up "$work/a/sw0.conf" >"$work/secrets" 2>>"$work/a/up.log" 3>&- &
-  pids+=($!)
+  pid_a=$!
+  pids+=("$pid_a")
   up b
   wait_up
   ping_from a 10.77.0.2
   local engine; engine=$(engine_of a)
+  run python3 "$BATS_TEST_DIRNAME/memory.py" "$engine" "$work/link.key" p
+  [ "$output" = "1 of 1" ] # each session's keys come of it, too
+  run python3 "$BATS_TEST_DIRNAME/memory.py" "$pid_a" "$work/link.key" p
+  [ "$output" = "0 of 1" ]
   run python3 "$BATS_TEST_DIRNAME/memory.py" "$engine" "$work/secrets" s
   [[ "$output" == [1-9]*" of "* ]]
   run python3 "$BATS_TEST_DIRNAME/memory.py" "$engine" "$work/secrets" h

@@ -11,7 +11,8 @@
 /** Clears the stack, and calls `function` on it. */
 void stack_run(void (*function)(void));
 
-/** Whether these bytes lie there. */
+/** Whether a part of this secret lies there: any of its words of 8 bytes, or one of 4 as a vector of
+ * four. */
 bool stack_holds(const uint8_t *secret, size_t length);
 
 /** Whether the secret key of an X25519 public one lies there, on a word's boundary. */

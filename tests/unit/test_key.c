@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "saltway/key.h"
+#include "stack.h"
 
 /* 00 01 02 ... 1f, and the first bytes of what BLAKE2b (Python's hashlib: salt 3, person
  * "saltway1") makes of it. */
@@ -127,8 +128,23 @@ static int start(void **state) {
   return sodium_init() < 0;
 }
 
+static struct sw_psk traced;
+static char text_of_traced[SW_FINGERPRINT_TEXT];
+
+static void fingerprint(void) {
+  sw_psk_fingerprint(&traced, text_of_traced);
+}
+
+static void fingerprint_leaves_nothing_of_the_key_on_the_stack(void **state) {
+  (void)state;
+  sw_psk_generate(&traced);
+  stack_run(fingerprint);
+  assert_false(stack_holds(traced.bytes, sizeof(traced.bytes)));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(fingerprint_leaves_nothing_of_the_key_on_the_stack),
       cmocka_unit_test(key_decodes_to_its_bytes),
       cmocka_unit_test(key_encodes_to_its_text),
       cmocka_unit_test(generated_keys_differ_and_read_back),
