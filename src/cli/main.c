@@ -1,6 +1,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <sodium.h>
@@ -42,8 +44,15 @@ static void open_standard(void) {
   if (fd > STDERR_FILENO) close(fd);
 }
 
+/* What holds keys leaves no core, and nobody of the same user may read its memory. */
+static void keep_secrets(void) {
+  setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 int main(int argc, char **argv) {
   open_standard();
+  keep_secrets();
   if (argc < 2) {
     usage(stderr);
     return 2;

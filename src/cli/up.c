@@ -1,25 +1,16 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "cli/cli.h"
 #include "config.h"
 #include "daemon/daemon.h"
 #include "log.h"
 
-/* What holds keys leaves no core, and nobody of the same user may read its memory. */
-static void keep_secrets(void) {
-  setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
 int sw_cli_up(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "usage: saltway up NAME|FILE\n");
     return 2;
   }
-  keep_secrets();
   struct sw_config *config = calloc(1, sizeof(*config));
   if (!config) {
     fprintf(stderr, "saltway: no memory\n");

@@ -17,12 +17,14 @@
 #include "daemon/engine.h"
 #include "daemon/engine_process.h"
 #include "daemon/host.h"
+#include "daemon/last_words.h"
 #include "daemon/notify.h"
 #include "daemon/report.h"
 #include "daemon/resolver.h"
 #include "keyfile.h"
 #include "linux/sandbox.h"
 #include "log.h"
+#include "runtime.h"
 
 #define OBSERVE_MS 1000               /* while the link is not up */
 #define RESOLVE_AGAIN (5 * SW_SECOND) /* likewise */
@@ -46,6 +48,7 @@ struct daemon {
   int channel;
   uv_poll_t channel_poll;
   struct sw_snapshot snapshot; /* the engine's latest */
+  char fingerprint[SW_FINGERPRINT_TEXT];
   struct sw_control control;
   struct sw_resolver resolver;
   uv_signal_t signals[STOP_SIGNALS];
@@ -229,6 +232,7 @@ static void hear(struct daemon *daemon, struct sw_channel_message *message) {
     kill(daemon->engine, SIGKILL);
   } else if (message->kind == SW_CHANNEL_SNAPSHOT) {
     daemon->snapshot = message->snapshot;
+    memcpy(daemon->snapshot.link.fingerprint, daemon->fingerprint, sizeof(daemon->fingerprint));
     observe(daemon);
     if (sw_control_asked(&daemon->control)) answer_status(daemon);
   } else if (message->kind == SW_CHANNEL_FAILED) {
@@ -285,7 +289,10 @@ static int open_host(struct daemon *daemon, struct sw_error *error) {
 static int await_engine(struct daemon *daemon, struct sw_error *error) {
   struct pollfd channel = {.fd = daemon->channel, .events = POLLIN};
   struct sw_channel_message message;
-  if (poll(&channel, 1, START_MS) == 0)
+  const int heard = poll(&channel, 1, START_MS);
+  if (heard < 0)
+    fail(daemon, strerror(errno));
+  else if (heard == 0)
     fail(daemon, "the engine does not start (does a name service hang? getent passwd saltway)");
   else if (sw_channel_receive(daemon->channel, &message) > 0 && sw_channel_from_engine(&message)) {
     if (message.kind == SW_CHANNEL_FAILED) fail(daemon, message.text);
@@ -305,7 +312,7 @@ static int start_engine(struct daemon *daemon, struct sw_error *error) {
   if (!psk) return sw_error_set(error, ENOMEM, NULL, "no memory for the key");
   int failed = sw_keyfile_read(daemon->config->key_file, psk, error);
   if (!failed) {
-    sw_psk_fingerprint(psk, daemon->snapshot.link.fingerprint);
+    sw_psk_fingerprint(psk, daemon->fingerprint);
     daemon->engine =
         sw_engine_process_start(daemon->config, &daemon->host, psk, &daemon->channel, error);
     if (daemon->engine < 0) {
@@ -341,6 +348,8 @@ static int start(struct daemon *daemon, struct sw_error *error) {
   int failed =
       sw_control_open(&daemon->control, &daemon->loop, config->name, on_command, daemon, error);
   if (failed == -EADDRINUSE) return failed;
+  char socket[SW_RUNTIME_PATH];
+  if (!failed && sw_runtime_socket(config->name, socket, error) == 0) sw_last_words(socket);
   if (failed) sw_log(SW_LOG_WARNING, "%s; going on without status and down", error->text);
   failed = open_host(daemon, error);
   if (!failed) failed = start_engine(daemon, error);
@@ -358,7 +367,7 @@ static void run(struct daemon *daemon) {
     return;
   }
   sw_log(SW_LOG_INFO, "interface %s, UDP port %u, key fingerprint %s%s", daemon->host.tun.name,
-         daemon->host.udp.port, daemon->snapshot.link.fingerprint,
+         daemon->host.udp.port, daemon->fingerprint,
          confined(daemon)  ? ""
          : config->sandbox ? ", no sandbox: built with sanitizers"
                            : ", no sandbox: it is off");
@@ -388,6 +397,7 @@ int sw_daemon_run(const struct sw_config *config, struct sw_error *error) {
   daemon->host = (struct sw_host){.tun.fd = -1, .udp.fd = -1};
   daemon->channel = daemon->control.lock = -1;
   signal(SIGPIPE, SIG_IGN);
+  sw_last_words(NULL);
   if (!descriptors_left()) {
     free(daemon);
     return sw_error_set(error, EMFILE, "raise the limit: ulimit -n, or LimitNOFILE=",

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -14,11 +15,13 @@
 #include "core/secretbox.h"
 #include "daemon/channel.h"
 #include "daemon/engine.h"
+#include "daemon/last_words.h"
 #include "linux/sandbox.h"
 #include "log.h"
 #include "runtime.h"
 
 #define MESSAGES_MAX 16 /* of one wake-up */
+#define DESCRIPTORS_MAX 65536
 
 struct engine_process {
   pid_t parent;
@@ -146,24 +149,50 @@ static int by_number(const void *a, const void *b) {
   return *(const int *)a - *(const int *)b;
 }
 
+/* Closes descriptors, where the kernel (before 5.9) or a container does not do it at once, one by
+ * one: as many as a process has by default, or a good part of them.  Returns 0 or -errno. */
+static int close_from_to(unsigned from, unsigned to) {
+  if (syscall(SYS_close_range, from, to, 0) == 0) return 0;
+  if (errno != ENOSYS && errno != EPERM) return -errno;
+  const long limit = sysconf(_SC_OPEN_MAX);
+  if (limit < 0 || limit > DESCRIPTORS_MAX)
+    to = to < DESCRIPTORS_MAX ? to : DESCRIPTORS_MAX;
+  else
+    to = to < (unsigned)limit ? to : (unsigned)limit;
+  for (; from <= to; from++) close((int)from);
+  return 0;
+}
+
 /* Closes all descriptors but the standard ones and these.  Returns 0 or -errno. */
 static int close_others(int keep[], size_t count) {
   qsort(keep, count, sizeof(*keep), by_number);
   unsigned from = STDERR_FILENO + 1;
   for (size_t i = 0; i < count; i++) {
     const unsigned kept = (unsigned)keep[i];
-    if (kept > from && syscall(SYS_close_range, from, kept - 1, 0) < 0) return -errno;
+    const int failed = kept > from ? close_from_to(from, kept - 1) : 0;
+    if (failed) return failed;
     from = kept + 1;
   }
-  return syscall(SYS_close_range, from, ~0U, 0) < 0 ? -errno : 0;
+  return close_from_to(from, ~0U);
 }
 
-/* Is not the parent any more.  What ends that ends this process, by the channel. */
+/* Is not the parent any more.  What ends that ends this process, by the channel or by a signal. */
 static void become(void) {
   prctl(PR_SET_NAME, "saltway-engine", 0, 0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  sw_last_words(NULL);
   signal(SIGINT, SIG_IGN); /* a terminal sends them to both */
   signal(SIGTERM, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
+}
+
+/* Neither reads what is typed nor writes among a command's output. */
+static int let_go_of_terminal(struct sw_error *error) {
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+    return sw_error_set(error, errno, NULL, "cannot use /dev/null");
+  close(null);
+  return 0;
 }
 
 static int drop(const struct engine_process *process, struct sw_error *error) {
@@ -187,7 +216,8 @@ static int start(struct engine_process *process, const struct sw_config *config,
     sw_log(SW_LOG_WARNING, "the fast cipher calls differ from libsodium's own here; using those");
   process->engine.link = link_of(config, psk);
   if (!process->engine.link) return sw_error_set(error, errno, NULL, "cannot make the link");
-  int failed = confined ? drop(process, error) : 0;
+  int failed = let_go_of_terminal(error);
+  if (!failed && confined) failed = drop(process, error);
   if (!failed) failed = keep_few(process, error);
   if (failed) return failed;
   failed = uv_loop_init(&process->loop);

@@ -96,6 +96,12 @@ static void tell(char kind, const unsigned char *secret) {
   if (write(STDOUT_FILENO, &kind, 1) != 1 || write(STDOUT_FILENO, secret, 32) != 32) abort();
 }
 
+/* So that the engine keeps the standard output to tell them on. */
+int dup2(int from, int to) {
+  int (*real)(int, int) = next("dup2");
+  return getenv("TELL_KEYS") && to == STDOUT_FILENO ? to : real(from, to);
+}
+
 static bool called_by_libsodium(const void *address) {
   Dl_info caller;
   return dladdr(address, &caller) && strstr(caller.dli_fname, "libsodium");

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #define USO 0x60 /* TUN_F_USO4 and 6, of Linux 6.2 */
 
@@ -50,6 +51,18 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t size) {
   int (*real)(int, int, int, const void *, socklen_t) = dlsym(RTLD_NEXT, "setsockopt");
   if (level == SOL_UDP && name == UDP_GRO && lacks("gro")) return refuse(ENOPROTOOPT);
   return real(fd, level, name, value, size);
+}
+
+/* "close_range" */
+long syscall(long number, ...) {
+  long (*real)(long, ...) = dlsym(RTLD_NEXT, "syscall");
+  long a[6];
+  va_list arguments;
+  va_start(arguments, number);
+  for (unsigned i = 0; i < 6; i++) a[i] = va_arg(arguments, long);
+  va_end(arguments);
+  if (number == SYS_close_range && lacks("close_range")) return refuse(ENOSYS);
+  return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 /* "checksums": the network device can't sum, so nothing can be cut for it */

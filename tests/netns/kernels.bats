@@ -46,6 +46,12 @@ on_a_kernel_without() {
   on_a_kernel_without checksums "does not send runs of datagrams"
 }
 
+@test "without close_range (before 5.9): the engine keeps as few descriptors" {
+  on_a_kernel_without close_range
+  descriptors_of() { find "/proc/$(status_of "$1" .engine_pid)/fd" -type l | wc -l; }
+  [ "$(descriptors_of a)" = "$(descriptors_of b)" ]
+}
+
 @test "without a virtio header on the TUN device: the log says so once" {
   on_a_kernel_without vnet "hands over packets one by one"
 }
