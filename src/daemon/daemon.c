@@ -417,12 +417,7 @@ int sw_daemon_run(const struct sw_config *config, struct sw_error *error) {
   sw_control_close(&daemon->control);
   if (started) close_signals(daemon);
   if (!failed && daemon->failure[0]) failed = sw_error_set(error, 0, NULL, "%s", daemon->failure);
-  while (uv_run(&daemon->loop, UV_RUN_NOWAIT) && !daemon->resolver.running) continue;
-  if (daemon->resolver
-          .running) { /* a thread still asks DNS, and an orderly exit would wait for it */
-    if (failed) sw_log(SW_LOG_ERROR, "%s", error->text);
-    _exit(failed ? 1 : 0);
-  }
+  while (uv_run(&daemon->loop, UV_RUN_NOWAIT)) continue;
   const int busy = uv_loop_close(&daemon->loop);
   assert(busy == 0);
   free(daemon);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/secretbox.h"
@@ -21,7 +20,6 @@
 #include "runtime.h"
 
 #define MESSAGES_MAX 16 /* of one wake-up */
-#define DESCRIPTORS_MAX 65536
 
 struct engine_process {
   pid_t parent;
@@ -145,37 +143,6 @@ static struct sw_link *link_of(const struct sw_config *config, const struct sw_p
   });
 }
 
-static int by_number(const void *a, const void *b) {
-  return *(const int *)a - *(const int *)b;
-}
-
-/* Closes descriptors, where the kernel (before 5.9) or a container does not do it at once, one by
- * one: as many as a process has by default, or a good part of them.  Returns 0 or -errno. */
-static int close_from_to(unsigned from, unsigned to) {
-  if (syscall(SYS_close_range, from, to, 0) == 0) return 0;
-  if (errno != ENOSYS && errno != EPERM) return -errno;
-  const long limit = sysconf(_SC_OPEN_MAX);
-  if (limit < 0 || limit > DESCRIPTORS_MAX)
-    to = to < DESCRIPTORS_MAX ? to : DESCRIPTORS_MAX;
-  else
-    to = to < (unsigned)limit ? to : (unsigned)limit;
-  for (; from <= to; from++) close((int)from);
-  return 0;
-}
-
-/* Closes all descriptors but the standard ones and these.  Returns 0 or -errno. */
-static int close_others(int keep[], size_t count) {
-  qsort(keep, count, sizeof(*keep), by_number);
-  unsigned from = STDERR_FILENO + 1;
-  for (size_t i = 0; i < count; i++) {
-    const unsigned kept = (unsigned)keep[i];
-    const int failed = kept > from ? close_from_to(from, kept - 1) : 0;
-    if (failed) return failed;
-    from = kept + 1;
-  }
-  return close_from_to(from, ~0U);
-}
-
 /* Is not the parent any more.  What ends that ends this process, by the channel or by a signal. */
 static void become(void) {
   prctl(PR_SET_NAME, "saltway-engine", 0, 0, 0);
@@ -204,8 +171,7 @@ static int drop(const struct engine_process *process, struct sw_error *error) {
 /* Last, as looking for a user may leave a connection to a name service. */
 static int keep_few(const struct engine_process *process, struct sw_error *error) {
   int keep[] = {process->host.tun.fd, process->host.udp.fd, process->channel};
-  const int failed = close_others(keep, sizeof(keep) / sizeof(keep[0]));
-  return failed ? sw_error_set(error, -failed, NULL, "sandbox: cannot close descriptors") : 0;
+  return sw_sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]), error);
 }
 
 static int start(struct engine_process *process, const struct sw_config *config,

@@ -10,8 +10,8 @@ static char file[SW_RUNTIME_PATH];
 
 static void on_abort(int signal) {
   static const char words[] =
-      "saltway: aborted; without another reason above: the system is out of open files or of epoll "
-      "watches (sysctl fs.file-nr fs.epoll.max_user_watches)\n";
+      "saltway: aborted; without another reason above: the system is out of memory, open files or "
+      "epoll watches (sysctl fs.file-nr fs.epoll.max_user_watches)\n";
   (void)signal;
   if (file[0]) unlink(file);
   _exit(write(STDERR_FILENO, words, sizeof(words) - 1) < 0 ? 2 : 1);

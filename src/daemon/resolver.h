@@ -1,24 +1,26 @@
 /*
- * The peer's names, resolved on libuv's thread pool: first at start, and again while the link does
- * not come up, as names may have moved.  The struct is its owner's and must outlive the loop's run.
+ * The peer's names, resolved by a child process: first at start, and again while the link does not
+ * come up, as names may have moved.
+ *
+ * What answers come from the network is read there, without privileges, and without a descriptor or
+ * a key of the parent's.  The parent takes records of one fixed size, in which no number is a
+ * length, an index or an address of its memory before it is looked at.  The struct is its owner's
+ * and must outlive the loop's run.
  */
 #ifndef SALTWAY_DAEMON_RESOLVER_H
 #define SALTWAY_DAEMON_RESOLVER_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 #include <uv.h>
 
 #include "config.h"
 #include "saltway/link.h"
 
-struct sw_resolver;
-
-struct sw_resolver_request {
-  uv_getaddrinfo_t uv;
-  struct sw_resolver *resolver;
-  unsigned endpoint;
-  struct sw_address found[SW_ENDPOINTS_MAX];
-  size_t found_count;
+/* What is known of an endpoint. */
+struct sw_resolver_found {
+  struct sw_address addresses[SW_ENDPOINTS_MAX];
+  uint32_t count;
 };
 
 struct sw_resolver {
@@ -26,11 +28,14 @@ struct sw_resolver {
   const struct sw_config *config;
   void (*done)(void *user, const struct sw_address *addresses, size_t count);
   void *user;
-  unsigned running; /* requests under way */
-  bool stopped;
+  pid_t child; /* 0: none */
+  int channel; /* to it */
+  uv_poll_t poll;
+  bool polling;      /* `poll` is not closed yet */
+  bool answered;     /* by the child, for the last endpoint */
   char failure[512]; /* what of the latest resolution failed; empty: nothing */
   char failing[512]; /* of the one under way */
-  struct sw_resolver_request requests[SW_CONFIG_ENDPOINTS_MAX];
+  struct sw_resolver_found found[SW_CONFIG_ENDPOINTS_MAX];
 };
 
 void sw_resolver_init(struct sw_resolver *resolver, uv_loop_t *loop, const struct sw_config *config,
@@ -41,7 +46,7 @@ void sw_resolver_init(struct sw_resolver *resolver, uv_loop_t *loop, const struc
  * once all are through.  A resolution under way is left to end. */
 void sw_resolver_start(struct sw_resolver *resolver);
 
-/** Gives up what is under way, as far as it can be; the loop ends once the rest is through. */
+/** Ends what is under way, without `done`. */
 void sw_resolver_stop(struct sw_resolver *resolver);
 
 #endif

@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #define NOBODY 65534
+#define DESCRIPTORS_MAX 65536
 #define WITHOUT "; or Sandbox = off does without"
 
 bool sw_sandbox_possible(void) {
@@ -25,6 +27,44 @@ bool sw_sandbox_possible(void) {
 #else
   return true;
 #endif
+}
+
+/* ---- descriptors ---- */
+
+static int by_number(const void *a, const void *b) {
+  return *(const int *)a - *(const int *)b;
+}
+
+/* Closes descriptors, where the kernel (before 5.9) or a container does not do it at once, one by
+ * one: as many as a process has by default, or a good part of them.  Returns 0 or -errno. */
+static int close_from_to(unsigned from, unsigned to) {
+  if (syscall(SYS_close_range, from, to, 0) == 0) return 0;
+  if (errno != ENOSYS && errno != EPERM) return -errno;
+  const long limit = sysconf(_SC_OPEN_MAX);
+  if (limit < 0 || limit > DESCRIPTORS_MAX)
+    to = to < DESCRIPTORS_MAX ? to : DESCRIPTORS_MAX;
+  else
+    to = to < (unsigned)limit ? to : (unsigned)limit;
+  for (; from <= to; from++) close((int)from);
+  return 0;
+}
+
+/* Closes all descriptors but the standard ones and these.  Returns 0 or -errno. */
+static int close_others(int keep[], size_t count) {
+  qsort(keep, count, sizeof(*keep), by_number);
+  unsigned from = STDERR_FILENO + 1;
+  for (size_t i = 0; i < count; i++) {
+    const unsigned kept = (unsigned)keep[i];
+    const int failed = kept > from ? close_from_to(from, kept - 1) : 0;
+    if (failed) return failed;
+    from = kept + 1;
+  }
+  return close_from_to(from, ~0U);
+}
+
+int sw_sandbox_close_others(int keep[], size_t count, struct sw_error *error) {
+  const int failed = close_others(keep, count);
+  return failed ? sw_error_set(error, -failed, NULL, "sandbox: cannot close descriptors") : 0;
 }
 
 /* ---- privileges ---- */
@@ -60,7 +100,7 @@ int sw_sandbox_drop(const char *directory, pid_t parent, struct sw_error *error)
     const struct passwd *known = getpwnam(SW_SANDBOX_USER);
     const uid_t user = known && known->pw_uid ? known->pw_uid : NOBODY;
     const gid_t group = known && known->pw_uid ? known->pw_gid : NOBODY;
-    int failed = change_root(directory, error);
+    int failed = directory ? change_root(directory, error) : 0;
     if (!failed) failed = change_user(user, group, error);
     if (failed) return failed;
   }

@@ -9,6 +9,7 @@
 #define SALTWAY_LINUX_SANDBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "error.h"
@@ -20,10 +21,14 @@
  * the filter forbids. */
 bool sw_sandbox_possible(void);
 
-/** Gives up: as root the file system, for `directory`, which is empty and root's, and the user id;
- * as anybody all capabilities, and ever getting any.  Nobody of the same user can look into the
- * process after it; when `parent` ends the kernel kills it; and there is no io_uring.  Returns 0,
- * or a negative errno with `error` filled. */
+/** Closes all descriptors but the standard ones and these `count`, which it sorts.  Returns 0, or a
+ * negative errno with `error` filled. */
+int sw_sandbox_close_others(int keep[], size_t count, struct sw_error *error);
+
+/** Gives up: as root the file system, for `directory`, which is empty and root's (NULL: keeps it),
+ * and the user id; as anybody all capabilities, and ever getting any.  Nobody of the same user can
+ * look into the process after it; when `parent` ends the kernel kills it; and there is no io_uring.
+ * Returns 0, or a negative errno with `error` filled. */
 int sw_sandbox_drop(const char *directory, pid_t parent, struct sw_error *error);
 
 /** Has the kernel kill the process at any system call that carrying packets does not need
