@@ -50,6 +50,8 @@ ended_by_fault() {
   [ "$(readlink "/proc/$engine/root")" = "$(realpath "$work/run-a/empty")" ]
   [ -z "$(ls -A "$work/run-a/empty")" ]
   [ "$(stat -c %U "/proc/$engine/mem")" = root ] # not dumpable
+  for pid in "$engine" "$pid_a"; do grep -q '^Max core file size *0 *0 ' "/proc/$pid/limits"; done
+  for fd in 0 1; do [ "$(readlink "/proc/$engine/fd/$fd")" = /dev/null ]; done # no terminal
   # libuv has a pipe for signals
   run find "/proc/$engine/fd" -type l ! -name '[012]' -printf '%l\n'
   [ "$(grep -c -e '^/dev/net/tun$' -e '^socket:' -e '^anon_inode:.event' -e '^pipe:' <<<"$output")" = "$(wc -l <<<"$output")" ]
@@ -181,10 +183,12 @@ ended_by_fault() {
   kill -STOP "$engine"
   run in_ns a "$SALTWAY" status sw0 # it does not hang
   [ "$status" = 3 ]
+  sleep 20 # longer than it takes to be taken for dead
   kill -CONT "$engine"
   until_true 20 is_up a
   ping_from a 10.77.0.2
   kill -STOP "$pid_a"
+  sleep 20
   ping_from a 10.77.0.2
   kill -CONT "$pid_a"
   is_up a

@@ -43,13 +43,15 @@ user_files() {
     chmod 0666 /dev/net/tun
     exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs "$@"' sh \
     "$SALTWAY" up "$work/a/sw0.conf" >"$work/a/up.log" 2>&1 3>&- &
-  pids+=($!)
+  pid_a=$!
+  pids+=("$pid_a")
   up b
   wait_up
   ping_from a 10.77.0.2
   ping_from b 10.77.0.1
   ip -n "$A" link show sw0 | grep -q 'mtu 1300'
   [ "$(status_of a .mtu)" = 1300 ]
+  [ "$(stat -c %U "/proc/$pid_a/mem")" = root ] # not dumpable
   in_ns a "$SALTWAY" down sw0
   ip -n "$A" link show sw0 # it is not ours to remove
 }
