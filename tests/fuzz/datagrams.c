@@ -9,7 +9,7 @@
  *   - a datagram is dropped and counted once, or it is not dropped;
  *   - one whose tag did not verify changes nothing but that counter, and what is told of strangers;
  *   - the fast calls and batches do what the plain ones do, byte for byte;
- *   - nothing of a session is taken twice;
+ *   - nothing of a session is taken twice, and no two datagrams say the same;
  *   - an answer to an init is never longer than the init;
  *   - a link that was left in peace for a while is up again, whatever was done to it.
  */
@@ -200,6 +200,24 @@ static void receive_again(struct sw_link *link, const struct sw_address *from,
   check_received(&before, link, SW_RECEIVED_DROPPED);
 }
 
+/* What was accepted in a session, opened and sealed again, is the same datagram: there is no other
+ * that says the same. */
+static void assert_only_encoding(struct sw_link *before, const uint8_t *datagram, size_t length) {
+  static uint8_t plain[ROOM], again[ROOM];
+  const struct sw_header header = sw_header_read(before->keys.mask, datagram);
+  const struct sw_secretbox *box = NULL;
+  if (header.session == SW_SESSION_HANDSHAKE) return;
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    if (before->sessions[i].local == header.session) box = &before->sessions[i].open;
+  if (!box) box = &sw_pending_find(&before->pending, header.session)->agreement.open;
+  assert(sw_secretbox_open(box, header.word, datagram + SW_BODY_OFFSET, length - SW_OVERHEAD,
+                           datagram + SW_TAG_OFFSET, plain));
+  sw_secretbox_seal(box, header.word, plain, length - SW_OVERHEAD, again + SW_TAG_OFFSET,
+                    again + SW_BODY_OFFSET);
+  sw_header_write(before->keys.mask, header, again);
+  assert(memcmp(again, datagram, length) == 0);
+}
+
 static void receive(unsigned to, const struct sw_address *from, const uint8_t *bytes,
                     size_t length) {
   static struct sw_link before, after;
@@ -216,6 +234,7 @@ static void receive(unsigned to, const struct sw_address *from, const uint8_t *b
   if (received == SW_RECEIVED_PACKET) assert(packet_length == length - SW_OVERHEAD);
   if (!briefly) {
     check_received(&before, link, received);
+    if (received != SW_RECEIVED_DROPPED) assert_only_encoding(&before, datagram, length);
     after = *link;
     *link = before;
     random_seed(seed);
