@@ -24,7 +24,7 @@ Q     := $(if $(V),,@)
 PACKAGES := libsodium libuv libnl-route-3.0 inih jansson
 DEBIAN_BUILD := gcc make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libinih-dev libjansson-dev
 DEBIAN_DEMO  := iproute2 iputils-ping tcpdump
-DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux python3 jq nftables
+DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux mount python3 jq nftables
 DEBIAN_BENCH := iperf3 ethtool procps python3 gnuplot-nox
 DEBIAN_FUZZ  := clang libclang-rt-dev
 DEBIAN_LINT  := clang clang-tidy cppcheck shellcheck mandoc
@@ -121,7 +121,7 @@ check-sim: $(BUILD)/sim
 
 # Builds twice, elsewhere.
 check-build:
-	bats --print-output-on-failure tests/build
+	LC_ALL=C bats --print-output-on-failure tests/build
 
 # What the netns tests load into the daemon, and what they send.
 NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so fault.so kernel.so flood)
@@ -137,7 +137,7 @@ $(BUILD)/tests/netns/%: tests/netns/%.c
 	$(Q)$(CC) -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
 
 check-netns: $(BUILD)/saltway $(NETNS_HELPERS)
-	SALTWAY=$(abspath $(BUILD)/saltway) bats --print-output-on-failure tests/netns
+	LC_ALL=C TMPDIR=/tmp SALTWAY=$(abspath $(BUILD)/saltway) bats --print-output-on-failure tests/netns
 
 # Ratios of one interleaved run, beside the tunnels that are installed; see tests/bench/peers.py.
 bench:

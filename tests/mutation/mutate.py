@@ -73,7 +73,7 @@ def mutations(text):
             depth += {"(": 1, ")": -1}.get(text[at], 0)
             at += 1
             if depth == 0: break
-        yield match.end(), at - 1, "0"
+        for value in "01": yield match.end(), at - 1, value
 
 
 def function_of(text, at):

@@ -11,10 +11,10 @@ load topology
   up a
   up b
   for side in a b; do
-    until_true 10 eval '[[ $(condition_of $side) == *"our key does not open"* ]]'
+    until_true 20 eval '[[ $(condition_of $side) == *"our key does not open"* ]]'
     fingerprint=$(status_of $side .fingerprint)
     [[ $(condition_of $side) == *"$fingerprint"* ]]
-    until_true 5 grep -q "our key does not open.*$fingerprint" "$work/$side/up.log"
+    until_true 20 grep -q "our key does not open.*$fingerprint" "$work/$side/up.log"
     [ "$(status_of $side '.drops."unknown-session"')" -ge 1 ]
     [ "$(status_of $side .packets_in)" = 0 ]
     refute is_up $side
@@ -28,7 +28,7 @@ load topology
   config a 192.0.2.2:51900
   ip netns exec "$B" socat -u UDP4-RECV:51900 OPEN:/dev/null 3>&- &
   pids+=($!)
-  until_true 5 eval 'ip netns exec "$B" ss -Hlun sport = :51900 | grep -q 51900'
+  until_true 20 eval 'ip netns exec "$B" ss -Hlun sport = :51900 | grep -q 51900'
   up a
   until_true 20 eval '[[ $(condition_of a) == *"no answer from"*"nothing arrives at all"* ]]'
   grep -q 'nothing arrives at all' "$work/a/up.log"
@@ -38,7 +38,7 @@ load topology
   topology_pair
   config a 192.0.2.2:51900
   up a
-  until_true 10 eval '[[ $(condition_of a) == *"192.0.2.2"*"says that nothing listens there"* ]]'
+  until_true 20 eval '[[ $(condition_of a) == *"192.0.2.2"*"says that nothing listens there"* ]]'
 }
 
 @test "an unreachable peer is told from a silent one" {
@@ -91,16 +91,19 @@ load topology
   config b
   capture_start
   up b
-  until_true 5 eval '[ "$(status_of b .state)" = waiting ]'
+  until_true 20 eval '[ "$(status_of b .state)" = waiting ]'
   up a
   wait_up
   ping_from a -s 300 10.77.0.2
   capture_stop
   # a stranger on the wire, at an address of his own
   ip -n "$A" addr add 192.0.2.66/24 dev v0
+  rm -f "$work/tcpdump"
+  # each init of ours that was answered twice was another one, and may be answered to him
+  local inits; inits=$((1 + $(status_of a '.drops."unexpected-reply" // 0')))
   ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/stranger.pcap" src 192.0.2.2 and dst 192.0.2.66 2>"$work/tcpdump" 3>&- &
   pids+=($!)
-  until_true 10 grep -q 'listening on' "$work/tcpdump"
+  until_true 20 grep -q 'listening on' "$work/tcpdump"
   run ip netns exec "$A" python3 "$BATS_TEST_DIRNAME/stranger.py" "$work/wire.pcap" 192.0.2.66 192.0.2.2 51900 $((28 + 20 + 8 + 300))
   echo "$output"
   [ "$status" = 0 ]
@@ -114,5 +117,5 @@ load topology
   sleep 0.3
   answers=$(tcpdump -r "$work/stranger.pcap" -nn udp 2>/dev/null | wc -l)
   echo "answers to the stranger: $answers"
-  [ "$answers" -le 1 ]
+  [ "$answers" -le "$inits" ]
 }

@@ -60,7 +60,7 @@ user_files() {
   topology_pair
   config a 192.0.2.2:51900
   up a
-  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
   ip -n "$A" addr show sw0 | grep -q 'inet 10.77.0.1/30'
   ip -n "$A" addr show sw0 | grep -q 'inet6 fd77::1/64'
   ip -n "$A" link show sw0 | grep -q 'UP'
@@ -119,7 +119,7 @@ user_files() {
   topology_pair
   config a 192.0.2.2:51900
   up a
-  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
   mkdir "$work/elsewhere"
   fails_with "Device or resource busy" \
     ip netns exec "$A" env RUNTIME_DIRECTORY="$work/elsewhere" "$SALTWAY" up "$work/a/sw0.conf"
@@ -161,7 +161,7 @@ user_files() {
   config a 192.0.2.2:51900
   ip netns exec "$A" socat -u UDP6-RECV:51900 OPEN:/dev/null 3>&- &
   pids+=($!)
-  until_true 5 eval 'ip netns exec "$A" ss -Hlun sport = :51900 | grep -q 51900'
+  until_true 20 eval 'ip netns exec "$A" ss -Hlun sport = :51900 | grep -q 51900'
   fails_with "udp: cannot bind to port 51900: Address already in use" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
   [[ $output == *"ss -lunp"* ]]
   refute ip -n "$A" link show sw0
@@ -237,7 +237,7 @@ user_files() {
   ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" bash -c "exec '$SALTWAY' up '$work/a/sw0.conf' 0<&- 1<&- 2<&-" 3>&- &
   pid_a=$!
   pids+=("$pid_a")
-  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
   local fd
   for fd in 0 1 2; do
     [ "$(readlink "/proc/$pid_a/fd/$fd")" = /dev/null ]
@@ -251,7 +251,7 @@ user_files() {
   topology_pair
   config a 192.0.2.2:51900
   up a
-  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
   chmod 0755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test "$work" "$work/run-a"
   fails_with "only the user that runs the link, and root, may ask it" in_ns a setpriv --reuid 65534 --clear-groups "$SALTWAY" status sw0
   run in_ns b "$SALTWAY" status sw0
@@ -266,17 +266,17 @@ user_files() {
   config a 192.0.2.2:51900
   touch "$work/a/up.log"
   JOURNAL_STREAM=$(stat -c %d:%i "$work/a/up.log") up a
-  until_true 5 grep -q '^<6>interface sw0' "$work/a/up.log"
+  until_true 20 grep -q '^<6>interface sw0' "$work/a/up.log"
   in_ns a "$SALTWAY" down sw0
   JOURNAL_STREAM=1:2 up a
-  until_true 5 grep -q '^sw0: interface sw0' "$work/a/up.log"
+  until_true 20 grep -q '^sw0: interface sw0' "$work/a/up.log"
 }
 
 @test "no descriptor and no key is left open to hooks" {
   topology_pair
   config a 192.0.2.2:51900 "PostUp = ls -l /proc/self/fd > $work/fds"
   up a
-  until_true 5 eval '[ "$(status_of a .name)" = sw0 ]'
+  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
   cat "$work/fds"
   refute grep -E 'net/tun|socket:|\.key|eventpoll' "$work/fds"
 }

@@ -11,6 +11,8 @@
 : "${SALTWAY:=$BATS_TEST_DIRNAME/../../build/saltway}"
 
 setup() {
+  umask 022 # other users read configurations
+  PATH=$PATH:/usr/sbin:/sbin
   id=$(printf '%x' "$BASHPID")
   A=sw-a-$id B=sw-b-$id
   work=$BATS_TEST_TMPDIR
@@ -26,9 +28,11 @@ teardown() {
     for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
     kill -KILL "$pid" 2>/dev/null || true
   done
-  for ns in $(ip netns list | awk -v id="-$id" 'index($1, id) {print $1}'); do ip netns del "$ns"; done
+  for ns in $(ip netns list | awk -v id="-$id" 'substr($1, length($1) - length(id) + 1) == id {print $1}'); do ip netns del "$ns"; done
   [ -z "${mounted:-}" ] || umount "$mounted"
-  if [ -z "${BATS_TEST_COMPLETED:-}" ]; then
+  if [ -n "${BATS_TEST_COMPLETED:-}" ]; then
+    rm -f "$work"/sent "$work"/received "$work"/*.pcap
+  else
     for log in "$work"/*/*.log; do [ -f "$log" ] && { echo "--- $log"; tail -20 "$log"; }; done
   fi
   # a crash, a failed assertion, a leak or undefined behaviour anywhere fails the test
@@ -50,6 +54,7 @@ topology_pair() {
     ip -n "$ns" addr add 192.0.2.$n/24 dev v0
     ip -n "$ns" addr add 2001:db8::$n/64 dev v0 nodad
     ip -n "$ns" link set v0 up
+    ip netns exec "$ns" sysctl -qw net.ipv4.conf.all.rp_filter=2 # whatever the host has
   done
   (umask 077 && "$SALTWAY" genkey >"$work/link.key")
 }
@@ -95,7 +100,7 @@ refute() {
 
 # until_true SECONDS COMMAND...: repeats it until it succeeds.
 until_true() {
-  local end=$((SECONDS + $1)); shift
+  local end=$((SECONDS + 1 + $1)); shift # SECONDS is cut off
   until "$@" >/dev/null 2>&1; do
     [ $SECONDS -lt "$end" ] || { echo "not within its time: $*"; return 1; }
     sleep 0.05
@@ -123,7 +128,7 @@ capture_start() {
   ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/wire.pcap" udp port 51900 2>"$work/tcpdump" 3>&- &
   capture_pid=$!
   pids+=("$capture_pid")
-  until_true 10 grep -q 'listening on' "$work/tcpdump"
+  until_true 20 grep -q 'listening on' "$work/tcpdump"
 }
 
 capture_stop() {
@@ -141,7 +146,7 @@ tcp_hashed() {
   ip netns exec "$ns" socat -u TCP6-LISTEN:5001,reuseaddr,ipv6only=0 CREATE:"$work/received" 3>&- &
   local listener=$!
   pids+=("$listener")
-  until_true 5 eval 'ip netns exec "$ns" ss -Hltn sport = :5001 | grep -q 5001'
+  until_true 20 eval 'ip netns exec "$ns" ss -Hltn sport = :5001 | grep -q 5001'
   case $address in *:*) address="TCP6:[$address]" ;; *) address="TCP4:$address" ;; esac
   in_ns "$from" timeout 60 socat -u FILE:"$work/sent" "$address:5001"
   wait "$listener"

@@ -35,7 +35,7 @@ capture_all() {
   ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/wire.pcap" udp and portrange 51900-51999 2>"$work/tcpdump" 3>&- &
   capture_pid=$!
   pids+=("$capture_pid")
-  until_true 10 grep -q 'listening on' "$work/tcpdump"
+  until_true 20 grep -q 'listening on' "$work/tcpdump"
 }
 
 @test "48 links at once: no bit, byte or length of their handshakes and data is constant" {
@@ -61,7 +61,7 @@ for port in range(51900, 51900 + int(sys.argv[1])):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("192.0.2.2", port)); held.append(s)
 print("ready", flush=True); time.sleep(600)' $LINKS >"$work/ready" 3>&- &
   pids+=($!)
-  until_true 10 grep -q ready "$work/ready"
+  until_true 20 grep -q ready "$work/ready"
   links_up a
   until_true 60 eval '[ "$(tcpdump -r "$work/wire.pcap" -nn 2>/dev/null | awk "{print \$5}" | sort | uniq -c | awk "\$1 >= 2" | wc -l)" = $LINKS ]'
   capture_stop
