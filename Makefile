@@ -37,7 +37,10 @@ endif
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(WERROR),-Werror)
-HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+# what only some machines have: of branches x86's CET, or ARM's PAC and BTI
+takes = $(shell $(CC) -Werror $(1) -S -x c -o /dev/null /dev/null 2>/dev/null && echo $(1))
+HARDENING := -fPIE -fstack-protector-strong $(call takes,-fstack-clash-protection) \
+             $(or $(call takes,-fcf-protection),$(call takes,-mbranch-protection=standard)) \
              $(if $(SANITIZE)$(TSAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 # without the build directory in the debugging information, the bytes are the same wherever it is
 PREFIX_MAP := '-ffile-prefix-map=$(CURDIR)=.'

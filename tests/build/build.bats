@@ -69,14 +69,28 @@ imports() { readelf -W --dyn-syms "$saltway" | awk '$7 == "UND" {sub(/@.*/, "", 
 
 # In the program itself the mark shows where the C library's start files have it, which Debian 12's
 # have not.
-@test "indirect branches and returns are made for the processor to check (CET)" {
-  readelf -h "$saltway" | grep -q X86-64 || skip "CET is x86-64's"
-  local mark='x86 feature:.*IBT, SHSTK' object
+@test "indirect branches and returns are made for the processor to check (CET; BTI and PAC)" {
+  local mark object
+  case $(readelf -h "$saltway") in
+    *X86-64*) mark='x86 feature:.*IBT, SHSTK' ;;
+    *AArch64*) mark='AArch64 feature:.*BTI, PAC' ;;
+    *) skip "this machine has none of them" ;;
+  esac
   while read -r object; do
     readelf -n "$object" | grep -q "$mark"
   done < <(find "$one/build/src" -name '*.o')
   readelf -n "$(cc -print-file-name=Scrt1.o)" | grep -q "$mark" || return 0
   readelf -n "$saltway" | grep "$mark"
+}
+
+@test "a compiler for a machine that has none of them is not asked for them" {
+  cat >"$BATS_TEST_TMPDIR/cc" <<'SH'
+#!/bin/sh
+case $* in *-fcf-protection* | *-mbranch-protection* | *-fstack-clash-protection*) echo "cc: error: $*" >&2; exit 1 ;; esac
+exec cc "$@"
+SH
+  chmod +x "$BATS_TEST_TMPDIR/cc"
+  make_in "$one" CC="$BATS_TEST_TMPDIR/cc" BUILD=elsewhere elsewhere/src/error.o
 }
 
 @test "libraries are looked for where the system has them" {
