@@ -58,12 +58,13 @@ ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -DSALTWAY_VERSION='"$(VERSION)"' -Iinclud
 ALL_LDFLAGS = $(HARDENED_LINK) $(SANITIZER) $(LDFLAGS)
 LIBS        = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
-SOURCES := $(wildcard src/*.c src/*/*.c)
-CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/core/*.c))
-REST  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/cli/main.c,$(wildcard src/*.c src/linux/*.c src/daemon/*.c src/cli/*.c)))
+# sorted, as archives keep the order, and not every make's wildcard has one
+SOURCES := $(sort $(wildcard src/*.c src/*/*.c))
+CORE  := $(patsubst %.c,$(BUILD)/%.o,$(filter src/core/%,$(SOURCES)))
+REST  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/core/% src/cli/main.c,$(SOURCES)))
 UNIT  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
-UNIT_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
-SIM   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
+UNIT_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c))))
+SIM   := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/sim/*.c)))
 
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
 FUZZED  := $(patsubst $(BUILD)/%,build/fuzz/%,$(CORE) $(REST)) build/fuzz/tests/sim/random.o
