@@ -14,6 +14,7 @@ LIBDIR   ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR   ?= $(PREFIX)/share/man
 UNITDIR  ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 CFLAGS   ?= -O2 -g
 SEEDS    ?= 1-2000
 DIST     ?= saltway-$(VERSION).tar.gz
@@ -207,18 +208,19 @@ format:
 
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR)/saltway \
-	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR)
+	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR)
 	install -m 0755 $(BUILD)/saltway $(DESTDIR)$(SBINDIR)/saltway
 	install -m 0644 $(BUILD)/libsaltway.a $(DESTDIR)$(LIBDIR)/
 	install -m 0644 include/saltway/*.h $(DESTDIR)$(INCLUDEDIR)/saltway/
 	install -m 0644 docs/saltway.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 0644 docs/saltway.conf.5 $(DESTDIR)$(MANDIR)/man5/
 	sed "s,/usr/local/sbin,$(SBINDIR)," contrib/systemd/saltway@.service >$(DESTDIR)$(UNITDIR)/saltway@.service
+	install -m 0644 contrib/sysusers.d/saltway.conf $(DESTDIR)$(SYSUSERSDIR)/
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/saltway $(DESTDIR)$(LIBDIR)/libsaltway.a \
 	  $(DESTDIR)$(MANDIR)/man8/saltway.8 $(DESTDIR)$(MANDIR)/man5/saltway.conf.5 \
-	  $(DESTDIR)$(UNITDIR)/saltway@.service
+	  $(DESTDIR)$(UNITDIR)/saltway@.service $(DESTDIR)$(SYSUSERSDIR)/saltway.conf
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/saltway
 
 dist:

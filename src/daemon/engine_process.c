@@ -164,8 +164,12 @@ static int let_go_of_terminal(struct sw_error *error) {
 
 static int drop(const struct engine_process *process, struct sw_error *error) {
   char directory[SW_RUNTIME_PATH] = "";
-  const int failed = geteuid() == 0 ? sw_runtime_empty(directory, error) : 0;
-  return failed ? failed : sw_sandbox_drop(directory, process->parent, error);
+  const bool root = geteuid() == 0;
+  int failed = root ? sw_runtime_empty(directory, error) : 0;
+  if (!failed) failed = sw_sandbox_drop(directory, process->parent, error);
+  if (!failed && root && geteuid() == SW_SANDBOX_NOBODY)
+    sw_log(SW_LOG_INFO, "no user " SW_SANDBOX_USER ": the engine runs as nobody");
+  return failed;
 }
 
 /* Last, as looking for a user may leave a connection to a name service. */

@@ -17,7 +17,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NOBODY 65534
 #define DESCRIPTORS_MAX 65536
 #define WITHOUT "; or Sandbox = off does without"
 
@@ -98,8 +97,8 @@ static int refuse_io_uring(struct sw_error *error);
 int sw_sandbox_drop(const char *directory, pid_t parent, struct sw_error *error) {
   if (geteuid() == 0) {
     const struct passwd *known = getpwnam(SW_SANDBOX_USER);
-    const uid_t user = known && known->pw_uid ? known->pw_uid : NOBODY;
-    const gid_t group = known && known->pw_uid ? known->pw_gid : NOBODY;
+    const uid_t user = known && known->pw_uid ? known->pw_uid : SW_SANDBOX_NOBODY;
+    const gid_t group = known && known->pw_uid ? known->pw_gid : SW_SANDBOX_NOBODY;
     int failed = directory ? change_root(directory, error) : 0;
     if (!failed) failed = change_user(user, group, error);
     if (failed) return failed;

@@ -16,6 +16,7 @@
 
 /* who the process becomes, if it was root: this user where there is one, else nobody */
 #define SW_SANDBOX_USER "saltway"
+#define SW_SANDBOX_NOBODY 65534
 
 /** Whether this build can be confined: one with sanitizers can't, as they read files and call what
  * the filter forbids. */

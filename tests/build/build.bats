@@ -102,6 +102,7 @@ SH
   make_in "$one" install DESTDIR="$root" PREFIX=/usr
   "$root/usr/sbin/saltway" genkey | grep -qE '^[A-Za-z0-9+/]{43}=$'
   grep -qF 'ExecStart=/usr/sbin/saltway' "$root/usr/lib/systemd/system/saltway@.service"
+  grep -qE '^u saltway - ' "$root/usr/lib/sysusers.d/saltway.conf"
   cat >"$BATS_TEST_TMPDIR/user.c" <<'C'
 #include <saltway/link.h>
 int main(void) { sw_link_free(0); return 0; }

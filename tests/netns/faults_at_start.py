@@ -59,7 +59,8 @@ while True:
         process.kill()
         fail(at, "it does not end", log)
     text = said(log)
-    own = [line for line in text.splitlines() if line.startswith((name + ": ", config + ":", "saltway"))]
+    own = [line for line in text.splitlines() if line.startswith((name + ": ", config + ":", "saltway"))
+           and "no user saltway" not in line]
     if status not in (0, 1): fail(at, f"it ended with status {status}", log)
     if not up and (status != 1 or not own): fail(at, f"status {status} without a word on why", log)
     wait_gone(log)

@@ -47,6 +47,7 @@ ended_by_fault() {
   [ "$(field "$engine" Seccomp)" = 2 ]
   for task in /proc/"$engine"/task/*; do grep -q '^Seccomp:.2$' "$task/status"; done
   [ "$(awk '$1 == "Uid:" {print $2, $3, $4, $5}' "/proc/$engine/status" | tr ' ' '\n' | sort -u)" = "$(id -u saltway 2>/dev/null || echo 65534)" ]
+  if id -u saltway; then refute log_says a "no user saltway"; else log_says a "no user saltway: the engine runs as nobody"; fi
   [ "$(awk '$1 == "Groups:" {print NF}' "/proc/$engine/status")" = 1 ]
   [ "$(readlink "/proc/$engine/root")" = "$(realpath "$work/run-a/empty")" ]
   [ -z "$(ls -A "$work/run-a/empty")" ]
