@@ -115,6 +115,17 @@ C
   [ -z "$(find "$root" -type f)" ]
 }
 
+@test "systemd understands the unit, and finds it hardened" {
+  command -v systemd-analyze || skip "no systemd-analyze"
+  local unit=$BATS_TEST_TMPDIR/saltway@x.service
+  sed "s,/usr/local/sbin/saltway,$saltway," "$one/contrib/systemd/saltway@.service" >"$unit"
+  run systemd-analyze verify --man=no "$unit"
+  echo "$output"
+  [ "$status" = 0 ]
+  [ -z "$output" ]
+  systemd-analyze security --offline=true --threshold=50 "$unit"
+}
+
 @test "the tarball holds what git tracks" {
   cd "$BATS_TEST_DIRNAME/../.." || return
   git rev-parse --verify HEAD >/dev/null 2>&1 || skip "not a git repository"

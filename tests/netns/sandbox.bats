@@ -131,27 +131,53 @@ ended_by_fault() {
   [[ "$output" == *"sandbox: "*"/empty can be written to by others than root"* ]]
 }
 
-@test "what the systemd unit allows is enough, and to end an engine that does not by itself, too" {
+# Of what systemd does with the unit: capabilities, the umask, what is read-only, and what is seen of /proc.
+as_unit() {
+  local unit=$BATS_TEST_DIRNAME/../../contrib/systemd/saltway@.service allowed writable
+  allowed=$(sed -n 's/^CapabilityBoundingSet=//p' "$unit")
+  allowed=${allowed,,}
+  writable=$(sed -n 's/^ReadWritePaths=-//p' "$unit")
+  [ -n "$writable" ]
+  grep -qx ProtectKernelTunables=yes "$unit"
+  umask "$(sed -n 's/^UMask=//p' "$unit")"
+  mount -t proc -o "hidepid=$(sed -n 's/^ProtectProc=//p' "$unit")" proc /proc
+  mount --bind /proc/sys /proc/sys
+  mount -o remount,bind,ro /proc/sys
+  mount -o remount,bind,ro /sys
+  mount --bind "$writable" "$writable"
+  mount -o remount,bind,rw "$writable"
+  exec setpriv --no-new-privs --bounding-set "-all,+$(sed 's/^cap_//; s/ cap_/,+/g' <<<"$allowed")" "$@"
+}
+
+@test "what the systemd unit allows is enough, for hooks, too, and to end an engine that does not by itself" {
   not_sanitized "not confined"
   topology_pair
-  config a 192.0.2.2:51900
+  config a 192.0.2.2:51900 "PostUp = sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.%i.rp_filter=2
+PostUp = ip rule add fwmark 77 table 77 && ip route add 10.99.0.0/16 dev %i table 77
+PostUp = nft add table inet %i
+PostUp = ! test -w /proc/sys/kernel/core_pattern && ! test -w /sys/class/net/%i/tx_queue_len && ! test -e /proc/$$
+PreDown = nft delete table inet %i"
   config b 192.0.2.1:51900
-  local engine allowed
-  allowed=$(sed -n 's/^CapabilityBoundingSet=//p' "$BATS_TEST_DIRNAME/../../contrib/systemd/saltway@.service")
-  allowed=${allowed,,}
+  local engine
+  export -f as_unit
+  export BATS_TEST_DIRNAME
+  [ "$(ip netns exec "$A" sysctl -n net.ipv4.ip_forward)" = 0 ]
   ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" \
-    setpriv --no-new-privs --bounding-set "-all,+$(sed 's/^cap_//; s/ cap_/,+/g' <<<"$allowed")" "$SALTWAY" up "$work/a/sw0.conf" >>"$work/a/up.log" 2>&1 3>&- &
+    bash -ec 'as_unit "$@"' - "$SALTWAY" up "$work/a/sw0.conf" >>"$work/a/up.log" 2>&1 3>&- &
   pid_a=$!
   pids+=("$pid_a")
   up b
   wait_up
   ping_from a 10.77.0.2
+  [ "$(ip netns exec "$A" sysctl -n net.ipv4.ip_forward)" = 1 ]
+  ip netns exec "$A" nft list table inet sw0
   engine=$(engine_of a)
   kill -STOP "$engine"
   kill -TERM "$pid_a"
   until_true 20 gone "$pid_a"
   gone "$engine"
   no_interface
+  refute ip netns exec "$A" nft list table inet sw0
 }
 
 @test "the engine killed: the link ends, says why, and leaves nothing behind" {
