@@ -4,14 +4,15 @@
 usage: peers.py [-r ROUNDS] [-t SECONDS] [-o results.json] [peer ...]
 
 Each round runs every peer once, in turn, so that the machine's noise is shared; medians are printed,
-and their ratios to the reference, wireguard-go: of TCP (with all retransmits, and datagrams that the receive
+and their ratios to the reference, wireguard-go, and a variant's to its peer: of TCP (with all retransmits, and datagrams that the receive
 buffers of UDP sockets could not hold), processor time of the daemons and of the machine, 64-byte UDP, ping, and memory.  A peer whose program is missing is skipped.
 Programs built by hand are named by environment variables:
   WIREGUARD_GO_NEW=... GLORYTUN=... SALTWAY=...
 All use cubic, which is allowed in namespaces meanwhile: where a kernel's default is BBR, the timers by which it paces
 cost a virtual machine more than the tunnels do.
 "none" is the bare veth; "+nogso" and "+jumbo" behind a peer's name run it on a path without UDP
-segmentation and GRO, and on one of 9000 bytes.
+segmentation and GRO, and on one of 9000 bytes; "saltway+nosandbox" has Sandbox = off.  Variants run when they are named:
+what the sandbox costs, for one, is told by  peers.py saltway saltway+nosandbox
 """
 import argparse
 import contextlib
@@ -44,10 +45,10 @@ def spawn(n, cmd, log):
 
 def other(n): return B if n == A else A
 
-def path_options(path):
+def path_options(variant):
     for n in (A, B):
-        if path == "nogso": ns(n, "ethtool -K veth0 tx-udp-segmentation off gro off")
-        if path == "jumbo": sh(f"ip -n {n} link set veth0 mtu 9000")
+        if variant == "nogso": ns(n, "ethtool -K veth0 tx-udp-segmentation off gro off")
+        if variant == "jumbo": sh(f"ip -n {n} link set veth0 mtu 9000")
 
 @contextlib.contextmanager
 def cubic_allowed():
@@ -71,7 +72,7 @@ def net_down():
 # ---- one class a peer: start() returns the daemons, the tunnel is up when INNER answers ----
 class Peer:
     program = None
-    def __init__(self, d, mtu=1500): self.d = d; self.mtu = mtu
+    def __init__(self, d, variant=""): self.d = d; self.variant = variant; self.mtu = 9000 if variant == "jumbo" else 1500
     def available(self): return self.program is None or shutil.which(self.program) is not None
     def target(self): return INNER[B]
     def start(self): return []
@@ -160,8 +161,9 @@ class Saltway(Peer):
         os.environ["RUNTIME_DIRECTORY"] = self.d
         for i, n in enumerate((A, B)):
             f = f"{self.d}/salt{i}.conf"
+            sandbox = "off" if self.variant == "nosandbox" else "on"
             mtu = 32 + (self.mtu - 56 - 32) // 64 * 64 # IPv4; blocks of the cipher
-            open(f, "w").write(f"[Interface]\nAddress = {INNER[n]}/24\nListenPort = 51900\nMTU = {mtu}\n"
+            open(f, "w").write(f"[Interface]\nAddress = {INNER[n]}/24\nListenPort = 51900\nMTU = {mtu}\nSandbox = {sandbox}\n"
                                f"[Peer]\nPresharedKeyFile = {self.d}/link.key\nEndpoint = {OUTER[other(n)]}:51900\nAllowedIPs = {INNER[other(n)]}/32\n")
             procs.append(spawn(n, f"{self.program} up {f}", f"{self.d}/{i}.log"))
         return procs
@@ -256,21 +258,22 @@ def main():
     with cubic_allowed():
         for n in names * a.r:
             d = tempfile.mkdtemp(prefix="peers.")
-            kind, _, path = n.partition("+")
+            kind, _, variant = n.partition("+")
             try:
                 net_up()
-                path_options(path)
-                got[n].append(measure(PEERS[kind](d, 9000 if path == "jumbo" else 1500), a.t))
+                path_options(variant)
+                got[n].append(measure(PEERS[kind](d, variant), a.t))
             except Exception as e: print(f"{n}: {e}", file=sys.stderr)
             finally: net_down(); shutil.rmtree(d, ignore_errors=True)
     med = {n: {k: statistics.median(x[k] for x in v if k in x) for k in v[0]} for n, v in got.items() if v}
     cols = ["tcp1_gbps", "tcp1_rev_gbps", "tcp4_gbps", "retrans", "dropped", "cpu_s_per_gb", "busy_s_per_gb", "udp64_kpps", "rtt_us", "rss_mib"]
-    print(f"{'peer':24}" + "".join(f"{c:>15}" for c in cols))
-    for n, m in med.items(): print(f"{n:24}" + "".join(f"{m[c]:15.2f}" for c in cols))
-    reference = med.get("wireguard-go")
-    for n, m in med.items() if reference else []:
-        if m is not reference:
-            print(f"{n + ' / wireguard-go':24}" + "".join(f"{m[c] / reference[c]:15.2f}" if reference[c] else f"{'-':>15}" for c in cols))
+    print(f"{'peer':28}" + "".join(f"{c:>15}" for c in cols))
+    for n, m in med.items(): print(f"{n:28}" + "".join(f"{m[c]:15.2f}" for c in cols))
+    for n, m in med.items():
+        for base in dict.fromkeys(("wireguard-go", n.partition("+")[0])):
+            reference = med.get(base)
+            if reference and m is not reference:
+                print(f"{n + ' / ' + base:28}" + "".join(f"{m[c] / reference[c]:15.2f}" if reference[c] else f"{'-':>15}" for c in cols))
     if a.o: json.dump({"median": med, "runs": got}, open(a.o, "w"), indent=1)
     if a.svg: chart(med, a.svg)
 
