@@ -93,4 +93,9 @@ void sw_timers_confirmed(struct sw_link *link);
 void sw_timers_peer_closed(struct sw_link *link);
 void sw_timers_endpoints_changed(struct sw_link *link);
 
+/* timers.c: seals a datagram of the link's own in `session`: a token, and padding to a random
+ * length of `most` at most.  Returns its length, 0 if the session is used up. */
+size_t sw_timers_seal(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
+                      uint64_t token, size_t most, uint8_t *datagram, struct sw_address *to);
+
 #endif

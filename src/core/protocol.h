@@ -40,7 +40,7 @@ enum sw_kind {
   SW_KIND_CLOSE = 4,
 };
 #define SW_PROBE_BYTES 8 /* the token of a probe, echoed by its ack; padding may follow */
-#define SW_PROBE_MAX 64  /* with padding, as we send them */
+#define SW_PROBE_MAX 64  /* with padding, as we send them; acks, keepalives and closes, too */
 
 /* replay window (RFC 6479), counters */
 #define SW_REPLAY_WINDOW 8192

@@ -145,7 +145,7 @@ static bool is_ip(const uint8_t *packet, size_t length) {
 
 static enum sw_received receive_packet(struct sw_link *link, const uint8_t *packet, size_t length,
                                        bool partial) {
-  if (length == 0 && !partial) return SW_RECEIVED_CONTROL; /* keepalive */
+  if (length == 0 && !partial) return SW_RECEIVED_CONTROL; /* a keepalive of older peers */
   sw_timers_received_packet(link); /* one that is refused, too, shall not make us seem dead */
   if (!is_ip(packet, length)) return drop(link, SW_DROP_NOT_IP);
   if (partial && !sw_glue_partial_valid(packet, length)) return drop(link, SW_DROP_MALFORMED);
@@ -160,11 +160,9 @@ static enum sw_received receive_probe(struct sw_link *link, struct sw_session *s
                                       const uint8_t *plain, size_t length) {
   if (length < SW_PROBE_BYTES) return drop(link, SW_DROP_MALFORMED);
   uint8_t *reply = reply_begin(link, &session->address);
-  const int64_t sealed = sw_session_seal(session, link->keys.mask, link->now, SW_KIND_PROBE_ACK,
-                                         plain, SW_PROBE_BYTES, reply);
-  if (sealed < 0) return drop(link, SW_DROP_NO_SESSION);
-  link->reply_length = (size_t)sealed;
-  sw_timers_sent(link, false);
+  link->reply_length = sw_timers_seal(link, session, SW_KIND_PROBE_ACK, sw_load64(plain), length,
+                                      reply, &link->reply_to);
+  if (!link->reply_length) return drop(link, SW_DROP_NO_SESSION);
   return SW_RECEIVED_CONTROL;
 }
 

@@ -11,8 +11,8 @@
  *   the first such send, unset by anything authentic received; when it is reached the link is
  *   silent, and a handshake is needed.  It is pursued until a session is confirmed, whatever comes
  *   meanwhile: the peer may have confirmed one of ours, and send in it, after we forgot it.
- * - keepalive: a packet was received and nothing was sent since.  When it is reached an empty
- *   packet is sent, which asks for no answer.
+ * - keepalive: a packet was received and nothing was sent since.  When it is reached an ack of no
+ *   probe is sent, which asks for no answer.
  * - probe: the periodic probe (PersistentKeepalive), which keeps NAT mappings open, measures the
  *   round-trip time, and makes a peer's death known on an idle link.
  * - sessions and pending answers expire by their age.
@@ -182,10 +182,15 @@ static void tick(struct sw_link *link) {
   }
 }
 
-/* Seals a datagram of the link's own in `session`.  Returns its length, 0 if the session is used
- * up. */
-static size_t seal(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
-                   const uint8_t *plain, size_t length, uint8_t *datagram, struct sw_address *to) {
+/* All have the lengths of probes, so that no link shows by the sizes of its idle traffic, nor by
+ * those of its end. */
+size_t sw_timers_seal(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
+                      uint64_t token, size_t most, uint8_t *datagram, struct sw_address *to) {
+  assert(most >= SW_PROBE_BYTES);
+  uint8_t plain[SW_PROBE_MAX] = {0};
+  sw_store64(plain, token);
+  if (most > SW_PROBE_MAX) most = SW_PROBE_MAX;
+  const size_t length = SW_PROBE_BYTES + randombytes_uniform((uint32_t)(most - SW_PROBE_BYTES + 1));
   const int64_t sealed =
       sw_session_seal(session, link->keys.mask, link->now, kind, plain, length, datagram);
   if (sealed < 0) return 0;
@@ -201,12 +206,16 @@ static size_t probe(struct sw_link *link, struct sw_session *session, bool perio
   *probe = (struct sw_probe){.sent = link->now, .periodic = periodic};
   randombytes_buf(&probe->token, sizeof(probe->token));
   link->status.probes_sent += periodic;
-  /* padded, so that no link shows by the sizes of its idle traffic */
-  uint8_t plain[SW_PROBE_MAX] = {0};
-  sw_store64(plain, probe->token);
-  const size_t length =
-      SW_PROBE_BYTES + randombytes_uniform((uint32_t)(SW_PROBE_MAX - SW_PROBE_BYTES + 1));
-  return seal(link, session, SW_KIND_PROBE, plain, length, datagram, to);
+  return sw_timers_seal(link, session, SW_KIND_PROBE, probe->token, SW_PROBE_MAX, datagram, to);
+}
+
+/* An ack of no probe: its receiver takes it for a sign of life, and for nothing else. */
+static size_t keepalive(struct sw_link *link, struct sw_session *session, uint8_t *datagram,
+                        struct sw_address *to) {
+  uint64_t token;
+  link->timers.keepalive = SW_NEVER;
+  randombytes_buf(&token, sizeof(token));
+  return sw_timers_seal(link, session, SW_KIND_PROBE_ACK, token, SW_PROBE_MAX, datagram, to);
 }
 
 static size_t confirm(struct sw_link *link, struct sw_session *session, uint8_t *datagram,
@@ -220,7 +229,8 @@ static size_t farewell(struct sw_link *link, uint8_t *datagram, struct sw_addres
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
     struct sw_session *session = &link->sessions[i];
     if (!session->local) continue;
-    const size_t length = seal(link, session, SW_KIND_CLOSE, NULL, 0, datagram, to);
+    const size_t length =
+        sw_timers_seal(link, session, SW_KIND_CLOSE, 0, SW_PROBE_MAX, datagram, to);
     sw_link_session_wipe(link, session);
     if (length) return length;
   }
@@ -252,10 +262,8 @@ size_t sw_link_transmit(struct sw_link *link, uint64_t now, uint8_t datagram[SW_
     link->timers.probe = link->now + link->persistent_keepalive;
     length = probe(link, session, true, datagram, to);
   }
-  if (!length && link->now >= link->timers.keepalive) {
-    link->timers.keepalive = SW_NEVER;
-    length = seal(link, session, SW_KIND_PACKET, NULL, 0, datagram, to);
-  }
+  if (!length && link->now >= link->timers.keepalive)
+    length = keepalive(link, session, datagram, to);
   return length;
 }
 

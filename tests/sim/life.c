@@ -110,6 +110,33 @@ static void close_tells(struct world *world) {
   await_agreement(world, 2 * round_trip(world), "the link is up as soon as the other starts");
 }
 
+/* How many sizes datagrams of a kind had. */
+static unsigned sizes(const struct world *world, enum datagram_kind kind) {
+  bool had[SW_CONTROL_MAX + 1] = {false};
+  unsigned count = 0;
+  for (size_t i = 0; i < world->tap.count; i++) {
+    const struct recording *recording = &world->tap.recordings[i];
+    if (recording->kind != kind) continue;
+    count += !had[recording->length];
+    had[recording->length] = true;
+  }
+  return count;
+}
+
+/* Links one after the other, that are up for a while and end. */
+static void idle_and_end(struct world *world) {
+  for (unsigned i = 0; i < 64; i++) {
+    bring_up(world);
+    world_run(world, 2 * SW_SECOND);
+    world_close(world, A);
+    for (unsigned side = 0; side < 2; side++) world_kill(world, side);
+  }
+  for (unsigned kind = 0; kind < DATAGRAM_KINDS; kind++)
+    if (world_count(world, A, kind, 0) + world_count(world, B, kind, 0) > 0)
+      expect(sizes(world, kind) >= 64 / 4, "each kind of datagram is of many sizes");
+  expect(world_count(world, A, DATAGRAM_CLOSE, 0) >= 64, "farewells were sent");
+}
+
 static bool lose_first_farewell(void *context, size_t recording) {
   bool *lost = context;
   const bool lose = !*lost;
@@ -188,7 +215,7 @@ static void rekey_loses_nothing(struct world *world) {
   expect_nothing_lost(world, since);
 }
 
-/* Empty packets from the other side are all that tells that it is there. */
+/* Keepalives from the other side are all that tells that it is there. */
 static void use_one_way(struct world *world, unsigned foul) {
   const unsigned side = world->seed % 2;
   world->hosts[side].persistent_keepalive = 0;
@@ -387,6 +414,7 @@ const struct scenario life_scenarios[LIFE_SCENARIOS] = {
     {"the link is back at once after a side without an endpoint restarts, if its host refuses", 8,
      restart_without_endpoint},
     {"close tells the peer", 1, close_tells},
+    {"links that are made, idle and end are of no constant sizes", 2, idle_and_end},
     {"a packet that comes after the farewell does not disturb", 1, straggle},
     {"a silent peer is noticed within 15 s of what was sent", 8, silence_is_noticed},
     {"an idle link stays up and renews its sessions", 4, idle_stays_up},

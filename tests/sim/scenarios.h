@@ -14,7 +14,7 @@ struct scenario {
 };
 
 /* life.c: starts, restarts, rekeys, ends, clocks and addresses */
-#define LIFE_SCENARIOS 22
+#define LIFE_SCENARIOS 23
 extern const struct scenario life_scenarios[LIFE_SCENARIOS];
 
 /* attacks.c: what somebody does who hears, repeats, alters and forges, and does not have the key */

@@ -24,10 +24,10 @@ struct sending {
 
 const char *datagram_name(enum datagram_kind kind) {
   static const char *const names[DATAGRAM_KINDS] = {
-      [DATAGRAM_INIT] = "init",           [DATAGRAM_RESPONSE] = "response",
-      [DATAGRAM_COOKIE] = "cookie",       [DATAGRAM_PACKET] = "packet",
-      [DATAGRAM_KEEPALIVE] = "keepalive", [DATAGRAM_PROBE] = "probe",
-      [DATAGRAM_PROBE_ACK] = "probe ack", [DATAGRAM_CLOSE] = "close",
+      [DATAGRAM_INIT] = "init",     [DATAGRAM_RESPONSE] = "response",
+      [DATAGRAM_COOKIE] = "cookie", [DATAGRAM_PACKET] = "packet",
+      [DATAGRAM_PROBE] = "probe",   [DATAGRAM_PROBE_ACK] = "probe ack",
+      [DATAGRAM_CLOSE] = "close",
   };
   return names[kind];
 }
@@ -156,6 +156,12 @@ static void session_use(struct wiretap *tap, const struct recording *what, uint3
   tap->sendings[tap->sending_count++] = (struct sending){session, what->sender, life, clock};
 }
 
+static enum datagram_kind own_kind(const struct recording *what, enum datagram_kind kind) {
+  expect(what->length >= SW_OVERHEAD + SW_PROBE_BYTES && what->length <= SW_OVERHEAD + SW_PROBE_MAX,
+         "what a link says by itself in a session is of one range of sizes");
+  return kind;
+}
+
 static enum datagram_kind data_kind(struct wiretap *tap, const struct recording *what,
                                     struct sw_header header) {
   session_use(tap, what, header.session);
@@ -166,13 +172,14 @@ static enum datagram_kind data_kind(struct wiretap *tap, const struct recording 
             &(struct nonce){.words = {header.word & SW_COUNTER_MASK, key}, .type = NONCE_DATA});
   switch (header.word >> SW_COUNTER_BITS) {
   case SW_KIND_PACKET:
-    return what->length == SW_OVERHEAD ? DATAGRAM_KEEPALIVE : DATAGRAM_PACKET;
+    expect(what->length > SW_OVERHEAD, "no link sends empty packets");
+    return DATAGRAM_PACKET;
   case SW_KIND_PROBE:
-    return DATAGRAM_PROBE;
+    return own_kind(what, DATAGRAM_PROBE);
   case SW_KIND_PROBE_ACK:
-    return DATAGRAM_PROBE_ACK;
+    return own_kind(what, DATAGRAM_PROBE_ACK);
   case SW_KIND_CLOSE:
-    return DATAGRAM_CLOSE;
+    return own_kind(what, DATAGRAM_CLOSE);
   }
   verdict_fail("a link sent a datagram of unknown kind");
 }

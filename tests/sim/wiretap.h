@@ -1,7 +1,7 @@
 /*
  * The wiretap sees every datagram that a link sends, with the key in hand: it tells what each is,
  * keeps it for whoever wants to replay it, and fails the run if a nonce or an ephemeral key is used
- * twice or a session is sent in past its lifetime.
+ * twice, a session is sent in past its lifetime, or a datagram is of a size that tells its kind.
  */
 #ifndef SIM_WIRETAP_H
 #define SIM_WIRETAP_H
@@ -15,9 +15,8 @@ enum datagram_kind {
   DATAGRAM_RESPONSE,
   DATAGRAM_COOKIE,
   DATAGRAM_PACKET,
-  DATAGRAM_KEEPALIVE,
   DATAGRAM_PROBE,
-  DATAGRAM_PROBE_ACK,
+  DATAGRAM_PROBE_ACK, /* or a keepalive */
   DATAGRAM_CLOSE,
   DATAGRAM_KINDS,
 };

@@ -144,7 +144,6 @@ char pair_letter(const struct pair_side *side, const struct pair_datagram *datag
     return "?irc"[plain[0]];
   }
   const uint64_t kind = header.word >> SW_COUNTER_BITS;
-  if (kind == SW_KIND_PACKET && datagram->length == SW_OVERHEAD) return 'k';
   return kind > SW_KIND_CLOSE ? '?' : "d?pax"[kind];
 }
 

@@ -3,7 +3,7 @@
  *
  * A pair is large; have one static, start it before each test and stop it after.  Whatever passes
  * over the wire of pair_run or pair_flush is written down by its sender, one letter a datagram:
- * i(nit) r(esponse) c(ookie) d(ata) k(eepalive) p(robe) a(ck) x (close).
+ * i(nit) r(esponse) c(ookie) d(ata) p(robe) a(ck, or keepalive) x (close).
  */
 #ifndef SALTWAY_TESTS_PAIR_H
 #define SALTWAY_TESTS_PAIR_H

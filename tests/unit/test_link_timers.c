@@ -21,6 +21,18 @@ static int start(void **state) {
   return 0;
 }
 
+/* Of values that are drawn at random. */
+struct span {
+  uint64_t least, most;
+};
+#define NO_SPAN \
+  { UINT64_MAX, 0 }
+
+static void widen(struct span *span, uint64_t value) {
+  if (value < span->least) span->least = value;
+  if (value > span->most) span->most = value;
+}
+
 static void hush(void) {
   pair_hush(left);
   pair_hush(right);
@@ -59,9 +71,10 @@ static void keepalive_is_sent_10_s_after_a_packet_that_nothing_answered(void **s
   pair_run(&pair, 5 * SW_SECOND - 1);
   assert_string_equal(right->said, "");
   pair_run(&pair, 1);
-  assert_string_equal(right->said, "k");
+  assert_string_equal(right->said, "a");
   pair_run(&pair, 60 * SW_SECOND); /* and it is answered by nothing */
-  assert_string_equal(right->said, "k");
+  assert_string_equal(right->said, "a");
+  pair_assert_no_drops(left);
   assert_string_equal(left->said, "dd");
   assert_int_equal(pair_state(left), SW_LINK_UP);
 }
@@ -74,7 +87,18 @@ static void no_keepalive_is_sent_when_something_else_was(void **state) {
   pair_run(&pair, 5 * SW_SECOND);
   assert_string_equal(right->said, "d");
   pair_run(&pair, 5 * SW_SECOND);
-  assert_string_equal(left->said, "dk");
+  assert_string_equal(left->said, "da");
+}
+
+static void keepalive_of_older_peers_is_a_sign_of_life_and_answered_by_nothing(void **state) {
+  (void)state;
+  struct pair_datagram datagram;
+  pair.now += SW_SECOND;
+  pair_seal_kind(left, SW_KIND_PACKET, NULL, 0, &datagram);
+  assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
+  assert_int_equal(sw_link_status(right->link)->received_time, pair.now);
+  pair_run(&pair, 60 * SW_SECOND);
+  assert_string_equal(right->said, "");
 }
 
 static void ack_does_for_a_keepalive(void **state) {
@@ -154,7 +178,7 @@ static void lost_keepalive_makes_nobody_silent(void **state) {
   pair_run(&pair, 9 * SW_SECOND);
   left->deaf = true;
   pair_run(&pair, SW_SECOND);
-  assert_string_equal(right->said, "k");
+  assert_string_equal(right->said, "a");
   pair_run(&pair, 30 * SW_SECOND);
   assert_int_equal(pair_state(right), SW_LINK_UP); /* it asked for no answer */
 }
@@ -209,22 +233,99 @@ static void ack_of_no_probe_of_ours_is_not_measured(void **state) {
   assert_int_equal(sw_link_status(left->link)->rtt, 40 * MS);
 }
 
-static void probes_are_of_varying_size(void **state) {
-  (void)state;
-  size_t least = SIZE_MAX, most = 0;
-  uint64_t token = 0;
+/* ---- sizes ---- */
+
+/* The token of what left says; the rest is zeros. */
+static uint64_t token_of(const struct pair_datagram *datagram) {
+  uint8_t plain[PAIR_ROOM];
+  size_t length;
+  assert_int_equal(sw_link_receive(right->link, pair.now, &datagram->from, datagram->bytes,
+                                   datagram->length, plain, &length),
+                   SW_RECEIVED_CONTROL);
+  right->link->reply_length = 0;
+  assert_true(
+      sodium_is_zero(plain + SW_PROBE_BYTES, datagram->length - SW_OVERHEAD - SW_PROBE_BYTES));
+  return sw_load64(plain);
+}
+
+static void probe_is_due(void) {
+  left->link->timers.probe = pair.now;
+}
+
+static void keepalive_is_due(void) {
+  left->link->timers.keepalive = pair.now;
+}
+
+static void assert_sizes_vary(void (*make_due)(void), char letter) {
+  struct span lengths = NO_SPAN;
   struct pair_datagram datagram;
+  uint64_t token = 0;
   for (unsigned i = 0; i < 2000; i++) {
-    left->link->timers.probe = pair.now;
-    pair_take_letter(left, 'p', &datagram);
-    const struct sw_probe *probe = &left->link->probes[(left->link->probe_next - 1) % SW_PROBES];
-    assert_int_not_equal(probe->token, token);
-    token = probe->token;
-    if (datagram.length < least) least = datagram.length;
-    if (datagram.length > most) most = datagram.length;
+    make_due();
+    pair_take_letter(left, letter, &datagram);
+    widen(&lengths, datagram.length);
+    const uint64_t former = token;
+    token = token_of(&datagram);
+    assert_true(token != former);
   }
-  assert_int_equal(least, SW_OVERHEAD + SW_PROBE_BYTES);
-  assert_int_equal(most, SW_OVERHEAD + SW_PROBE_MAX);
+  assert_int_equal(lengths.least, SW_OVERHEAD + SW_PROBE_BYTES);
+  assert_int_equal(lengths.most, SW_OVERHEAD + SW_PROBE_MAX);
+}
+
+static void probes_and_keepalives_are_of_varying_size(void **state) {
+  (void)state;
+  assert_sizes_vary(keepalive_is_due, 'a');
+  assert_sizes_vary(probe_is_due, 'p');
+}
+
+static void acks_are_of_varying_size_and_no_longer_than_their_probes(void **state) {
+  (void)state;
+  const uint8_t plain[1000] = "a token!padding";
+  const size_t sizes[] = {SW_PROBE_BYTES, SW_PROBE_BYTES + 1, 30,
+                          SW_PROBE_MAX,   SW_PROBE_MAX + 1,   sizeof(plain)};
+  struct pair_datagram probe, ack;
+  for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+    struct span lengths = NO_SPAN;
+    for (unsigned j = 0; j < 2000; j++) {
+      pair_seal_kind(right, SW_KIND_PROBE, plain, sizes[i], &probe);
+      assert_int_equal(pair_give(left, &probe), SW_RECEIVED_CONTROL);
+      pair_take_letter(left, 'a', &ack);
+      widen(&lengths, ack.length);
+      assert_true(token_of(&ack) == sw_load64(plain));
+    }
+    assert_int_equal(lengths.least, SW_OVERHEAD + SW_PROBE_BYTES);
+    assert_int_equal(lengths.most,
+                     SW_OVERHEAD + (sizes[i] < SW_PROBE_MAX ? sizes[i] : SW_PROBE_MAX));
+  }
+}
+
+static void closes_are_of_varying_size(void **state) {
+  (void)state;
+  struct span lengths = NO_SPAN;
+  struct pair_datagram datagram;
+  struct sw_session sessions[SW_SESSIONS];
+  memcpy(sessions, left->link->sessions, sizeof(sessions));
+  sw_link_close(left->link, pair.now);
+  for (unsigned i = 0; i < 2000; i++) {
+    memcpy(left->link->sessions, sessions, sizeof(sessions));
+    pair_take_letter(left, 'x', &datagram);
+    widen(&lengths, datagram.length);
+  }
+  assert_int_equal(lengths.least, SW_OVERHEAD + SW_PROBE_BYTES);
+  assert_int_equal(lengths.most, SW_OVERHEAD + SW_PROBE_MAX);
+}
+
+static void close_is_one_whatever_its_size(void **state) {
+  (void)state;
+  const uint8_t plain[100] = {0};
+  struct pair_datagram close;
+  for (size_t length = 0; length <= sizeof(plain); length++) {
+    pair_seal_kind(left, SW_KIND_CLOSE, plain, length, &close);
+    assert_int_equal(pair_give(right, &close), SW_RECEIVED_CONTROL);
+    assert_null(right->link->current);
+    pair_stop(&pair);
+    start_connected(state);
+  }
 }
 
 /* ---- handshakes ---- */
@@ -464,6 +565,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CONNECTED(keepalive_is_sent_10_s_after_a_packet_that_nothing_answered),
       CONNECTED(no_keepalive_is_sent_when_something_else_was),
+      CONNECTED(keepalive_of_older_peers_is_a_sign_of_life_and_answered_by_nothing),
       CONNECTED(ack_does_for_a_keepalive),
       CONNECTED(idle_link_says_nothing_until_it_is_renewed),
       CONNECTED(link_is_silent_15_s_after_a_packet_that_nothing_answered),
@@ -474,7 +576,10 @@ int main(void) {
       PROBING(probe_finds_a_dead_peer_on_an_idle_link),
       PROBING(round_trip_time_is_measured_and_smoothed),
       PROBING(ack_of_no_probe_of_ours_is_not_measured),
-      PROBING(probes_are_of_varying_size),
+      CONNECTED(probes_and_keepalives_are_of_varying_size),
+      CONNECTED(acks_are_of_varying_size_and_no_longer_than_their_probes),
+      CONNECTED(closes_are_of_varying_size),
+      CONNECTED(close_is_one_whatever_its_size),
       APART(inits_are_retried_after_1_2_4_and_then_every_5_s),
       APART(every_init_has_new_keys),
       APART(endpoints_are_taken_in_turn_and_the_peers_last_first),
