@@ -53,7 +53,7 @@ struct sw_link;
 
 struct sw_link_options {
   const struct sw_psk *psk;      /* the link keeps what it derives from it and a copy; wipe yours */
-  uint64_t persistent_keepalive; /* nanoseconds between probes of an idle or busy link; 0: none */
+  uint64_t persistent_keepalive; /* nanoseconds between probes, idle or busy, at most; 0: none */
   const struct sw_prefix *sources; /* inner packets from the peer must come from one of these ... */
   size_t source_count;
   const struct sw_prefix *own; /* ... and not from one of these addresses, which are our own */

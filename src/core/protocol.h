@@ -78,7 +78,8 @@ _Static_assert(SW_INIT_MAX + SW_HANDSHAKE_OVERHEAD <= SW_CONTROL_MAX, "control d
 #define SW_REFUSED_MEMORY (3 * SW_SECOND) /* ... and it said so no longer ago than this */
 #define SW_CONFIRM_FIRST \
   (250 * SW_MILLISECOND)                /* first probe repeated after this, doubled each time ... */
-#define SW_CONFIRM_LAST (1 * SW_SECOND) /* ... up to this */
+#define SW_CONFIRM_LAST (1 * SW_SECOND) /* ... up to this, each time longer by up to ... */
+#define SW_CONFIRM_JITTER 4             /* ... this part of it */
 
 /* answered, unconfirmed sessions; cookies */
 #define SW_PENDING_MAX 128
@@ -89,6 +90,8 @@ _Static_assert(SW_INIT_MAX + SW_HANDSHAKE_OVERHEAD <= SW_CONTROL_MAX, "control d
 
 /* liveness */
 #define SW_KEEPALIVE_AFTER (10 * SW_SECOND)
+#define SW_KEEPALIVE_JITTER (2 * SW_SECOND) /* earlier by up to this */
+#define SW_PROBE_JITTER 5 /* earlier by up to this part of the interval, which NATs may rely on */
 #define SW_ANSWER_WITHIN (15 * SW_SECOND)
 
 #endif

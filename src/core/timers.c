@@ -13,8 +13,8 @@
  *   meanwhile: the peer may have confirmed one of ours, and send in it, after we forgot it.
  * - keepalive: a packet was received and nothing was sent since.  When it is reached an ack of no
  *   probe is sent, which asks for no answer.
- * - probe: the periodic probe (PersistentKeepalive), which keeps NAT mappings open, measures the
- *   round-trip time, and makes a peer's death known on an idle link.
+ * - probe: the periodic probe (PersistentKeepalive at most), which keeps NAT mappings open,
+ *   measures the round-trip time, and makes a peer's death known on an idle link.
  * - sessions and pending answers expire by their age.
  */
 #include <assert.h>
@@ -26,7 +26,21 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
   return a < b ? a : b;
 }
 
+/* No time that passes between two datagrams is the same for all links: each has a random part. */
+static uint64_t jitter(uint64_t limit) {
+  return randombytes_uniform((uint32_t)(limit / SW_MILLISECOND)) * SW_MILLISECOND;
+}
+
+static uint64_t probe_delay(const struct sw_link *link) {
+  return link->persistent_keepalive - jitter(link->persistent_keepalive / SW_PROBE_JITTER);
+}
+
+static uint64_t keepalive_delay(void) {
+  return SW_KEEPALIVE_AFTER - jitter(SW_KEEPALIVE_JITTER);
+}
+
 void sw_timers_start(struct sw_link *link) {
+  link->keepalive_after = keepalive_delay();
   link->timers = (struct sw_timers){SW_NEVER, SW_NEVER, SW_NEVER, SW_NEVER};
 }
 
@@ -38,7 +52,8 @@ void sw_timers_received(struct sw_link *link) {
 }
 
 void sw_timers_received_packet(struct sw_link *link) {
-  if (link->timers.keepalive == SW_NEVER) link->timers.keepalive = link->now + SW_KEEPALIVE_AFTER;
+  if (link->timers.keepalive == SW_NEVER)
+    link->timers.keepalive = link->now + link->keepalive_after;
 }
 
 void sw_timers_sent(struct sw_link *link, bool answer_expected) {
@@ -58,14 +73,14 @@ void sw_timers_confirmed(struct sw_link *link) {
   link->status.attempts = 0;
   sodium_memzero(&link->initiation, sizeof(link->initiation));
   link->timers.handshake = SW_NEVER;
-  if (link->persistent_keepalive) link->timers.probe = link->now + link->persistent_keepalive;
+  if (link->persistent_keepalive) link->timers.probe = link->now + probe_delay(link);
 }
 
 void sw_timers_peer_closed(struct sw_link *link) {
   link->status.closed_time = link->now;
   link->silent = false;
   link->timers = (struct sw_timers){SW_NEVER, SW_NEVER, SW_NEVER, SW_NEVER};
-  link->timers.handshake = link->now + SW_RETRY_FIRST;
+  link->timers.handshake = link->now + SW_RETRY_FIRST + jitter(SW_RETRY_JITTER);
 }
 
 /* ---- handshakes ---- */
@@ -92,10 +107,6 @@ bool sw_timers_address_known(const struct sw_link *link, const struct sw_address
   for (size_t i = 0; i < link->endpoint_count; i++)
     if (sw_address_equal(address, &link->endpoints[i])) return true;
   return false;
-}
-
-static uint64_t jitter(uint64_t limit) {
-  return randombytes_uniform((uint32_t)(limit / SW_MILLISECOND)) * SW_MILLISECOND;
 }
 
 static bool refused_lately(const struct sw_link *link) {
@@ -214,13 +225,15 @@ static size_t keepalive(struct sw_link *link, struct sw_session *session, uint8_
                         struct sw_address *to) {
   uint64_t token;
   link->timers.keepalive = SW_NEVER;
+  link->keepalive_after = keepalive_delay();
   randombytes_buf(&token, sizeof(token));
   return sw_timers_seal(link, session, SW_KIND_PROBE_ACK, token, SW_PROBE_MAX, datagram, to);
 }
 
 static size_t confirm(struct sw_link *link, struct sw_session *session, uint8_t *datagram,
                       struct sw_address *to) {
-  session->probe_at = link->now + session->probe_interval;
+  session->probe_at =
+      link->now + session->probe_interval + jitter(session->probe_interval / SW_CONFIRM_JITTER);
   session->probe_interval = earlier(2 * session->probe_interval, SW_CONFIRM_LAST);
   return probe(link, session, false, datagram, to);
 }
@@ -259,7 +272,7 @@ size_t sw_link_transmit(struct sw_link *link, uint64_t now, uint8_t datagram[SW_
   struct sw_session *session = sw_link_sending_session(link);
   if (!session) return length;
   if (!length && link->now >= link->timers.probe) {
-    link->timers.probe = link->now + link->persistent_keepalive;
+    link->timers.probe = link->now + probe_delay(link);
     length = probe(link, session, true, datagram, to);
   }
   if (!length && link->now >= link->timers.keepalive)

@@ -104,37 +104,74 @@ static void close_tells(struct world *world) {
   expect(sw_link_status(link_of(world, A))->closed_time == world->now, "and since when");
   expect(!world_send(world, A), "packets are refused at once");
   const size_t since = world->tap.count;
-  world_run(world, SW_RETRY_FIRST);
+  world_run(world, SW_RETRY_FIRST + SW_RETRY_JITTER);
   expect(world_count(world, A, DATAGRAM_INIT, since) == 1, "it tries again after a second");
   world_start(world, B);
   await_agreement(world, 2 * round_trip(world), "the link is up as soon as the other starts");
 }
 
-/* How many sizes datagrams of a kind had. */
-static unsigned sizes(const struct world *world, enum datagram_kind kind) {
-  bool had[SW_CONTROL_MAX + 1] = {false};
-  unsigned count = 0;
-  for (size_t i = 0; i < world->tap.count; i++) {
-    const struct recording *recording = &world->tap.recordings[i];
-    if (recording->kind != kind) continue;
-    count += !had[recording->length];
-    had[recording->length] = true;
-  }
-  return count;
+/* How many values something had: sizes, or times in milliseconds. */
+struct variety {
+  bool had[4096];
+  unsigned count;
+};
+
+static void vary(struct variety *variety, uint64_t value) {
+  expect(value < sizeof(variety->had), "it is in range");
+  variety->count += !variety->had[value];
+  variety->had[value] = true;
 }
+
+static unsigned sizes(const struct world *world, enum datagram_kind kind) {
+  struct variety variety = {0};
+  for (size_t i = 0; i < world->tap.count; i++)
+    if (world->tap.recordings[i].kind == kind) vary(&variety, world->tap.recordings[i].length);
+  return variety.count;
+}
+
+/* The first datagram that a side sends from recording `since` on. */
+static const struct recording *next_of(const struct world *world, unsigned side, size_t since) {
+  while (world->tap.recordings[since].sender != side) since++;
+  return &world->tap.recordings[since];
+}
+
+#define LINKS 64
 
 /* Links one after the other, that are up for a while and end. */
 static void idle_and_end(struct world *world) {
-  for (unsigned i = 0; i < 64; i++) {
+  struct variety probes = {0}, inits = {0};
+  for (unsigned side = 0; side < 2; side++) world->hosts[side].persistent_keepalive = SW_SECOND;
+  for (unsigned i = 0; i < LINKS; i++) {
     bring_up(world);
+    world_run(world, 200 * SW_MILLISECOND); /* the probes that confirm, and their acks */
+    const size_t idle = world->tap.count;
+    const uint64_t confirmed = sw_link_status(link_of(world, A))->handshake_time;
     world_run(world, 2 * SW_SECOND);
-    world_close(world, A);
+    vary(&probes, (next_of(world, A, idle)->clock[A] - confirmed) / SW_MILLISECOND);
+    world_close(world, B);
+    const size_t end = world->tap.count;
+    world_run(world, 2 * SW_SECOND);
+    const uint64_t closed = sw_link_status(link_of(world, A))->closed_time;
+    vary(&inits, (next_of(world, A, end)->clock[A] - closed) / SW_MILLISECOND);
     for (unsigned side = 0; side < 2; side++) world_kill(world, side);
   }
-  for (unsigned kind = 0; kind < DATAGRAM_KINDS; kind++)
-    if (world_count(world, A, kind, 0) + world_count(world, B, kind, 0) > 0)
-      expect(sizes(world, kind) >= 64 / 4, "each kind of datagram is of many sizes");
-  expect(world_count(world, A, DATAGRAM_CLOSE, 0) >= 64, "farewells were sent");
+  expect(probes.count >= LINKS / 4, "probes come at many intervals");
+  expect(inits.count >= LINKS / 4, "and so do inits after a farewell");
+  const enum datagram_kind kinds[] = {DATAGRAM_INIT, DATAGRAM_RESPONSE, DATAGRAM_PROBE,
+                                      DATAGRAM_PROBE_ACK, DATAGRAM_CLOSE};
+  for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+    expect(sizes(world, kinds[i]) >= LINKS / 4, "each kind of datagram is of many sizes");
+}
+
+static void expect_mappings_kept(const struct world *world, unsigned side, size_t since) {
+  const struct recording *last = next_of(world, side, since);
+  for (size_t i = since; i < world->tap.count; i++) {
+    const struct recording *recording = &world->tap.recordings[i];
+    if (recording->sender != side) continue;
+    expect(recording->clock[side] - last->clock[side] <= world->hosts[side].persistent_keepalive,
+           "a NAT sees a datagram each PersistentKeepalive");
+    last = recording;
+  }
 }
 
 static bool lose_first_farewell(void *context, size_t recording) {
@@ -197,6 +234,8 @@ static void idle_stays_up(struct world *world) {
   const uint64_t handshakes = sw_link_status(link_of(world, A))->handshakes;
   expect(handshakes >= 600 / 120 && handshakes <= 2 * (600 / 115 + 1), "and renews its sessions");
   if (!probes) expect(world->tap.count <= handshakes * 6, "and says nothing that need not be said");
+  for (unsigned side = 0; side < 2; side++)
+    if (probes) expect_mappings_kept(world, side, 0);
 }
 
 static void rekey_loses_nothing(struct world *world) {
@@ -414,7 +453,7 @@ const struct scenario life_scenarios[LIFE_SCENARIOS] = {
     {"the link is back at once after a side without an endpoint restarts, if its host refuses", 8,
      restart_without_endpoint},
     {"close tells the peer", 1, close_tells},
-    {"links that are made, idle and end are of no constant sizes", 2, idle_and_end},
+    {"links that are made, idle and end show no constant size or interval", 2, idle_and_end},
     {"a packet that comes after the farewell does not disturb", 1, straggle},
     {"a silent peer is noticed within 15 s of what was sent", 8, silence_is_noticed},
     {"an idle link stays up and renews its sessions", 4, idle_stays_up},

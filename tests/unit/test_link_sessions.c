@@ -224,7 +224,7 @@ static void close_wipes_what_handshakes_are_under_way(void **state) {
   assert_int_equal(sw_link_deadline(right->link), SW_NEVER);
 }
 
-static void closed_by_the_peer_begins_a_handshake_after_1_s(void **state) {
+static void closed_by_the_peer_begins_a_handshake_a_second_later(void **state) {
   (void)state;
   sw_link_close(right->link, pair.now);
   pair_flush(&pair);
@@ -236,7 +236,7 @@ static void closed_by_the_peer_begins_a_handshake_after_1_s(void **state) {
   assert_int_equal(sw_link_send(left->link, pair.now, packet, 20, sealed), -ENOTCONN);
   pair_run(&pair, SW_SECOND - 1);
   assert_string_equal(left->said, "");
-  pair_run(&pair, 1);
+  pair_run(&pair, SW_RETRY_JITTER);
   assert_string_equal(left->said, "i");
 }
 
@@ -265,7 +265,7 @@ static void close_while_silent_ends_the_silence(void **state) {
   assert_int_equal(pair_state(left), SW_LINK_CONNECTING);
   pair_restart(right, 0);
   right->deaf = false;
-  pair_run(&pair, SW_SECOND);
+  pair_run(&pair, SW_RETRY_FIRST + SW_RETRY_JITTER);
   assert_int_equal(pair_state(left), SW_LINK_UP);
 }
 
@@ -321,7 +321,7 @@ int main(void) {
       CONNECTED(session_ids_are_never_zero_or_taken),
       CONNECTED(close_is_said_in_every_session_and_then_nothing),
       APART(close_wipes_what_handshakes_are_under_way),
-      CONNECTED(closed_by_the_peer_begins_a_handshake_after_1_s),
+      CONNECTED(closed_by_the_peer_begins_a_handshake_a_second_later),
       CONNECTED(close_of_an_older_session_leaves_the_current_one),
       CONNECTED(close_while_silent_ends_the_silence),
       APART(no_key_of_a_session_is_left_on_the_stack_as_it_is_made),
