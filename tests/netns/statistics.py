@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""usage: statistics.py CAPTURE LINKS
+"""usage: statistics.py CAPTURE LINKS [ADDRESS]
 
 What can be told of the datagrams in a capture (pcap of Ethernet, IPv4, UDP) of so many links, each on a port of its
-own, by who has no key: fails if in the first, the second, ... datagram of all links a bit of the payload is always the
-same, a byte takes too few values, or all bytes together are not as even as random ones; or if handshakes have the same
-lengths, or tries come at the same intervals.
+own, by who has no key: fails if in the first, the second, ... datagram of all links, or in the last, the one before, ...,
+a bit of the payload is always the same, a byte takes too few values, or all bytes together are not as even as random
+ones; if their lengths are much the same, or they come at the same intervals.  With an ADDRESS, a link's last datagram is
+the first after the last from there: what its end brings about.
 """
 import collections
 import struct
 import sys
+
+ANSWERED_WITHIN = .05  # a shorter interval is an answer's: it shows the round-trip time, and nothing that was chosen
 
 def datagrams(path):
     data = open(path, "rb").read()
@@ -20,7 +23,7 @@ def datagrams(path):
         if frame[12:14] == b"\x08\x00" and frame[23] == 17:
             udp = 14 + (frame[14] & 15) * 4
             ports = struct.unpack_from(">HH", frame, udp)
-            yield seconds + micros / 1e6, ports, frame[udp + 8:]
+            yield seconds + micros / 1e6, ".".join(map(str, frame[26:30])), max(ports), frame[udp + 8:]
 
 def fail(text):
     print("TOLD BY STATISTICS: " + text)
@@ -36,6 +39,20 @@ def check_positions(what, payloads):
         if 2 * len(set(column)) < 256 * (1 - (255 / 256) ** len(column)):
             fail(f"{what}: byte {position} takes {len(set(column))} values only")
 
+def check_lengths(what, payloads):
+    lengths = collections.Counter(map(len, payloads))
+    commonest, count = lengths.most_common(1)[0]
+    print(f"{what}: {len(lengths)} lengths, at most {count} of {commonest} bytes")
+    if len(lengths) < len(payloads) / 4: fail(f"{what} has few lengths: {sorted(lengths)}")
+    # of all acks one in 12 has the shortest length, which is the most that any has
+    if count > len(payloads) / 3: fail(f"{what} has {commonest} bytes on {count} links")
+
+def check_intervals(what, times):
+    first, middle, third = (sorted(times)[quarter * len(times) // 4] for quarter in (1, 2, 3))
+    if middle < ANSWERED_WITHIN: return
+    print(f"before {what}: {first:.3f}, {middle:.3f}, {third:.3f} s at the quartiles")
+    if third - first < middle / 50: fail(f"the interval before {what} is {middle:.3f} s, or nearly so")
+
 def check_evenness(payloads):
     count = collections.Counter(b"".join(payloads))
     total = sum(count.values())
@@ -43,22 +60,23 @@ def check_evenness(payloads):
     print(f"{total} bytes, chi squared {chi:.0f} (255 degrees of freedom)")
     if chi > 255 + 8 * (2 * 255) ** .5: fail("the bytes are not evenly distributed")
 
-links, times = collections.defaultdict(list), collections.defaultdict(list)
-for time, ports, payload in datagrams(sys.argv[1]):
-    links[max(ports)].append(payload)
-    times[max(ports)].append(time)
+links = collections.defaultdict(list)
+for time, source, port, payload in datagrams(sys.argv[1]): links[port].append((time, source, payload))
 wanted = int(sys.argv[2])
 if len(links) < wanted: fail(f"{len(links)} links are in the capture, not {wanted}")
-check_evenness([p for payloads in links.values() for p in payloads])
+if len(sys.argv) > 3:
+    for port, said in links.items():
+        last = max(i for i, (_, source, _) in enumerate(said) if source == sys.argv[3])
+        if last + 1 == len(said): fail(f"nothing follows the end of the link on port {port}")
+        links[port] = said[:last + 2]
+check_evenness([payload for said in links.values() for _, _, payload in said])
 shortest = min(map(len, links.values()))
 print(f"{len(links)} links, {shortest} datagrams of each compared")
 if shortest < 2: fail("too few datagrams")
-for index in range(shortest):
-    check_positions(f"datagram {index + 1}", [payloads[index] for payloads in links.values()])
-for index in range(2):
-    lengths = {len(payloads[index]) for payloads in links.values()}
-    print(f"datagram {index + 1}: {len(lengths)} lengths")
-    if len(lengths) < wanted / 4: fail(f"datagram {index + 1} has few lengths: {sorted(lengths)}")
-gaps = [round((t[1] - t[0]) * 1000) for t in times.values()]
-print(f"between the first two: {min(gaps)} to {max(gaps)} ms, {len(set(gaps))} different")
-if "--tries" in sys.argv and len(set(gaps)) < wanted / 4: fail("tries come at the same intervals")
+for index in (*range(shortest), *range(-shortest, 0)):
+    what = f"datagram {index + 1}" if index >= 0 else f"datagram {-index} from the end"
+    payloads = [said[index][2] for said in links.values()]
+    check_positions(what, payloads)
+    check_lengths(what, payloads)
+    if index not in (0, -shortest):
+        check_intervals(what, [said[index][0] - said[index - 1][0] for said in links.values()])
