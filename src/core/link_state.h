@@ -44,7 +44,7 @@ struct sw_link {
   struct sw_seen seen;
 
   uint64_t persistent_keepalive;
-  uint64_t keepalive_after; /* of the next keepalive: drawn at random, but not for every packet */
+  uint64_t keepalive_after, answer_within; /* random; drawn anew when over, not for each packet */
   bool closing;
   bool silent;     /* what was sent is not answered */
   bool keys_wiped; /* of a session, since it was asked */

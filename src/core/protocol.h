@@ -63,8 +63,9 @@ _Static_assert(SW_INIT_MAX + SW_HANDSHAKE_OVERHEAD <= SW_CONTROL_MAX, "control d
 
 /* sessions */
 #define SW_REKEY_AFTER (120 * SW_SECOND)
-#define SW_REKEY_JITTER (5 * SW_SECOND)        /* earlier by up to this, so that two ends differ */
 #define SW_REKEY_OTHER_AFTER (130 * SW_SECOND) /* by the session's responder */
+#define SW_REKEY_JITTER \
+  (5 * SW_SECOND) /* earlier by up to this, the responder later; so that two ends differ */
 #define SW_REJECT_AFTER (180 * SW_SECOND)
 #define SW_REKEY_AFTER_COUNTER (UINT64_C(1) << 55)
 #define SW_REJECT_AFTER_COUNTER (SW_COUNTER_MASK - SW_REPLAY_WINDOW)
@@ -93,5 +94,6 @@ _Static_assert(SW_INIT_MAX + SW_HANDSHAKE_OVERHEAD <= SW_CONTROL_MAX, "control d
 #define SW_KEEPALIVE_JITTER (2 * SW_SECOND) /* earlier by up to this */
 #define SW_PROBE_JITTER 5 /* earlier by up to this part of the interval, which NATs may rely on */
 #define SW_ANSWER_WITHIN (15 * SW_SECOND)
+#define SW_ANSWER_JITTER (1 * SW_SECOND) /* earlier by up to this */
 
 #endif

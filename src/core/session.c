@@ -7,14 +7,14 @@
 void sw_session_start(struct sw_session *session, const struct sw_agreement *agreement,
                       bool initiator, const struct sw_address *address, uint64_t now) {
   assert(agreement->local != 0 && agreement->remote != 0);
-  const uint64_t earlier =
+  const uint64_t jitter =
       randombytes_uniform((uint32_t)(SW_REKEY_JITTER / SW_MILLISECOND)) * SW_MILLISECOND;
   *session = (struct sw_session){
       .local = agreement->local,
       .remote = agreement->remote,
       .initiator = initiator,
       .created = now,
-      .rekey_at = now + (initiator ? SW_REKEY_AFTER - earlier : SW_REKEY_OTHER_AFTER),
+      .rekey_at = now + (initiator ? SW_REKEY_AFTER - jitter : SW_REKEY_OTHER_AFTER + jitter),
       .probe_at = now,
       .probe_interval = SW_CONFIRM_FIRST,
       .address = *address,

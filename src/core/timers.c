@@ -39,7 +39,12 @@ static uint64_t keepalive_delay(void) {
   return SW_KEEPALIVE_AFTER - jitter(SW_KEEPALIVE_JITTER);
 }
 
+static uint64_t answer_delay(void) {
+  return SW_ANSWER_WITHIN - jitter(SW_ANSWER_JITTER);
+}
+
 void sw_timers_start(struct sw_link *link) {
+  link->answer_within = answer_delay();
   link->keepalive_after = keepalive_delay();
   link->timers = (struct sw_timers){SW_NEVER, SW_NEVER, SW_NEVER, SW_NEVER};
 }
@@ -60,11 +65,11 @@ void sw_timers_sent(struct sw_link *link, bool answer_expected) {
   link->timers.keepalive = SW_NEVER;
   link->status.sent_time = link->now;
   if (answer_expected && link->timers.answer == SW_NEVER)
-    link->timers.answer = link->now + SW_ANSWER_WITHIN;
+    link->timers.answer = link->now + link->answer_within;
 }
 
 void sw_timers_responded(struct sw_link *link) {
-  link->timers.handshake = link->now + SW_PENDING_LIFETIME;
+  link->timers.handshake = link->now + SW_PENDING_LIFETIME + jitter(SW_RETRY_JITTER);
 }
 
 void sw_timers_confirmed(struct sw_link *link) {
@@ -181,6 +186,7 @@ static void tick(struct sw_link *link) {
   expire(link);
   if (link->now >= link->timers.answer) {
     link->timers.answer = SW_NEVER;
+    link->answer_within = answer_delay();
     link->silent = link->current != NULL;
   }
   struct sw_address endpoint;

@@ -59,7 +59,8 @@ void calm_verify(struct world *world, bool talkative) {
     handshakes[side] = sw_link_status(world->hosts[side].link)->handshakes;
     world_traffic(world, side, INTERVAL / dice_between(&world->dice, 1, 4));
   }
-  world_run(world, SW_REKEY_OTHER_AFTER + dice_between(&world->dice, 5, 60) * SW_SECOND);
+  world_run(world,
+            SW_REKEY_OTHER_AFTER + SW_REKEY_JITTER + dice_between(&world->dice, 5, 60) * SW_SECOND);
   for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 0);
   world_run(world, SW_SECOND);
   expect(world_agrees(world), "a link that is left alone stays up");

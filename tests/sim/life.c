@@ -215,7 +215,8 @@ static void silence_is_noticed(struct world *world) {
   while (host_state(&world->hosts[A]) == SW_LINK_UP)
     if (!world_step(world, begun + bound + SW_ANSWER_WITHIN + 200 * SW_MILLISECOND))
       verdict_fail("silence is noticed within 15 s of what was sent");
-  expect(world->now >= begun + SW_ANSWER_WITHIN - round_trip(world), "and not before");
+  expect(world->now >= begun + SW_ANSWER_WITHIN - SW_ANSWER_JITTER - round_trip(world),
+         "and not before");
   world->network.paths[B].blackout = false;
   await_agreement(world, SW_RETRY_LAST + RETRY_SLACK + 2 * round_trip(world), "the link is back");
 }
@@ -337,7 +338,7 @@ static void other_side_rekeys(struct world *world) {
   host_clock_stop(&world->hosts[A], world->now);
   world_run(world, SW_REKEY_OTHER_AFTER - 101 * SW_SECOND);
   expect(sw_link_status(link_of(world, B))->handshakes == 1, "the other side leaves it time");
-  world_run(world, 3 * SW_SECOND);
+  world_run(world, SW_REKEY_JITTER + 3 * SW_SECOND);
   expect(sw_link_status(link_of(world, B))->handshakes == 2, "and then renews the session itself");
   expect(world_agrees(world), "on which both agree");
 }
