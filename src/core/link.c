@@ -69,6 +69,7 @@ struct sw_session *sw_link_session_place(struct sw_link *link) {
     if (session == link->current) continue;
     if (!place || session->created < place->created) place = session;
   }
+  assert(place); /* but one is current at most */
   sw_link_session_wipe(link, place);
   return place;
 }
