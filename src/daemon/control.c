@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,8 +134,10 @@ static int take_name(struct sw_control *control, const char *name, const char *s
   snprintf(path, sizeof(path), "%.*s" LOCK_SUFFIX,
            (int)(strlen(socket) - strlen(SW_RUNTIME_SUFFIX)), socket);
   control->lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (control->lock >= 0 && flock(control->lock, LOCK_EX | LOCK_NB) == 0) return 0;
-  if (control->lock >= 0 && errno == EWOULDBLOCK)
+  /* of this process: what it forks does not hold it on */
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  if (control->lock >= 0 && fcntl(control->lock, F_SETLK, &whole) == 0) return 0;
+  if (control->lock >= 0 && (errno == EAGAIN || errno == EACCES))
     return sw_error_set(error, EADDRINUSE, "saltway down, or saltway status, tells more",
                         "control: the link %s is up already, at %s", name, socket);
   return sw_error_set(error, errno,

@@ -291,7 +291,8 @@ static int await_engine(struct daemon *daemon, struct sw_error *error) {
   struct sw_channel_message message;
   const int heard = poll(&channel, 1, START_MS);
   if (heard < 0)
-    fail(daemon, strerror(errno));
+    snprintf(daemon->failure, sizeof(daemon->failure), "cannot wait for the engine: %s",
+             strerror(errno));
   else if (heard == 0)
     fail(daemon, "the engine does not start (does a name service hang? getent passwd saltway)");
   else if (sw_channel_receive(daemon->channel, &message) > 0 && sw_channel_from_engine(&message)) {

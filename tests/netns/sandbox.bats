@@ -231,7 +231,7 @@ PreDown = nft delete table inet %i"
 @test "whatever fails at start, memory or a call of the system: a line says why, and nothing is left" {
   not_sanitized "not confined"
   topology_pair
-  config a
+  config a localhost:51900 "PostUp = true"
   export RUNTIME_DIRECTORY=$work/run-a
   mkdir -p "$RUNTIME_DIRECTORY"
   run python3 "$BATS_TEST_DIRNAME/faults_at_start.py" "$A" "$SALTWAY" "$work/a/sw0.conf" "$(dirname "$SALTWAY")/tests/netns/fault.so"
