@@ -40,11 +40,8 @@ static int close_from_to(unsigned from, unsigned to) {
   if (syscall(SYS_close_range, from, to, 0) == 0) return 0;
   if (errno != ENOSYS && errno != EPERM) return -errno;
   const long limit = sysconf(_SC_OPEN_MAX);
-  if (limit < 0 || limit > DESCRIPTORS_MAX)
-    to = to < DESCRIPTORS_MAX ? to : DESCRIPTORS_MAX;
-  else
-    to = to < (unsigned)limit ? to : (unsigned)limit;
-  for (; from <= to; from++) close((int)from);
+  const unsigned last = limit < 0 || limit > DESCRIPTORS_MAX ? DESCRIPTORS_MAX : (unsigned)limit;
+  for (; from <= to && from <= last; from++) close((int)from);
   return 0;
 }
 
