@@ -63,6 +63,18 @@ flooded() {
   status_of a .drops
 }
 
+# connects_during WHAT: while the flood lasts side b goes and comes back.
+connects_during() {
+  ip netns exec "$C" "$FLOOD" "$1" 1000 198.18.0.1 130000 120 >"$work/rate" 3>&- &
+  local flood=$! before; before=$(status_of a .handshakes)
+  pids+=("$flood")
+  in_ns b "$SALTWAY" down sw0
+  up b
+  until_true 60 is_up b
+  kill -0 "$flood" # it still lasts
+  [ "$(status_of a .handshakes)" -gt "$before" ]
+}
+
 answers_start() {
   ip netns exec "$C" tcpdump --immediate-mode -i v1 -U -w "$work/answers.pcap" src 198.18.0.1 and udp 2>"$work/answers" 3>&- &
   answers_pid=$!
@@ -85,15 +97,7 @@ answers_stop() {
   answers_stop
   [ "$answers" = 0 ]
   [ $(($(dropped unknown-session) + $(dropped short) + $(dropped socket-full))) -gt 100000 ]
-  ip netns exec "$C" "$FLOOD" garbage 1000 198.18.0.1 130000 120 >"$work/rate" 3>&- &
-  local flood=$!
-  pids+=("$flood")
-  local before; before=$(status_of a .handshakes)
-  in_ns b "$SALTWAY" down sw0
-  up b
-  until_true 60 is_up b
-  kill -0 "$flood" # it still lasts
-  [ "$(status_of a .handshakes)" -gt "$before" ]
+  connects_during garbage
 }
 
 @test "a flood of recorded data, again and again: nothing lost, nothing grows, nothing answered; a peer connects meanwhile" {
@@ -113,15 +117,7 @@ PYTHON
   answers_stop
   [ "$answers" = 0 ]
   [ "$(dropped replayed)" -gt 50000 ]
-  ip netns exec "$C" "$FLOOD" "$work/data" 1000 198.18.0.1 130000 120 >"$work/rate" 3>&- &
-  local flood=$!
-  pids+=("$flood")
-  local before; before=$(status_of a .handshakes)
-  in_ns b "$SALTWAY" down sw0
-  up b
-  until_true 60 is_up b
-  kill -0 "$flood" # it still lasts
-  [ "$(status_of a .handshakes)" -gt "$before" ]
+  connects_during "$work/data"
 }
 
 @test "a flood of a recorded init from 1,000 addresses: nothing lost, nothing grows, answers shorter than their cause; a peer connects meanwhile" {
@@ -135,15 +131,7 @@ PYTHON
   tcpdump -r "$work/answers.pcap" -nn 2>/dev/null | sed -n 's/.*length \([0-9]*\)$/\1/p' | sort -n | tail -1 >"$work/longest"
   echo "init $length, longest answer $(cat "$work/longest")"
   [ "$(cat "$work/longest")" -le "$length" ]
-  ip netns exec "$C" "$FLOOD" "$work/init" 1000 198.18.0.1 130000 120 >"$work/rate" 3>&- &
-  local flood=$!
-  pids+=("$flood")
-  local before; before=$(status_of a .handshakes)
-  in_ns b "$SALTWAY" down sw0
-  up b
-  until_true 60 is_up b
-  kill -0 "$flood"
-  [ "$(status_of a .handshakes)" -gt "$before" ]
+  connects_during "$work/init"
   [ "$(status_of a .cookies_sent)" -gt 0 ]
 }
 
