@@ -222,17 +222,19 @@ static void response_names_the_init_and_both_ids(void **state) {
 static void cookie_names_the_init(void **state) {
   (void)state;
   uint8_t plain[SW_INIT_MAX], hash[32], cookie[16];
-  memset(plain, 0xee, sizeof(plain));
   memset(hash, 0x33, sizeof(hash));
   memset(cookie, 0x44, sizeof(cookie));
-  const size_t length = sw_cookie_message_make(me_right, hash, cookie, SW_INIT_MAX, plain);
-  struct sw_handshake_message message;
-  assert_int_equal(sw_message_parse(plain, length, &message), 0);
-  assert_int_equal(message.type, SW_MESSAGE_COOKIE);
-  assert_memory_equal(message.me, me_right, SW_ME_BYTES);
-  assert_memory_equal(message.hash, hash, 32);
-  assert_memory_equal(message.cookie, cookie, 16);
-  assert_true(sodium_is_zero(plain + 65, length - 65));
+  for (unsigned i = 0; i < 16; i++) { /* one may be without padding */
+    memset(plain, 0xee, sizeof(plain));
+    const size_t length = sw_cookie_message_make(me_right, hash, cookie, SW_INIT_MAX, plain);
+    struct sw_handshake_message message;
+    assert_int_equal(sw_message_parse(plain, length, &message), 0);
+    assert_int_equal(message.type, SW_MESSAGE_COOKIE);
+    assert_memory_equal(message.me, me_right, SW_ME_BYTES);
+    assert_memory_equal(message.hash, hash, 32);
+    assert_memory_equal(message.cookie, cookie, 16);
+    assert_true(sodium_is_zero(plain + 65, length - 65));
+  }
 }
 
 static void cookie_changes_the_hash_and_is_in_the_init(void **state) {
