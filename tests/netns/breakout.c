@@ -96,6 +96,18 @@ static void tell(char kind, const unsigned char *secret) {
   if (write(STDOUT_FILENO, &kind, 1) != 1 || write(STDOUT_FILENO, secret, 32) != 32) abort();
 }
 
+/* $FORGE, a fingerprint, becomes another one in what the engine tells the parent. */
+ssize_t send(int fd, const void *bytes, size_t length, int flags) {
+  ssize_t (*real)(int, const void *, size_t, int) = next("send");
+  const char *forged = getenv("FORGE");
+  unsigned char copy[8192];
+  if (!forged || length > sizeof(copy)) return real(fd, bytes, length, flags);
+  memcpy(copy, bytes, length);
+  void *at = memmem(copy, length, forged, strlen(forged));
+  if (at) memcpy(at, "deadbeef", 8);
+  return real(fd, copy, length, flags);
+}
+
 /* So that the engine keeps the standard output to tell them on. */
 int dup2(int from, int to) {
   int (*real)(int, int) = next("dup2");

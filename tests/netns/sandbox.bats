@@ -100,6 +100,17 @@ ended_by_fault() {
   done
 }
 
+@test "an engine does not choose the fingerprint that people compare" {
+  not_sanitized "not confined"
+  two_sides
+  local fingerprint; fingerprint=$(status_of a .fingerprint)
+  [[ "$fingerprint" =~ ^[0-9a-f]{8}$ ]]
+  in_ns a "$SALTWAY" down sw0
+  LD_PRELOAD=$BREAKOUT_LIBRARY FORGE=$fingerprint up a
+  until_true 20 is_up a
+  [ "$(status_of a .fingerprint)" = "$fingerprint" ]
+}
+
 @test "Sandbox = off: the attempt succeeds, and status says that nothing confines the engine" {
   not_sanitized "not confined"
   topology_pair
