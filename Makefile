@@ -158,7 +158,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/rest.a $(BUILD)/libsal
 	$(if $(Q),@echo '  LD    $@')
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# Takes five to ten minutes.
+# Takes about ten minutes.
 mutation:
 	tests/mutation/mutate.py
 
