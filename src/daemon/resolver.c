@@ -114,13 +114,14 @@ static void end_child(struct sw_resolver *resolver) {
   resolver->child = 0;
 }
 
-/* A failure keeps what was known.  Returns whether it is what a child may say. */
+/* A failure keeps what was known.  Returns whether it is what a child may say: one record for each
+ * endpoint, in their order. */
 static bool take(struct sw_resolver *resolver, const struct record *record) {
   const struct sw_config *config = resolver->config;
-  if (record->endpoint >= config->endpoint_count || record->found.count > SW_ENDPOINTS_MAX)
+  if (record->endpoint != resolver->answered || record->found.count > SW_ENDPOINTS_MAX)
     return false;
   const struct sw_config_endpoint *endpoint = &config->endpoints[record->endpoint];
-  resolver->answered = record->endpoint + 1 == config->endpoint_count;
+  resolver->answered++;
   if (record->status != 0) {
     snprintf(resolver->failing, sizeof(resolver->failing), "cannot resolve %s: %s", endpoint->host,
              record->status == EAI_SYSTEM ? strerror(record->code) : gai_strerror(record->status));
@@ -136,7 +137,7 @@ static void on_record(uv_poll_t *poll, int status, int events) {
   struct sw_resolver *resolver = poll->data;
   struct record record;
   (void)status, (void)events;
-  while (!resolver->answered) {
+  while (resolver->answered < resolver->config->endpoint_count) {
     const ssize_t length = recv(resolver->channel, &record, sizeof(record), 0);
     if (length < 0 && errno == EAGAIN) return;
     if (length == sizeof(record) && take(resolver, &record)) continue;
@@ -169,7 +170,7 @@ static int start_child(struct sw_resolver *resolver) {
   resolver->child = child;
   resolver->channel = ends[0];
   resolver->polling = true;
-  resolver->answered = false;
+  resolver->answered = 0;
   resolver->poll.data = resolver;
   uv_poll_start(&resolver->poll, UV_READABLE, on_record);
   return 0;

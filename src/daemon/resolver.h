@@ -32,7 +32,7 @@ struct sw_resolver {
   int channel; /* to it */
   uv_poll_t poll;
   bool polling;      /* `poll` is not closed yet */
-  bool answered;     /* by the child, for the last endpoint */
+  uint32_t answered; /* endpoints that the child has answered for, in their order */
   char failure[512]; /* what of the latest resolution failed; empty: nothing */
   char failing[512]; /* of the one under way */
   struct sw_resolver_found found[SW_CONFIG_ENDPOINTS_MAX];

@@ -115,6 +115,9 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     lie(1, SW_ENDPOINTS_MAX + 1);
   } else if (strcmp(name, "other port") == 0) {
     lie(1, 2);
+  } else if (strcmp(name, "repeats") == 0) {
+    struct record record = {.endpoint = 0};
+    for (;;) say(&record, sizeof(record));
   } else if (strcmp(name, "floods") == 0) {
     for (;;) say("flood", 5);
   }
@@ -233,7 +236,8 @@ static void child_has_no_privilege_and_one_descriptor(void **state) {
 
 static void what_no_child_can_mean_is_not_believed(void **state) {
   (void)state;
-  static const char *const names[] = {"crashes", "short", "no endpoint", "no count", "floods"};
+  static const char *const names[] = {"crashes",  "short",  "no endpoint",
+                                      "no count", "floods", "repeats"};
   for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     RESOLVE("192.0.2.7", names[i]);
     assert_int_equal(found_count, 1);
