@@ -60,9 +60,10 @@ ALL_LDFLAGS = $(HARDENED_LINK) $(SANITIZER) $(LDFLAGS)
 LIBS        = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
 # sorted, as archives keep the order, and not every make's wildcard has one
-SOURCES := $(sort $(wildcard src/*.c src/*/*.c))
-CORE  := $(patsubst %.c,$(BUILD)/%.o,$(filter src/core/%,$(SOURCES)))
-REST  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out src/core/% src/cli/main.c,$(SOURCES)))
+SOURCES := $(sort $(wildcard src/*/*.c))
+LIBRARY := $(filter src/protocol/% src/packet/% src/base/address.c,$(SOURCES))
+CORE  := $(patsubst %.c,$(BUILD)/%.o,$(LIBRARY))
+REST  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(LIBRARY) src/cli/main.c,$(SOURCES)))
 UNIT  := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 UNIT_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(sort $(wildcard tests/unit/*.c))))
 SIM   := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/sim/*.c)))

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "config.h"
+#include "config/config.h"
 
 int sw_cli_check(int argc, char **argv) {
   if (argc < 2 || argv[1][0] == '-') {

@@ -6,8 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/runtime.h"
 #include "cli/cli.h"
-#include "runtime.h"
 
 #define PATIENCE_S 30 /* PreDown hooks may take their time */
 #define LOOK_MS 10

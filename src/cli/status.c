@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/runtime.h"
 #include "cli/cli.h"
-#include "runtime.h"
 #include "saltway/drop.h"
 
 #define ANSWER_MAX (1 << 20)

@@ -1,10 +1,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "cli/cli.h"
-#include "config.h"
-#include "daemon/daemon.h"
-#include "log.h"
+#include "config/config.h"
+#include "parent/parent.h"
 
 int sw_cli_up(int argc, char **argv) {
   if (argc != 2) {

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /* who the process becomes, if it was root: this user where there is one, else nobody */
 #define SW_SANDBOX_USER "saltway"

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "saltway/offload.h"
 
 /* bytes in front of a packet that are used while it is read or written */

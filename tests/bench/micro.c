@@ -7,11 +7,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/checksum.h"
-#include "core/cut.h"
-#include "core/glue.h"
-#include "core/secretbox.h"
-#include "core/wire.h"
+#include "packet/checksum.h"
+#include "packet/gro.h"
+#include "packet/gso.h"
+#include "protocol/secretbox.h"
+#include "protocol/wire.h"
 
 #define ROUNDS 15
 #define REPEATS 20000

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/link_state.h"
-#include "daemon/batch.h"
+#include "engine/batch.h"
+#include "protocol/link_state.h"
 
 #define ROUNDS 61
 #define BATCHES 100 /* of a round */

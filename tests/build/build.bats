@@ -90,7 +90,7 @@ case $* in *-fcf-protection* | *-mbranch-protection* | *-fstack-clash-protection
 exec cc "$@"
 SH
   chmod +x "$BATS_TEST_TMPDIR/cc"
-  make_in "$one" CC="$BATS_TEST_TMPDIR/cc" BUILD=elsewhere elsewhere/src/error.o
+  make_in "$one" CC="$BATS_TEST_TMPDIR/cc" BUILD=elsewhere elsewhere/src/base/error.o
 }
 
 @test "libraries are looked for where the system has them" {

@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/control.h"
-#include "runtime.h"
+#include "base/runtime.h"
+#include "parent/control.h"
 
 #define CLIENTS (SW_CONTROL_CLIENTS + 4)
 #define QUEUE (SW_CONTROL_CLIENTS / 2)

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "memory_file.h"
 #include "saltway/key.h"
 

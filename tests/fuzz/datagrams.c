@@ -19,8 +19,8 @@
 #include <sys/mman.h>
 
 #include "../sim/random.h"
-#include "core/glue.h"
-#include "core/link_state.h"
+#include "packet/gro.h"
+#include "protocol/link_state.h"
 #include "saltway/batch.h"
 
 #define ROOM 2048

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "daemon/channel.h"
-#include "daemon/report.h"
+#include "channel/channel.h"
+#include "parent/report.h"
 
 static void check_text(const char *text, size_t room) {
   const size_t length = strnlen(text, room);

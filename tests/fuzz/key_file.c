@@ -7,7 +7,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "keyfile.h"
+#include "config/key_file.h"
 #include "memory_file.h"
 
 enum { FILE_FD = 100 };

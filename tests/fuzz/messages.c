@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "../sim/random.h"
-#include "core/handshake.h"
+#include "protocol/handshake.h"
 
 static const uint8_t base_point[SW_POINT_BYTES] = {9};
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/checksum.h"
-#include "core/mss.h"
+#include "packet/checksum.h"
+#include "packet/mss.h"
 
 /* Whether it may be asked for: what a link or a cut has looked at. */
 static bool is_packet(const uint8_t *packet, size_t length) {

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/checksum.h"
-#include "core/cut.h"
-#include "core/glue.h"
+#include "packet/checksum.h"
+#include "packet/gro.h"
+#include "packet/gso.h"
 
 #define SEGMENTS 80
 #define SEGMENT_MAX 2048

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/cut.h"
-#include "core/glue.h"
+#include "packet/gro.h"
+#include "packet/gso.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static uint8_t buffer[SW_GLUE_BUFFER];

@@ -20,8 +20,8 @@ import tempfile
 import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-FILES = [f"src/core/{n}.c" for n in ("replay", "session", "handshake", "wire", "secretbox", "pending", "cookie",
-                                     "seen", "receive", "mss")] + ["src/daemon/channel.c"]
+FILES = [f"src/protocol/{n}.c" for n in ("replay", "session", "handshake", "wire", "secretbox", "pending", "cookie",
+                                         "seen", "receive")] + ["src/packet/mss.c", "src/channel/channel.c"]
 # beside the test of the file's own name, and before all others
 TESTS_OF = {"receive": ["test_link_drops", "test_link_packets", "test_link_sessions"], "cookie": ["test_link_load"],
             "seen": ["test_link_load"], "session": ["test_batch", "test_link_sessions"]}
@@ -96,13 +96,14 @@ class Bench:
     def __init__(self, tests):
         self.folder, self.objects, self.tests = tempfile.mkdtemp(prefix="mutation."), {}, tests
         for part in ("src", "include", "tests"): shutil.copytree(f"{ROOT}/{part}", f"{self.folder}/{part}")
-        core = [f"src/core/{n}" for n in sorted(os.listdir(f"{ROOT}/src/core")) if n.endswith(".c")] + ["src/daemon/channel.c"]
+        core = [f"src/{d}/{n}" for d in ("protocol", "packet") for n in sorted(os.listdir(f"{ROOT}/src/{d}")) if n.endswith(".c")]
+        core += ["src/base/address.c", "src/channel/channel.c"]
         for file in core: self.objects[file] = self.compile(file, file.replace("/", "_") + ".o")
         self.codes = {file: self.code(compiled) for file, compiled in self.objects.items()}
         self.library(self.objects)
         shared = [f"tests/unit/{n}" for n in os.listdir(f"{ROOT}/tests/unit") if n.endswith(".c") and not n.startswith("test_")]
-        rest = [f"src/{n}.c" for n in ("error", "config", "config_key", "config_lines", "config_value", "config_endpoint",
-                                       "keyfile", "regular_file", "log")] + ["src/daemon/batch.c", "src/daemon/workers.c"]
+        rest = [f"src/config/{n}" for n in sorted(os.listdir(f"{ROOT}/src/config")) if n.endswith(".c")]
+        rest += ["src/base/error.c", "src/base/log.c", "src/engine/batch.c", "src/engine/workers.c"]
         rest = [f for f in rest if os.path.exists(f"{ROOT}/{f}")]
         for test in tests: self.link(test, [f"tests/unit/{test}.c"] + shared + rest)
         self.link("sim", [f"tests/sim/{n}" for n in os.listdir(f"{ROOT}/tests/sim") if n.endswith(".c")])

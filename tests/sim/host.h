@@ -5,7 +5,7 @@
 #ifndef SIM_HOST_H
 #define SIM_HOST_H
 
-#include "core/link_state.h"
+#include "protocol/link_state.h"
 #include "random.h"
 
 #define HOST_ENDPOINTS 3

@@ -8,7 +8,7 @@
 
 #include <sodium.h>
 
-#include "core/handshake.h"
+#include "protocol/handshake.h"
 
 enum datagram_kind {
   DATAGRAM_INIT,

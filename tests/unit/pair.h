@@ -8,7 +8,7 @@
 #ifndef SALTWAY_TESTS_PAIR_H
 #define SALTWAY_TESTS_PAIR_H
 
-#include "core/link_state.h"
+#include "protocol/link_state.h"
 
 #define PAIR_START (1000 * SW_SECOND)
 #define PAIR_ROOM 2048

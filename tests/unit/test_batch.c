@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "core/checksum.h"
-#include "daemon/batch.h"
+#include "engine/batch.h"
+#include "packet/checksum.h"
 #include "pair.h"
 
 #define GUARD 64

@@ -1,5 +1,5 @@
 /* What the parent takes from its engine, which may be in an enemy's hands. */
-#include "daemon/channel.h"
+#include "channel/channel.h"
 
 #include <errno.h>
 #include <fcntl.h>

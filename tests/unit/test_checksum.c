@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/checksum.h"
+#include "packet/checksum.h"
 
 /* RFC 1071 §4.1, byte by byte */
 static uint16_t naive(uint16_t sum, const uint8_t *bytes, size_t length) {

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "core/cookie.h"
+#include "protocol/cookie.h"
 
 #define START (50 * SW_SECOND)
 

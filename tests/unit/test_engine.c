@@ -14,9 +14,9 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "core/checksum.h"
-#include "core/link_state.h"
-#include "daemon/engine.h"
+#include "engine/engine.h"
+#include "packet/checksum.h"
+#include "protocol/link_state.h"
 
 static unsigned offered; /* packets the TUN still has */
 static unsigned reads, sends;

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "core/handshake.h"
+#include "protocol/handshake.h"
 #include "stack.h"
 
 #define LENGTHS 1501 /* 0 to 1500 */

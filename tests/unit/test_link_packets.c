@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "core/checksum.h"
+#include "packet/checksum.h"
 #include "pair.h"
 
 static struct pair pair;

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "core/checksum.h"
-#include "core/mss.h"
+#include "packet/checksum.h"
+#include "packet/mss.h"
 
 #define ROOM 256
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "core/pending.h"
+#include "protocol/pending.h"
 
 #define START (50 * SW_SECOND)
 

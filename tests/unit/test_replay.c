@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/replay.h"
+#include "protocol/replay.h"
 
 static struct sw_replay replay;
 

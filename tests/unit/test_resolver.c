@@ -19,8 +19,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/resolver.h"
 #include "linux/sandbox.h"
+#include "resolver/resolver.h"
 
 static pid_t parent;
 static struct sw_config config;

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "core/secretbox.h"
-#include "core/wire.h"
+#include "protocol/secretbox.h"
+#include "protocol/wire.h"
 #include "stack.h"
 
 #define ROOM (SW_HEADROOM + 65536 + SW_SLACK + 1)

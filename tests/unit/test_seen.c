@@ -1,4 +1,4 @@
-#include "core/seen.h"
+#include "protocol/seen.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "core/session.h"
+#include "protocol/session.h"
 
 #define START (1000 * SW_SECOND)
 

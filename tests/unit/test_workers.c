@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/workers.h"
+#include "engine/workers.h"
 
 #define SHARES 16
 

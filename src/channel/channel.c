@@ -1,0 +1,55 @@
+#include "channel/channel.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+int sw_channel_open(int ends[2]) {
+  return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0 ? -errno
+                                                                                         : 0;
+}
+
+int sw_channel_send(int fd, const struct sw_channel_message *message) {
+  return send(fd, message, sizeof(*message), MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int sw_channel_receive(int fd, struct sw_channel_message *message) {
+  const ssize_t length = recv(fd, message, sizeof(*message), MSG_TRUNC);
+  if (length < 0) return errno == ECONNRESET ? 0 : -errno;
+  if (length == 0) return 0;
+  if (length != sizeof(*message) || message->kind < SW_CHANNEL_ENDPOINTS ||
+      message->kind > SW_CHANNEL_FAILED)
+    return -EPROTO;
+  return (int)message->kind;
+}
+
+static bool is_fingerprint(const char text[SW_FINGERPRINT_TEXT]) {
+  for (size_t i = 0; i < SW_FINGERPRINT_TEXT - 1; i++)
+    if (!isxdigit((unsigned char)text[i])) return false;
+  return text[SW_FINGERPRINT_TEXT - 1] == '\0';
+}
+
+static bool is_status(const struct sw_link_status *link) {
+  return (unsigned)link->state <= SW_LINK_CLOSED && is_fingerprint(link->fingerprint) &&
+         link->peer.port <= UINT16_MAX && link->foreign.port <= UINT16_MAX;
+}
+
+static void make_text(char text[SW_CHANNEL_TEXT]) {
+  text[SW_CHANNEL_TEXT - 1] = '\0';
+  for (char *c = text; *c; c++)
+    if (!isprint((unsigned char)*c)) *c = '?';
+}
+
+bool sw_channel_from_engine(struct sw_channel_message *message) {
+  switch (message->kind) {
+  case SW_CHANNEL_STARTED:
+    return true;
+  case SW_CHANNEL_SNAPSHOT:
+    return is_status(&message->snapshot.link);
+  case SW_CHANNEL_FAILED:
+    make_text(message->text);
+    return true;
+  }
+  return false;
+}

@@ -1,0 +1,155 @@
+#include "config/key_file.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/regular_file.h"
+
+/* A key and a few comments; anything longer is not a key file. */
+#define FILE_MAX 4096
+
+#define KEY_LENGTH (SW_PSK_TEXT - 1)
+
+#define BLANKS " \t"
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* as Windows' editors put in front of UTF-8 */
+
+static const char one_line[] = "a key file is one line of 44 characters of base64";
+static const char draw_anew[] = "copy the key whole, or draw one for both ends: saltway genkey";
+
+static bool is_credential(const char *file) {
+  const char *directory = secure_getenv("CREDENTIALS_DIRECTORY");
+  if (!directory || directory[0] == '\0') return false;
+  const size_t length = strlen(directory);
+  return strncmp(file, directory, length) == 0 && file[length] == '/' &&
+         strchr(file + length + 1, '/') == NULL;
+}
+
+static int check_access(const char *file, const struct stat *status, struct sw_error *error) {
+  mode_t others = S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH;
+  if (is_credential(file)) others &= ~(mode_t)S_IRGRP;
+  const mode_t open_to = status->st_mode & others;
+  char fix[SW_ERROR_TEXT / 2];
+  if (open_to != 0) {
+    snprintf(fix, sizeof(fix), "fix: chmod 600 %s", file);
+    return sw_error_set(error, 0, fix, "key file %s can be %s by others (mode %04o)", file,
+                        open_to & (S_IRGRP | S_IROTH) ? "read" : "written",
+                        status->st_mode & 07777U);
+  }
+  if (status->st_uid != 0 && status->st_uid != geteuid()) {
+    snprintf(fix, sizeof(fix), "fix: chown %u %s", geteuid(), file);
+    return sw_error_set(error, 0, fix, "key file %s belongs to user %u, who can read the key", file,
+                        status->st_uid);
+  }
+  return 0;
+}
+
+static int decode(const char *file, unsigned line, const char *text, size_t length,
+                  struct sw_psk *psk, struct sw_error *error) {
+  if (strcspn(text, BLANKS) < length)
+    return sw_error_set(error, 0, "a comment has its own line, which starts with #",
+                        "key file %s: line %u holds more than a key", file, line);
+  size_t padding = 0;
+  while (padding < length && text[length - 1 - padding] == '=') padding++;
+  switch (sw_psk_decode(text, length, psk)) {
+  case 0:
+    return 0;
+  case -EKEYREJECTED:
+    return sw_error_set(error, 0, "draw one for both ends: saltway genkey",
+                        "key file %s: line %u is a key whose bytes are all the same", file, line);
+  case -EMSGSIZE:
+    return sw_error_set(error, 0, draw_anew,
+                        "key file %s: line %u has %zu characters that decode to %zu bytes, but a "
+                        "key is %d characters for %d bytes",
+                        file, line, length, length * 3 / 4 - padding, KEY_LENGTH, SW_PSK_BYTES);
+  default:
+    if (length != KEY_LENGTH)
+      return sw_error_set(error, 0, draw_anew,
+                          "key file %s: line %u has %zu characters, but a key has %d", file, line,
+                          length, KEY_LENGTH);
+    return sw_error_set(error, 0, draw_anew, "key file %s: line %u is not base64", file, line);
+  }
+}
+
+static int refuse_second(const char *file, unsigned line, const char *text, size_t length,
+                         struct sw_error *error) {
+  struct sw_psk second;
+  const bool is_key = sw_psk_decode(text, length, &second) == 0;
+  sodium_memzero(&second, sizeof(second));
+  if (is_key)
+    return sw_error_set(error, 0, "leave one key in the file",
+                        "key file %s: line %u is a second key, but key rotation is not accepted "
+                        "yet",
+                        file, line);
+  return sw_error_set(error, 0, "remove it", "key file %s: line %u follows the key and is no key",
+                      file, line);
+}
+
+/* `text` ends with a zero byte and is cut up. */
+static int parse(const char *file, char *text, struct sw_psk *psk, struct sw_error *error) {
+  bool found = false;
+  unsigned line = 0;
+  if (strncmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) text += strlen(BYTE_ORDER_MARK);
+  for (char *rest = text, *start; (start = strsep(&rest, "\n")) != NULL;) {
+    line++;
+    start += strspn(start, BLANKS);
+    size_t length = strlen(start);
+    while (length > 0 && strchr(BLANKS "\r", start[length - 1])) start[--length] = '\0';
+    if (length == 0 || start[0] == '#') continue;
+    const int result = found ? refuse_second(file, line, start, length, error)
+                             : decode(file, line, start, length, psk, error);
+    if (result != 0) return result;
+    found = true;
+  }
+  if (!found) return sw_error_set(error, 0, draw_anew, "key file %s holds no key", file);
+  return 0;
+}
+
+static int read_and_parse(const char *file, int descriptor, struct sw_psk *psk,
+                          struct sw_error *error) {
+  char *text = sodium_malloc(FILE_MAX + 1);
+  if (!text) return sw_error_set(error, errno, NULL, "key file %s: no locked memory", file);
+  const ssize_t size = sw_regular_file_read(descriptor, text, FILE_MAX + 1);
+  int result;
+  if (size < 0) {
+    result = sw_error_set(error, (int)-size, NULL, "cannot read key file %s", file);
+  } else if (size == 0) {
+    result = sw_error_set(error, 0, draw_anew, "key file %s is empty", file);
+  } else if (size > FILE_MAX) {
+    result =
+        sw_error_set(error, 0, one_line, "key file %s is longer than %d bytes", file, FILE_MAX);
+  } else if (memchr(text, '\0', (size_t)size)) {
+    result = sw_error_set(error, 0, one_line, "key file %s is not a text file", file);
+  } else {
+    text[size] = '\0';
+    result = parse(file, text, psk, error);
+  }
+  sodium_free(text); /* wipes */
+  return result;
+}
+
+int sw_keyfile_read(const char *file, struct sw_psk *psk, struct sw_error *error) {
+  struct stat status;
+  const char *kind;
+  const int descriptor = sw_regular_file_open(file, &status, &kind);
+  int result;
+  if (descriptor < 0) {
+    char fix[SW_ERROR_TEXT / 2];
+    snprintf(fix, sizeof(fix), "to make one: umask 077; saltway genkey > %s", file);
+    if (kind)
+      result =
+          sw_error_set(error, 0, "a key has a file of its own", "key file %s is %s", file, kind);
+    else
+      result = sw_error_set(error, -descriptor, descriptor == -ENOENT ? fix : NULL,
+                            "cannot open key file %s", file);
+  } else {
+    result = check_access(file, &status, error);
+    if (result == 0) result = read_and_parse(file, descriptor, psk, error);
+    close(descriptor);
+  }
+  if (result != 0) sodium_memzero(psk, sizeof(*psk));
+  return result;
+}

@@ -1,0 +1,72 @@
+#include "saltway/key.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/stack.h"
+#include "protocol/protocol.h"
+
+#define FINGERPRINT_SUBKEY 3
+#define FINGERPRINT_BYTES 4
+_Static_assert(SW_PSK_BYTES == crypto_kdf_KEYBYTES, "keys are derived from the key as it is");
+_Static_assert(SW_PSK_TEXT ==
+                   sodium_base64_ENCODED_LEN(SW_PSK_BYTES, sodium_base64_VARIANT_ORIGINAL),
+               "the text has room for the key");
+
+void sw_psk_generate(struct sw_psk *psk) {
+  randombytes_buf(psk->bytes, SW_PSK_BYTES);
+}
+
+void sw_psk_encode(const struct sw_psk *psk, char text[SW_PSK_TEXT]) {
+  sodium_bin2base64(text, SW_PSK_TEXT, psk->bytes, SW_PSK_BYTES, sodium_base64_VARIANT_ORIGINAL);
+}
+
+static bool all_bytes_same(const uint8_t bytes[SW_PSK_BYTES]) {
+  unsigned differences = 0;
+  for (size_t i = 1; i < SW_PSK_BYTES; i++) differences |= bytes[i] ^ bytes[0];
+  return differences == 0;
+}
+
+/* Whether the text is the one that a key is written as: libsodium takes some bytes past ASCII for
+ * characters of base64. */
+static bool is_text_of(const char *text, const struct sw_psk *psk) {
+  char right[SW_PSK_TEXT];
+  sw_psk_encode(psk, right);
+  const bool same = sodium_memcmp(text, right, SW_PSK_TEXT - 1) == 0;
+  sodium_memzero(right, sizeof(right));
+  return same;
+}
+
+int sw_psk_decode(const char *text, size_t length, struct sw_psk *psk) {
+  uint8_t bytes[2 * SW_PSK_BYTES]; /* longer than a key, so that too long is told from no base64 */
+  size_t decoded;
+  int result = 0;
+  sodium_memzero(psk, sizeof(*psk));
+  if (length / 4 * 3 > sizeof(bytes)) return -EMSGSIZE;
+  if (sodium_base642bin(bytes, sizeof(bytes), text, length, NULL, &decoded, NULL,
+                        sodium_base64_VARIANT_ORIGINAL) != 0)
+    result = -EINVAL;
+  else if (decoded != SW_PSK_BYTES)
+    result = -EMSGSIZE;
+  else if (all_bytes_same(bytes))
+    result = -EKEYREJECTED;
+  else
+    memcpy(psk->bytes, bytes, SW_PSK_BYTES);
+  sodium_memzero(bytes, sizeof(bytes));
+  if (result == 0 && !is_text_of(text, psk)) {
+    sodium_memzero(psk, sizeof(*psk));
+    result = -EINVAL;
+  }
+  return result;
+}
+
+void sw_psk_fingerprint(const struct sw_psk *psk, char text[SW_FINGERPRINT_TEXT]) {
+  uint8_t derived[32];
+  crypto_kdf_derive_from_key(derived, sizeof(derived), FINGERPRINT_SUBKEY, SW_KDF_CONTEXT,
+                             psk->bytes);
+  sodium_bin2hex(text, SW_FINGERPRINT_TEXT, derived, FINGERPRINT_BYTES);
+  sodium_memzero(derived, sizeof(derived));
+  sw_stack_wipe();
+}

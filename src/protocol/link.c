@@ -1,0 +1,196 @@
+#include "saltway/link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sodium.h>
+
+#include "protocol/link_state.h"
+
+struct sw_link *sw_link_new(const struct sw_link_options *options) {
+  if (options->source_count > SW_SOURCES_MAX || options->own_count > SW_SOURCES_MAX) {
+    errno = EINVAL;
+    return NULL;
+  }
+  struct sw_link *link = sodium_malloc(sizeof(*link));
+  if (!link) return NULL;
+  sodium_memzero(link, sizeof(*link));
+  sw_keys_derive(options->psk, &link->keys);
+  sw_psk_fingerprint(options->psk, link->status.fingerprint);
+  randombytes_buf(link->me, sizeof(link->me));
+  link->persistent_keepalive = options->persistent_keepalive;
+  link->source_count = options->source_count;
+  link->own_count = options->own_count;
+  for (size_t i = 0; i < options->source_count; i++) link->sources[i] = options->sources[i];
+  for (size_t i = 0; i < options->own_count; i++) link->own[i] = options->own[i];
+  sw_cookies_start(&link->cookies, 0);
+  sw_timers_start(link);
+  return link;
+}
+
+void sw_link_free(struct sw_link *link) {
+  sodium_free(link); /* wipes; NULL is fine */
+}
+
+void sw_link_advance(struct sw_link *link, uint64_t now) {
+  if (now > link->now) link->now = now;
+}
+
+void sw_link_endpoints_set(struct sw_link *link, uint64_t now, const struct sw_address *endpoints,
+                           size_t count) {
+  sw_link_advance(link, now);
+  link->endpoint_count = count < SW_ENDPOINTS_MAX ? count : SW_ENDPOINTS_MAX;
+  for (size_t i = 0; i < link->endpoint_count; i++) link->endpoints[i] = endpoints[i];
+  sw_timers_endpoints_changed(link);
+}
+
+void sw_link_drop(struct sw_link *link, enum sw_drop reason, uint64_t count) {
+  assert(reason < SW_DROP_COUNT);
+  link->status.drops[reason] += count;
+}
+
+void sw_link_session_wipe(struct sw_link *link, struct sw_session *session) {
+  if (link->current == session) link->current = NULL;
+  link->keys_wiped |= session->local != 0;
+  sw_session_wipe(session);
+}
+
+bool sw_link_keys_wiped(struct sw_link *link) {
+  const bool wiped = link->keys_wiped;
+  link->keys_wiped = false;
+  return wiped;
+}
+
+/* A place for one more session: an empty one, or that of the oldest which is not sent on. */
+struct sw_session *sw_link_session_place(struct sw_link *link) {
+  struct sw_session *place = NULL;
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    struct sw_session *session = &link->sessions[i];
+    if (!session->local) return session;
+    if (session == link->current) continue;
+    if (!place || session->created < place->created) place = session;
+  }
+  assert(place); /* but one is current at most */
+  sw_link_session_wipe(link, place);
+  return place;
+}
+
+/* The session that packets are sent in: the current one, else the latest we began, which the peer
+ * confirms by whatever it sends; NULL if there is none. */
+struct sw_session *sw_link_sending_session(struct sw_link *link) {
+  if (link->current) return link->current;
+  struct sw_session *latest = NULL;
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    struct sw_session *session = &link->sessions[i];
+    if (session->local && !session->confirmed && (!latest || session->created > latest->created))
+      latest = session;
+  }
+  return latest;
+}
+
+/* A session id of ours that is not in use. */
+uint32_t sw_link_session_id(struct sw_link *link) {
+  for (;;) {
+    uint32_t id;
+    randombytes_buf(&id, sizeof(id));
+    bool used = id == SW_SESSION_HANDSHAKE || sw_pending_find(&link->pending, id) ||
+                (link->initiation.active && link->initiation.local == id);
+    for (unsigned i = 0; i < SW_SESSIONS; i++) used |= link->sessions[i].local == id;
+    if (!used) return id;
+  }
+}
+
+static bool any_contains(const struct sw_prefix *prefixes, size_t count, const uint8_t *ip) {
+  for (size_t i = 0; i < count; i++)
+    if (sw_prefix_contains(&prefixes[i], ip)) return true;
+  return false;
+}
+
+/* Whether a whole IP packet comes from where the peer's packets may come from. */
+bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet) {
+  uint8_t ip[SW_IP_BYTES] = {[10] = 0xff, [11] = 0xff};
+  if (packet[0] >> 4 == 4)
+    memcpy(ip + 12, packet + 12, 4);
+  else
+    memcpy(ip, packet + 8, SW_IP_BYTES);
+  if (packet[0] >> 4 == 6 && sw_ip_is_v4(ip)) return false; /* IPv4 comes as IPv4 */
+  return any_contains(link->sources, link->source_count, ip) &&
+         !any_contains(link->own, link->own_count, ip);
+}
+
+static bool fits_a_datagram(struct sw_link *link, size_t length) {
+  if (length >= 1 && length <= SW_PACKET_MAX) return true;
+  sw_link_drop(link, SW_DROP_TOO_BIG, 1);
+  return false;
+}
+
+/* The session to send packets in, or NULL. */
+static struct sw_session *session_to_send(struct sw_link *link, uint64_t now) {
+  sw_link_advance(link, now);
+  return link->closing ? NULL : sw_link_sending_session(link);
+}
+
+static int refuse(struct sw_link *link, unsigned count) {
+  sw_link_drop(link, SW_DROP_NO_SESSION, count);
+  return -ENOTCONN;
+}
+
+static void sent(struct sw_link *link, unsigned count, size_t bytes) {
+  link->status.packets_out += count;
+  link->status.bytes_out += bytes;
+  sw_timers_sent(link, true);
+}
+
+int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, size_t length,
+                     uint8_t *datagram) {
+  if (!fits_a_datagram(link, length)) return -EMSGSIZE;
+  struct sw_session *session = session_to_send(link, now);
+  const int64_t sealed = session ? sw_session_seal(session, link->keys.mask, link->now,
+                                                   SW_KIND_PACKET, packet, length, datagram)
+                                 : -ENOTCONN;
+  if (sealed < 0) return refuse(link, 1);
+  sent(link, 1, length);
+  return sealed;
+}
+
+int sw_link_seal_begin(struct sw_link *link, uint64_t now, unsigned count, size_t bytes,
+                       bool partial, struct sw_sealing *sealing) {
+  struct sw_session *session = session_to_send(link, now);
+  const enum sw_kind kind = partial ? SW_KIND_PACKET_PARTIAL : SW_KIND_PACKET;
+  if (!session ||
+      sw_session_seal_begin(session, link->keys.mask, link->now, kind, count, sealing) < 0)
+    return refuse(link, count);
+  sent(link, count, bytes);
+  return 0;
+}
+
+int64_t sw_link_seal(struct sw_link *link, uint64_t now, uint8_t *packet, size_t length,
+                     bool partial, uint8_t *datagram) {
+  struct sw_sealing sealing;
+  if (!fits_a_datagram(link, length)) return -EMSGSIZE;
+  const int refused = sw_link_seal_begin(link, now, 1, length, partial, &sealing);
+  return refused ? refused : (int64_t)sw_sealing_run(&sealing, 0, packet, length, datagram);
+}
+
+const struct sw_address *sw_link_peer(struct sw_link *link) {
+  const struct sw_session *session = sw_link_sending_session(link);
+  return session ? &session->address : &link->status.peer;
+}
+
+void sw_link_close(struct sw_link *link, uint64_t now) {
+  sw_link_advance(link, now);
+  link->closing = true;
+  link->reply_length = 0;
+  sodium_memzero(&link->initiation, sizeof(link->initiation));
+  sodium_memzero(&link->pending, sizeof(link->pending));
+}
+
+static enum sw_link_state state_of(const struct sw_link *link) {
+  if (link->closing) return SW_LINK_CLOSED;
+  if (link->current) return link->silent ? SW_LINK_SILENT : SW_LINK_UP;
+  return link->timers.handshake == SW_NEVER ? SW_LINK_WAITING : SW_LINK_CONNECTING;
+}
+
+const struct sw_link_status *sw_link_status(struct sw_link *link) {
+  link->status.state = state_of(link);
+  return &link->status;
+}

@@ -1,0 +1,102 @@
+/*
+ * The state of a link, for the files that make it up: link.c (making, asking, closing), receive.c
+ * (what arrives), timers.c (what is due, and all that the link says by itself).
+ */
+#ifndef SALTWAY_PROTOCOL_LINK_STATE_H
+#define SALTWAY_PROTOCOL_LINK_STATE_H
+
+#include "protocol/cookie.h"
+#include "protocol/handshake.h"
+#include "protocol/pending.h"
+#include "protocol/seen.h"
+#include "protocol/session.h"
+#include "saltway/link.h"
+
+#define SW_NEVER UINT64_MAX
+
+/*
+ * Room for current, previous, one begun by us and not confirmed, and the twin that arises when both
+ * ends begin at once: so that no session is wiped that the peer may still send on.
+ */
+#define SW_SESSIONS 4
+
+#define SW_PROBES 4
+
+/* A probe whose ack would tell the round-trip time. */
+struct sw_probe {
+  uint64_t token;
+  uint64_t sent; /* 0: not waited for */
+  bool periodic; /* counts as lost if it is not answered before the next */
+};
+
+/* Each is a time at which something is due, or SW_NEVER.  timers.c tells what they mean. */
+struct sw_timers {
+  uint64_t handshake;
+  uint64_t answer;
+  uint64_t keepalive;
+  uint64_t probe;
+};
+
+struct sw_link {
+  struct sw_link_status status;
+  uint64_t now;              /* the latest time seen */
+  struct sw_cookies cookies; /* these two are load, and what is done against it */
+  struct sw_seen seen;
+
+  uint64_t persistent_keepalive;
+  uint64_t keepalive_after, answer_within; /* random; drawn anew when over, not for each packet */
+  bool closing;
+  bool silent;     /* what was sent is not answered */
+  bool keys_wiped; /* of a session, since it was asked */
+
+  struct sw_keys keys;
+  uint8_t me[SW_ME_BYTES];
+  struct sw_session sessions[SW_SESSIONS];
+  struct sw_session *current; /* the youngest confirmed, or NULL: packets are sent in it */
+  struct sw_initiation initiation;
+  struct sw_pending pending;
+  struct sw_timers timers;
+  struct sw_probe probes[SW_PROBES];
+  unsigned probe_next;
+
+  struct sw_address endpoints[SW_ENDPOINTS_MAX];
+  size_t endpoint_count;
+  unsigned attempt; /* inits sent since a handshake was last completed */
+
+  uint8_t reply[SW_CONTROL_MAX]; /* to what was just received */
+  size_t reply_length;           /* 0: none */
+  struct sw_address reply_to;
+
+  struct sw_prefix sources[SW_SOURCES_MAX];
+  size_t source_count;
+  struct sw_prefix own[SW_SOURCES_MAX];
+  size_t own_count;
+};
+
+/* link.c */
+void sw_link_advance(struct sw_link *link, uint64_t now);
+void sw_link_session_wipe(struct sw_link *link, struct sw_session *session);
+struct sw_session *sw_link_session_place(struct sw_link *link);
+struct sw_session *sw_link_sending_session(struct sw_link *link);
+uint32_t sw_link_session_id(struct sw_link *link);
+bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet);
+
+/* timers.c: where inits go */
+bool sw_timers_address_known(const struct sw_link *link, const struct sw_address *address);
+
+/* timers.c: what changed, told to the timers */
+void sw_timers_start(struct sw_link *link);
+void sw_timers_received(struct sw_link *link);
+void sw_timers_received_packet(struct sw_link *link);
+void sw_timers_sent(struct sw_link *link, bool answer_expected);
+void sw_timers_responded(struct sw_link *link);
+void sw_timers_confirmed(struct sw_link *link);
+void sw_timers_peer_closed(struct sw_link *link);
+void sw_timers_endpoints_changed(struct sw_link *link);
+
+/* timers.c: seals a datagram of the link's own in `session`: a token, and padding to a random
+ * length of `most` at most.  Returns its length, 0 if the session is used up. */
+size_t sw_timers_seal(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
+                      uint64_t token, size_t most, uint8_t *datagram, struct sw_address *to);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * Sessions that were answered and are not confirmed yet: a responder's handshakes in flight.
+ *
+ * An init may be a replay, and only the first packet of its session shows that it was not.  So
+ * answers wait here, keys only, for a few seconds; they take no place from each other nor from
+ * a live session.  The owner wipes the table.
+ */
+#ifndef SALTWAY_PROTOCOL_PENDING_H
+#define SALTWAY_PROTOCOL_PENDING_H
+
+#include <stdbool.h>
+
+#include "protocol/handshake.h"
+
+struct sw_pending_entry {
+  struct sw_agreement agreement;
+  uint8_t hash[SW_HASH_BYTES]; /* of the init it answers */
+  struct sw_address address;   /* where that came from, and the answer went to */
+  uint64_t created;
+};
+
+struct sw_pending {
+  unsigned count;
+  uint32_t ids[SW_PENDING_MAX]; /* local ids: what is searched for every unknown session id */
+  struct sw_pending_entry entries[SW_PENDING_MAX];
+};
+
+/** The entry of a session id, or NULL. */
+struct sw_pending_entry *sw_pending_find(struct sw_pending *pending, uint32_t local);
+
+/** Whether the init of this hash is answered already, to this address.  A copy from elsewhere may
+ * have overtaken the init itself, and must not keep it from being answered. */
+bool sw_pending_answered(const struct sw_pending *pending, const uint8_t hash[SW_HASH_BYTES],
+                         const struct sw_address *address);
+
+/** Adds an entry; there must be room (count below SW_PENDING_MAX). */
+void sw_pending_add(struct sw_pending *pending, const struct sw_agreement *agreement,
+                    const uint8_t hash[SW_HASH_BYTES], const struct sw_address *address,
+                    uint64_t now);
+
+void sw_pending_remove(struct sw_pending *pending, struct sw_pending_entry *entry);
+
+/** Removes what is past SW_PENDING_LIFETIME. */
+void sw_pending_expire(struct sw_pending *pending, uint64_t now);
+
+/** When the oldest entry expires; UINT64_MAX if there is none. */
+uint64_t sw_pending_deadline(const struct sw_pending *pending);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * Every number of the protocol (docs/protocol.md), each once.  Sizes are in bytes, times in
+ * nanoseconds.
+ */
+#ifndef SALTWAY_PROTOCOL_PROTOCOL_H
+#define SALTWAY_PROTOCOL_PROTOCOL_H
+
+#include <stdint.h>
+
+#include "saltway/link.h"
+
+#define SW_VERSION 1
+
+#define SW_MILLISECOND UINT64_C(1000000)
+
+/* datagram: header 12 | tag 16 | body */
+#define SW_HEADER_BYTES 12
+#define SW_TAG_BYTES 16
+#define SW_TAG_OFFSET SW_HEADER_BYTES
+#define SW_BODY_OFFSET (SW_HEADER_BYTES + SW_TAG_BYTES)
+_Static_assert(SW_BODY_OFFSET == SW_OVERHEAD, "the body follows the overhead");
+
+/* keys */
+#define SW_KEY_BYTES 32
+#define SW_MASK_KEY_BYTES 16
+#define SW_NONCE_BYTES 24
+#define SW_PREFIX_BYTES 16
+#define SW_HASH_BYTES 32
+#define SW_POINT_BYTES 32
+#define SW_KDF_CONTEXT "saltway1"
+
+/* data: word = counter | kind << 56 */
+#define SW_COUNTER_BITS 56
+#define SW_COUNTER_MASK ((UINT64_C(1) << SW_COUNTER_BITS) - 1)
+enum sw_kind {
+  SW_KIND_PACKET = 0,
+  SW_KIND_PACKET_PARTIAL = 1, /* packet whose transport checksum is partial */
+  SW_KIND_PROBE = 2,
+  SW_KIND_PROBE_ACK = 3,
+  SW_KIND_CLOSE = 4,
+};
+#define SW_PROBE_BYTES 8 /* the token of a probe, echoed by its ack; padding may follow */
+#define SW_PROBE_MAX 64  /* with padding, as we send them; acks, keepalives and closes, too */
+
+/* replay window (RFC 6479), counters */
+#define SW_REPLAY_WINDOW 8192
+
+/* handshake messages */
+#define SW_SESSION_HANDSHAKE 0 /* the session id of a handshake message */
+#define SW_HANDSHAKE_NONCE_BYTES 16
+#define SW_ME_BYTES 16
+#define SW_COOKIE_BYTES 16
+enum sw_message { SW_MESSAGE_INIT = 1, SW_MESSAGE_RESPONSE = 2, SW_MESSAGE_COOKIE = 3 };
+#define SW_INIT_FIXED_BYTES (1 + 1 + SW_ME_BYTES + 4 + SW_POINT_BYTES + SW_COOKIE_BYTES)
+#define SW_RESPONSE_FIXED_BYTES (1 + SW_ME_BYTES + 4 + 4 + SW_POINT_BYTES + SW_HASH_BYTES)
+#define SW_COOKIE_MESSAGE_BYTES (1 + SW_ME_BYTES + SW_HASH_BYTES + SW_COOKIE_BYTES)
+#define SW_INIT_MIN 96 /* with padding: not less than a response, so that no reply is longer */
+#define SW_INIT_MAX 640
+_Static_assert(SW_INIT_MIN >= SW_RESPONSE_FIXED_BYTES, "a response fits below its init");
+_Static_assert(SW_INIT_MIN >= SW_COOKIE_MESSAGE_BYTES, "a cookie fits below its init");
+#define SW_HANDSHAKE_OVERHEAD (SW_BODY_OFFSET + SW_HANDSHAKE_NONCE_BYTES)
+_Static_assert(SW_INIT_MAX + SW_HANDSHAKE_OVERHEAD <= SW_CONTROL_MAX, "control datagrams fit");
+
+/* sessions */
+#define SW_REKEY_AFTER (120 * SW_SECOND)
+#define SW_REKEY_OTHER_AFTER (130 * SW_SECOND) /* by the session's responder */
+#define SW_REKEY_JITTER \
+  (5 * SW_SECOND) /* earlier by up to this, the responder later; so that two ends differ */
+#define SW_REJECT_AFTER (180 * SW_SECOND)
+#define SW_REKEY_AFTER_COUNTER (UINT64_C(1) << 55)
+#define SW_REJECT_AFTER_COUNTER (SW_COUNTER_MASK - SW_REPLAY_WINDOW)
+
+/* handshake timing: after 1 s, 2 s, 4 s, then every 5 s, each longer by up to the jitter */
+#define SW_RETRY_FIRST (1 * SW_SECOND)
+#define SW_RETRY_LAST (5 * SW_SECOND)
+#define SW_RETRY_JITTER (334 * SW_MILLISECOND)
+#define SW_REFUSED_RETRY \
+  (100 * SW_MILLISECOND)                  /* while the peer's host says that nobody listens ... */
+#define SW_REFUSED_MEMORY (3 * SW_SECOND) /* ... and it said so no longer ago than this */
+#define SW_CONFIRM_FIRST \
+  (250 * SW_MILLISECOND)                /* first probe repeated after this, doubled each time ... */
+#define SW_CONFIRM_LAST (1 * SW_SECOND) /* ... up to this, each time longer by up to ... */
+#define SW_CONFIRM_JITTER 4             /* ... this part of it */
+
+/* answered, unconfirmed sessions; cookies */
+#define SW_PENDING_MAX 128
+#define SW_PENDING_LIFETIME (5 * SW_SECOND)
+#define SW_LOAD_INITS 20 /* inits a second that are answered without a cookie */
+#define SW_LOAD_PENDING (SW_PENDING_MAX / 2)
+#define SW_COOKIE_SECRET_LIFETIME (120 * SW_SECOND)
+
+/* liveness */
+#define SW_KEEPALIVE_AFTER (10 * SW_SECOND)
+#define SW_KEEPALIVE_JITTER (2 * SW_SECOND) /* earlier by up to this */
+#define SW_PROBE_JITTER 5 /* earlier by up to this part of the interval, which NATs may rely on */
+#define SW_ANSWER_WITHIN (15 * SW_SECOND)
+#define SW_ANSWER_JITTER (1 * SW_SECOND) /* earlier by up to this */
+
+#endif

@@ -1,0 +1,304 @@
+/*
+ * What arrives.  Nothing here is believed before its tag verified; a stranger's datagram costs one
+ * SipHash, a holder of an old recording costs one tag, and neither gets an answer that is longer
+ * than what it answers.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <sodium.h>
+
+#include "packet/gro.h"
+#include "protocol/link_state.h"
+
+static enum sw_received drop(struct sw_link *link, enum sw_drop reason) {
+  sw_link_drop(link, reason, 1);
+  return SW_RECEIVED_DROPPED;
+}
+
+/* A datagram that no key of ours opens: another key, an old session, or noise. */
+static enum sw_received drop_foreign(struct sw_link *link, enum sw_drop reason,
+                                     const struct sw_address *from) {
+  link->status.foreign_time = link->now;
+  link->status.foreign = *from;
+  return drop(link, reason);
+}
+
+static uint8_t *reply_begin(struct sw_link *link, const struct sw_address *to) {
+  if (link->reply_length) sw_link_drop(link, SW_DROP_REPLY_LOST, 1);
+  link->reply_to = *to;
+  return link->reply;
+}
+
+/* ---- handshake ---- */
+
+static enum sw_received receive_init(struct sw_link *link, const struct sw_address *from,
+                                     const struct sw_handshake_message *init, const uint8_t *plain,
+                                     size_t length, bool load) {
+  uint8_t hash[SW_HASH_BYTES];
+  sw_message_hash(plain, length, hash);
+  if (sw_pending_answered(&link->pending, hash, from)) return drop(link, SW_DROP_REPEATED_INIT);
+
+  uint8_t answer[SW_INIT_MAX];
+  if ((load || link->pending.count >= SW_LOAD_PENDING) &&
+      !sw_cookies_verify(&link->cookies, link->now, from, init->point, init->cookie)) {
+    uint8_t cookie[SW_COOKIE_BYTES];
+    sw_cookies_make(&link->cookies, link->now, from, init->point, cookie);
+    const size_t made = sw_cookie_message_make(link->me, hash, cookie, length, answer);
+    uint8_t *reply = reply_begin(link, from);
+    link->reply_length = sw_message_seal(&link->keys, answer, made, reply);
+    link->status.cookies_sent++;
+    return SW_RECEIVED_CONTROL;
+  }
+  if (link->pending.count >= SW_PENDING_MAX) return drop(link, SW_DROP_PENDING_FULL);
+
+  struct sw_agreement agreement;
+  const int made = sw_response_make(&link->keys, link->me, sw_link_session_id(link), init, plain,
+                                    length, answer, &agreement);
+  if (made < 0) return drop(link, SW_DROP_WEAK_KEY);
+  sw_pending_add(&link->pending, &agreement, hash, from, link->now);
+  sodium_memzero(&agreement, sizeof(agreement));
+  uint8_t *reply = reply_begin(link, from);
+  link->reply_length = sw_message_seal(&link->keys, answer, (size_t)made, reply);
+  return SW_RECEIVED_CONTROL;
+}
+
+static bool answers_our_init(const struct sw_link *link,
+                             const struct sw_handshake_message *message) {
+  return link->initiation.active &&
+         sodium_memcmp(message->hash, link->initiation.hash, SW_HASH_BYTES) == 0;
+}
+
+/* The session's address is a place that the handshake went to and came back from: one that we know
+ * and sent to, for its initiator, and the source of the init for its responder, whose answer was
+ * heard there.  So nobody takes a link elsewhere by being first with a copy of any datagram. */
+static enum sw_received receive_response(struct sw_link *link, const struct sw_address *from,
+                                         const struct sw_handshake_message *response,
+                                         const uint8_t *plain, size_t length) {
+  if (!answers_our_init(link, response) || response->receiver != link->initiation.local)
+    return drop(link, SW_DROP_UNEXPECTED);
+  struct sw_agreement agreement;
+  if (sw_initiation_finish(&link->initiation, &link->keys, response, plain, length, &agreement))
+    return drop(link, SW_DROP_WEAK_KEY);
+  const struct sw_address peer = sw_timers_address_known(link, from) ? *from : link->initiation.to;
+  sodium_memzero(&link->initiation, sizeof(link->initiation));
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    if (!link->sessions[i].confirmed) sw_link_session_wipe(link, &link->sessions[i]);
+  sw_session_start(sw_link_session_place(link), &agreement, true, &peer, link->now);
+  sodium_memzero(&agreement, sizeof(agreement));
+  sw_timers_responded(link);
+  return SW_RECEIVED_CONTROL;
+}
+
+static enum sw_received receive_cookie(struct sw_link *link,
+                                       const struct sw_handshake_message *message) {
+  if (!answers_our_init(link, message) || link->initiation.cookie_used)
+    return drop(link, SW_DROP_UNEXPECTED);
+  sw_initiation_cookie(&link->initiation, message->cookie);
+  uint8_t *reply = reply_begin(link, &link->initiation.to);
+  link->reply_length =
+      sw_message_seal(&link->keys, link->initiation.plain, link->initiation.length, reply);
+  return SW_RECEIVED_CONTROL;
+}
+
+static enum sw_received receive_handshake(struct sw_link *link, const struct sw_address *from,
+                                          struct sw_header header, const uint8_t *datagram,
+                                          size_t datagram_length) {
+  const uint64_t mark = sw_seen_mark(datagram + SW_TAG_OFFSET, sw_timers_address_known(link, from));
+  const bool seen = sw_seen_find(&link->seen, mark);
+  if (seen && sw_cookies_load(&link->cookies, link->now)) return drop(link, SW_DROP_REPEATED_INIT);
+  uint8_t plain[SW_INIT_MAX];
+  const int opened = sw_message_open(&link->keys, header, datagram, datagram_length, plain);
+  if (opened < 0) return drop_foreign(link, SW_DROP_HANDSHAKE_TAG, from);
+  const size_t length = (size_t)opened;
+  struct sw_handshake_message message;
+  const int parsed = sw_message_parse(plain, length, &message);
+  if (parsed == -EPROTONOSUPPORT) {
+    link->status.version = message.version;
+    link->status.version_time = link->now;
+    return drop(link, SW_DROP_VERSION);
+  }
+  if (parsed < 0) return drop(link, SW_DROP_MALFORMED);
+  if (sodium_memcmp(message.me, link->me, SW_ME_BYTES) == 0) return drop(link, SW_DROP_REFLECTED);
+  switch (message.type) {
+  case SW_MESSAGE_INIT:
+    sw_seen_add(&link->seen, mark);
+    return receive_init(link, from, &message, plain, length,
+                        !seen && sw_cookies_load(&link->cookies, link->now));
+  case SW_MESSAGE_RESPONSE:
+    return receive_response(link, from, &message, plain, length);
+  case SW_MESSAGE_COOKIE:
+    return receive_cookie(link, &message);
+  }
+  return drop(link, SW_DROP_MALFORMED);
+}
+
+/* ---- sessions ---- */
+
+/* Whether `packet` is exactly one IP packet. */
+static bool is_ip(const uint8_t *packet, size_t length) {
+  if (length >= 20 && packet[0] >> 4 == 4)
+    return (packet[0] & 15) >= 5 && (size_t)(packet[2] << 8 | packet[3]) == length;
+  if (length >= 40 && packet[0] >> 4 == 6)
+    return (size_t)(packet[4] << 8 | packet[5]) + 40 == length;
+  return false;
+}
+
+static enum sw_received receive_packet(struct sw_link *link, const uint8_t *packet, size_t length,
+                                       bool partial) {
+  if (length == 0 && !partial) return SW_RECEIVED_CONTROL; /* a keepalive of older peers */
+  sw_timers_received_packet(link); /* one that is refused, too, shall not make us seem dead */
+  if (!is_ip(packet, length)) return drop(link, SW_DROP_NOT_IP);
+  if (partial && !sw_glue_partial_valid(packet, length)) return drop(link, SW_DROP_MALFORMED);
+  if (!sw_link_source_allowed(link, packet)) return drop(link, SW_DROP_SOURCE);
+  link->status.packets_in++;
+  link->status.bytes_in += length;
+  return SW_RECEIVED_PACKET;
+}
+
+/* The ack goes where packets go, not where the probe came from: it is to show that they arrive. */
+static enum sw_received receive_probe(struct sw_link *link, struct sw_session *session,
+                                      const uint8_t *plain, size_t length) {
+  if (length < SW_PROBE_BYTES) return drop(link, SW_DROP_MALFORMED);
+  uint8_t *reply = reply_begin(link, &session->address);
+  link->reply_length = sw_timers_seal(link, session, SW_KIND_PROBE_ACK, sw_load64(plain), length,
+                                      reply, &link->reply_to);
+  if (!link->reply_length) return drop(link, SW_DROP_NO_SESSION);
+  return SW_RECEIVED_CONTROL;
+}
+
+static enum sw_received receive_probe_ack(struct sw_link *link, const uint8_t *plain,
+                                          size_t length) {
+  if (length < SW_PROBE_BYTES) return drop(link, SW_DROP_MALFORMED);
+  const uint64_t token = sw_load64(plain);
+  for (unsigned i = 0; i < SW_PROBES; i++) {
+    struct sw_probe *probe = &link->probes[i];
+    if (!probe->sent || probe->token != token) continue;
+    const uint64_t rtt = link->now - probe->sent;
+    link->status.rtt = link->status.rtt ? (7 * link->status.rtt + rtt) / 8 : rtt;
+    probe->sent = 0;
+    break;
+  }
+  return SW_RECEIVED_CONTROL;
+}
+
+static enum sw_received receive_close(struct sw_link *link, struct sw_session *session) {
+  const bool current = session == link->current;
+  sw_link_session_wipe(link, session);
+  if (current) sw_timers_peer_closed(link);
+  return SW_RECEIVED_CONTROL;
+}
+
+/* The first datagram of a session that came from the peer: it holds the keys.  The datagram may
+ * have been long under way: a peer that made a session after this one may have forgotten this one
+ * since, so packets go on in the younger. */
+static void confirm(struct sw_link *link, struct sw_session *session) {
+  session->confirmed = true;
+  link->status.handshakes++;
+  if (link->current && link->current->created > session->created) return;
+  link->current = session;
+  link->status.peer = session->address;
+  link->status.handshake_time = link->now;
+  sw_timers_confirmed(link);
+}
+
+/* Opens a datagram of an answered, unconfirmed session, which makes it a session. */
+static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_entry *entry,
+                                       struct sw_opening *opening, enum sw_drop *reason) {
+  struct sw_session session;
+  sw_session_start(&session, &entry->agreement, false, &entry->address, entry->created);
+  struct sw_session *place = NULL;
+  if (sw_session_open(&session, link->now, opening, reason) == 0) {
+    sw_pending_remove(&link->pending, entry);
+    place = sw_link_session_place(link);
+    *place = session;
+  }
+  sw_session_wipe(&session);
+  return place;
+}
+
+static struct sw_session *find_session(struct sw_link *link, uint32_t id) {
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    if (link->sessions[i].local == id) return &link->sessions[i];
+  return NULL;
+}
+
+static void begin(struct sw_link *link, uint64_t now, struct sw_opening *opening, bool exact) {
+  sw_link_advance(link, now);
+  opening->exact = exact;
+  opening->box = NULL;
+  opening->verified = false;
+  if (opening->length < SW_OVERHEAD) return;
+  const struct sw_header header = sw_header_read(link->keys.mask, opening->datagram);
+  opening->session = header.session;
+  opening->word = header.word;
+}
+
+void sw_link_open_begin(struct sw_link *link, uint64_t now, struct sw_opening *opening) {
+  begin(link, now, opening, false);
+  if (opening->length < SW_OVERHEAD || opening->session == SW_SESSION_HANDSHAKE) return;
+  const struct sw_session *session = find_session(link, opening->session);
+  enum sw_drop reason;
+  if (session && sw_session_open_check(session, link->now, opening->word, &reason) == 0)
+    opening->box = &session->open;
+}
+
+enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *opening,
+                                     struct sw_opened *opened) {
+  const struct sw_address *from = opening->from;
+  if (opening->length < SW_OVERHEAD) return drop_foreign(link, SW_DROP_SHORT, from);
+  if (link->closing) return drop(link, SW_DROP_SESSION);
+  if (opening->session == SW_SESSION_HANDSHAKE)
+    return receive_handshake(link, from, (struct sw_header){opening->session, opening->word},
+                             opening->datagram, opening->length);
+
+  enum sw_drop reason = SW_DROP_SESSION;
+  struct sw_session *session = find_session(link, opening->session);
+  struct sw_pending_entry *entry =
+      session ? NULL : sw_pending_find(&link->pending, opening->session);
+  if (entry)
+    session = open_pending(link, entry, opening, &reason);
+  else if (session && sw_session_open(session, link->now, opening, &reason) != 0)
+    session = NULL;
+  if (!session && reason == SW_DROP_SESSION) return drop_foreign(link, reason, from);
+  if (!session) return drop(link, reason);
+
+  sw_timers_received(link);
+  if (!session->confirmed) confirm(link, session);
+  const uint64_t kind = opening->word >> SW_COUNTER_BITS;
+  const uint8_t *packet = opening->packet;
+  const size_t length = opening->length - SW_OVERHEAD;
+  *opened = (struct sw_opened){length, kind == SW_KIND_PACKET_PARTIAL};
+  switch (kind) {
+  case SW_KIND_PACKET:
+  case SW_KIND_PACKET_PARTIAL:
+    return receive_packet(link, packet, length, opened->partial);
+  case SW_KIND_PROBE:
+    return receive_probe(link, session, packet, length);
+  case SW_KIND_PROBE_ACK:
+    return receive_probe_ack(link, packet, length);
+  case SW_KIND_CLOSE:
+    return receive_close(link, session);
+  }
+  return drop(link, SW_DROP_KIND);
+}
+
+enum sw_received sw_link_open(struct sw_link *link, uint64_t now, const struct sw_address *from,
+                              const uint8_t *datagram, size_t length, uint8_t *packet,
+                              struct sw_opened *opened) {
+  struct sw_opening opening = {from, datagram, length, .packet = packet};
+  begin(link, now, &opening, false);
+  return sw_link_open_finish(link, &opening, opened);
+}
+
+enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struct sw_address *from,
+                                 const uint8_t *datagram, size_t length, uint8_t *packet,
+                                 size_t *packet_length) {
+  struct sw_opening opening = {from, datagram, length, .packet = packet};
+  struct sw_opened opened = {0};
+  begin(link, now, &opening, true);
+  const enum sw_received received = sw_link_open_finish(link, &opening, &opened);
+  if (received != SW_RECEIVED_PACKET) return received;
+  if (opened.partial) sw_glue_complete(packet, opened.length);
+  *packet_length = opened.length;
+  return received;
+}

@@ -1,0 +1,454 @@
+/*
+ * Cutting and gluing.  The properties: what is cut is what the kernel's own segmentation would send
+ * (an independent, copying one here), and gluing that again gives the super-packet back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "packet/checksum.h"
+#include "packet/gro.h"
+#include "packet/gso.h"
+
+#define ROOM 70000
+
+struct shape {
+  bool v6, udp, ecn;
+  size_t options;   /* of TCP */
+  size_t extension; /* IPv6 hop-by-hop */
+  size_t ip_options;
+  size_t size, payload;
+  uint8_t flags;
+  bool df;
+};
+
+static uint8_t pattern(size_t i) {
+  return (uint8_t)(i * 31 + i / 251);
+}
+
+/* Makes a super-packet as a kernel hands it over; returns its length. */
+static size_t make(const struct shape *shape, uint8_t *packet, struct sw_offload *offload) {
+  const size_t ip =
+      (shape->v6 ? SW_IP6_HEADER + shape->extension : SW_IP4_HEADER + shape->ip_options);
+  const size_t l4 = shape->udp ? SW_UDP_HEADER : SW_TCP_HEADER + shape->options;
+  const size_t length = ip + l4 + shape->payload;
+  const uint8_t protocol = shape->udp ? SW_PROTOCOL_UDP : SW_PROTOCOL_TCP;
+  memset(packet, 0, ip + l4);
+  if (shape->v6) {
+    packet[0] = 0x60;
+    sw_put16(packet + 4, (uint16_t)(length - SW_IP6_HEADER));
+    packet[6] = shape->extension ? 0 : protocol;
+    packet[7] = 64;
+    for (size_t i = 8; i < 40; i++) packet[i] = (uint8_t)i;
+    if (shape->extension) {
+      packet[40] = protocol;
+      packet[41] = (uint8_t)(shape->extension / 8 - 1);
+    }
+  } else {
+    packet[0] = (uint8_t)(0x40 | ip / 4);
+    sw_put16(packet + 2, (uint16_t)length);
+    sw_put16(packet + 4, 0xfffe);
+    if (shape->df) packet[6] = 0x40;
+    packet[8] = 64;
+    packet[9] = protocol;
+    memcpy(packet + 12, "\x0a\x01\x02\x03\x0a\x04\x05\x06", 8);
+    memset(packet + 20, 1, shape->ip_options);
+    sw_checksum_ip4(packet);
+  }
+  uint8_t *transport = packet + ip;
+  sw_put16(transport, 1234);
+  sw_put16(transport + 2, 80);
+  if (shape->udp) {
+    sw_put16(transport + 4, (uint16_t)(l4 + shape->payload));
+  } else {
+    sw_put32(transport + 4, 0xffffff00);
+    sw_put32(transport + 8, 77);
+    transport[12] = (uint8_t)(l4 / 4 << 4);
+    transport[13] = (uint8_t)(SW_TCP_ACK | shape->flags);
+    sw_put16(transport + 14, 500);
+    memset(transport + 20, 1, shape->options);
+  }
+  for (size_t i = 0; i < shape->payload; i++) packet[ip + l4 + i] = pattern(i);
+  const size_t offset = shape->udp ? SW_UDP_CHECKSUM : SW_TCP_CHECKSUM;
+  sw_put16(transport + offset, sw_checksum_pseudo(packet, protocol, l4 + shape->payload));
+  const bool super = shape->payload > shape->size;
+  *offload = (struct sw_offload){.partial = true,
+                                 .csum_start = (uint16_t)ip,
+                                 .csum_offset = (uint16_t)offset,
+                                 .ecn = shape->ecn};
+  if (super) {
+    offload->gso = shape->udp ? SW_GSO_UDP : shape->v6 ? SW_GSO_TCP6 : SW_GSO_TCP4;
+    offload->size = (uint16_t)shape->size;
+    offload->header = (uint16_t)(ip + l4);
+  }
+  return length;
+}
+
+static void assert_segment(const struct shape *shape, const struct sw_segment *segment, size_t at,
+                           unsigned index) {
+  const size_t ip =
+      shape->v6 ? SW_IP6_HEADER + shape->extension : SW_IP4_HEADER + shape->ip_options;
+  const size_t l4 = shape->udp ? SW_UDP_HEADER : SW_TCP_HEADER + shape->options;
+  const uint8_t protocol = shape->udp ? SW_PROTOCOL_UDP : SW_PROTOCOL_TCP;
+  const size_t offset = shape->udp ? SW_UDP_CHECKSUM : SW_TCP_CHECKSUM;
+  const size_t left = shape->payload - at;
+  const size_t payload = left < shape->size ? left : shape->size;
+  const bool last = left <= shape->size;
+  assert_int_equal(segment->length, ip + l4 + payload);
+  uint8_t packet[ROOM];
+  memcpy(packet, segment->packet, segment->length);
+  for (size_t i = 0; i < payload; i++) assert_int_equal(packet[ip + l4 + i], pattern(at + i));
+  if (shape->v6) {
+    assert_int_equal(sw_get16(packet + 4), segment->length - SW_IP6_HEADER);
+  } else {
+    assert_int_equal(sw_get16(packet + 2), segment->length);
+    assert_int_equal(sw_get16(packet + 4), (0xfffe + index) & 0xffff);
+    assert_int_equal(sw_checksum_add(0, packet, ip), 0xffff);
+  }
+  const uint8_t *transport = packet + ip;
+  if (shape->udp) {
+    assert_int_equal(sw_get16(transport + 4), l4 + payload);
+  } else {
+    assert_int_equal(sw_get32(transport + 4), (uint32_t)(0xffffff00 + at));
+    uint8_t flags = SW_TCP_ACK | shape->flags;
+    if (!last) flags &= (uint8_t) ~(SW_TCP_PSH | SW_TCP_FIN);
+    if (index) flags &= (uint8_t)~SW_TCP_CWR;
+    assert_int_equal(transport[13], flags);
+  }
+  assert_int_equal(segment->partial, !shape->extension);
+  if (segment->partial) {
+    assert_int_equal(sw_get16(transport + offset),
+                     sw_checksum_pseudo(packet, protocol, l4 + payload));
+    sw_checksum_complete(packet, segment->length, ip, offset);
+  }
+  assert_true(sw_checksum_verify(packet, segment->length, ip, protocol));
+}
+
+/* Cuts the shape, checks every segment, and glues them; returns how many pieces the glue gave, the
+ * last in `glued` (a copy in `whole`). */
+static unsigned cut_and_glue(const struct shape *shape, struct sw_glued *glued, uint8_t *whole,
+                             bool complete) {
+  static uint8_t packet[ROOM], buffer[SW_GLUE_BUFFER];
+  struct sw_offload offload;
+  const size_t length = make(shape, packet, &offload);
+  struct sw_cut cut;
+  struct sw_segment segment;
+  struct sw_glue glue;
+  unsigned pieces = 0;
+  size_t at = 0;
+  sw_glue_start(&glue, buffer, true);
+  assert_int_equal(sw_cut_start(&cut, packet, length, &offload), 0);
+  for (unsigned index = 0; sw_cut_next(&cut, &segment); index++) {
+    assert_segment(shape, &segment, at, index);
+    at += shape->size;
+    uint8_t *room = sw_glue_room(&glue);
+    memcpy(room, segment.packet, segment.length);
+    if (complete && segment.partial) sw_glue_complete(room, segment.length);
+    while (sw_glue_add(&glue, room, segment.length, segment.partial && !complete)) {
+      assert_true(sw_glue_take(&glue, glued));
+      pieces++;
+    }
+  }
+  assert_true(at >= shape->payload);
+  if (sw_glue_take(&glue, glued)) {
+    memcpy(whole, glued->packet, glued->length);
+    pieces++;
+  }
+  assert_false(sw_glue_take(&glue, glued));
+  return pieces;
+}
+
+static struct shape random_shape(void) {
+  struct shape shape = {.v6 = rand() % 2,
+                        .udp = rand() % 3 == 0,
+                        .df = rand() % 2,
+                        .size = 500 + (size_t)rand() % 1000};
+  shape.payload = 1 + (size_t)rand() % (rand() % 4 ? 60000 : 3000);
+  if (shape.udp) {
+    if (shape.payload > shape.size * 60) shape.payload = shape.size * 60;
+  } else {
+    shape.options = (size_t)(rand() % 4) * 12 % 40;
+    if (rand() % 2) shape.flags |= SW_TCP_PSH;
+    if (rand() % 5 == 0) shape.flags |= SW_TCP_FIN;
+    if (rand() % 5 == 0) {
+      shape.flags |= SW_TCP_CWR;
+      shape.ecn = true;
+    }
+  }
+  return shape;
+}
+
+static void cut_then_glue_is_identity(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM], whole[ROOM];
+  srand(2);
+  for (unsigned round = 0; round < 3000; round++) {
+    const struct shape shape = random_shape();
+    struct sw_offload offload;
+    const size_t length = make(&shape, packet, &offload);
+    struct sw_glued glued;
+    assert_int_equal(cut_and_glue(&shape, &glued, whole, rand() % 2), 1);
+    if (offload.gso == SW_GSO_NONE) continue;
+    assert_int_equal(glued.length, length);
+    assert_memory_equal(whole, packet, length);
+    assert_int_equal(glued.offload.gso, offload.gso);
+    assert_int_equal(glued.offload.size, offload.size);
+    assert_int_equal(glued.offload.header, offload.header);
+    assert_int_equal(glued.offload.csum_start, offload.csum_start);
+    assert_int_equal(glued.offload.csum_offset, offload.csum_offset);
+    assert_int_equal(glued.offload.ecn, offload.ecn);
+    assert_true(glued.offload.partial);
+  }
+}
+
+static void extension_headers_are_cut_with_full_checksums_and_not_glued(void **state) {
+  (void)state;
+  static uint8_t whole[ROOM];
+  const struct shape shape = {.v6 = true, .extension = 8, .size = 1000, .payload = 5000};
+  struct sw_glued glued;
+  assert_int_equal(cut_and_glue(&shape, &glued, whole, false), 5);
+  assert_false(glued.offload.partial);
+}
+
+static void ip_options_are_cut_and_not_glued(void **state) {
+  (void)state;
+  static uint8_t whole[ROOM];
+  const struct shape shape = {.ip_options = 8, .size = 1000, .payload = 5000};
+  struct sw_glued glued;
+  assert_int_equal(cut_and_glue(&shape, &glued, whole, false), 5);
+  assert_int_equal(glued.offload.gso, SW_GSO_NONE);
+  assert_true(glued.offload.partial);
+  assert_int_equal(glued.offload.csum_start, 28);
+}
+
+/* With a source route the address in the header is the next router's, but the sum is made with the
+ * last one's (RFC 1122 §4.1.1, RFC 9293 §3.1). */
+static void sums_behind_a_source_route_are_for_its_end(void **state) {
+  (void)state;
+  static uint8_t routed[ROOM];
+  const struct shape shape = {.ip_options = 8, .size = 1000, .payload = 2500};
+  static const uint8_t option[8] = {131, 7, 4, 10, 9, 8, 7, 0}, end[4] = {10, 9, 8, 7};
+  struct sw_offload offload;
+  const size_t length = make(&shape, routed, &offload);
+  memcpy(routed + 20, option, sizeof(option));
+  uint8_t to_the_end[28];
+  memcpy(to_the_end, routed, sizeof(to_the_end));
+  memcpy(to_the_end + 16, end, sizeof(end));
+  sw_put16(routed + 28 + SW_TCP_CHECKSUM,
+           sw_checksum_pseudo(to_the_end, SW_PROTOCOL_TCP, length - 28));
+  struct sw_cut cut;
+  struct sw_segment segment;
+  assert_int_equal(sw_cut_start(&cut, routed, length, &offload), 0);
+  for (unsigned i = 0; i < 3; i++) {
+    assert_true(sw_cut_next(&cut, &segment));
+    const uint16_t sum = sw_get16(segment.packet + 28 + SW_TCP_CHECKSUM);
+    const uint16_t right = sw_checksum_pseudo(to_the_end, SW_PROTOCOL_TCP, segment.length - 28);
+    assert_int_equal(sum % 0xffff, right % 0xffff);
+  }
+}
+
+static void what_the_kernel_cannot_mean_is_refused(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM];
+  const struct shape shape = {.size = 1000, .payload = 5000};
+  struct sw_offload good;
+  const size_t length = make(&shape, packet, &good);
+  struct sw_cut cut;
+  assert_int_equal(sw_cut_start(&cut, packet, length, &good), 0);
+  struct sw_offload bad[10];
+  for (unsigned i = 0; i < 10; i++) bad[i] = good;
+  bad[0].size = 0;
+  bad[1].partial = false;
+  bad[2].gso = SW_GSO_TCP6;
+  bad[3].csum_start = 19;
+  bad[4].csum_start = (uint16_t)(length - 19);
+  bad[5].csum_offset = SW_UDP_CHECKSUM;
+  bad[6].csum_start = 65535;
+  bad[7].gso = SW_GSO_UDP;
+  bad[8] =
+      (struct sw_offload){.partial = true, .csum_start = (uint16_t)length - 1, .csum_offset = 0};
+  bad[9].csum_start = 300; /* a header that is too long */
+  for (unsigned i = 0; i < 10; i++)
+    assert_int_equal(sw_cut_start(&cut, packet, length, &bad[i]), -22);
+  for (size_t cut_length = 0; cut_length < 41; cut_length++)
+    assert_int_equal(sw_cut_start(&cut, packet, cut_length, &good), -22);
+  packet[32] = 0x40; /* TCP header shorter than it can be */
+  assert_int_equal(sw_cut_start(&cut, packet, length, &good), -22);
+}
+
+/* Two segments that would be glued, then one byte of the second changed. */
+static unsigned pieces_of_two(const struct shape *shape, size_t at, uint8_t change) {
+  static uint8_t packet[ROOM], buffer[SW_GLUE_BUFFER];
+  struct sw_offload offload;
+  const size_t length = make(shape, packet, &offload);
+  struct sw_cut cut;
+  struct sw_segment segment;
+  struct sw_glue glue;
+  struct sw_glued glued;
+  sw_glue_start(&glue, buffer, true);
+  sw_cut_start(&cut, packet, length, &offload);
+  unsigned pieces = 0;
+  for (unsigned i = 0; sw_cut_next(&cut, &segment); i++) {
+    uint8_t *room = sw_glue_room(&glue);
+    memcpy(room, segment.packet, segment.length);
+    if (i == 1) room[at] ^= change;
+    if (i == 1 && !shape->v6 && at < 10) sw_checksum_ip4(room); /* right for what it says */
+    while (sw_glue_add(&glue, room, segment.length, true)) {
+      sw_glue_take(&glue, &glued);
+      pieces++;
+    }
+  }
+  while (sw_glue_take(&glue, &glued)) pieces++;
+  return pieces;
+}
+
+static void segments_that_differ_in_their_headers_are_not_glued(void **state) {
+  (void)state;
+  const struct shape v4 = {.size = 1000, .payload = 2000, .options = 12};
+  assert_int_equal(pieces_of_two(&v4, 0, 0), 1);
+  /* all of IP but length; ports, seq, ack, offset, flags, window, urgent, options */
+  static const uint8_t not_v4[] = {2, 3, 36, 37}; /* lengths and TCP's sum are their own story */
+  for (size_t at = 1; at < 52; at++) {
+    if (memchr(not_v4, (int)at, sizeof(not_v4)) || at == 33) continue;
+    assert_int_equal(pieces_of_two(&v4, at, 0x04), 2);
+  }
+  for (unsigned bit = 0; bit < 8; bit++) { /* flags: only PSH and FIN of the second are its own */
+    const uint8_t flag = (uint8_t)(1 << bit);
+    assert_int_equal(pieces_of_two(&v4, 33, flag), flag & (SW_TCP_PSH | SW_TCP_FIN) ? 1 : 2);
+  }
+  const struct shape v6 = {.v6 = true, .size = 1000, .payload = 2000};
+  assert_int_equal(pieces_of_two(&v6, 0, 0), 1);
+  for (size_t at = 1; at < 60; at++) {
+    if (at == 4 || at == 5 || at == 53 || at == 56 || at == 57) continue;
+    assert_int_equal(pieces_of_two(&v6, at, 0x04), 2);
+  }
+  const struct shape udp = {.udp = true, .size = 1000, .payload = 2000};
+  assert_int_equal(pieces_of_two(&udp, 0, 0), 1);
+  for (size_t at = 20; at < 26; at++) assert_int_equal(pieces_of_two(&udp, at, 0x04), 2);
+}
+
+static void ip_id_may_stay_the_same_with_df(void **state) {
+  (void)state;
+  const struct shape df = {.size = 1000, .payload = 2000, .df = true};
+  assert_int_equal(pieces_of_two(&df, 5, 0xff ^ 0xfe), 1); /* 0xfffe again */
+  assert_int_equal(pieces_of_two(&df, 5, 0x04), 2);
+  assert_int_equal(pieces_of_two(&df, 6, 0x20), 2); /* more fragments */
+}
+
+static void psh_and_fin_close_what_is_glued(void **state) {
+  (void)state;
+  const struct shape shape = {.size = 1000, .payload = 3000};
+  assert_int_equal(pieces_of_two(&shape, 33, 0), 1);
+  assert_int_equal(pieces_of_two(&shape, 33, SW_TCP_PSH), 2);
+  assert_int_equal(pieces_of_two(&shape, 33, SW_TCP_FIN), 2);
+}
+
+static void segment_with_a_wrong_full_checksum_is_not_glued_and_not_changed(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM], buffer[SW_GLUE_BUFFER], second[ROOM];
+  const struct shape shape = {.size = 1000, .payload = 2000};
+  struct sw_offload offload;
+  const size_t length = make(&shape, packet, &offload);
+  struct sw_cut cut;
+  struct sw_segment segment;
+  struct sw_glue glue;
+  struct sw_glued glued;
+  sw_glue_start(&glue, buffer, true);
+  sw_cut_start(&cut, packet, length, &offload);
+  sw_cut_next(&cut, &segment);
+  uint8_t *room = sw_glue_room(&glue);
+  memcpy(room, segment.packet, segment.length);
+  sw_glue_complete(room, segment.length);
+  assert_false(sw_glue_add(&glue, room, segment.length, false));
+  sw_cut_next(&cut, &segment);
+  room = sw_glue_room(&glue);
+  memcpy(room, segment.packet, segment.length);
+  sw_glue_complete(room, segment.length);
+  room[500] ^= 1;
+  memcpy(second, room, segment.length);
+  assert_true(sw_glue_add(&glue, room, segment.length, false));
+  assert_true(sw_glue_take(&glue, &glued));
+  assert_false(glued.offload.partial);
+  assert_false(sw_glue_add(&glue, room, segment.length, false));
+  assert_true(sw_glue_take(&glue, &glued));
+  assert_int_equal(glued.length, segment.length);
+  assert_memory_equal(glued.packet, second, glued.length);
+  assert_false(glued.offload.partial);
+}
+
+static void udp_is_not_glued_where_the_kernel_does_not_take_it(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM], buffer[SW_GLUE_BUFFER];
+  const struct shape shape = {.udp = true, .size = 1000, .payload = 3000};
+  struct sw_offload offload;
+  const size_t length = make(&shape, packet, &offload);
+  struct sw_cut cut;
+  struct sw_segment segment;
+  struct sw_glue glue;
+  struct sw_glued glued;
+  unsigned pieces = 0;
+  sw_glue_start(&glue, buffer, false);
+  sw_cut_start(&cut, packet, length, &offload);
+  while (sw_cut_next(&cut, &segment)) {
+    uint8_t *room = sw_glue_room(&glue);
+    memcpy(room, segment.packet, segment.length);
+    while (sw_glue_add(&glue, room, segment.length, true)) {
+      sw_glue_take(&glue, &glued);
+      pieces++;
+    }
+  }
+  assert_int_equal(pieces, 2);
+}
+
+static void order_holds_and_nothing_outgrows_the_buffer(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM], buffer[SW_GLUE_BUFFER + 64];
+  memset(buffer + SW_GLUE_BUFFER, 0xa5, 64);
+  struct sw_glue glue;
+  struct sw_glued glued;
+  sw_glue_start(&glue, buffer, true);
+  srand(3);
+  uint32_t sent = 0, taken = 0;
+  for (unsigned round = 0; round < 20000; round++) {
+    /* lone packets of any size, each with its number in the ports: none fits another */
+    const struct shape shape = {
+        .udp = true, .size = 65535, .payload = 4 + (size_t)rand() % (rand() % 10 ? 1400 : 65000)};
+    struct sw_offload offload;
+    const size_t length = make(&shape, packet, &offload);
+    sw_put32(packet + 20, sent++);
+    assert_true(sw_glue_room(&glue) + SW_GLUE_ROOM <= buffer + SW_GLUE_BUFFER);
+    uint8_t *room = sw_glue_room(&glue);
+    memcpy(room, packet, length);
+    memset(room + length, 0, 256);
+    while (sw_glue_add(&glue, room, length, true)) {
+      assert_true(sw_glue_take(&glue, &glued));
+      assert_int_equal(sw_get32(glued.packet + 20), taken++);
+    }
+    if (rand() % 50) continue;
+    assert_true(sw_glue_take(&glue, &glued));
+    assert_int_equal(sw_get32(glued.packet + 20), taken++);
+  }
+  for (unsigned i = 0; i < 64; i++) assert_int_equal(buffer[SW_GLUE_BUFFER + i], 0xa5);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(cut_then_glue_is_identity),
+      cmocka_unit_test(extension_headers_are_cut_with_full_checksums_and_not_glued),
+      cmocka_unit_test(ip_options_are_cut_and_not_glued),
+      cmocka_unit_test(sums_behind_a_source_route_are_for_its_end),
+      cmocka_unit_test(what_the_kernel_cannot_mean_is_refused),
+      cmocka_unit_test(segments_that_differ_in_their_headers_are_not_glued),
+      cmocka_unit_test(ip_id_may_stay_the_same_with_df),
+      cmocka_unit_test(psh_and_fin_close_what_is_glued),
+      cmocka_unit_test(segment_with_a_wrong_full_checksum_is_not_glued_and_not_changed),
+      cmocka_unit_test(udp_is_not_glued_where_the_kernel_does_not_take_it),
+      cmocka_unit_test(order_holds_and_nothing_outgrows_the_buffer),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
