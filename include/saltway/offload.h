@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum sw_gso { SW_GSO_NONE, SW_GSO_TCP4, SW_GSO_TCP6, SW_GSO_UDP };
+enum sw_gso_type { SW_GSO_NONE, SW_GSO_TCP4, SW_GSO_TCP6, SW_GSO_UDP };
 
 struct sw_offload {
-  enum sw_gso gso;      /* not NONE: a super-packet, to be cut into segments of `size` */
+  enum sw_gso_type gso; /* not NONE: a super-packet, to be cut into segments of `size` */
   bool ecn;             /* TCP with CWR on its first segment */
   bool partial;         /* the transport checksum holds the sum of the pseudo-header only */
   uint16_t header;      /* bytes in front of the payload */

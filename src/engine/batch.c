@@ -11,7 +11,7 @@
 #define SEGMENT_LEAST 1024
 #define SEGMENT_MOST 9216
 _Static_assert(SEGMENT_LEAST >= 2 * SW_HEADERS_MAX + SW_SLACK, "a segment reaches into one other");
-_Static_assert(SW_HEADROOM >= SW_GLUE_HEADROOM, "an opened packet can be glued to");
+_Static_assert(SW_HEADROOM >= SW_GRO_HEADROOM, "an opened packet can be glued to");
 
 /*
  * Shares of a super-packet are next to each other, and so are their datagrams:
@@ -56,7 +56,7 @@ void sw_batch_stop(struct sw_batch *batch) {
 
 struct seal {
   struct sw_seam *seams;
-  const struct sw_cut *cut;
+  const struct sw_gso *gso;
   struct sw_sealing sealing;
   unsigned shares;
   uint8_t *datagrams;
@@ -73,37 +73,37 @@ static uint8_t *place_of(const struct seal *seal, unsigned index) {
 
 static void seal_share(void *context, unsigned share) {
   const struct seal *seal = context;
-  struct sw_cut cut = *seal->cut;
+  struct sw_gso gso = *seal->gso;
   struct sw_segment segment;
   unsigned index = first_of(seal, share);
   const unsigned end = first_of(seal, share + 1);
-  sw_cut_skip(&cut, index);
+  sw_gso_skip(&gso, index);
   if (share > 0) {
     struct sw_seam *seam = &seal->seams[share];
-    sw_cut_next_apart(&cut, seam->packet + SW_HEADROOM, &segment);
+    sw_gso_next_apart(&gso, seam->packet + SW_HEADROOM, &segment);
     sw_sealing_run(&seal->sealing, index++, segment.packet, segment.length,
                    seam->datagram + SW_HEADROOM);
   }
-  for (; index < end && sw_cut_next(&cut, &segment); index++)
+  for (; index < end && sw_gso_next(&gso, &segment); index++)
     sw_sealing_run(&seal->sealing, index, segment.packet, segment.length, place_of(seal, index));
 }
 
 int64_t sw_batch_seal(struct sw_batch *batch, struct sw_link *link, uint64_t now,
-                      const struct sw_cut *cut, uint8_t *datagrams, size_t *each) {
-  const size_t size = cut->offload.size;
-  if (cut->offload.gso == SW_GSO_NONE || size < SEGMENT_LEAST || size > SEGMENT_MOST ||
-      !spreads(batch, cut->length))
+                      const struct sw_gso *gso, uint8_t *datagrams, size_t *each) {
+  const size_t size = gso->offload.size;
+  if (gso->offload.gso == SW_GSO_NONE || size < SEGMENT_LEAST || size > SEGMENT_MOST ||
+      !spreads(batch, gso->length))
     return -EAGAIN;
-  const unsigned count = sw_cut_count(cut);
-  const size_t bytes = count * cut->header + (cut->length - cut->header);
+  const unsigned count = sw_gso_count(gso);
+  const size_t bytes = count * gso->header + (gso->length - gso->header);
   const size_t sealed = bytes + (size_t)count * SW_OVERHEAD;
   struct seal seal = {.seams = batch->seams,
-                      .cut = cut,
+                      .gso = gso,
                       .shares = shares_of(batch, count),
                       .datagrams = datagrams,
-                      .each = SW_OVERHEAD + cut->header + size};
+                      .each = SW_OVERHEAD + gso->header + size};
   *each = seal.each;
-  if (sw_link_seal_begin(link, now, count, bytes, cut->partial, &seal.sealing) != 0) return 0;
+  if (sw_link_seal_begin(link, now, count, bytes, gso->partial, &seal.sealing) != 0) return 0;
   sw_workers_run(batch->workers, seal_share, &seal, seal.shares);
   for (unsigned share = 1; share < seal.shares; share++) {
     uint8_t *place = place_of(&seal, first_of(&seal, share));
@@ -122,7 +122,7 @@ bool sw_batch_opens(const struct sw_batch *batch, size_t bytes) {
 bool sw_batch_add(struct sw_batch *batch, struct sw_link *link, uint64_t now,
                   const struct sw_address *from, const uint8_t *datagram, size_t length) {
   const size_t slot = SW_HEADROOM + length + SW_SLACK;
-  if (batch->count == SW_BATCH_OPENINGS || batch->used + slot > SW_GLUE_BUFFER) return false;
+  if (batch->count == SW_BATCH_OPENINGS || batch->used + slot > SW_GRO_BUFFER) return false;
   struct sw_opening *opening = &batch->openings[batch->count++];
   opening->from = from;
   opening->datagram = datagram;

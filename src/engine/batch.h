@@ -21,7 +21,7 @@
 struct sw_batch {
   struct sw_workers *workers; /* NULL or none of them: nothing is spread */
   struct sw_seam *seams;
-  uint8_t *room; /* where packets are opened: SW_GLUE_BUFFER bytes of the caller's */
+  uint8_t *room; /* where packets are opened: SW_GRO_BUFFER bytes of the caller's */
   size_t used;
   struct sw_opening openings[SW_BATCH_OPENINGS];
   unsigned count, shares; /* of them */
@@ -36,7 +36,7 @@ void sw_batch_stop(struct sw_batch *batch);
  * around them as sw_link_seal needs it.  Returns the bytes of all datagrams, each `each` long but
  * the last; 0 if the link is down; or -EAGAIN, with nothing done, if it is not worth it. */
 int64_t sw_batch_seal(struct sw_batch *batch, struct sw_link *link, uint64_t now,
-                      const struct sw_cut *cut, uint8_t *datagrams, size_t *each);
+                      const struct sw_gso *gso, uint8_t *datagrams, size_t *each);
 
 /** Whether it is worth it to open datagrams of so many bytes in batches. */
 bool sw_batch_opens(const struct sw_batch *batch, size_t bytes);

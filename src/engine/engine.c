@@ -29,7 +29,7 @@ enum {
   PACKET_BUFFER = SW_HEADROOM + PACKET_MAX + SW_SLACK,
   OUTBOX_BUFFER = SW_HEADROOM + SEALED_ENOUGH + SEALED_MAX + SW_SLACK,
   INBOX_BUFFER = SW_HEADROOM + SW_UDP_BUFFER + SW_SLACK,
-  MEMORY = PACKET_BUFFER + OUTBOX_BUFFER + SW_ENGINE_RECEIVE * INBOX_BUFFER + SW_GLUE_BUFFER,
+  MEMORY = PACKET_BUFFER + OUTBOX_BUFFER + SW_ENGINE_RECEIVE * INBOX_BUFFER + SW_GRO_BUFFER,
 };
 
 uint64_t sw_engine_now(void) {
@@ -189,11 +189,11 @@ static void rearm(struct sw_engine *engine) {
 /* ---- TUN to UDP ---- */
 
 /* Seals what is large enough with the workers' help.  Returns whether it did. */
-static bool carry_out_batch(struct sw_engine *engine, uint64_t now, const struct sw_cut *cut,
+static bool carry_out_batch(struct sw_engine *engine, uint64_t now, const struct sw_gso *gso,
                             const struct sw_address *peer) {
   size_t each;
   ssize_t left =
-      sw_batch_seal(&engine->batch, engine->link, now, cut, outbox_room(&engine->outbox), &each);
+      sw_batch_seal(&engine->batch, engine->link, now, gso, outbox_room(&engine->outbox), &each);
   if (left < 0) return false;
   for (; left > 0; left -= (int64_t)each)
     outbox_add(&engine->outbox, (size_t)left < each ? (size_t)left : each, peer);
@@ -203,19 +203,19 @@ static bool carry_out_batch(struct sw_engine *engine, uint64_t now, const struct
 /* Seals a packet, cut into the segments it stands for, into the outbox. */
 static void carry_out(struct sw_engine *engine, uint64_t now, size_t length,
                       const struct sw_offload *offload) {
-  struct sw_cut cut;
+  struct sw_gso gso;
   struct sw_segment segment;
   if ((offload->gso != SW_GSO_NONE && offload->size < MIN_SEGMENT &&
        length > (size_t)offload->size * SW_UDP_SEGMENTS) ||
-      sw_cut_start(&cut, engine->packet, length, offload) != 0) {
+      sw_gso_start(&gso, engine->packet, length, offload) != 0) {
     sw_link_drop(engine->link, SW_DROP_OFFLOAD, 1);
     return;
   }
   const struct sw_address peer = *sw_link_peer(engine->link);
   /* nobody makes a super-packet of a SYN */
-  if (offload->gso == SW_GSO_NONE) sw_mss_clamp(engine->packet, length, cut.partial, engine->mtu);
-  if (carry_out_batch(engine, now, &cut, &peer)) return;
-  while (sw_cut_next(&cut, &segment)) {
+  if (offload->gso == SW_GSO_NONE) sw_mss_clamp(engine->packet, length, gso.partial, engine->mtu);
+  if (carry_out_batch(engine, now, &gso, &peer)) return;
+  while (sw_gso_next(&gso, &segment)) {
     const int64_t sealed = sw_link_seal(engine->link, now, segment.packet, segment.length,
                                         segment.partial, outbox_room(&engine->outbox));
     if (sealed < 0) continue;
@@ -259,21 +259,21 @@ static void write_packet(struct sw_engine *engine, uint8_t *packet, size_t lengt
     sw_link_drop(engine->link, SW_DROP_TUN, 1);
 }
 
-static void write_glued(struct sw_engine *engine) {
-  struct sw_glued glued;
-  if (sw_glue_take(&engine->glue, &glued))
-    write_packet(engine, glued.packet, glued.length, &glued.offload);
+static void write_merged(struct sw_engine *engine) {
+  struct sw_gro_packet merged;
+  if (sw_gro_take(&engine->gro, &merged))
+    write_packet(engine, merged.packet, merged.length, &merged.offload);
 }
 
 /* Takes a packet that was opened into the glue's buffer. */
 static void carry_in(struct sw_engine *engine, uint8_t *packet, const struct sw_opened *opened) {
   sw_mss_clamp(packet, opened->length, opened->partial, engine->mtu);
   if (engine->tun->offload) {
-    while (sw_glue_add(&engine->glue, packet, opened->length, opened->partial)) write_glued(engine);
+    while (sw_gro_add(&engine->gro, packet, opened->length, opened->partial)) write_merged(engine);
     return;
   }
   static const struct sw_offload none;
-  if (opened->partial) sw_glue_complete(packet, opened->length);
+  if (opened->partial) sw_gro_complete(packet, opened->length);
   write_packet(engine, packet, opened->length, &none);
 }
 
@@ -294,7 +294,7 @@ static void take_in(struct sw_engine *engine, enum sw_received received, uint8_t
 
 static void open_one(struct sw_engine *engine, uint64_t now, const struct sw_address *from,
                      const uint8_t *datagram, size_t length) {
-  uint8_t *packet = sw_glue_room(&engine->glue);
+  uint8_t *packet = sw_gro_room(&engine->gro);
   struct sw_opened opened;
   const enum sw_received received =
       sw_link_open(engine->link, now, from, datagram, length, packet, &opened);
@@ -303,7 +303,7 @@ static void open_one(struct sw_engine *engine, uint64_t now, const struct sw_add
 
 /* Opens what was added to the batch, where packets are glued: nothing is, while that is done. */
 static void open_batch(struct sw_engine *engine) {
-  write_glued(engine);
+  write_merged(engine);
   const unsigned count = sw_batch_open(&engine->batch);
   for (unsigned i = 0; i < count; i++) {
     struct sw_opening *opening = &engine->batch.openings[i];
@@ -366,7 +366,7 @@ static void receive(struct sw_engine *engine) {
       open_run(engine, now, run, spread);
   }
   if (spread) open_batch(engine);
-  write_glued(engine);
+  write_merged(engine);
   adapt(engine, (unsigned)count);
 }
 
@@ -411,7 +411,7 @@ static int allocate(struct sw_engine *engine) {
   for (unsigned i = 0; i < SW_ENGINE_RECEIVE; i++, at += INBOX_BUFFER)
     engine->inbox[i].bytes = at + SW_HEADROOM;
   engine->receive_count = RECEIVE_COALESCED;
-  sw_glue_start(&engine->glue, at, engine->tun->udp);
+  sw_gro_start(&engine->gro, at, engine->tun->udp);
   return sw_batch_start(&engine->batch, engine->workers, at);
 }
 

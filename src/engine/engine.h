@@ -58,7 +58,7 @@ struct sw_engine {
   struct sw_run inbox[SW_ENGINE_RECEIVE];
   unsigned receive_count; /* runs asked of one system call, adapted to what comes */
   uint32_t overflows;     /* of the socket's buffer, as the kernel counts them */
-  struct sw_glue glue;
+  struct sw_gro gro;
   struct sw_batch batch;
 
   int unreachable; /* the latest errno the network or the kernel gave about sending; 0: none */

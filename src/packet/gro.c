@@ -5,20 +5,20 @@
 #include "packet/checksum.h"
 #include "packet/gso.h"
 
-void sw_glue_start(struct sw_glue *glue, uint8_t *buffer, bool udp) {
-  *glue = (struct sw_glue){.buffer = buffer, .udp = udp};
+void sw_gro_start(struct sw_gro *gro, uint8_t *buffer, bool udp) {
+  *gro = (struct sw_gro){.buffer = buffer, .udp = udp};
 }
 
-uint8_t *sw_glue_room(struct sw_glue *glue) {
-  if (!glue->packet) return glue->buffer + SW_GLUE_HEADROOM;
-  return glue->packet + glue->length + SW_GLUE_HEADROOM;
+uint8_t *sw_gro_room(struct sw_gro *gro) {
+  if (!gro->packet) return gro->buffer + SW_GRO_HEADROOM;
+  return gro->packet + gro->length + SW_GRO_HEADROOM;
 }
 
 /* Where a packet is when it is the first of what is glued: moved to the buffer's beginning if it
  * lies so far behind that there would not be room after it. */
-static uint8_t *settle(const struct sw_glue *glue, uint8_t *packet, size_t length) {
-  uint8_t *start = glue->buffer + SW_GLUE_HEADROOM;
-  if (packet <= start + SW_GLUE_ROOM) return packet;
+static uint8_t *settle(const struct sw_gro *gro, uint8_t *packet, size_t length) {
+  uint8_t *start = gro->buffer + SW_GRO_HEADROOM;
+  if (packet <= start + SW_GRO_ROOM) return packet;
   memmove(start, packet, length);
   return start;
 }
@@ -58,26 +58,26 @@ static size_t checksum_offset(uint8_t protocol) {
   return protocol == SW_PROTOCOL_TCP ? SW_TCP_CHECKSUM : SW_UDP_CHECKSUM;
 }
 
-bool sw_glue_partial_valid(const uint8_t *packet, size_t length) {
+bool sw_gro_partial_valid(const uint8_t *packet, size_t length) {
   const bool v4 = packet[0] >> 4 == 4;
   const size_t header = v4 ? (size_t)(packet[0] & 15) * 4 : SW_IP6_HEADER;
   const uint8_t protocol = v4 ? packet[9] : packet[6];
   if (v4 && (sw_get16(packet + 6) & 0x3fff) != 0) return false;
-  return sw_cut_partial_travels(packet, length, header, checksum_offset(protocol));
+  return sw_gso_partial_travels(packet, length, header, checksum_offset(protocol));
 }
 
-void sw_glue_complete(uint8_t *packet, size_t length) {
+void sw_gro_complete(uint8_t *packet, size_t length) {
   const bool v4 = packet[0] >> 4 == 4;
   const size_t header = v4 ? (size_t)(packet[0] & 15) * 4 : SW_IP6_HEADER;
   sw_checksum_complete(packet, length, header, checksum_offset(v4 ? packet[9] : packet[6]));
 }
 
 /* Whether a segment of this kind may be glued to at all, or to something. */
-static bool gluable(const struct sw_glue *glue, const uint8_t *packet, size_t length,
+static bool gluable(const struct sw_gro *gro, const uint8_t *packet, size_t length,
                     const struct headers *at, bool partial, bool first) {
   if (length == at->header) return false; /* no payload: a bare ack stays what it is */
   if (at->protocol == SW_PROTOCOL_UDP) {
-    if (!glue->udp) return false;
+    if (!gro->udp) return false;
     if (sw_get16(packet + at->transport + 6) == 0) return false; /* without a checksum */
   } else {
     const uint8_t flags = packet[at->transport + 13];
@@ -88,123 +88,123 @@ static bool gluable(const struct sw_glue *glue, const uint8_t *packet, size_t le
 }
 
 /* Begins a super-packet. */
-static void begin(struct sw_glue *glue, uint8_t *packet, size_t length, bool partial) {
+static void begin(struct sw_gro *gro, uint8_t *packet, size_t length, bool partial) {
   struct headers at = {0};
   const bool found = find_headers(packet, length, &at);
-  glue->packet = packet;
-  glue->length = length;
-  glue->partial = partial;
-  glue->protocol = at.protocol;
-  glue->transport = at.transport;
-  glue->header = at.header;
-  glue->segments = 1;
-  glue->size = length - at.header;
-  glue->open = found && gluable(glue, packet, length, &at, partial, true);
-  if (!glue->open || at.protocol != SW_PROTOCOL_TCP) return;
-  if (packet[at.transport + 13] & (SW_TCP_PSH | SW_TCP_FIN)) glue->open = false;
+  gro->packet = packet;
+  gro->length = length;
+  gro->partial = partial;
+  gro->protocol = at.protocol;
+  gro->transport = at.transport;
+  gro->header = at.header;
+  gro->segments = 1;
+  gro->size = length - at.header;
+  gro->open = found && gluable(gro, packet, length, &at, partial, true);
+  if (!gro->open || at.protocol != SW_PROTOCOL_TCP) return;
+  if (packet[at.transport + 13] & (SW_TCP_PSH | SW_TCP_FIN)) gro->open = false;
 }
 
 /* Whether two packets of a flow differ only in what differs from segment to segment. */
-static bool same_ip(const struct sw_glue *glue, const uint8_t *next) {
-  const uint8_t *first = glue->packet;
+static bool same_ip(const struct sw_gro *gro, const uint8_t *next) {
+  const uint8_t *first = gro->packet;
   if (first[0] >> 4 == 4) {
     /* the identification counts; or, where it means nothing (DF, RFC 6864), stays the same */
     const uint16_t id = (uint16_t)(sw_get16(next + 4) - sw_get16(first + 4));
-    const bool same = first[6] & 0x40 && (glue->segments == 1 ? id == 0 : glue->same_id);
+    const bool same = first[6] & 0x40 && (gro->segments == 1 ? id == 0 : gro->same_id);
     return memcmp(first, next, 2) == 0 && memcmp(first + 6, next + 6, 4) == 0 &&
-           memcmp(first + 12, next + 12, 8) == 0 && id == (same ? 0 : glue->segments);
+           memcmp(first + 12, next + 12, 8) == 0 && id == (same ? 0 : gro->segments);
   }
   return memcmp(first, next, 4) == 0 && memcmp(first + 6, next + 6, 34) == 0;
 }
 
-static bool same_tcp(const struct sw_glue *glue, const uint8_t *next) {
-  const uint8_t *a = glue->packet + glue->transport;
-  const uint8_t *b = next + glue->transport;
+static bool same_tcp(const struct sw_gro *gro, const uint8_t *next) {
+  const uint8_t *a = gro->packet + gro->transport;
+  const uint8_t *b = next + gro->transport;
   const uint8_t closing = SW_TCP_PSH | SW_TCP_FIN | SW_TCP_CWR;
-  const size_t options = glue->header - glue->transport - SW_TCP_HEADER;
+  const size_t options = gro->header - gro->transport - SW_TCP_HEADER;
   return memcmp(a, b, 4) == 0 &&
-         sw_get32(b + 4) == sw_get32(a + 4) + (uint32_t)(glue->length - glue->header) &&
+         sw_get32(b + 4) == sw_get32(a + 4) + (uint32_t)(gro->length - gro->header) &&
          memcmp(a + 8, b + 8, 5) == 0 && ((a[13] ^ b[13]) & ~closing) == 0 &&
          memcmp(a + 14, b + 14, 2) == 0 && memcmp(a + 18, b + 18, 2 + options) == 0;
 }
 
-static bool fits(const struct sw_glue *glue, const uint8_t *packet, size_t length, bool partial) {
+static bool fits(const struct sw_gro *gro, const uint8_t *packet, size_t length, bool partial) {
   struct headers at;
-  if (!glue->open || packet[0] >> 4 != glue->packet[0] >> 4) return false;
+  if (!gro->open || packet[0] >> 4 != gro->packet[0] >> 4) return false;
   if (!find_headers(packet, length, &at)) return false;
-  if (at.protocol != glue->protocol || at.header != glue->header) return false;
+  if (at.protocol != gro->protocol || at.header != gro->header) return false;
   const size_t payload = length - at.header;
-  if (payload > glue->size || glue->length + payload > 65535) return false;
+  if (payload > gro->size || gro->length + payload > 65535) return false;
   if (at.protocol == SW_PROTOCOL_UDP) {
-    if (glue->segments == SW_GLUE_UDP_SEGMENTS ||
-        memcmp(glue->packet + at.transport, packet + at.transport, 4) != 0)
+    if (gro->segments == SW_GRO_UDP_SEGMENTS ||
+        memcmp(gro->packet + at.transport, packet + at.transport, 4) != 0)
       return false;
-  } else if (!same_tcp(glue, packet)) {
+  } else if (!same_tcp(gro, packet)) {
     return false;
   }
-  return same_ip(glue, packet) && gluable(glue, packet, length, &at, partial, false);
+  return same_ip(gro, packet) && gluable(gro, packet, length, &at, partial, false);
 }
 
-bool sw_glue_add(struct sw_glue *glue, uint8_t *packet, size_t length, bool partial) {
-  if (!glue->packet) {
-    begin(glue, settle(glue, packet, length), length, partial);
+bool sw_gro_add(struct sw_gro *gro, uint8_t *packet, size_t length, bool partial) {
+  if (!gro->packet) {
+    begin(gro, settle(gro, packet, length), length, partial);
     return false;
   }
-  assert(packet >= sw_glue_room(glue));
-  if (!fits(glue, packet, length, partial)) return true;
-  const size_t payload = length - glue->header;
-  if (glue->segments == 1) glue->same_id = memcmp(glue->packet + 4, packet + 4, 2) == 0;
-  if (glue->protocol == SW_PROTOCOL_TCP) {
-    const uint8_t closing = packet[glue->transport + 13] & (SW_TCP_PSH | SW_TCP_FIN);
-    glue->packet[glue->transport + 13] |= closing;
-    if (closing) glue->open = false;
+  assert(packet >= sw_gro_room(gro));
+  if (!fits(gro, packet, length, partial)) return true;
+  const size_t payload = length - gro->header;
+  if (gro->segments == 1) gro->same_id = memcmp(gro->packet + 4, packet + 4, 2) == 0;
+  if (gro->protocol == SW_PROTOCOL_TCP) {
+    const uint8_t closing = packet[gro->transport + 13] & (SW_TCP_PSH | SW_TCP_FIN);
+    gro->packet[gro->transport + 13] |= closing;
+    if (closing) gro->open = false;
   }
-  if (payload < glue->size) glue->open = false;
-  memmove(glue->packet + glue->length, packet + glue->header, payload);
-  glue->length += payload;
-  glue->segments++;
+  if (payload < gro->size) gro->open = false;
+  memmove(gro->packet + gro->length, packet + gro->header, payload);
+  gro->length += payload;
+  gro->segments++;
   return false;
 }
 
-static enum sw_gso gso_of(const struct sw_glue *glue) {
-  if (glue->protocol == SW_PROTOCOL_UDP) return SW_GSO_UDP;
-  return glue->packet[0] >> 4 == 4 ? SW_GSO_TCP4 : SW_GSO_TCP6;
+static enum sw_gso_type gso_of(const struct sw_gro *gro) {
+  if (gro->protocol == SW_PROTOCOL_UDP) return SW_GSO_UDP;
+  return gro->packet[0] >> 4 == 4 ? SW_GSO_TCP4 : SW_GSO_TCP6;
 }
 
 /* Writes the lengths and sums of the whole into its first segment's header. */
-static void write_header(struct sw_glue *glue) {
-  uint8_t *packet = glue->packet;
-  const size_t transport_length = glue->length - glue->transport;
+static void write_header(struct sw_gro *gro) {
+  uint8_t *packet = gro->packet;
+  const size_t transport_length = gro->length - gro->transport;
   if (packet[0] >> 4 == 4) {
-    sw_put16(packet + 2, (uint16_t)glue->length);
+    sw_put16(packet + 2, (uint16_t)gro->length);
     sw_checksum_ip4(packet);
   } else {
     sw_put16(packet + 4, (uint16_t)transport_length);
   }
-  if (glue->protocol == SW_PROTOCOL_UDP)
-    sw_put16(packet + glue->transport + 4, (uint16_t)transport_length);
-  sw_put16(packet + glue->transport + checksum_offset(glue->protocol),
-           sw_checksum_pseudo(packet, glue->protocol, transport_length));
+  if (gro->protocol == SW_PROTOCOL_UDP)
+    sw_put16(packet + gro->transport + 4, (uint16_t)transport_length);
+  sw_put16(packet + gro->transport + checksum_offset(gro->protocol),
+           sw_checksum_pseudo(packet, gro->protocol, transport_length));
 }
 
-bool sw_glue_take(struct sw_glue *glue, struct sw_glued *glued) {
-  if (!glue->packet) return false;
-  *glued = (struct sw_glued){.packet = glue->packet, .length = glue->length};
-  struct sw_offload *offload = &glued->offload;
-  if (glue->segments > 1) {
-    write_header(glue);
-    offload->gso = gso_of(glue);
+bool sw_gro_take(struct sw_gro *gro, struct sw_gro_packet *merged) {
+  if (!gro->packet) return false;
+  *merged = (struct sw_gro_packet){.packet = gro->packet, .length = gro->length};
+  struct sw_offload *offload = &merged->offload;
+  if (gro->segments > 1) {
+    write_header(gro);
+    offload->gso = gso_of(gro);
     offload->ecn =
-        glue->protocol == SW_PROTOCOL_TCP && glue->packet[glue->transport + 13] & SW_TCP_CWR;
-    offload->size = (uint16_t)glue->size;
-    offload->header = (uint16_t)glue->header;
+        gro->protocol == SW_PROTOCOL_TCP && gro->packet[gro->transport + 13] & SW_TCP_CWR;
+    offload->size = (uint16_t)gro->size;
+    offload->header = (uint16_t)gro->header;
   }
-  if (glue->segments > 1 || glue->partial) {
-    const bool v4 = glue->packet[0] >> 4 == 4;
+  if (gro->segments > 1 || gro->partial) {
+    const bool v4 = gro->packet[0] >> 4 == 4;
     offload->partial = true;
-    offload->csum_start = (uint16_t)(v4 ? (glue->packet[0] & 15) * 4 : SW_IP6_HEADER);
-    offload->csum_offset = (uint16_t)checksum_offset(v4 ? glue->packet[9] : glue->packet[6]);
+    offload->csum_start = (uint16_t)(v4 ? (gro->packet[0] & 15) * 4 : SW_IP6_HEADER);
+    offload->csum_offset = (uint16_t)checksum_offset(v4 ? gro->packet[9] : gro->packet[6]);
   }
-  glue->packet = NULL;
+  gro->packet = NULL;
   return true;
 }

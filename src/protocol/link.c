@@ -23,7 +23,7 @@ struct sw_link *sw_link_new(const struct sw_link_options *options) {
   for (size_t i = 0; i < options->source_count; i++) link->sources[i] = options->sources[i];
   for (size_t i = 0; i < options->own_count; i++) link->own[i] = options->own[i];
   sw_cookies_start(&link->cookies, 0);
-  sw_timers_start(link);
+  sw_schedule_start(link);
   return link;
 }
 
@@ -40,7 +40,7 @@ void sw_link_endpoints_set(struct sw_link *link, uint64_t now, const struct sw_a
   sw_link_advance(link, now);
   link->endpoint_count = count < SW_ENDPOINTS_MAX ? count : SW_ENDPOINTS_MAX;
   for (size_t i = 0; i < link->endpoint_count; i++) link->endpoints[i] = endpoints[i];
-  sw_timers_endpoints_changed(link);
+  sw_schedule_endpoints_changed(link);
 }
 
 void sw_link_drop(struct sw_link *link, enum sw_drop reason, uint64_t count) {
@@ -137,7 +137,7 @@ static int refuse(struct sw_link *link, unsigned count) {
 static void sent(struct sw_link *link, unsigned count, size_t bytes) {
   link->status.packets_out += count;
   link->status.bytes_out += bytes;
-  sw_timers_sent(link, true);
+  sw_schedule_sent(link, true);
 }
 
 int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, size_t length,

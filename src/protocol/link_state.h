@@ -30,7 +30,7 @@ struct sw_probe {
 };
 
 /* Each is a time at which something is due, or SW_NEVER.  timers.c tells what they mean. */
-struct sw_timers {
+struct sw_schedule {
   uint64_t handshake;
   uint64_t answer;
   uint64_t keepalive;
@@ -55,7 +55,7 @@ struct sw_link {
   struct sw_session *current; /* the youngest confirmed, or NULL: packets are sent in it */
   struct sw_initiation initiation;
   struct sw_pending pending;
-  struct sw_timers timers;
+  struct sw_schedule timers;
   struct sw_probe probes[SW_PROBES];
   unsigned probe_next;
 
@@ -82,21 +82,21 @@ uint32_t sw_link_session_id(struct sw_link *link);
 bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet);
 
 /* timers.c: where inits go */
-bool sw_timers_address_known(const struct sw_link *link, const struct sw_address *address);
+bool sw_schedule_address_known(const struct sw_link *link, const struct sw_address *address);
 
 /* timers.c: what changed, told to the timers */
-void sw_timers_start(struct sw_link *link);
-void sw_timers_received(struct sw_link *link);
-void sw_timers_received_packet(struct sw_link *link);
-void sw_timers_sent(struct sw_link *link, bool answer_expected);
-void sw_timers_responded(struct sw_link *link);
-void sw_timers_confirmed(struct sw_link *link);
-void sw_timers_peer_closed(struct sw_link *link);
-void sw_timers_endpoints_changed(struct sw_link *link);
+void sw_schedule_start(struct sw_link *link);
+void sw_schedule_received(struct sw_link *link);
+void sw_schedule_received_packet(struct sw_link *link);
+void sw_schedule_sent(struct sw_link *link, bool answer_expected);
+void sw_schedule_responded(struct sw_link *link);
+void sw_schedule_confirmed(struct sw_link *link);
+void sw_schedule_peer_closed(struct sw_link *link);
+void sw_schedule_endpoints_changed(struct sw_link *link);
 
 /* timers.c: seals a datagram of the link's own in `session`: a token, and padding to a random
  * length of `most` at most.  Returns its length, 0 if the session is used up. */
-size_t sw_timers_seal(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
-                      uint64_t token, size_t most, uint8_t *datagram, struct sw_address *to);
+size_t sw_schedule_seal(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
+                        uint64_t token, size_t most, uint8_t *datagram, struct sw_address *to);
 
 #endif

@@ -79,13 +79,14 @@ static enum sw_received receive_response(struct sw_link *link, const struct sw_a
   struct sw_agreement agreement;
   if (sw_initiation_finish(&link->initiation, &link->keys, response, plain, length, &agreement))
     return drop(link, SW_DROP_WEAK_KEY);
-  const struct sw_address peer = sw_timers_address_known(link, from) ? *from : link->initiation.to;
+  const struct sw_address peer =
+      sw_schedule_address_known(link, from) ? *from : link->initiation.to;
   sodium_memzero(&link->initiation, sizeof(link->initiation));
   for (unsigned i = 0; i < SW_SESSIONS; i++)
     if (!link->sessions[i].confirmed) sw_link_session_wipe(link, &link->sessions[i]);
   sw_session_start(sw_link_session_place(link), &agreement, true, &peer, link->now);
   sodium_memzero(&agreement, sizeof(agreement));
-  sw_timers_responded(link);
+  sw_schedule_responded(link);
   return SW_RECEIVED_CONTROL;
 }
 
@@ -103,7 +104,8 @@ static enum sw_received receive_cookie(struct sw_link *link,
 static enum sw_received receive_handshake(struct sw_link *link, const struct sw_address *from,
                                           struct sw_header header, const uint8_t *datagram,
                                           size_t datagram_length) {
-  const uint64_t mark = sw_seen_mark(datagram + SW_TAG_OFFSET, sw_timers_address_known(link, from));
+  const uint64_t mark =
+      sw_seen_mark(datagram + SW_TAG_OFFSET, sw_schedule_address_known(link, from));
   const bool seen = sw_seen_find(&link->seen, mark);
   if (seen && sw_cookies_load(&link->cookies, link->now)) return drop(link, SW_DROP_REPEATED_INIT);
   uint8_t plain[SW_INIT_MAX];
@@ -146,9 +148,9 @@ static bool is_ip(const uint8_t *packet, size_t length) {
 static enum sw_received receive_packet(struct sw_link *link, const uint8_t *packet, size_t length,
                                        bool partial) {
   if (length == 0 && !partial) return SW_RECEIVED_CONTROL; /* a keepalive of older peers */
-  sw_timers_received_packet(link); /* one that is refused, too, shall not make us seem dead */
+  sw_schedule_received_packet(link); /* one that is refused, too, shall not make us seem dead */
   if (!is_ip(packet, length)) return drop(link, SW_DROP_NOT_IP);
-  if (partial && !sw_glue_partial_valid(packet, length)) return drop(link, SW_DROP_MALFORMED);
+  if (partial && !sw_gro_partial_valid(packet, length)) return drop(link, SW_DROP_MALFORMED);
   if (!sw_link_source_allowed(link, packet)) return drop(link, SW_DROP_SOURCE);
   link->status.packets_in++;
   link->status.bytes_in += length;
@@ -160,8 +162,8 @@ static enum sw_received receive_probe(struct sw_link *link, struct sw_session *s
                                       const uint8_t *plain, size_t length) {
   if (length < SW_PROBE_BYTES) return drop(link, SW_DROP_MALFORMED);
   uint8_t *reply = reply_begin(link, &session->address);
-  link->reply_length = sw_timers_seal(link, session, SW_KIND_PROBE_ACK, sw_load64(plain), length,
-                                      reply, &link->reply_to);
+  link->reply_length = sw_schedule_seal(link, session, SW_KIND_PROBE_ACK, sw_load64(plain), length,
+                                        reply, &link->reply_to);
   if (!link->reply_length) return drop(link, SW_DROP_NO_SESSION);
   return SW_RECEIVED_CONTROL;
 }
@@ -184,7 +186,7 @@ static enum sw_received receive_probe_ack(struct sw_link *link, const uint8_t *p
 static enum sw_received receive_close(struct sw_link *link, struct sw_session *session) {
   const bool current = session == link->current;
   sw_link_session_wipe(link, session);
-  if (current) sw_timers_peer_closed(link);
+  if (current) sw_schedule_peer_closed(link);
   return SW_RECEIVED_CONTROL;
 }
 
@@ -198,7 +200,7 @@ static void confirm(struct sw_link *link, struct sw_session *session) {
   link->current = session;
   link->status.peer = session->address;
   link->status.handshake_time = link->now;
-  sw_timers_confirmed(link);
+  sw_schedule_confirmed(link);
 }
 
 /* Opens a datagram of an answered, unconfirmed session, which makes it a session. */
@@ -262,7 +264,7 @@ enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *op
   if (!session && reason == SW_DROP_SESSION) return drop_foreign(link, reason, from);
   if (!session) return drop(link, reason);
 
-  sw_timers_received(link);
+  sw_schedule_received(link);
   if (!session->confirmed) confirm(link, session);
   const uint64_t kind = opening->word >> SW_COUNTER_BITS;
   const uint8_t *packet = opening->packet;
@@ -298,7 +300,7 @@ enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struc
   begin(link, now, &opening, true);
   const enum sw_received received = sw_link_open_finish(link, &opening, &opened);
   if (received != SW_RECEIVED_PACKET) return received;
-  if (opened.partial) sw_glue_complete(packet, opened.length);
+  if (opened.partial) sw_gro_complete(packet, opened.length);
   *packet_length = opened.length;
   return received;
 }

@@ -43,36 +43,36 @@ static uint64_t answer_delay(void) {
   return SW_ANSWER_WITHIN - jitter(SW_ANSWER_JITTER);
 }
 
-void sw_timers_start(struct sw_link *link) {
+void sw_schedule_start(struct sw_link *link) {
   link->answer_within = answer_delay();
   link->keepalive_after = keepalive_delay();
-  link->timers = (struct sw_timers){SW_NEVER, SW_NEVER, SW_NEVER, SW_NEVER};
+  link->timers = (struct sw_schedule){SW_NEVER, SW_NEVER, SW_NEVER, SW_NEVER};
 }
 
 /* ---- what changed ---- */
 
-void sw_timers_received(struct sw_link *link) {
+void sw_schedule_received(struct sw_link *link) {
   link->timers.answer = SW_NEVER;
   link->status.received_time = link->now;
 }
 
-void sw_timers_received_packet(struct sw_link *link) {
+void sw_schedule_received_packet(struct sw_link *link) {
   if (link->timers.keepalive == SW_NEVER)
     link->timers.keepalive = link->now + link->keepalive_after;
 }
 
-void sw_timers_sent(struct sw_link *link, bool answer_expected) {
+void sw_schedule_sent(struct sw_link *link, bool answer_expected) {
   link->timers.keepalive = SW_NEVER;
   link->status.sent_time = link->now;
   if (answer_expected && link->timers.answer == SW_NEVER)
     link->timers.answer = link->now + link->answer_within;
 }
 
-void sw_timers_responded(struct sw_link *link) {
+void sw_schedule_responded(struct sw_link *link) {
   link->timers.handshake = link->now + SW_PENDING_LIFETIME + jitter(SW_RETRY_JITTER);
 }
 
-void sw_timers_confirmed(struct sw_link *link) {
+void sw_schedule_confirmed(struct sw_link *link) {
   link->silent = false;
   link->attempt = 0;
   link->status.attempts = 0;
@@ -81,10 +81,10 @@ void sw_timers_confirmed(struct sw_link *link) {
   if (link->persistent_keepalive) link->timers.probe = link->now + probe_delay(link);
 }
 
-void sw_timers_peer_closed(struct sw_link *link) {
+void sw_schedule_peer_closed(struct sw_link *link) {
   link->status.closed_time = link->now;
   link->silent = false;
-  link->timers = (struct sw_timers){SW_NEVER, SW_NEVER, SW_NEVER, SW_NEVER};
+  link->timers = (struct sw_schedule){SW_NEVER, SW_NEVER, SW_NEVER, SW_NEVER};
   link->timers.handshake = link->now + SW_RETRY_FIRST + jitter(SW_RETRY_JITTER);
 }
 
@@ -107,7 +107,7 @@ static bool next_endpoint(const struct sw_link *link, struct sw_address *endpoin
   return count > 0;
 }
 
-bool sw_timers_address_known(const struct sw_link *link, const struct sw_address *address) {
+bool sw_schedule_address_known(const struct sw_link *link, const struct sw_address *address) {
   if (sw_address_equal(address, &link->status.peer)) return true;
   for (size_t i = 0; i < link->endpoint_count; i++)
     if (sw_address_equal(address, &link->endpoints[i])) return true;
@@ -128,7 +128,7 @@ static uint64_t retry_delay(const struct sw_link *link) {
   return earlier(delay, SW_RETRY_LAST) + jitter(SW_RETRY_JITTER);
 }
 
-void sw_timers_endpoints_changed(struct sw_link *link) {
+void sw_schedule_endpoints_changed(struct sw_link *link) {
   struct sw_address endpoint;
   if (link->current || link->closing) return;
   if (!next_endpoint(link, &endpoint)) {
@@ -140,7 +140,7 @@ void sw_timers_endpoints_changed(struct sw_link *link) {
 
 void sw_link_refused(struct sw_link *link, uint64_t now, const struct sw_address *peer) {
   sw_link_advance(link, now);
-  if (!sw_timers_address_known(link, peer) || link->closing) return;
+  if (!sw_schedule_address_known(link, peer) || link->closing) return;
   link->status.refused_time = link->now;
   if (link->timers.handshake != SW_NEVER) {
     if (link->initiation.active)
@@ -201,8 +201,8 @@ static void tick(struct sw_link *link) {
 
 /* All have the lengths of probes, so that no link shows by the sizes of its idle traffic, nor by
  * those of its end. */
-size_t sw_timers_seal(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
-                      uint64_t token, size_t most, uint8_t *datagram, struct sw_address *to) {
+size_t sw_schedule_seal(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
+                        uint64_t token, size_t most, uint8_t *datagram, struct sw_address *to) {
   assert(most >= SW_PROBE_BYTES);
   uint8_t plain[SW_PROBE_MAX] = {0};
   sw_store64(plain, token);
@@ -212,7 +212,7 @@ size_t sw_timers_seal(struct sw_link *link, struct sw_session *session, enum sw_
       sw_session_seal(session, link->keys.mask, link->now, kind, plain, length, datagram);
   if (sealed < 0) return 0;
   *to = session->address;
-  sw_timers_sent(link, kind == SW_KIND_PROBE);
+  sw_schedule_sent(link, kind == SW_KIND_PROBE);
   return (size_t)sealed;
 }
 
@@ -223,7 +223,7 @@ static size_t probe(struct sw_link *link, struct sw_session *session, bool perio
   *probe = (struct sw_probe){.sent = link->now, .periodic = periodic};
   randombytes_buf(&probe->token, sizeof(probe->token));
   link->status.probes_sent += periodic;
-  return sw_timers_seal(link, session, SW_KIND_PROBE, probe->token, SW_PROBE_MAX, datagram, to);
+  return sw_schedule_seal(link, session, SW_KIND_PROBE, probe->token, SW_PROBE_MAX, datagram, to);
 }
 
 /* An ack of no probe: its receiver takes it for a sign of life, and for nothing else. */
@@ -233,7 +233,7 @@ static size_t keepalive(struct sw_link *link, struct sw_session *session, uint8_
   link->timers.keepalive = SW_NEVER;
   link->keepalive_after = keepalive_delay();
   randombytes_buf(&token, sizeof(token));
-  return sw_timers_seal(link, session, SW_KIND_PROBE_ACK, token, SW_PROBE_MAX, datagram, to);
+  return sw_schedule_seal(link, session, SW_KIND_PROBE_ACK, token, SW_PROBE_MAX, datagram, to);
 }
 
 static size_t confirm(struct sw_link *link, struct sw_session *session, uint8_t *datagram,
@@ -249,7 +249,7 @@ static size_t farewell(struct sw_link *link, uint8_t *datagram, struct sw_addres
     struct sw_session *session = &link->sessions[i];
     if (!session->local) continue;
     const size_t length =
-        sw_timers_seal(link, session, SW_KIND_CLOSE, 0, SW_PROBE_MAX, datagram, to);
+        sw_schedule_seal(link, session, SW_KIND_CLOSE, 0, SW_PROBE_MAX, datagram, to);
     sw_link_session_wipe(link, session);
     if (length) return length;
   }
@@ -289,7 +289,7 @@ size_t sw_link_transmit(struct sw_link *link, uint64_t now, uint8_t datagram[SW_
 uint64_t sw_link_deadline(const struct sw_link *link) {
   if (link->reply_length) return link->now;
   uint64_t deadline = sw_pending_deadline(&link->pending);
-  const struct sw_timers *timers = &link->timers;
+  const struct sw_schedule *timers = &link->timers;
   bool sessions = false, sending = link->current != NULL;
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
     const struct sw_session *session = &link->sessions[i];

@@ -94,32 +94,32 @@ static size_t super_packet(uint8_t *packet, struct sw_offload *offload) {
 
 static unsigned cut_all(void) {
   struct sw_offload offload;
-  struct sw_cut cut;
+  struct sw_gso gso;
   struct sw_segment segment;
   unsigned packets = 0;
   const size_t length = super_packet(plain + 64, &offload);
-  if (sw_cut_start(&cut, plain + 64, length, &offload)) abort();
-  while (sw_cut_next(&cut, &segment)) packets++;
+  if (sw_gso_start(&gso, plain + 64, length, &offload)) abort();
+  while (sw_gso_next(&gso, &segment)) packets++;
   return packets;
 }
 
-static unsigned cut_and_glue(void) {
-  static uint8_t buffer[SW_GLUE_BUFFER];
+static unsigned segment_and_coalesce(void) {
+  static uint8_t buffer[SW_GRO_BUFFER];
   struct sw_offload offload;
-  struct sw_cut cut;
+  struct sw_gso gso;
   struct sw_segment segment;
-  struct sw_glue glue;
-  struct sw_glued glued;
+  struct sw_gro gro;
+  struct sw_gro_packet merged;
   unsigned packets = 0;
-  sw_glue_start(&glue, buffer, true);
+  sw_gro_start(&gro, buffer, true);
   const size_t length = super_packet(plain + 64, &offload);
-  if (sw_cut_start(&cut, plain + 64, length, &offload)) abort();
-  for (; sw_cut_next(&cut, &segment); packets++) {
-    uint8_t *room = sw_glue_room(&glue);
+  if (sw_gso_start(&gso, plain + 64, length, &offload)) abort();
+  for (; sw_gso_next(&gso, &segment); packets++) {
+    uint8_t *room = sw_gro_room(&gro);
     memcpy(room, segment.packet, segment.length); /* in place of opening it there */
-    while (sw_glue_add(&glue, room, segment.length, true)) sw_glue_take(&glue, &glued);
+    while (sw_gro_add(&gro, room, segment.length, true)) sw_gro_take(&gro, &merged);
   }
-  if (!sw_glue_take(&glue, &glued) || glued.length != length) abort();
+  if (!sw_gro_take(&gro, &merged) || merged.length != length) abort();
   return packets;
 }
 
@@ -140,7 +140,7 @@ int main(void) {
       {"mask", mask},
       {"checksum", checksum},
       {"cut", cut_all},
-      {"cut, copy and glue", cut_and_glue},
+      {"cut, copy and glue", segment_and_coalesce},
   };
   for (size_t w = 0; w < sizeof(works) / sizeof(works[0]); w++) {
     printf("%-22s", works[w].name);

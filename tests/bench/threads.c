@@ -21,7 +21,7 @@
 
 static struct sw_link *left, *right;
 static uint8_t packet[SW_HEADROOM + 65536 + SW_SLACK], datagrams[SW_HEADROOM + 131072 + SW_SLACK];
-static uint8_t room[SW_GLUE_BUFFER];
+static uint8_t room[SW_GRO_BUFFER];
 static const struct sw_address address = {.ip = {[15] = 1}, .port = 1};
 static uint64_t now = SW_SECOND;
 
@@ -51,7 +51,7 @@ static void connect_links(void) {
 }
 
 /* A TCP super-packet, as sealing leaves little of it. */
-static void make(struct sw_cut *cut) {
+static void make(struct sw_gso *gso) {
   uint8_t *ip = packet + SW_HEADROOM;
   memset(ip, 0, HEADER);
   ip[0] = 0x45;
@@ -65,17 +65,17 @@ static void make(struct sw_cut *cut) {
                                      .size = SEGMENT,
                                      .csum_start = SW_IP4_HEADER,
                                      .csum_offset = SW_TCP_CHECKSUM};
-  if (sw_cut_start(cut, ip, LENGTH, &offload) != 0) abort();
+  if (sw_gso_start(gso, ip, LENGTH, &offload) != 0) abort();
 }
 
 static void seal_batch(struct sw_batch *batch) {
-  struct sw_cut cut;
+  struct sw_gso gso;
   struct sw_segment segment;
   uint8_t *datagram = datagrams + SW_HEADROOM;
   size_t each;
-  make(&cut);
-  if (sw_batch_seal(batch, left, now, &cut, datagram, &each) > 0) return;
-  while (sw_cut_next(&cut, &segment)) {
+  make(&gso);
+  if (sw_batch_seal(batch, left, now, &gso, datagram, &each) > 0) return;
+  while (sw_gso_next(&gso, &segment)) {
     const int64_t length =
         sw_link_seal(left, now, segment.packet, segment.length, segment.partial, datagram);
     if (length < 0) abort();

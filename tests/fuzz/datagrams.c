@@ -184,7 +184,7 @@ static void receive_fast(struct sw_link *link, const struct sw_address *from, co
     assert(sw_link_open_finish(link, &openings[1], &copy) == SW_RECEIVED_DROPPED);
   if (received != SW_RECEIVED_PACKET) return;
   assert(opened.length == length - SW_OVERHEAD);
-  if (opened.partial) sw_glue_complete(rooms[0] + SW_HEADROOM, opened.length);
+  if (opened.partial) sw_gro_complete(rooms[0] + SW_HEADROOM, opened.length);
   assert(memcmp(rooms[0] + SW_HEADROOM, packet, opened.length) == 0);
 }
 

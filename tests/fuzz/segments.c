@@ -68,8 +68,8 @@ static void complete(struct segment *segment, size_t transport_at, bool sum) {
     sw_put16(packet + 4, (uint16_t)length);
   }
   if (protocol == SW_PROTOCOL_UDP) sw_put16(transport + 4, (uint16_t)length);
-  segment->partial = segment->partial && sw_glue_partial_valid(packet, segment->length);
-  if (!segment->partial && (!sum || !sw_glue_partial_valid(packet, segment->length))) return;
+  segment->partial = segment->partial && sw_gro_partial_valid(packet, segment->length);
+  if (!segment->partial && (!sum || !sw_gro_partial_valid(packet, segment->length))) return;
   const size_t at = protocol == SW_PROTOCOL_UDP ? SW_UDP_CHECKSUM : SW_TCP_CHECKSUM;
   sw_put16(transport + at, sw_checksum_pseudo(packet, protocol, length));
   if (!segment->partial) sw_checksum_complete(packet, segment->length, transport_at, at);
@@ -90,8 +90,8 @@ static void assert_come_back(const uint8_t *packet, size_t length, bool partial)
   struct segment *expected = &segments[come++];
   assert(length == expected->length);
   memcpy(copy, packet, length);
-  if (partial) sw_glue_complete(copy, length);
-  if (expected->partial) sw_glue_complete(expected->bytes, length);
+  if (partial) sw_gro_complete(copy, length);
+  if (expected->partial) sw_gro_complete(expected->bytes, length);
   if (copy[0] >> 4 == 4 && copy[6] & 0x40) {
     sw_put16(copy + 4, sw_get16(expected->bytes + 4));
     sw_checksum_ip4(copy);
@@ -101,31 +101,31 @@ static void assert_come_back(const uint8_t *packet, size_t length, bool partial)
   assert(memcmp(copy, expected->bytes, length) == 0);
 }
 
-static void take(struct sw_glue *glue) {
-  struct sw_glued glued;
-  if (!sw_glue_take(glue, &glued)) return;
-  if (glued.offload.gso == SW_GSO_NONE) {
-    assert_come_back(glued.packet, glued.length, glued.offload.partial);
+static void take(struct sw_gro *gro) {
+  struct sw_gro_packet merged;
+  if (!sw_gro_take(gro, &merged)) return;
+  if (merged.offload.gso == SW_GSO_NONE) {
+    assert_come_back(merged.packet, merged.length, merged.offload.partial);
     return;
   }
-  struct sw_cut cut;
+  struct sw_gso gso;
   struct sw_segment segment;
-  assert(glued.length <= 65535);
-  uint8_t *packet = malloc(glued.length);
-  memcpy(packet, glued.packet, glued.length);
-  assert(sw_cut_start(&cut, packet, glued.length, &glued.offload) == 0);
-  while (sw_cut_next(&cut, &segment))
+  assert(merged.length <= 65535);
+  uint8_t *packet = malloc(merged.length);
+  memcpy(packet, merged.packet, merged.length);
+  assert(sw_gso_start(&gso, packet, merged.length, &merged.offload) == 0);
+  while (sw_gso_next(&gso, &segment))
     assert_come_back(segment.packet, segment.length, segment.partial);
   free(packet);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static uint8_t buffer[SW_GLUE_BUFFER];
+  static uint8_t buffer[SW_GRO_BUFFER];
   struct flow flow;
-  struct sw_glue glue;
+  struct sw_gro gro;
   if (size < 2) return 0;
   made = come = 0;
-  sw_glue_start(&glue, buffer, data[0] & 8);
+  sw_gro_start(&gro, buffer, data[0] & 8);
   flow_make(&flow, data[0], data[1]);
   data += 2;
   size -= 2;
@@ -148,11 +148,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       flow_make(&flow, how >> 3 & 7, (unsigned)payload);
     else
       flow_advance(&flow, payload);
-    uint8_t *room = sw_glue_room(&glue);
+    uint8_t *room = sw_gro_room(&gro);
     memcpy(room, segment->bytes, segment->length);
-    while (sw_glue_add(&glue, room, segment->length, segment->partial)) take(&glue);
+    while (sw_gro_add(&gro, room, segment->length, segment->partial)) take(&gro);
   }
-  while (glue.packet) take(&glue);
+  while (gro.packet) take(&gro);
   assert(come == made);
   return 0;
 }

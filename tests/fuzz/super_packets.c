@@ -9,7 +9,7 @@
 #include "packet/gso.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static uint8_t buffer[SW_GLUE_BUFFER];
+  static uint8_t buffer[SW_GRO_BUFFER];
   if (size < 8) return 0;
   const struct sw_offload offload = {.gso = data[0] % 4,
                                      .ecn = data[0] & 16,
@@ -24,23 +24,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (length == 0 || length > 65535) return 0;
   uint8_t *packet = malloc(length);
   for (size_t i = 0; i < repeat; i++) memcpy(packet + i * size, data, size);
-  struct sw_cut cut;
+  struct sw_gso gso;
   struct sw_segment segment;
-  struct sw_glue glue;
-  struct sw_glued glued;
+  struct sw_gro gro;
+  struct sw_gro_packet merged;
   size_t cut_bytes = 0, glued_bytes = 0;
-  sw_glue_start(&glue, buffer, data[0] & 1);
-  if (sw_cut_start(&cut, packet, length, &offload) == 0) {
-    while (sw_cut_next(&cut, &segment)) {
+  sw_gro_start(&gro, buffer, data[0] & 1);
+  if (sw_gso_start(&gso, packet, length, &offload) == 0) {
+    while (sw_gso_next(&gso, &segment)) {
       const bool whole = offload.gso == SW_GSO_NONE;
-      const bool partial = segment.partial && sw_glue_partial_valid(segment.packet, segment.length);
-      cut_bytes += whole ? segment.length : segment.length - cut.header;
-      uint8_t *room = sw_glue_room(&glue);
+      const bool partial = segment.partial && sw_gro_partial_valid(segment.packet, segment.length);
+      cut_bytes += whole ? segment.length : segment.length - gso.header;
+      uint8_t *room = sw_gro_room(&gro);
       memcpy(room, segment.packet, segment.length);
-      while (sw_glue_add(&glue, room, segment.length, partial))
-        if (sw_glue_take(&glue, &glued)) glued_bytes += glued.length;
+      while (sw_gro_add(&gro, room, segment.length, partial))
+        if (sw_gro_take(&gro, &merged)) glued_bytes += merged.length;
     }
-    while (sw_glue_take(&glue, &glued)) glued_bytes += glued.length;
+    while (sw_gro_take(&gro, &merged)) glued_bytes += merged.length;
     if (glued_bytes < cut_bytes) abort();
   }
   free(packet);

@@ -26,7 +26,7 @@ static struct sw_batch batch;
 static uint8_t packet[SW_HEADROOM + 65536 + SW_SLACK], original[65536];
 static uint8_t datagrams[SW_HEADROOM + 131072 + SW_SLACK],
     expected[SW_HEADROOM + 131072 + SW_SLACK];
-static uint8_t room[SW_GLUE_BUFFER];
+static uint8_t room[SW_GRO_BUFFER];
 
 static int begin(void **state) {
   (void)state;
@@ -49,7 +49,7 @@ static int end(void **state) {
 }
 
 struct shape {
-  enum sw_gso gso;
+  enum sw_gso_type gso;
   size_t size, length;
 };
 
@@ -77,19 +77,19 @@ static struct sw_offload make(const struct shape *shape) {
                              .csum_offset = udp ? SW_UDP_CHECKSUM : SW_TCP_CHECKSUM};
 }
 
-static void cut_start(struct sw_cut *cut, const struct shape *shape,
+static void cut_start(struct sw_gso *gso, const struct shape *shape,
                       const struct sw_offload *offload) {
   memcpy(packet + SW_HEADROOM, original, shape->length);
-  assert_int_equal(sw_cut_start(cut, packet + SW_HEADROOM, shape->length, offload), 0);
+  assert_int_equal(sw_gso_start(gso, packet + SW_HEADROOM, shape->length, offload), 0);
 }
 
 /* Seals what is in `original` one by one, into `expected`. */
 static size_t seal_one_by_one(const struct shape *shape, const struct sw_offload *offload) {
-  struct sw_cut cut;
+  struct sw_gso gso;
   struct sw_segment segment;
   size_t at = 0;
-  cut_start(&cut, shape, offload);
-  while (sw_cut_next(&cut, &segment)) {
+  cut_start(&gso, shape, offload);
+  while (sw_gso_next(&gso, &segment)) {
     const int64_t sealed = sw_link_seal(left, pair.now, segment.packet, segment.length,
                                         segment.partial, expected + SW_HEADROOM + at);
     assert_true(sealed > 0);
@@ -100,14 +100,14 @@ static size_t seal_one_by_one(const struct shape *shape, const struct sw_offload
 
 static int64_t seal_batch(const struct shape *shape, const struct sw_offload *offload,
                           size_t *each) {
-  struct sw_cut cut;
-  cut_start(&cut, shape, offload);
-  return sw_batch_seal(&batch, left, pair.now, &cut, datagrams + SW_HEADROOM, each);
+  struct sw_gso gso;
+  cut_start(&gso, shape, offload);
+  return sw_batch_seal(&batch, left, pair.now, &gso, datagrams + SW_HEADROOM, each);
 }
 
 static void batch_is_sealed_as_its_packets_are_one_by_one(void **state) {
   (void)state;
-  static const enum sw_gso kinds[] = {SW_GSO_TCP4, SW_GSO_TCP6, SW_GSO_UDP};
+  static const enum sw_gso_type kinds[] = {SW_GSO_TCP4, SW_GSO_TCP6, SW_GSO_UDP};
   static const size_t sizes[] = {1024, 1025, 1376, 1448, 4096, 8960, 9216};
   for (unsigned i = 0; i < 600; i++) {
     const struct shape shape = {.gso = kinds[i % 3],
@@ -322,7 +322,7 @@ static void batch_takes_what_there_is_room_for(void **state) {
   while (sw_batch_add(&batch, right, pair.now, from, largest + SW_HEADROOM, 65536)) count++;
   assert_int_equal(count, 3);
   const struct sw_opening *last = &batch.openings[2];
-  assert_true(last->packet + 65536 + SW_SLACK <= room + SW_GLUE_BUFFER);
+  assert_true(last->packet + 65536 + SW_SLACK <= room + SW_GRO_BUFFER);
   assert_true(batch.openings[0].packet >= room + SW_HEADROOM);
   assert_int_equal(sw_batch_open(&batch), 3);
   assert_int_equal(sw_batch_open(&batch), 0);

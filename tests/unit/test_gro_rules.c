@@ -211,64 +211,64 @@ static unsigned make_stream(void) {
 /* ---- the properties ---- */
 
 /* Cuts what was glued and compares it with what it was glued from. */
-static void assert_is(const struct sw_glued *glued, const struct packet *from, unsigned count,
+static void assert_is(const struct sw_gro_packet *merged, const struct packet *from, unsigned count,
                       bool fixed) {
   if (count == 1) {
-    assert_int_equal(glued->offload.gso, SW_GSO_NONE);
-    assert_int_equal(glued->length, from->length);
-    assert_memory_equal(glued->packet, from->bytes, from->length);
+    assert_int_equal(merged->offload.gso, SW_GSO_NONE);
+    assert_int_equal(merged->length, from->length);
+    assert_memory_equal(merged->packet, from->bytes, from->length);
     return;
   }
-  const size_t header = glued->offload.header, size = glued->offload.size;
+  const size_t header = merged->offload.header, size = merged->offload.size;
   assert_int_equal(header, headers(from));
-  assert_int_equal((glued->length - header + size - 1) / size, count);
+  assert_int_equal((merged->length - header + size - 1) / size, count);
   for (unsigned i = 0; i < count; i++) {
     const size_t at = header + i * size;
-    const size_t payload = glued->length - at < size ? glued->length - at : size;
-    struct packet cut = {.length = header + payload};
-    memcpy(cut.bytes, glued->packet, header);
-    memcpy(cut.bytes + header, glued->packet + at, payload);
-    uint8_t *l4 = cut.bytes + ip_header(&cut);
-    if (is_v4(&cut) && !fixed) sw_put16(cut.bytes + 4, (uint16_t)(sw_get16(cut.bytes + 4) + i));
-    if (protocol(&cut) == 6) {
+    const size_t payload = merged->length - at < size ? merged->length - at : size;
+    struct packet gso = {.length = header + payload};
+    memcpy(gso.bytes, merged->packet, header);
+    memcpy(gso.bytes + header, merged->packet + at, payload);
+    uint8_t *l4 = gso.bytes + ip_header(&gso);
+    if (is_v4(&gso) && !fixed) sw_put16(gso.bytes + 4, (uint16_t)(sw_get16(gso.bytes + 4) + i));
+    if (protocol(&gso) == 6) {
       sw_put32(l4 + 4, sw_get32(l4 + 4) + (uint32_t)(i * size));
       if (i + 1 < count) l4[13] &= (uint8_t) ~(PSH | FIN);
       if (i > 0) l4[13] &= (uint8_t)~CWR;
     }
-    finish(&cut);
-    assert_int_equal(cut.length, from[i].length);
-    assert_memory_equal(cut.bytes, from[i].bytes, cut.length);
+    finish(&gso);
+    assert_int_equal(gso.length, from[i].length);
+    assert_memory_equal(gso.bytes, from[i].bytes, gso.length);
   }
 }
 
 /* Glues the stream; returns how many packets were glued to another. */
 static unsigned glue_stream(unsigned count) {
-  static uint8_t buffer[SW_GLUE_BUFFER];
-  struct sw_glue glue;
-  struct sw_glued glued;
-  unsigned first = 0, merged = 0;
+  static uint8_t buffer[SW_GRO_BUFFER];
+  struct sw_gro gro;
+  struct sw_gro_packet merged;
+  unsigned first = 0, joined = 0;
   size_t payload = 0;
   bool fixed = false;
-  sw_glue_start(&glue, buffer, true);
+  sw_gro_start(&gro, buffer, true);
   for (unsigned i = 0; i < count; i++) {
     const struct packet *p = &stream[i];
-    uint8_t *room = sw_glue_room(&glue);
+    uint8_t *room = sw_gro_room(&gro);
     memcpy(room, p->bytes, p->length);
-    if (sw_glue_add(&glue, room, p->length, false)) {
-      assert_true(sw_glue_take(&glue, &glued));
-      assert_is(&glued, &stream[first], i - first, fixed);
-      assert_false(sw_glue_add(&glue, room, p->length, false));
+    if (sw_gro_add(&gro, room, p->length, false)) {
+      assert_true(sw_gro_take(&gro, &merged));
+      assert_is(&merged, &stream[first], i - first, fixed);
+      assert_false(sw_gro_add(&gro, room, p->length, false));
       first = i;
     } else if (i > 0) {
       assert_true(merges(&stream[first], i - first, payload, &stream[i - 1], p, &fixed));
-      merged++;
+      joined++;
     }
     if (first == i) payload = 0;
     payload += p->length - headers(p);
   }
-  assert_true(sw_glue_take(&glue, &glued));
-  assert_is(&glued, &stream[first], count - first, fixed);
-  return merged;
+  assert_true(sw_gro_take(&gro, &merged));
+  assert_is(&merged, &stream[first], count - first, fixed);
+  return joined;
 }
 
 static void nothing_is_glued_that_gro_would_not_merge(void **state) {

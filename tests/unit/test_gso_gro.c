@@ -131,35 +131,35 @@ static void assert_segment(const struct shape *shape, const struct sw_segment *s
 
 /* Cuts the shape, checks every segment, and glues them; returns how many pieces the glue gave, the
  * last in `glued` (a copy in `whole`). */
-static unsigned cut_and_glue(const struct shape *shape, struct sw_glued *glued, uint8_t *whole,
-                             bool complete) {
-  static uint8_t packet[ROOM], buffer[SW_GLUE_BUFFER];
+static unsigned segment_and_coalesce(const struct shape *shape, struct sw_gro_packet *merged,
+                                     uint8_t *whole, bool complete) {
+  static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
   struct sw_offload offload;
   const size_t length = make(shape, packet, &offload);
-  struct sw_cut cut;
+  struct sw_gso gso;
   struct sw_segment segment;
-  struct sw_glue glue;
+  struct sw_gro gro;
   unsigned pieces = 0;
   size_t at = 0;
-  sw_glue_start(&glue, buffer, true);
-  assert_int_equal(sw_cut_start(&cut, packet, length, &offload), 0);
-  for (unsigned index = 0; sw_cut_next(&cut, &segment); index++) {
+  sw_gro_start(&gro, buffer, true);
+  assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
+  for (unsigned index = 0; sw_gso_next(&gso, &segment); index++) {
     assert_segment(shape, &segment, at, index);
     at += shape->size;
-    uint8_t *room = sw_glue_room(&glue);
+    uint8_t *room = sw_gro_room(&gro);
     memcpy(room, segment.packet, segment.length);
-    if (complete && segment.partial) sw_glue_complete(room, segment.length);
-    while (sw_glue_add(&glue, room, segment.length, segment.partial && !complete)) {
-      assert_true(sw_glue_take(&glue, glued));
+    if (complete && segment.partial) sw_gro_complete(room, segment.length);
+    while (sw_gro_add(&gro, room, segment.length, segment.partial && !complete)) {
+      assert_true(sw_gro_take(&gro, merged));
       pieces++;
     }
   }
   assert_true(at >= shape->payload);
-  if (sw_glue_take(&glue, glued)) {
-    memcpy(whole, glued->packet, glued->length);
+  if (sw_gro_take(&gro, merged)) {
+    memcpy(whole, merged->packet, merged->length);
     pieces++;
   }
-  assert_false(sw_glue_take(&glue, glued));
+  assert_false(sw_gro_take(&gro, merged));
   return pieces;
 }
 
@@ -191,18 +191,18 @@ static void cut_then_glue_is_identity(void **state) {
     const struct shape shape = random_shape();
     struct sw_offload offload;
     const size_t length = make(&shape, packet, &offload);
-    struct sw_glued glued;
-    assert_int_equal(cut_and_glue(&shape, &glued, whole, rand() % 2), 1);
+    struct sw_gro_packet merged;
+    assert_int_equal(segment_and_coalesce(&shape, &merged, whole, rand() % 2), 1);
     if (offload.gso == SW_GSO_NONE) continue;
-    assert_int_equal(glued.length, length);
+    assert_int_equal(merged.length, length);
     assert_memory_equal(whole, packet, length);
-    assert_int_equal(glued.offload.gso, offload.gso);
-    assert_int_equal(glued.offload.size, offload.size);
-    assert_int_equal(glued.offload.header, offload.header);
-    assert_int_equal(glued.offload.csum_start, offload.csum_start);
-    assert_int_equal(glued.offload.csum_offset, offload.csum_offset);
-    assert_int_equal(glued.offload.ecn, offload.ecn);
-    assert_true(glued.offload.partial);
+    assert_int_equal(merged.offload.gso, offload.gso);
+    assert_int_equal(merged.offload.size, offload.size);
+    assert_int_equal(merged.offload.header, offload.header);
+    assert_int_equal(merged.offload.csum_start, offload.csum_start);
+    assert_int_equal(merged.offload.csum_offset, offload.csum_offset);
+    assert_int_equal(merged.offload.ecn, offload.ecn);
+    assert_true(merged.offload.partial);
   }
 }
 
@@ -210,20 +210,20 @@ static void extension_headers_are_cut_with_full_checksums_and_not_glued(void **s
   (void)state;
   static uint8_t whole[ROOM];
   const struct shape shape = {.v6 = true, .extension = 8, .size = 1000, .payload = 5000};
-  struct sw_glued glued;
-  assert_int_equal(cut_and_glue(&shape, &glued, whole, false), 5);
-  assert_false(glued.offload.partial);
+  struct sw_gro_packet merged;
+  assert_int_equal(segment_and_coalesce(&shape, &merged, whole, false), 5);
+  assert_false(merged.offload.partial);
 }
 
 static void ip_options_are_cut_and_not_glued(void **state) {
   (void)state;
   static uint8_t whole[ROOM];
   const struct shape shape = {.ip_options = 8, .size = 1000, .payload = 5000};
-  struct sw_glued glued;
-  assert_int_equal(cut_and_glue(&shape, &glued, whole, false), 5);
-  assert_int_equal(glued.offload.gso, SW_GSO_NONE);
-  assert_true(glued.offload.partial);
-  assert_int_equal(glued.offload.csum_start, 28);
+  struct sw_gro_packet merged;
+  assert_int_equal(segment_and_coalesce(&shape, &merged, whole, false), 5);
+  assert_int_equal(merged.offload.gso, SW_GSO_NONE);
+  assert_true(merged.offload.partial);
+  assert_int_equal(merged.offload.csum_start, 28);
 }
 
 /* With a source route the address in the header is the next router's, but the sum is made with the
@@ -241,11 +241,11 @@ static void sums_behind_a_source_route_are_for_its_end(void **state) {
   memcpy(to_the_end + 16, end, sizeof(end));
   sw_put16(routed + 28 + SW_TCP_CHECKSUM,
            sw_checksum_pseudo(to_the_end, SW_PROTOCOL_TCP, length - 28));
-  struct sw_cut cut;
+  struct sw_gso gso;
   struct sw_segment segment;
-  assert_int_equal(sw_cut_start(&cut, routed, length, &offload), 0);
+  assert_int_equal(sw_gso_start(&gso, routed, length, &offload), 0);
   for (unsigned i = 0; i < 3; i++) {
-    assert_true(sw_cut_next(&cut, &segment));
+    assert_true(sw_gso_next(&gso, &segment));
     const uint16_t sum = sw_get16(segment.packet + 28 + SW_TCP_CHECKSUM);
     const uint16_t right = sw_checksum_pseudo(to_the_end, SW_PROTOCOL_TCP, segment.length - 28);
     assert_int_equal(sum % 0xffff, right % 0xffff);
@@ -258,8 +258,8 @@ static void what_the_kernel_cannot_mean_is_refused(void **state) {
   const struct shape shape = {.size = 1000, .payload = 5000};
   struct sw_offload good;
   const size_t length = make(&shape, packet, &good);
-  struct sw_cut cut;
-  assert_int_equal(sw_cut_start(&cut, packet, length, &good), 0);
+  struct sw_gso gso;
+  assert_int_equal(sw_gso_start(&gso, packet, length, &good), 0);
   struct sw_offload bad[10];
   for (unsigned i = 0; i < 10; i++) bad[i] = good;
   bad[0].size = 0;
@@ -274,36 +274,36 @@ static void what_the_kernel_cannot_mean_is_refused(void **state) {
       (struct sw_offload){.partial = true, .csum_start = (uint16_t)length - 1, .csum_offset = 0};
   bad[9].csum_start = 300; /* a header that is too long */
   for (unsigned i = 0; i < 10; i++)
-    assert_int_equal(sw_cut_start(&cut, packet, length, &bad[i]), -22);
+    assert_int_equal(sw_gso_start(&gso, packet, length, &bad[i]), -22);
   for (size_t cut_length = 0; cut_length < 41; cut_length++)
-    assert_int_equal(sw_cut_start(&cut, packet, cut_length, &good), -22);
+    assert_int_equal(sw_gso_start(&gso, packet, cut_length, &good), -22);
   packet[32] = 0x40; /* TCP header shorter than it can be */
-  assert_int_equal(sw_cut_start(&cut, packet, length, &good), -22);
+  assert_int_equal(sw_gso_start(&gso, packet, length, &good), -22);
 }
 
 /* Two segments that would be glued, then one byte of the second changed. */
 static unsigned pieces_of_two(const struct shape *shape, size_t at, uint8_t change) {
-  static uint8_t packet[ROOM], buffer[SW_GLUE_BUFFER];
+  static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
   struct sw_offload offload;
   const size_t length = make(shape, packet, &offload);
-  struct sw_cut cut;
+  struct sw_gso gso;
   struct sw_segment segment;
-  struct sw_glue glue;
-  struct sw_glued glued;
-  sw_glue_start(&glue, buffer, true);
-  sw_cut_start(&cut, packet, length, &offload);
+  struct sw_gro gro;
+  struct sw_gro_packet merged;
+  sw_gro_start(&gro, buffer, true);
+  sw_gso_start(&gso, packet, length, &offload);
   unsigned pieces = 0;
-  for (unsigned i = 0; sw_cut_next(&cut, &segment); i++) {
-    uint8_t *room = sw_glue_room(&glue);
+  for (unsigned i = 0; sw_gso_next(&gso, &segment); i++) {
+    uint8_t *room = sw_gro_room(&gro);
     memcpy(room, segment.packet, segment.length);
     if (i == 1) room[at] ^= change;
     if (i == 1 && !shape->v6 && at < 10) sw_checksum_ip4(room); /* right for what it says */
-    while (sw_glue_add(&glue, room, segment.length, true)) {
-      sw_glue_take(&glue, &glued);
+    while (sw_gro_add(&gro, room, segment.length, true)) {
+      sw_gro_take(&gro, &merged);
       pieces++;
     }
   }
-  while (sw_glue_take(&glue, &glued)) pieces++;
+  while (sw_gro_take(&gro, &merged)) pieces++;
   return pieces;
 }
 
@@ -350,55 +350,55 @@ static void psh_and_fin_close_what_is_glued(void **state) {
 
 static void segment_with_a_wrong_full_checksum_is_not_glued_and_not_changed(void **state) {
   (void)state;
-  static uint8_t packet[ROOM], buffer[SW_GLUE_BUFFER], second[ROOM];
+  static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER], second[ROOM];
   const struct shape shape = {.size = 1000, .payload = 2000};
   struct sw_offload offload;
   const size_t length = make(&shape, packet, &offload);
-  struct sw_cut cut;
+  struct sw_gso gso;
   struct sw_segment segment;
-  struct sw_glue glue;
-  struct sw_glued glued;
-  sw_glue_start(&glue, buffer, true);
-  sw_cut_start(&cut, packet, length, &offload);
-  sw_cut_next(&cut, &segment);
-  uint8_t *room = sw_glue_room(&glue);
+  struct sw_gro gro;
+  struct sw_gro_packet merged;
+  sw_gro_start(&gro, buffer, true);
+  sw_gso_start(&gso, packet, length, &offload);
+  sw_gso_next(&gso, &segment);
+  uint8_t *room = sw_gro_room(&gro);
   memcpy(room, segment.packet, segment.length);
-  sw_glue_complete(room, segment.length);
-  assert_false(sw_glue_add(&glue, room, segment.length, false));
-  sw_cut_next(&cut, &segment);
-  room = sw_glue_room(&glue);
+  sw_gro_complete(room, segment.length);
+  assert_false(sw_gro_add(&gro, room, segment.length, false));
+  sw_gso_next(&gso, &segment);
+  room = sw_gro_room(&gro);
   memcpy(room, segment.packet, segment.length);
-  sw_glue_complete(room, segment.length);
+  sw_gro_complete(room, segment.length);
   room[500] ^= 1;
   memcpy(second, room, segment.length);
-  assert_true(sw_glue_add(&glue, room, segment.length, false));
-  assert_true(sw_glue_take(&glue, &glued));
-  assert_false(glued.offload.partial);
-  assert_false(sw_glue_add(&glue, room, segment.length, false));
-  assert_true(sw_glue_take(&glue, &glued));
-  assert_int_equal(glued.length, segment.length);
-  assert_memory_equal(glued.packet, second, glued.length);
-  assert_false(glued.offload.partial);
+  assert_true(sw_gro_add(&gro, room, segment.length, false));
+  assert_true(sw_gro_take(&gro, &merged));
+  assert_false(merged.offload.partial);
+  assert_false(sw_gro_add(&gro, room, segment.length, false));
+  assert_true(sw_gro_take(&gro, &merged));
+  assert_int_equal(merged.length, segment.length);
+  assert_memory_equal(merged.packet, second, merged.length);
+  assert_false(merged.offload.partial);
 }
 
 static void udp_is_not_glued_where_the_kernel_does_not_take_it(void **state) {
   (void)state;
-  static uint8_t packet[ROOM], buffer[SW_GLUE_BUFFER];
+  static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
   const struct shape shape = {.udp = true, .size = 1000, .payload = 3000};
   struct sw_offload offload;
   const size_t length = make(&shape, packet, &offload);
-  struct sw_cut cut;
+  struct sw_gso gso;
   struct sw_segment segment;
-  struct sw_glue glue;
-  struct sw_glued glued;
+  struct sw_gro gro;
+  struct sw_gro_packet merged;
   unsigned pieces = 0;
-  sw_glue_start(&glue, buffer, false);
-  sw_cut_start(&cut, packet, length, &offload);
-  while (sw_cut_next(&cut, &segment)) {
-    uint8_t *room = sw_glue_room(&glue);
+  sw_gro_start(&gro, buffer, false);
+  sw_gso_start(&gso, packet, length, &offload);
+  while (sw_gso_next(&gso, &segment)) {
+    uint8_t *room = sw_gro_room(&gro);
     memcpy(room, segment.packet, segment.length);
-    while (sw_glue_add(&glue, room, segment.length, true)) {
-      sw_glue_take(&glue, &glued);
+    while (sw_gro_add(&gro, room, segment.length, true)) {
+      sw_gro_take(&gro, &merged);
       pieces++;
     }
   }
@@ -407,11 +407,11 @@ static void udp_is_not_glued_where_the_kernel_does_not_take_it(void **state) {
 
 static void order_holds_and_nothing_outgrows_the_buffer(void **state) {
   (void)state;
-  static uint8_t packet[ROOM], buffer[SW_GLUE_BUFFER + 64];
-  memset(buffer + SW_GLUE_BUFFER, 0xa5, 64);
-  struct sw_glue glue;
-  struct sw_glued glued;
-  sw_glue_start(&glue, buffer, true);
+  static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER + 64];
+  memset(buffer + SW_GRO_BUFFER, 0xa5, 64);
+  struct sw_gro gro;
+  struct sw_gro_packet merged;
+  sw_gro_start(&gro, buffer, true);
   srand(3);
   uint32_t sent = 0, taken = 0;
   for (unsigned round = 0; round < 20000; round++) {
@@ -421,19 +421,19 @@ static void order_holds_and_nothing_outgrows_the_buffer(void **state) {
     struct sw_offload offload;
     const size_t length = make(&shape, packet, &offload);
     sw_put32(packet + 20, sent++);
-    assert_true(sw_glue_room(&glue) + SW_GLUE_ROOM <= buffer + SW_GLUE_BUFFER);
-    uint8_t *room = sw_glue_room(&glue);
+    assert_true(sw_gro_room(&gro) + SW_GRO_ROOM <= buffer + SW_GRO_BUFFER);
+    uint8_t *room = sw_gro_room(&gro);
     memcpy(room, packet, length);
     memset(room + length, 0, 256);
-    while (sw_glue_add(&glue, room, length, true)) {
-      assert_true(sw_glue_take(&glue, &glued));
-      assert_int_equal(sw_get32(glued.packet + 20), taken++);
+    while (sw_gro_add(&gro, room, length, true)) {
+      assert_true(sw_gro_take(&gro, &merged));
+      assert_int_equal(sw_get32(merged.packet + 20), taken++);
     }
     if (rand() % 50) continue;
-    assert_true(sw_glue_take(&glue, &glued));
-    assert_int_equal(sw_get32(glued.packet + 20), taken++);
+    assert_true(sw_gro_take(&gro, &merged));
+    assert_int_equal(sw_get32(merged.packet + 20), taken++);
   }
-  for (unsigned i = 0; i < 64; i++) assert_int_equal(buffer[SW_GLUE_BUFFER + i], 0xa5);
+  for (unsigned i = 0; i < 64; i++) assert_int_equal(buffer[SW_GRO_BUFFER + i], 0xa5);
 }
 
 int main(void) {
