@@ -11,11 +11,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/last_words.h"
 #include "base/log.h"
 #include "base/runtime.h"
 #include "channel/channel.h"
-#include "engine/engine.h"
+#include "engine/pump.h"
 #include "linux/sandbox.h"
 #include "protocol/secretbox.h"
 
@@ -25,7 +26,7 @@ struct engine_process {
   pid_t parent;
   uv_loop_t loop;
   struct sw_host host;
-  struct sw_engine engine;
+  struct sw_pump pump;
   struct sw_workers workers;
   int channel;
   uv_poll_t channel_poll;
@@ -36,13 +37,13 @@ struct engine_process {
 /* ---- to the parent ---- */
 
 static void tell_state(struct engine_process *process) {
-  const struct sw_link_status *status = sw_link_status(process->engine.link);
+  const struct sw_link_status *status = sw_link_status(process->pump.link);
   struct sw_channel_message message;
   memset(&message, 0, sizeof(message));
   message.kind = SW_CHANNEL_SNAPSHOT;
   message.snapshot = (struct sw_snapshot){.link = *status,
-                                          .unreachable = process->engine.unreachable,
-                                          .unreachable_time = process->engine.unreachable_time};
+                                          .unreachable = process->pump.unreachable,
+                                          .unreachable_time = process->pump.unreachable_time};
   if (sw_channel_send(process->channel, &message) == 0) process->told = status->state;
 }
 
@@ -64,7 +65,7 @@ static int tell_started(int channel, struct sw_error *error) {
 
 static void observe(void *user) {
   struct engine_process *process = user;
-  if (sw_link_status(process->engine.link)->state != process->told) tell_state(process);
+  if (sw_link_status(process->pump.link)->state != process->told) tell_state(process);
 }
 
 /* ---- the end ---- */
@@ -72,7 +73,7 @@ static void observe(void *user) {
 static void stop(struct engine_process *process) {
   if (process->stopping) return;
   process->stopping = true;
-  sw_engine_stop(&process->engine);
+  sw_pump_stop(&process->pump);
   uv_close((uv_handle_t *)&process->channel_poll, NULL);
 }
 
@@ -87,9 +88,9 @@ static void on_failed(void *user, const char *what) {
 static void obey(struct engine_process *process, const struct sw_channel_message *message) {
   switch (message->kind) {
   case SW_CHANNEL_ENDPOINTS:
-    sw_link_endpoints_set(process->engine.link, sw_engine_now(), message->endpoints.addresses,
+    sw_link_endpoints_set(process->pump.link, sw_clock_now(), message->endpoints.addresses,
                           message->endpoints.count);
-    sw_engine_flush(&process->engine);
+    sw_pump_flush(&process->pump);
     observe(process);
     break;
   case SW_CHANNEL_ASK:
@@ -184,8 +185,8 @@ static int start(struct engine_process *process, const struct sw_config *config,
   become();
   if (!sw_secretbox_self_test())
     sw_log(SW_LOG_WARNING, "the fast cipher calls differ from libsodium's own here; using those");
-  process->engine.link = link_of(config, psk);
-  if (!process->engine.link) return sw_error_set(error, errno, NULL, "cannot make the link");
+  process->pump.link = link_of(config, psk);
+  if (!process->pump.link) return sw_error_set(error, errno, NULL, "cannot make the link");
   int failed = let_go_of_terminal(error);
   if (!failed && confined) failed = drop(process, error);
   if (!failed) failed = keep_few(process, error);
@@ -195,7 +196,7 @@ static int start(struct engine_process *process, const struct sw_config *config,
   failed = sw_workers_start(&process->workers, sw_workers_default());
   if (failed)
     sw_log(SW_LOG_WARNING, "cannot start threads: %s; going on with one", strerror(-failed));
-  failed = sw_engine_start(&process->engine);
+  failed = sw_pump_start(&process->pump);
   if (!failed) failed = uv_poll_init(&process->loop, &process->channel_poll, process->channel);
   if (failed) return sw_error_set(error, -failed, NULL, "cannot start carrying packets");
   process->channel_poll.data = process;
@@ -208,14 +209,14 @@ static _Noreturn void run(const struct sw_config *config, const struct sw_host *
   static struct engine_process process;
   process = (struct engine_process){
       .parent = parent, .host = *host, .channel = channel, .told = SW_LINK_CLOSED};
-  process.engine = (struct sw_engine){.loop = &process.loop,
-                                      .tun = &process.host.tun,
-                                      .udp = &process.host.udp,
-                                      .mtu = host->mtu,
-                                      .workers = &process.workers,
-                                      .observe = observe,
-                                      .failed = on_failed,
-                                      .user = &process};
+  process.pump = (struct sw_pump){.loop = &process.loop,
+                                  .tun = &process.host.tun,
+                                  .udp = &process.host.udp,
+                                  .mtu = host->mtu,
+                                  .workers = &process.workers,
+                                  .observe = observe,
+                                  .failed = on_failed,
+                                  .user = &process};
   struct sw_error error;
   int failed = start(&process, config, psk, &error);
   sodium_free(psk);
@@ -224,10 +225,10 @@ static _Noreturn void run(const struct sw_config *config, const struct sw_host *
     tell_failure(channel, error.text);
   } else {
     uv_run(&process.loop, UV_RUN_DEFAULT);
-    sw_engine_free(&process.engine);
+    sw_pump_free(&process.pump);
     sw_workers_stop(&process.workers);
   }
-  sw_link_free(process.engine.link);
+  sw_link_free(process.pump.link);
   exit(failed ? 1 : 0);
 }
 

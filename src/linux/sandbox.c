@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
@@ -139,6 +140,10 @@ int sw_sandbox_drop(const char *directory, pid_t parent, struct sw_error *error)
   UNLESS(SYS_##call, 4), LOAD(args[2]), IF_ANY(PROT_EXEC, 1), RETURN(SECCOMP_RET_ALLOW), \
       RETURN(SECCOMP_RET_KILL_PROCESS)
 
+/* setsockopt(2) of this one option; to be followed by what happens to others */
+#define ALLOW_OPTION(level, name)                                                      \
+  LOAD(args[1]), UNLESS(level, 3), LOAD(args[2]), UNLESS(name, 1), RETURN(SECCOMP_RET_ALLOW)
+
 static int set_filter(const struct sock_filter *program, size_t count, struct sw_error *error) {
   const struct sock_fprog filter = {.len = (unsigned short)count,
                                     .filter = (struct sock_filter *)program};
@@ -212,6 +217,10 @@ int sw_sandbox_filter(struct sw_error *error) {
     ALLOW_WITHOUT_EXEC(mmap),
 #endif
     ALLOW_WITHOUT_EXEC(mprotect),
+    UNLESS(SYS_setsockopt, 11), /* reports of the network on and off */
+    ALLOW_OPTION(IPPROTO_IP, IP_RECVERR),
+    ALLOW_OPTION(IPPROTO_IPV6, IPV6_RECVERR),
+    RETURN(SECCOMP_RET_KILL_PROCESS),
     UNLESS(SYS_tgkill, 3), /* abort(3), by itself only */
     LOAD(args[0]),
     UNLESS((unsigned)getpid(), 1),

@@ -13,13 +13,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* what four TCP streams have under way; with half of it they lost some to a full buffer */
+/* four TCP streams have as much in flight; half of it overflowed */
 #define RECEIVE_BUFFER (16 << 20)
-/* how often in a row a report about an earlier datagram may fail a send */
-#define REPORTS_OVERRUN 8
-#define SEND_BUFFER (128 << 10) /* small: full, it stops the TUN reader, and nothing is lost */
+/* how often a send that failed is repeated, as the error may be a report about another datagram */
+#define REPORT_RETRIES 2
+/* small, so that packets wait in the TUN device's queue and none is lost */
+#define SEND_BUFFER (128 << 10)
 
-#ifndef UDP_SEGMENT /* of Linux 4.18 and 5.0; older libc headers lack them */
+#ifndef UDP_SEGMENT /* Linux 4.18 and 5.0; older libc headers lack them */
 #define UDP_SEGMENT 103
 #endif
 #ifndef UDP_GRO
@@ -77,7 +78,7 @@ static int bind_any(struct sw_udp *udp, uint16_t port) {
   return 0;
 }
 
-/* UDP_GRO since 5.0, sound since 5.12, which is told by nothing but the version. */
+/* UDP_GRO exists since Linux 5.0 and is sound since 5.12.  Only the version tells. */
 static bool gro_is_sound(void) {
   struct utsname kernel;
   if (uname(&kernel) < 0) return false;
@@ -99,14 +100,10 @@ static void set_options(const struct sw_udp *udp) {
     option(udp, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
   option(udp, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
   option(udp, SOL_SOCKET, SO_RXQ_OVFL, 1);
-  option(udp, IPPROTO_IP, IP_RECVERR, 1);
-  /* without DF: what is too large is fragmented, by routers too, and no forged ICMP makes it
-   * smaller */
+  /* IPv4 without DF: routers fragment what is too large, and no forged ICMP lowers the size */
   option(udp, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
-  if (udp->v4) return;
-  option(udp, IPPROTO_IPV6, IPV6_RECVERR, 1);
-  /* IPv6 routers do not fragment: here the reports have to be believed */
-  option(udp, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+  /* IPv6 routers do not fragment: ICMP has to be believed */
+  if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
 }
 
 int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, bool offload,
@@ -132,13 +129,14 @@ int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, bool offload
   if (result < 0) {
     const char *fix =
         result == -EADDRINUSE
-            ? "another program or link has it; ss -lunp tells which; choose another ListenPort"
+            ? "another program or link uses it: ss -lunp names it; choose another ListenPort"
         : result == -EACCES ? "ports below 1024 need CAP_NET_BIND_SERVICE"
                             : NULL;
     sw_udp_close(udp);
     return sw_error_set(error, -result, fix, "udp: cannot bind to port %u", port);
   }
   set_options(udp);
+  sw_udp_reports_set(udp, true);
   if (offload) set_offload(udp);
   return 0;
 }
@@ -148,12 +146,19 @@ void sw_udp_close(struct sw_udp *udp) {
   udp->fd = -1;
 }
 
-union segment_control {
+/* ---- sending ---- */
+
+/* How runs are sent. */
+struct mode {
+  bool gso; /* whole; else datagram by datagram */
+};
+
+union send_control {
   char bytes[CMSG_SPACE(sizeof(uint16_t))];
   struct cmsghdr align;
 };
 
-static void set_segment(struct msghdr *header, union segment_control *control, size_t segment) {
+static void set_segment(struct msghdr *header, union send_control *control, size_t segment) {
   header->msg_control = control->bytes;
   header->msg_controllen = sizeof(control->bytes);
   struct cmsghdr *part = CMSG_FIRSTHDR(header);
@@ -164,33 +169,36 @@ static void set_segment(struct msghdr *header, union segment_control *control, s
   memcpy(CMSG_DATA(part), &value, sizeof(value));
 }
 
-/* Sends messages, at least one.  With IP_RECVERR each report of the network's about an earlier
- * datagram, and whoever can send ICMP can make as many as he likes, fails the next send, which has
- * not sent anything then. */
+/* Whether the kernel says this only about what it is asked to send.  Other errors may stem from a
+ * report. */
+static bool is_own_error(int code) {
+  return code == EAGAIN || code == ENOBUFS || code == EIO || code == EINVAL;
+}
+
+/* Repeats a call that a report has failed. */
 static int send_messages(const struct sw_udp *udp, struct mmsghdr *messages, unsigned count) {
-  int sent = -1;
-  for (unsigned i = 0; i <= REPORTS_OVERRUN && sent < 0; i++) {
+  int sent = sendmmsg(udp->fd, messages, count, 0);
+  for (unsigned i = 0; i < REPORT_RETRIES && sent < 0; i++) {
+    if (!udp->reports || is_own_error(errno)) break;
     sent = sendmmsg(udp->fd, messages, count, 0);
-    if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == EIO || errno == EINVAL)) break;
-    if (sent < 0 && errno == EMSGSIZE && i > 0) break; /* the path is smaller, more likely */
   }
   return sent < 0 ? -errno : sent;
 }
 
-/* Sends as much of the runs as makes a system call's messages, of these lengths.  Returns how many
- * messages were sent, or a negative errno. */
-static int send_some(const struct sw_udp *udp, const struct sw_run *runs, unsigned count, bool gso,
-                     size_t lengths[SW_UDP_BATCH]) {
+/* Sends as much of the runs as fits a system call.  Returns how many messages were sent, or a
+ * negative errno about the first. */
+static int send_flight(const struct sw_udp *udp, const struct sw_run *runs, unsigned count,
+                       struct mode mode, size_t lengths[SW_UDP_BATCH]) {
   struct mmsghdr messages[SW_UDP_BATCH];
   struct iovec parts[SW_UDP_BATCH];
   union socket_address addresses[SW_UDP_BATCH];
-  union segment_control controls[SW_UDP_BATCH];
+  union send_control controls[SW_UDP_BATCH];
   unsigned made = 0;
-  for (unsigned i = 0; i < count; i++) {
+  for (unsigned i = 0; i < count && made < SW_UDP_BATCH; i++) {
     if (udp->v4 && !sw_ip_is_v4(runs[i].peer.ip)) break;
-    for (size_t at = 0; at < runs[i].length && made < SW_UDP_BATCH; made++) {
+    for (size_t at = runs[i].sent; at < runs[i].length && made < SW_UDP_BATCH; made++) {
       const size_t left = runs[i].length - at;
-      const size_t length = gso || left < runs[i].segment ? left : runs[i].segment;
+      const size_t length = mode.gso || left < runs[i].segment ? left : runs[i].segment;
       lengths[made] = length;
       parts[made] = (struct iovec){runs[i].bytes + at, length};
       messages[made] = (struct mmsghdr){
@@ -203,30 +211,48 @@ static int send_some(const struct sw_udp *udp, const struct sw_run *runs, unsign
       at += length;
     }
   }
-  return made ? send_messages(udp, messages, made) : -EAFNOSUPPORT;
+  if (made > 0) return send_messages(udp, messages, made);
+  lengths[0] = runs[0].length - runs[0].sent;
+  return -EAFNOSUPPORT;
 }
 
-int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count) {
-  assert(count > 0 && count <= SW_UDP_BATCH);
-  size_t lengths[SW_UDP_BATCH] = {0};
-  int sent = send_some(udp, runs, count, udp->gso, lengths);
-  const bool refused = sent == -EIO || sent == -EINVAL || sent == -EMSGSIZE;
-  if (refused && udp->gso && runs[0].length > runs[0].segment) {
-    /* EIO: the device can't; the others: the path is smaller than the datagrams, which may be a
-     * passing thing, or a forger's word */
+/* Changes the mode to one in which a run that was refused may still be sent.  Returns false if there
+ * is none. */
+static bool mode_degrade(struct mode *mode, struct sw_udp *udp, const struct sw_run *run,
+                         int code) {
+  const bool several = run->length - run->sent > run->segment;
+  if (mode->gso && several && (code == EIO || code == EINVAL || code == EMSGSIZE)) {
+    /* EIO: the device cannot.  The others: the MTU of the path is too small, which may change. */
+    if (code == EIO) udp->gso = false;
     udp->gso_refused = true;
-    if (sent == -EIO) udp->gso = false;
-    sent = send_some(udp, runs, count, false, lengths);
+    mode->gso = false;
+    return true;
   }
-  if (sent < 0) return sent;
-  unsigned done = 0;
-  for (int i = 0; i < sent; i++) {
-    runs[done].bytes += lengths[i];
-    runs[done].length -= lengths[i];
-    if (runs[done].length == 0) done++;
-  }
-  return (int)done;
+  return false;
 }
+
+int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count, size_t *refused) {
+  struct mode mode = {.gso = udp->gso};
+  for (;;) {
+    for (; count > 0 && runs->sent == runs->length; runs++) count--;
+    if (count == 0) return 0;
+    size_t lengths[SW_UDP_BATCH];
+    const int sent = send_flight(udp, runs, count, mode, lengths);
+    if (sent < 0) {
+      *refused = lengths[0];
+      if (mode_degrade(&mode, udp, runs, -sent)) continue;
+      return sent;
+    }
+    struct sw_run *run = runs;
+    for (int i = 0; i < sent; i++) {
+      while (run->sent == run->length) run++;
+      run->sent += lengths[i];
+    }
+    mode = (struct mode){.gso = udp->gso};
+  }
+}
+
+/* ---- receiving ---- */
 
 int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count,
                    uint32_t *overflows) {
@@ -267,7 +293,23 @@ int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count
   return received;
 }
 
-int sw_udp_error(const struct sw_udp *udp, struct sw_address *about, int *code) {
+/* ---- reports ---- */
+
+/* An error that is pending on the socket fails the next call. */
+static void clear_error(const struct sw_udp *udp) {
+  int pending;
+  socklen_t size = sizeof(pending);
+  getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &pending, &size);
+}
+
+void sw_udp_reports_set(struct sw_udp *udp, bool on) {
+  udp->reports = on;
+  option(udp, IPPROTO_IP, IP_RECVERR, on); /* off: the kernel empties the error queue */
+  if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_RECVERR, on);
+  if (!on) clear_error(udp);
+}
+
+int sw_udp_report(const struct sw_udp *udp, struct sw_address *about, int *code) {
   union socket_address address = {0};
   char control[512];
   uint8_t byte;
@@ -279,9 +321,7 @@ int sw_udp_error(const struct sw_udp *udp, struct sw_address *about, int *code) 
                           .msg_control = control,
                           .msg_controllen = sizeof(control)};
   if (recvmsg(udp->fd, &header, MSG_ERRQUEUE) < 0) {
-    int pending = 0; /* an error that is set on the socket would fail the next call */
-    socklen_t size = sizeof(pending);
-    getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &pending, &size);
+    clear_error(udp);
     return -EAGAIN;
   }
   *code = 0;

@@ -1,9 +1,9 @@
 /*
- * The link's UDP socket: one port, IPv4 and IPv6, whole batches a system call (udp(7)).
+ * The link's UDP socket: one port for IPv4 and IPv6, and many datagrams a system call (udp(7)).
  *
- * The socket is an IPv6 one that carries IPv4 too; where the host has no IPv6 it is an IPv4 one.
+ * The socket is an IPv6 socket that carries IPv4, too.  On a host without IPv6 it is an IPv4 socket.
  * Callers see IPv4-mapped addresses either way.  The caller owns the descriptor and closes it with
- * sw_udp_close.  One thread may send, one receive.
+ * sw_udp_close.  One thread uses the socket.
  */
 #ifndef SALTWAY_LINUX_UDP_H
 #define SALTWAY_LINUX_UDP_H
@@ -15,59 +15,77 @@
 #include "base/error.h"
 #include "saltway/address.h"
 
-/* most runs of one system call */
+/** Most runs that one call receives, and most messages of one system call. */
 #define SW_UDP_BATCH 64
 
-/* most datagrams of a run, and bytes: what every kernel since 4.18 takes (above 65,473 bytes IPv6
- * would be cut in software) */
+/** Most datagrams and most bytes in a run that is sent.  Every kernel since 4.18 takes them; above
+ * 65,473 bytes an IPv6 run is segmented in software. */
 #define SW_UDP_SEGMENTS 64
 #define SW_UDP_RUN 65473
 
-/* room for one run, the largest there is */
+/** Room for the longest run that can arrive. */
 #define SW_UDP_BUFFER 65536
 
 struct sw_udp {
   int fd;           /* non-blocking, close-on-exec; -1: closed */
   bool v4;          /* an IPv4 socket */
-  bool gso;         /* runs are sent whole (UDP_SEGMENT) */
-  bool gso_refused; /* one was refused: the device can't (for good), or the path is too small (now)
-                     */
-  bool gro;         /* runs are received whole (UDP_GRO) */
-  uint16_t port;    /* bound to */
+  bool gso;         /* the kernel segments runs (UDP_SEGMENT) */
+  bool gso_refused; /* it has refused a run: the device cannot, or the path's MTU is too small */
+  bool gro;         /* the kernel coalesces datagrams into runs (UDP_GRO) */
+  bool reports;     /* the network's reports are asked for: sw_udp_reports_set */
+  uint16_t port;    /* the local port */
 };
 
-/** A run of datagrams, one behind the other: each `segment` bytes long, but the last, which may be
- * shorter.  A single datagram is a run whose segment is its length. */
+/** A run: datagrams one behind the other, each `segment` bytes long; the last may be shorter.  A
+ * single datagram is a run whose segment is its length. */
 struct sw_run {
   uint8_t *bytes;
   size_t length;
   size_t segment;
-  struct sw_address peer; /* from or to */
-  bool truncated;         /* received: there was more */
+  size_t sent;            /* when sending: bytes that need not be sent any more */
+  struct sw_address peer; /* source when receiving, destination when sending */
+  bool truncated;         /* when receiving: the datagram was longer than the buffer */
 };
 
-/** Opens and binds the socket to `port` (0: any) and marks what it sends with `fwmark` (0: not;
- * needs CAP_NET_ADMIN); `offload`: with GSO and GRO where the kernel has them.  Returns 0, or a
- * negative errno with the cause and the fix in `error`. */
+/** Opens the socket and binds it to `port` (0: any).  What it sends carries the mark `fwmark` (0:
+ * none; needs CAP_NET_ADMIN).  With `offload` it uses GSO and GRO where the kernel has them.
+ * Returns 0, or a negative errno with the cause and the fix in `error`. */
 int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, bool offload,
                 struct sw_error *error);
 
 void sw_udp_close(struct sw_udp *udp);
 
-/** Sends the runs in order.  Returns how many were sent whole; of the next one, what was sent is
- * taken off its front.  Or a negative errno that is about the first: -EAGAIN if the socket's buffer
- * is full, -EAFNOSUPPORT for an IPv6 peer of a host without IPv6.  A run that the kernel refuses
- * for being one is sent datagram by datagram; where the device can't (EIO), so are all after it. */
-int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count);
+/** Sends the runs in order and moves each one's `sent` past the bytes that the kernel has taken.
+ *
+ * Returns 0 when all runs are sent.  Returns -EAGAIN when the socket's buffer is full.  Any other
+ * negative errno is about the next `*refused` bytes of the first run that is not sent: these
+ * datagrams were refused together, and nothing behind them was tried.  Add `*refused` to the run's
+ * `sent` to drop them; otherwise the next call tries them again.  -EAFNOSUPPORT: the peer has an
+ * IPv6 address and the host no IPv6.
+ *
+ * A run that the kernel does not segment is sent again within the call, datagram by datagram.  Once
+ * the device cannot segment (EIO), `gso` is false and all later runs are sent that way.
+ *
+ * While reports are asked for, the error may be about an earlier datagram (sw_udp_reports_set). */
+int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count, size_t *refused);
 
-/** Receives up to `count` runs, each into `bytes` with `length` bytes of room, which becomes its
- * length.  `overflows` becomes how many datagrams the kernel has dropped for want of buffer, if it
- * tells.  Returns how many runs, or a negative errno: -EAGAIN if there are none. */
+/** Receives up to `count` runs, each into `bytes`, which has room for `length` bytes; `length`
+ * becomes the run's length.  `overflows` becomes the number of datagrams that the kernel has dropped
+ * for want of socket buffer, if the kernel tells it.  Returns the number of runs, or a negative
+ * errno: -EAGAIN if there are none. */
 int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count,
                    uint32_t *overflows);
 
-/** Takes one report of the network (ICMP) off the socket: about which address, and the errno it
- * stands for.  Returns 0, or -EAGAIN if there is none.  Reports can be forged. */
-int sw_udp_error(const struct sw_udp *udp, struct sw_address *about, int *code);
+/** Asks for the network's reports (ICMP, IP_RECVERR) about datagrams that were sent, or stops asking
+ * and discards those that wait.  sw_udp_open asks for them.
+ *
+ * A report makes the next send fail with its error, and that send sends nothing.  sw_udp_send
+ * repeats it, but anyone who forges reports fast enough makes it fail every time.  Without reports
+ * an error of sw_udp_send is always the kernel's own, about the datagram in question. */
+void sw_udp_reports_set(struct sw_udp *udp, bool on);
+
+/** Takes the next report: the destination it is about and the errno it stands for.  Returns 0, or
+ * -EAGAIN if there is none.  Reports can be forged. */
+int sw_udp_report(const struct sw_udp *udp, struct sw_address *about, int *code);
 
 #endif

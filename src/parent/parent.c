@@ -17,7 +17,7 @@
 #include "base/stack.h"
 #include "channel/channel.h"
 #include "config/key_file.h"
-#include "engine/engine.h"
+#include "base/clock.h"
 #include "engine/process.h"
 #include "linux/sandbox.h"
 #include "parent/control.h"
@@ -70,7 +70,7 @@ static struct sw_report report_of(struct daemon *daemon) {
   return (struct sw_report){
       .config = daemon->config,
       .link = &daemon->snapshot.link,
-      .now = sw_engine_now(),
+      .now = sw_clock_now(),
       .started = daemon->started,
       .port = daemon->host.udp.port,
       .interface_mtu = daemon->host.mtu,
@@ -115,7 +115,7 @@ static void on_resolved(void *user, const struct sw_address *addresses, size_t c
 }
 
 static void resolve_again(struct daemon *daemon) {
-  const uint64_t now = sw_engine_now();
+  const uint64_t now = sw_clock_now();
   if (now - daemon->resolved < RESOLVE_AGAIN || !daemon->config->endpoint_count) return;
   daemon->resolved = now;
   sw_resolver_start(&daemon->resolver);
@@ -372,7 +372,7 @@ static void run(struct daemon *daemon) {
          confined(daemon)  ? ""
          : config->sandbox ? ", no sandbox: built with sanitizers"
                            : ", no sandbox: it is off");
-  daemon->started = daemon->resolved = sw_engine_now();
+  daemon->started = daemon->resolved = sw_clock_now();
   daemon->condition = SW_CONDITION_STARTING;
   sw_resolver_start(&daemon->resolver);
   tell(daemon, SW_CHANNEL_ASK);

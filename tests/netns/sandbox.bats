@@ -91,7 +91,7 @@ ended_by_fault() {
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
   up b
-  for what in open exec socket connect fork thread ptrace kill code; do
+  for what in open exec socket connect fork thread ptrace kill code option "option of another level"; do
     LD_PRELOAD=$BREAKOUT_LIBRARY BREAKOUT=$what up a
     ended_by_fault "$pid_a"
     log_says a "signal 31 (Bad system call): it made a system call that its sandbox forbids"

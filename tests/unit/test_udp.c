@@ -1,8 +1,10 @@
 /*
- * The socket on the host's loopback interface.
+ * The socket on the host's loopback interface.  Some tests play a kernel that takes less, or
+ * refuses more, than the one below.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,10 +20,56 @@
 #include "linux/udp.h"
 
 static struct sw_udp udp, peer;
+static size_t refused;
+
+/* ---- the kernel ---- */
+
+static unsigned calls;
+static unsigned takes;         /* messages of one call */
+static unsigned full_from;     /* from this call on the socket's buffer is full */
+static int gso_error;          /* runs are refused with this errno */
+static size_t refused_length;  /* messages of this length are refused with EPERM */
+static unsigned reports_until; /* before this call a report fails each, if reports are asked for */
+
+static int set_error(int code) {
+  errno = code;
+  return -1;
+}
+
+static int errno_of(const struct msghdr *message) {
+  const struct cmsghdr *c = CMSG_FIRSTHDR(message);
+  for (; c; c = CMSG_NXTHDR((struct msghdr *)message, (struct cmsghdr *)c))
+    if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_SEGMENT && gso_error) return gso_error;
+  return message->msg_iov->iov_len == refused_length ? EPERM : 0;
+}
+
+static bool reports_asked_for(int fd) {
+  int v4 = 0, v6 = 0;
+  socklen_t size = sizeof(v4);
+  getsockopt(fd, IPPROTO_IP, IP_RECVERR, &v4, &size);
+  getsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &v6, &size);
+  return v4 || v6;
+}
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
+  calls++;
+  if (full_from && calls >= full_from) return set_error(EAGAIN);
+  if (calls < reports_until && reports_asked_for(fd)) return set_error(ECONNREFUSED);
+  if (errno_of(&messages[0].msg_hdr)) return set_error(errno_of(&messages[0].msg_hdr));
+  if (count > takes) count = takes;
+  for (unsigned i = 1; i < count; i++)
+    if (errno_of(&messages[i].msg_hdr)) count = i;
+  return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
+}
 
 static int begin(void **state) {
   (void)state;
   struct sw_error error;
+  calls = full_from = reports_until = 0;
+  takes = SW_UDP_BATCH;
+  gso_error = 0;
+  refused_length = 0;
+  refused = 0;
   assert_int_equal(sw_udp_open(&udp, 0, 0, true, &error), 0);
   assert_int_equal(sw_udp_open(&peer, 0, 0, true, &error), 0);
   return 0;
@@ -33,11 +82,17 @@ static int end(void **state) {
   return 0;
 }
 
-static struct sw_address loopback(uint16_t port) {
+static struct sw_address loopback(uint32_t port) {
   return (struct sw_address){.ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1}, .port = port};
 }
 
-/* How many datagrams the peer gets within a time that is long enough. */
+static struct sw_run run_of(size_t length, size_t segment) {
+  static uint8_t bytes[SW_UDP_RUN];
+  return (struct sw_run){
+      .bytes = bytes, .length = length, .segment = segment, .peer = loopback(peer.port)};
+}
+
+/* How many datagrams of up to `length` bytes the peer gets within a time that is long enough. */
 static unsigned received(size_t length) {
   uint8_t buffer[SW_UDP_BUFFER];
   uint32_t overflows = 0;
@@ -46,56 +101,160 @@ static unsigned received(size_t length) {
   while (poll(&ready, 1, count ? 0 : 1000) > 0) {
     struct sw_run run = {.bytes = buffer, .length = sizeof(buffer)};
     if (sw_udp_receive(&peer, &run, 1, &overflows) != 1) continue;
-    assert_int_equal(run.segment, length);
-    count += (unsigned)(run.length / run.segment);
+    assert_true(run.segment <= length);
+    count += (unsigned)((run.length + run.segment - 1) / run.segment);
   }
   return count;
 }
 
+/* ---- tests ---- */
+
 static void run_is_sent_and_received(void **state) {
   (void)state;
-  uint8_t bytes[6400] = {0};
-  struct sw_run run = {bytes, sizeof(bytes), 100, loopback(peer.port), false};
-  assert_int_equal(sw_udp_send(&udp, &run, 1), 1);
+  struct sw_run run = run_of(6400, 100);
+  assert_int_equal(sw_udp_send(&udp, &run, 1, &refused), 0);
+  assert_int_equal(run.sent, 6400);
+  assert_int_equal(calls, 1);
   assert_int_equal(received(100), 64);
+}
+
+static void runs_are_sent_to_the_end_however_little_the_kernel_takes_at_once(void **state) {
+  (void)state;
+  for (unsigned gso = 0; gso < 2; gso++) {
+    if (gso && !udp.gso) break;
+    udp.gso = gso;
+    for (takes = 1; takes <= SW_UDP_BATCH; takes += 7) {
+      struct sw_run runs[] = {run_of(150, 100), run_of(100, 100), run_of(3150, 100)};
+      assert_int_equal(sw_udp_send(&udp, runs, 3, &refused), 0);
+      for (unsigned i = 0; i < 3; i++) assert_int_equal(runs[i].sent, runs[i].length);
+      assert_int_equal(received(100), 2 + 1 + 32);
+    }
+  }
+}
+
+static void full_socket_leaves_the_rest_for_later(void **state) {
+  (void)state;
+  udp.gso = false;
+  takes = 3;
+  full_from = 3;
+  struct sw_run runs[] = {run_of(250, 100), run_of(1000, 100)};
+  assert_int_equal(sw_udp_send(&udp, runs, 2, &refused), -EAGAIN);
+  assert_int_equal(runs[0].sent, 250);
+  assert_int_equal(runs[1].sent, 300);
+  full_from = 0;
+  assert_int_equal(sw_udp_send(&udp, runs, 2, &refused), 0);
+  assert_int_equal(received(100), 3 + 10);
+}
+
+static void run_that_is_refused_for_being_one_is_sent_datagram_by_datagram(void **state) {
+  (void)state;
+  if (!udp.gso) skip();
+  static const int codes[] = {EMSGSIZE, EINVAL, EIO};
+  for (unsigned i = 0; i < 3; i++) {
+    struct sw_run runs[] = {run_of(100, 100), run_of(6350, 100), run_of(6400, 100)};
+    gso_error = codes[i];
+    udp.gso_refused = false;
+    assert_int_equal(sw_udp_send(&udp, runs, 3, &refused), 0);
+    assert_true(udp.gso_refused);
+    assert_int_equal(udp.gso, codes[i] != EIO); /* which lasts */
+    assert_int_equal(received(100), 1 + 64 + 64);
+  }
+}
+
+static void refusal_is_about_the_next_bytes_of_the_first_run_that_is_not_sent(void **state) {
+  (void)state;
+  for (unsigned gso = 0; gso < 2; gso++) {
+    if (gso && !udp.gso) break;
+    udp.gso = gso;
+    refused_length = gso ? 950 : 50;
+    struct sw_run runs[] = {run_of(300, 100), run_of(950, 100), run_of(300, 100)};
+    assert_int_equal(sw_udp_send(&udp, runs, 3, &refused), -EPERM);
+    assert_int_equal(runs[0].sent, 300);
+    assert_int_equal(runs[1].sent, gso ? 0 : 900);
+    assert_int_equal(refused, gso ? 950 : 50);
+    assert_int_equal(runs[2].sent, 0);
+    assert_int_equal(sw_udp_send(&udp, runs, 3, &refused), -EPERM); /* and again */
+    runs[1].sent += refused;
+    assert_int_equal(sw_udp_send(&udp, runs, 3, &refused), 0);
+    assert_int_equal(received(100), gso ? 6 : 15);
+  }
 }
 
 static void report_about_an_earlier_datagram_does_not_fail_the_next(void **state) {
   (void)state;
-  uint8_t byte = 0;
   const uint16_t port = peer.port;
-  sw_udp_close(&peer);
-  for (unsigned i = 0; i < 100; i++) {
-    struct sw_run run = {&byte, 1, 1, loopback(port), false};
-    assert_int_equal(sw_udp_send(&udp, &run, 1), 1);
-  }
   struct sw_address about;
   int code;
-  assert_int_equal(sw_udp_error(&udp, &about, &code), 0);
+  sw_udp_close(&peer);
+  for (unsigned i = 0; i < 100; i++) {
+    struct sw_run run = run_of(1, 1);
+    assert_int_equal(sw_udp_send(&udp, &run, 1, &refused), 0);
+  }
+  assert_int_equal(sw_udp_report(&udp, &about, &code), 0);
   assert_int_equal(code, ECONNREFUSED);
   assert_int_equal(about.port, port);
 }
 
+static void without_reports_none_fails_a_send(void **state) {
+  (void)state;
+  struct sw_run run = run_of(1, 1);
+  reports_until = UINT32_MAX;
+  assert_true(udp.reports);
+  assert_int_equal(sw_udp_send(&udp, &run, 1, &refused), -ECONNREFUSED);
+  assert_int_equal(refused, 1);
+  assert_true(calls <= 5); /* repeated, but not for ever */
+  sw_udp_reports_set(&udp, false);
+  assert_int_equal(sw_udp_send(&udp, &run, 1, &refused), 0);
+  assert_int_equal(received(1), 1);
+  sw_udp_reports_set(&udp, true);
+  run.sent = 0;
+  assert_int_equal(sw_udp_send(&udp, &run, 1, &refused), -ECONNREFUSED);
+}
+
+static void reports_that_wait_are_discarded_when_they_are_turned_off(void **state) {
+  (void)state;
+  struct sw_address about;
+  int code;
+  sw_udp_close(&peer);
+  for (unsigned i = 0; i < 2; i++) {
+    struct sw_run run = run_of(1, 1); /* the first time its report fails the next send */
+    if (i == 1) sw_udp_reports_set(&udp, false);
+    calls = 0;
+    assert_int_equal(sw_udp_send(&udp, &run, 1, &refused), 0);
+    assert_int_equal(calls, 1);
+  }
+  assert_int_equal(sw_udp_report(&udp, &about, &code), -EAGAIN);
+}
+
 static void host_without_ipv6_sends_nothing_to_an_ipv6_peer(void **state) {
   (void)state;
-  uint8_t byte = 0;
   sw_udp_close(&udp);
   udp = (struct sw_udp){.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), .v4 = true};
   assert_true(udp.fd >= 0);
+  struct sw_run runs[] = {run_of(1, 1), run_of(1, 1)};
   /* whose last bytes are those of the loopback interface */
-  struct sw_address six = {.ip = {0x20, 1, 0xd, 0xb8, [12] = 127, [15] = 1}, .port = peer.port};
-  struct sw_run runs[] = {{&byte, 1, 1, six, false}, {&byte, 1, 1, loopback(peer.port), false}};
-  assert_int_equal(sw_udp_send(&udp, runs, 2), -EAFNOSUPPORT);
-  assert_int_equal(sw_udp_send(&udp, runs + 1, 1), 1);
+  runs[0].peer =
+      (struct sw_address){.ip = {0x20, 1, 0xd, 0xb8, [12] = 127, [15] = 1}, .port = peer.port};
+  assert_int_equal(sw_udp_send(&udp, runs, 2, &refused), -EAFNOSUPPORT);
+  assert_int_equal(refused, 1);
+  runs[0].sent += refused;
+  assert_int_equal(sw_udp_send(&udp, runs, 2, &refused), 0);
   assert_int_equal(received(1), 1);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(run_is_sent_and_received, begin, end),
-      cmocka_unit_test_setup_teardown(report_about_an_earlier_datagram_does_not_fail_the_next,
-                                      begin, end),
-      cmocka_unit_test_setup_teardown(host_without_ipv6_sends_nothing_to_an_ipv6_peer, begin, end),
+      TEST(run_is_sent_and_received),
+      TEST(runs_are_sent_to_the_end_however_little_the_kernel_takes_at_once),
+      TEST(full_socket_leaves_the_rest_for_later),
+      TEST(run_that_is_refused_for_being_one_is_sent_datagram_by_datagram),
+      TEST(refusal_is_about_the_next_bytes_of_the_first_run_that_is_not_sent),
+      TEST(report_about_an_earlier_datagram_does_not_fail_the_next),
+      TEST(without_reports_none_fails_a_send),
+      TEST(reports_that_wait_are_discarded_when_they_are_turned_off),
+      TEST(host_without_ipv6_sends_nothing_to_an_ipv6_peer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

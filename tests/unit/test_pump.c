@@ -14,14 +14,17 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "engine/engine.h"
+#include "base/clock.h"
+#include "engine/pump.h"
 #include "packet/checksum.h"
 #include "protocol/link_state.h"
 
 static unsigned offered; /* packets the TUN still has */
 static unsigned reads, sends;
-static unsigned refused_until;         /* this call of send what is asked for is refused */
-static unsigned full_from, full_until; /* calls of send between which the socket is full */
+static unsigned refused_until; /* until this call of send what is asked for is refused ... */
+static int refused_with = EHOSTUNREACH; /* ... with this errno */
+static bool flooded;                    /* with reports: each fails a send */
+static unsigned full_from, full_until;  /* calls of send between which the socket is full */
 static size_t sent_bytes, sent_datagrams;
 static unsigned spins;
 
@@ -66,13 +69,13 @@ static void syn_send(const struct sw_run *run) {
   if (run->length != SW_OVERHEAD + SYN_LENGTH) return; /* the link's own */
   /* it completes what is partial */
   assert_int_equal(
-      sw_link_receive(echo, sw_engine_now(), &run->peer, run->bytes, run->length, bytes, &length),
+      sw_link_receive(echo, sw_clock_now(), &run->peer, run->bytes, run->length, bytes, &length),
       SW_RECEIVED_PACKET);
   assert_syn_of_mss(bytes, length, false, MTU - 40);
   syns_sent++;
   syn(bytes);
   const int64_t made =
-      sw_link_seal(echo, sw_engine_now(), bytes, SYN_LENGTH, syn_partial, sealed + SW_HEADROOM);
+      sw_link_seal(echo, sw_clock_now(), bytes, SYN_LENGTH, syn_partial, sealed + SW_HEADROOM);
   assert_int_equal(made, SW_OVERHEAD + SYN_LENGTH);
   memcpy(returning_bytes + SW_HEADROOM, sealed + SW_HEADROOM, (size_t)made);
   returning.length = returning.segment = (size_t)made;
@@ -121,10 +124,10 @@ static void super_send(const struct sw_run *run) {
     uint8_t packet[1500];
     const size_t left = run->length - at;
     size_t length;
-    assert_int_equal(sw_link_receive(echo, sw_engine_now(), &run->peer, run->bytes + at,
+    assert_int_equal(sw_link_receive(echo, sw_clock_now(), &run->peer, run->bytes + at,
                                      left < run->segment ? left : run->segment, packet, &length),
                      SW_RECEIVED_PACKET);
-    const int64_t sealed = sw_link_send(echo, sw_engine_now(), packet, length,
+    const int64_t sealed = sw_link_send(echo, sw_clock_now(), packet, length,
                                         returning_bytes + SW_HEADROOM + returning.length);
     assert_true(sealed > 0);
     returning.length += (size_t)sealed;
@@ -179,19 +182,27 @@ int sw_tun_write(const struct sw_tun *tun, uint8_t *packet, size_t length,
   return 0;
 }
 
-int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count) {
-  (void)udp;
-  assert_in_range(count, 1, SW_UDP_BATCH);
+/* Refuses a run as the kernel does: whole, or its first datagram where runs are not sent whole. */
+int sw_udp_send(struct sw_udp *socket, struct sw_run *runs, unsigned count, size_t *refused) {
+  assert_true(count > 0);
+  for (; count > 0 && runs->sent == runs->length; runs++) count--;
+  if (count == 0) return 0;
   sends++;
   if (sends >= full_from && sends < full_until) return -EAGAIN;
-  if (sends < refused_until) return -ECONNREFUSED;
+  if (sends < refused_until || (flooded && socket->reports)) {
+    const size_t left = runs->length - runs->sent;
+    *refused = socket->gso || left < runs->segment ? left : runs->segment;
+    return -refused_with;
+  }
   for (unsigned i = 0; i < count; i++) {
-    sent_bytes += runs[i].length;
-    sent_datagrams += (runs[i].length + runs[i].segment - 1) / runs[i].segment;
+    const size_t left = runs[i].length - runs[i].sent;
+    sent_bytes += left;
+    sent_datagrams += (left + runs[i].segment - 1) / runs[i].segment;
     if (echo && runs[i].length > SW_CONTROL_MAX) super_send(&runs[i]);
     if (echo && runs[i].length <= SW_CONTROL_MAX) syn_send(&runs[i]);
+    runs[i].sent = runs[i].length;
   }
-  return (int)count;
+  return 0;
 }
 
 int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count,
@@ -206,9 +217,13 @@ int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count
   return 1;
 }
 
-int sw_udp_error(const struct sw_udp *udp, struct sw_address *about, int *code) {
-  (void)udp, (void)about, (void)code;
+int sw_udp_report(const struct sw_udp *socket, struct sw_address *about, int *code) {
+  (void)socket, (void)about, (void)code;
   return -EAGAIN;
+}
+
+void sw_udp_reports_set(struct sw_udp *socket, bool on) {
+  socket->reports = on;
 }
 
 static void observe(void *user) {
@@ -229,7 +244,7 @@ static struct sw_link *link_up(struct sw_link **other) {
   struct sw_link *link = sw_link_new(&options);
   *other = sw_link_new(&options);
   const struct sw_address address = {.ip = {[15] = 1}, .port = 1};
-  uint64_t now = sw_engine_now();
+  uint64_t now = sw_clock_now();
   uint8_t datagram[SW_CONTROL_MAX], packet[SW_CONTROL_MAX];
   struct sw_address to;
   size_t length;
@@ -246,33 +261,33 @@ static struct sw_link *link_up(struct sw_link **other) {
 static uv_loop_t loop;
 static struct sw_tun tun;
 static struct sw_udp udp;
-static struct sw_engine engine;
+static struct sw_pump pump;
 static struct sw_link *other;
 
 static void start(struct sw_workers *workers) {
   tun = (struct sw_tun){.fd = eventfd(1, EFD_NONBLOCK), .offload = true}; /* readable, as long as
                                                                              nobody reads it */
-  udp = (struct sw_udp){.fd = eventfd(0, EFD_NONBLOCK)};                  /* writable */
-  engine = (struct sw_engine){.loop = &loop,
-                              .link = link_up(&other),
-                              .tun = &tun,
-                              .udp = &udp,
-                              .workers = workers,
-                              .mtu = MTU,
-                              .observe = observe,
-                              .failed = failed};
+  udp = (struct sw_udp){.fd = eventfd(0, EFD_NONBLOCK), .reports = true}; /* writable */
+  pump = (struct sw_pump){.loop = &loop,
+                          .link = link_up(&other),
+                          .tun = &tun,
+                          .udp = &udp,
+                          .workers = workers,
+                          .mtu = MTU,
+                          .observe = observe,
+                          .failed = failed};
   reads = sends = spins = 0;
   sent_bytes = sent_datagrams = 0;
   assert_int_equal(uv_loop_init(&loop), 0);
-  assert_int_equal(sw_engine_start(&engine), 0);
+  assert_int_equal(sw_pump_start(&pump), 0);
 }
 
 static void stop(void) {
-  sw_engine_stop(&engine);
+  sw_pump_stop(&pump);
   uv_run(&loop, UV_RUN_DEFAULT);
   assert_int_equal(uv_loop_close(&loop), 0);
-  sw_engine_free(&engine);
-  sw_link_free(engine.link);
+  sw_pump_free(&pump);
+  sw_link_free(pump.link);
   sw_link_free(other);
   close(tun.fd);
   close(udp.fd);
@@ -287,7 +302,7 @@ static void run(unsigned packets, unsigned from, unsigned until) {
   for (unsigned i = 0; i < 200; i++) uv_run(&loop, UV_RUN_NOWAIT);
   assert_int_equal(reads, packets);
   assert_int_equal(sent_datagrams, packets);
-  assert_true(uv_is_active((uv_handle_t *)&engine.tun_poll)); /* what comes next will be read */
+  assert_true(uv_is_active((uv_handle_t *)&pump.tun_poll)); /* what comes next will be read */
   assert_true(spins <= until - from + 2); /* nobody turns in circles for a socket that has room */
   stop();
 }
@@ -325,10 +340,10 @@ static void large_batches_go_there_and_back_whole_whoever_seals_and_opens_them(v
     for (unsigned i = 0; i < 1000; i++) uv_run(&loop, UV_RUN_NOWAIT);
     assert_int_equal(supers_back, 300);
     assert_int_equal(segments_back, 300 * 45);
-    assert_int_equal(sw_link_status(engine.link)->packets_out, 300 * 45);
-    assert_int_equal(sw_link_status(engine.link)->packets_in, 300 * 45);
+    assert_int_equal(sw_link_status(pump.link)->packets_out, 300 * 45);
+    assert_int_equal(sw_link_status(pump.link)->packets_in, 300 * 45);
     for (unsigned i = 0; i < SW_DROP_COUNT; i++)
-      assert_int_equal(sw_link_status(engine.link)->drops[i], 0);
+      assert_int_equal(sw_link_status(pump.link)->drops[i], 0);
     echo = NULL;
     stop();
     sw_workers_stop(&workers);
@@ -366,21 +381,21 @@ static void links_own_datagram_waits_for_a_full_socket(void **state) {
     size_t opened;
     const struct sw_address address = {.ip = {[15] = 1}, .port = 1};
     const int64_t sealed =
-        sw_session_seal(other->current, other->keys.mask, sw_engine_now(), SW_KIND_PROBE,
+        sw_session_seal(other->current, other->keys.mask, sw_clock_now(), SW_KIND_PROBE,
                         (const uint8_t *)"a token!", SW_PROBE_BYTES, probe);
     assert_true(sealed > 0);
-    assert_int_equal(sw_link_receive(engine.link, sw_engine_now(), &address, probe, (size_t)sealed,
-                                     probe, &opened),
-                     SW_RECEIVED_CONTROL);
+    assert_int_equal(
+        sw_link_receive(pump.link, sw_clock_now(), &address, probe, (size_t)sealed, probe, &opened),
+        SW_RECEIVED_CONTROL);
     offered = 10;
-    sw_engine_flush(&engine);
+    sw_pump_flush(&pump);
     assert_int_equal(sent_datagrams, length == 0); /* the ack */
-    if (length > 0) assert_false(uv_is_active((uv_handle_t *)&engine.tun_poll));
+    if (length > 0) assert_false(uv_is_active((uv_handle_t *)&pump.tun_poll));
     assert_int_equal(reads, 0);
     for (unsigned i = 0; i < 50; i++) uv_run(&loop, UV_RUN_NOWAIT);
     assert_int_equal(sent_datagrams, 11);
     assert_int_equal(reads, 10);
-    assert_int_equal(sw_link_status(engine.link)->drops[SW_DROP_SEND], 0);
+    assert_int_equal(sw_link_status(pump.link)->drops[SW_DROP_SEND], 0);
     assert_true(spins <= length + 2);
     stop();
   }
@@ -390,17 +405,66 @@ static void what_is_refused_takes_no_other_datagram_along(void **state) {
   (void)state;
   for (unsigned gso = 0; gso < 2; gso++) {
     full_from = full_until = 0;
-    offered = 3; /* a run of one datagram, and one of two */
-    refused_until = 3;
+    offered = 3;       /* a run of one datagram, and one of two */
+    refused_until = 4; /* two of them, the first again without reports */
     start(NULL);
     udp.gso = gso;
     for (unsigned i = 0; i < 50; i++) uv_run(&loop, UV_RUN_NOWAIT);
     assert_int_equal(reads, 3);
     assert_int_equal(sent_datagrams, gso ? 0 : 1); /* a run is sent, and refused, as a whole */
-    assert_int_equal(sw_link_status(engine.link)->drops[SW_DROP_SEND], gso ? 3 : 2);
+    assert_int_equal(sw_link_status(pump.link)->drops[SW_DROP_SEND], gso ? 3 : 2);
     refused_until = 0;
     stop();
   }
+}
+
+/* A flood of reports fails every send while reports are asked for. */
+static void flood_of_reports_costs_no_datagram(void **state) {
+  (void)state;
+  full_from = full_until = 0;
+  flooded = true;
+  offered = 200;
+  start(NULL);
+  for (unsigned i = 0; i < 200; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(sent_datagrams, 200);
+  assert_int_equal(sw_link_status(pump.link)->drops[SW_DROP_SEND], 0);
+  assert_false(udp.reports);
+  pump.reports_time -= 10 * SW_SECOND;
+  flooded = false;
+  offered = 1;
+  for (unsigned i = 0; i < 10; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(sent_datagrams, 201);
+  assert_true(udp.reports);
+  stop();
+}
+
+static void reports_are_asked_for_as_soon_as_there_is_no_session(void **state) {
+  (void)state;
+  full_from = full_until = 0;
+  flooded = true;
+  offered = 1;
+  start(NULL);
+  for (unsigned i = 0; i < 10; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_false(udp.reports);
+  sw_link_close(pump.link, sw_clock_now());
+  flooded = false;
+  sw_pump_flush(&pump);
+  assert_true(udp.reports);
+  stop();
+}
+
+static void refusal_of_the_kernels_own_leaves_reports_on(void **state) {
+  (void)state;
+  full_from = full_until = 0;
+  offered = 1;
+  refused_until = 3;
+  start(NULL);
+  for (unsigned i = 0; i < 10; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(sent_datagrams, 0);
+  assert_int_equal(sw_link_status(pump.link)->drops[SW_DROP_SEND], 1);
+  assert_true(udp.reports);
+  refused_until = 0;
+  stop();
 }
 
 int main(void) {
@@ -409,6 +473,9 @@ int main(void) {
       cmocka_unit_test(packets_leave_in_batches),
       cmocka_unit_test(links_own_datagram_waits_for_a_full_socket),
       cmocka_unit_test(what_is_refused_takes_no_other_datagram_along),
+      cmocka_unit_test(flood_of_reports_costs_no_datagram),
+      cmocka_unit_test(reports_are_asked_for_as_soon_as_there_is_no_session),
+      cmocka_unit_test(refusal_of_the_kernels_own_leaves_reports_on),
       cmocka_unit_test(large_batches_go_there_and_back_whole_whoever_seals_and_opens_them),
       cmocka_unit_test(mss_is_lowered_both_ways_with_offloads_and_without),
       cmocka_unit_test(everything_leaves_after_a_full_socket_whenever_that_happens),

@@ -1,0 +1,67 @@
+/*
+ * The pump: moves packets between the TUN device, the link and the UDP socket, on libuv's loop.  It
+ * holds no policy: when to send what is the link's business (saltway/link.h).
+ *
+ * The caller owns what the first fields point to and keeps it until the loop has run out.  The
+ * loop's thread calls everything here.
+ */
+#ifndef SALTWAY_ENGINE_PUMP_H
+#define SALTWAY_ENGINE_PUMP_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "engine/batch.h"
+#include "engine/outbox.h"
+#include "linux/tun.h"
+#include "linux/udp.h"
+#include "packet/gro.h"
+#include "saltway/link.h"
+
+/** Most runs that one system call receives. */
+#define SW_PUMP_RECEIVE 32
+
+struct sw_pump {
+  uv_loop_t *loop;
+  struct sw_link *link;
+  struct sw_tun *tun;
+  struct sw_udp *udp;
+  struct sw_workers *workers;                   /* already started, or NULL */
+  unsigned mtu;                                 /* of the TUN interface */
+  void (*observe)(void *user);                  /* called after the link may have changed */
+  void (*failed)(void *user, const char *what); /* called when the pump cannot go on */
+  void *user;
+
+  uv_poll_t tun_poll; /* active while the outbox is empty */
+  uv_poll_t udp_poll;
+  uv_timer_t timer;
+  uint64_t deadline; /* when the timer is to fire; UINT64_MAX: never */
+
+  uint8_t *memory; /* holds all buffers below */
+  uint8_t *packet; /* the packet that the TUN device has given */
+  struct sw_outbox outbox;
+  struct sw_run inbox[SW_PUMP_RECEIVE];
+  unsigned receive_count; /* runs that the next system call asks for */
+  uint32_t overflows;     /* datagrams lost to a full socket buffer, as the kernel counts them */
+  struct sw_gro gro;
+  struct sw_batch batch;
+  uint64_t reports_time; /* when reports were last turned off */
+  bool gso_logged;       /* the log tells that the kernel refuses runs */
+
+  int unreachable; /* the latest errno that the network or the kernel gave about sending; 0: none */
+  uint64_t unreachable_time;
+};
+
+/** Starts moving packets.  Returns 0 or a negative errno. */
+int sw_pump_start(struct sw_pump *pump);
+
+/** Sends what the link itself has to send now. */
+void sw_pump_flush(struct sw_pump *pump);
+
+/** Sends the link's farewell and stops.  The handles are closed when the loop has run out. */
+void sw_pump_stop(struct sw_pump *pump);
+
+/** Frees the buffers.  To be called after the loop has run out. */
+void sw_pump_free(struct sw_pump *pump);
+
+#endif
