@@ -1,6 +1,9 @@
 #include "base/runtime.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +13,7 @@
 #include <unistd.h>
 
 #define PATIENCE_S 5
+#define SET_DIRECTORY "set RUNTIME_DIRECTORY to a directory of yours"
 
 static int too_long(struct sw_error *error) {
   return sw_error_set(error, ENAMETOOLONG, NULL, "control: the runtime directory's path");
@@ -26,17 +30,33 @@ int sw_runtime_directory(char path[SW_RUNTIME_PATH], struct sw_error *error) {
   else if (user && *user)
     length = snprintf(path, SW_RUNTIME_PATH, "%s/saltway", user);
   else
-    return sw_error_set(error, ENOENT, "set RUNTIME_DIRECTORY to a directory of yours",
-                        "control: no runtime directory");
+    return sw_error_set(error, ENOENT, SET_DIRECTORY, "control: no runtime directory");
   return (size_t)length < SW_RUNTIME_PATH ? 0 : too_long(error);
 }
 
-int sw_runtime_socket(const char *name, char path[SW_RUNTIME_PATH], struct sw_error *error) {
+/* 0 where there is no /proc: all links then share one namespace of names. */
+static uintmax_t namespace_number(void) {
+  struct stat status;
+  return stat("/proc/self/ns/net", &status) == 0 ? (uintmax_t)status.st_ino : 0;
+}
+
+int sw_runtime_path(const char *name, const char *suffix, char path[SW_RUNTIME_PATH],
+                    struct sw_error *error) {
   char directory[SW_RUNTIME_PATH];
   const int failed = sw_runtime_directory(directory, error);
   if (failed) return failed;
-  const int length = snprintf(path, SW_RUNTIME_PATH, "%s/%s%s", directory, name, SW_RUNTIME_SUFFIX);
+  const int length =
+      snprintf(path, SW_RUNTIME_PATH, "%s/%s@%ju.%s", directory, name, namespace_number(), suffix);
   return (size_t)length < SW_RUNTIME_PATH ? 0 : too_long(error);
+}
+
+bool sw_runtime_is_socket(char *file) {
+  char ours[64];
+  char *end = strchr(file, '@');
+  snprintf(ours, sizeof(ours), "@%ju." SW_RUNTIME_SOCKET, namespace_number());
+  if (!end || end == file || strcmp(end, ours) != 0) return false;
+  *end = '\0';
+  return true;
 }
 
 int sw_runtime_make(struct sw_error *error) {
@@ -44,30 +64,58 @@ int sw_runtime_make(struct sw_error *error) {
   const int failed = sw_runtime_directory(directory, error);
   if (failed) return failed;
   if (mkdir(directory, 0755) < 0 && errno != EEXIST)
-    return sw_error_set(error, errno, "set RUNTIME_DIRECTORY to a directory of yours",
-                        "control: cannot make %s", directory);
+    return sw_error_set(error, errno, SET_DIRECTORY, "control: cannot make %s", directory);
   return 0;
 }
 
-int sw_runtime_empty(char path[SW_RUNTIME_PATH], struct sw_error *error) {
-  char directory[SW_RUNTIME_PATH];
-  int failed = sw_runtime_directory(directory, error);
-  if (!failed) failed = sw_runtime_make(error);
-  if (failed) return failed;
-  const int length = snprintf(path, SW_RUNTIME_PATH, "%s/empty", directory);
-  if ((size_t)length >= SW_RUNTIME_PATH) return too_long(error);
-  if (mkdir(path, 0555) < 0 && errno != EEXIST)
-    return sw_error_set(error, errno, NULL, "sandbox: cannot make %s", path);
-  return 0;
+/* ---- the empty directory ---- */
+
+/* Nothing can be made in a directory that was removed. */
+static int open_removed(void) {
+  static const char *const templates[] = {"/tmp/saltway-XXXXXX", "/dev/shm/saltway-XXXXXX"};
+  for (unsigned i = 0; i < sizeof(templates) / sizeof(templates[0]); i++) {
+    char path[32];
+    snprintf(path, sizeof(path), "%s", templates[i]);
+    if (!mkdtemp(path)) continue;
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    rmdir(path);
+    if (fd >= 0) return fd;
+  }
+  return -errno;
 }
+
+int sw_runtime_empty(struct sw_error *error) {
+  char directory[SW_RUNTIME_PATH], path[SW_RUNTIME_PATH + sizeof("/empty")];
+  struct stat status;
+  int fd = -1;
+  if (sw_runtime_directory(directory, error) == 0) {
+    snprintf(path, sizeof(path), "%s/empty", directory);
+    mkdir(path, 0555);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  }
+  if (fd < 0) {
+    fd = open_removed();
+    return fd >= 0 ? fd
+                   : sw_error_set(error, -fd, SET_DIRECTORY " that can be written to",
+                                  "sandbox: cannot make an empty directory in the runtime "
+                                  "directory, /tmp or /dev/shm");
+  }
+  if (fstat(fd, &status) == 0 && status.st_uid == 0 && !(status.st_mode & (S_IWGRP | S_IWOTH)))
+    return fd;
+  close(fd);
+  return sw_error_set(error, EPERM, "chown root and chmod 755 it, or remove it",
+                      "sandbox: %s can be written to by others than root", path);
+}
+
+/* ---- the control socket ---- */
 
 int sw_runtime_connect(const char *name, struct sw_error *error) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  const int failed = sw_runtime_socket(name, address.sun_path, error);
+  const int failed = sw_runtime_path(name, SW_RUNTIME_SOCKET, address.sun_path, error);
   if (failed) return failed;
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return sw_error_set(error, errno, NULL, "control: cannot open a socket");
-  /* a daemon that runs a hook does not answer: nobody waits for it for ever */
+  /* a parent that is stopped or starved does not answer: nobody waits for it for ever */
   const struct timeval patience = {.tv_sec = PATIENCE_S};
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -75,12 +123,14 @@ int sw_runtime_connect(const char *name, struct sw_error *error) {
   const int code = errno;
   close(fd);
   if (code == ENOENT || code == ECONNREFUSED) {
-    sw_error_set(error, 0, NULL, "%s is not up (no saltway answers at %s)", name, address.sun_path);
+    sw_error_set(error, 0, NULL,
+                 "%s is not up in this network namespace (no saltway answers at %s)", name,
+                 address.sun_path);
     return -code;
   }
   return sw_error_set(error, code,
                       code == EACCES   ? "only the user that runs the link, and root, may ask it"
-                      : code == EAGAIN ? "the link is busy, with a hook?"
+                      : code == EAGAIN ? "too many others are asking; try again"
                                        : NULL,
                       "control: cannot connect to %s", address.sun_path);
 }

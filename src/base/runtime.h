@@ -1,34 +1,49 @@
 /*
- * Where a running link is found: its control socket NAME.sock in the runtime directory, which is
- * $RUNTIME_DIRECTORY (systemd's name), else /run/saltway for root and $XDG_RUNTIME_DIR/saltway for
- * others.
+ * The runtime directory, where a running link is found: $RUNTIME_DIRECTORY (systemd's name), else
+ * /run/saltway for root and $XDG_RUNTIME_DIR/saltway for others.
+ *
+ * Links of one name may run in several network namespaces, as their interfaces may.  So a link's
+ * files are called NAME@NAMESPACE.SUFFIX, where NAMESPACE is the number of the network namespace
+ * (stat -L -c %i /proc/self/ns/net); '@' is in no link's name.
  */
 #ifndef SALTWAY_BASE_RUNTIME_H
 #define SALTWAY_BASE_RUNTIME_H
 
+#include <stdbool.h>
 #include <sys/un.h>
 
 #include "base/error.h"
 
-#define SW_RUNTIME_SUFFIX ".sock"
+#define SW_RUNTIME_SOCKET "sock" /* answers status and down */
+#define SW_RUNTIME_LOCK "lock"   /* held as long as the link has its name */
+#define SW_RUNTIME_UNDO "undo"   /* the commands that undo what its hooks did */
+
+/* what the path of a socket can have */
 #define SW_RUNTIME_PATH sizeof(((struct sockaddr_un *)0)->sun_path)
 
 /** Writes the directory's path.  Returns 0 or a negative errno with `error` filled. */
 int sw_runtime_directory(char path[SW_RUNTIME_PATH], struct sw_error *error);
 
-/** Writes the path of the link's control socket.  Returns as above. */
-int sw_runtime_socket(const char *name, char path[SW_RUNTIME_PATH], struct sw_error *error);
+/** Writes the path of a file of the link `name` in this process's network namespace.  Returns as
+ * above. */
+int sw_runtime_path(const char *name, const char *suffix, char path[SW_RUNTIME_PATH],
+                    struct sw_error *error);
 
-/** Makes the directory (mode 0755, only its owner can add to it) if it is not there. */
+/** Whether a file of the directory is the control socket of a link in this process's network
+ * namespace.  Cuts `file` down to the link's name then. */
+bool sw_runtime_is_socket(char *file);
+
+/** Makes the directory (mode 0755: only its owner can add to it) if it is not there. */
 int sw_runtime_make(struct sw_error *error);
 
-/** Makes a directory in it that stays empty, and writes its path.  Returns as above. */
-int sw_runtime_empty(char path[SW_RUNTIME_PATH], struct sw_error *error);
+/** Opens a directory that is empty and stays so, for a process that shall have no file system:
+ * `empty` in the runtime directory, or where that cannot be made one that is removed at once.  Needs
+ * root.  Returns a descriptor that the caller closes, or a negative errno with `error` filled. */
+int sw_runtime_empty(struct sw_error *error);
 
 /** Connects to the link's control socket.  Returns a descriptor that the caller closes, or a
- * negative errno with `error` filled: -ENOENT or -ECONNREFUSED if
- * the link is not up, -EAGAIN if it does not answer.  No call on it takes longer than a few
- * seconds. */
+ * negative errno with `error` filled: -ENOENT or -ECONNREFUSED if the link is not up, -EAGAIN if it
+ * does not answer.  No call on it takes longer than a few seconds. */
 int sw_runtime_connect(const char *name, struct sw_error *error);
 
 #endif

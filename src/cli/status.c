@@ -143,9 +143,7 @@ static int show_all(bool json) {
   for (const struct dirent *entry; entries && (entry = readdir(entries));) {
     char name[sizeof(entry->d_name)];
     snprintf(name, sizeof(name), "%s", entry->d_name);
-    char *end = strrchr(name, '.');
-    if (!end || end == name || strcmp(end, SW_RUNTIME_SUFFIX) != 0) continue;
-    *end = '\0';
+    if (!sw_runtime_is_socket(name)) continue;
     links++;
     const int one = show(name, json);
     if (one != EXIT_UP) status = one;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "config/config.h"
+#include "engine/process.h"
 #include "parent/parent.h"
 
 int sw_cli_up(int argc, char **argv) {
@@ -21,7 +22,7 @@ int sw_cli_up(int argc, char **argv) {
     struct sw_error error;
     sw_log_start(config->name);
     status = 0;
-    if (sw_daemon_run(config, &error) != 0) {
+    if (sw_parent_run(config, sw_engine_main, &error) != 0) {
       sw_log(SW_LOG_ERROR, "%s", error.text);
       status = 1;
     }

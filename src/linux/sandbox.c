@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -66,25 +65,32 @@ int sw_sandbox_close_others(int keep[], size_t count, struct sw_error *error) {
 
 /* ---- privileges ---- */
 
-static int change_root(const char *directory, struct sw_error *error) {
-  struct stat status;
-  const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0 || fstat(fd, &status) < 0)
-    return sw_error_set(error, errno, NULL, "sandbox: cannot use %s", directory);
-  if (status.st_uid != 0 || status.st_mode & (S_IWGRP | S_IWOTH))
-    return sw_error_set(error, EPERM, "chown root and chmod 755 it, or remove it",
-                        "sandbox: %s can be written to by others than root", directory);
-  if (fchdir(fd) < 0 || chroot(".") < 0)
+static int change_root(int directory, struct sw_error *error) {
+  if (fchdir(directory) < 0 || chroot(".") < 0)
     return sw_error_set(error, errno, errno == EPERM ? "give it CAP_SYS_CHROOT" WITHOUT : NULL,
-                        "sandbox: cannot leave the file system for %s", directory);
+                        "sandbox: cannot leave the file system");
   return 0;
 }
 
+static const char *fix_of_id(const char *capability) {
+  if (errno == EPERM) return capability;
+  if (errno == EINVAL) return "this user namespace does not have it: map it" WITHOUT;
+  return NULL;
+}
+
 static int change_user(uid_t user, gid_t group, struct sw_error *error) {
-  if (setgroups(0, NULL) < 0 || setresgid(group, group, group) < 0 ||
-      setresuid(user, user, user) < 0)
+  if (setgroups(0, NULL) < 0)
     return sw_error_set(error, errno,
-                        errno == EPERM ? "give it CAP_SETUID and CAP_SETGID" WITHOUT : NULL,
+                        errno == EPERM
+                            ? "give it CAP_SETGID; in a user namespace setgroups(2) must be "
+                              "allowed, which unshare -r denies" WITHOUT
+                            : NULL,
+                        "sandbox: cannot give up supplementary groups");
+  if (setresgid(group, group, group) < 0)
+    return sw_error_set(error, errno, fix_of_id("give it CAP_SETGID" WITHOUT),
+                        "sandbox: cannot become group %u", (unsigned)group);
+  if (setresuid(user, user, user) < 0)
+    return sw_error_set(error, errno, fix_of_id("give it CAP_SETUID" WITHOUT),
                         "sandbox: cannot become user %u", (unsigned)user);
   return 0;
 }
@@ -92,12 +98,12 @@ static int change_user(uid_t user, gid_t group, struct sw_error *error) {
 /* libuv would use io_uring where there is one: it goes round a filter. */
 static int refuse_io_uring(struct sw_error *error);
 
-int sw_sandbox_drop(const char *directory, pid_t parent, struct sw_error *error) {
+int sw_sandbox_drop(int directory, pid_t parent, struct sw_error *error) {
   if (geteuid() == 0) {
     const struct passwd *known = getpwnam(SW_SANDBOX_USER);
     const uid_t user = known && known->pw_uid ? known->pw_uid : SW_SANDBOX_NOBODY;
     const gid_t group = known && known->pw_uid ? known->pw_gid : SW_SANDBOX_NOBODY;
-    int failed = directory ? change_root(directory, error) : 0;
+    int failed = directory >= 0 ? change_root(directory, error) : 0;
     if (!failed) failed = change_user(user, group, error);
     if (failed) return failed;
   }

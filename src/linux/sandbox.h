@@ -26,11 +26,11 @@ bool sw_sandbox_possible(void);
  * negative errno with `error` filled. */
 int sw_sandbox_close_others(int keep[], size_t count, struct sw_error *error);
 
-/** Gives up: as root the file system, for `directory`, which is empty and root's (NULL: keeps it),
- * and the user id; as anybody all capabilities, and ever getting any.  Nobody of the same user can
+/** Gives up: as root the file system, for `directory`, which is empty and root's (-1: keeps it), and
+ * the user id; as anybody all capabilities, and ever getting any.  Nobody of the same user can
  * look into the process after it; when `parent` ends the kernel kills it; and there is no io_uring.
  * Returns 0, or a negative errno with `error` filled. */
-int sw_sandbox_drop(const char *directory, pid_t parent, struct sw_error *error);
+int sw_sandbox_drop(int directory, pid_t parent, struct sw_error *error);
 
 /** Has the kernel kill the process at any system call that carrying packets does not need
  * (seccomp(2)): no opening, no sockets, no execution, no new threads.  Returns 0, or a negative

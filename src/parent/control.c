@@ -10,9 +10,6 @@
 
 #include "base/runtime.h"
 
-#define LOCK_SUFFIX ".lock"
-_Static_assert(sizeof(LOCK_SUFFIX) <= sizeof(SW_RUNTIME_SUFFIX), "room");
-
 static void on_connection(uv_stream_t *listener, int status);
 
 static void on_closed(uv_handle_t *handle) {
@@ -127,18 +124,19 @@ static void on_connection(uv_stream_t *listener, int status) {
     client_close(client);
 }
 
-/* One process at a time has the link's name; the kernel gives it back however that one ends. */
+/* One process at a time has the link's name in a network namespace.  However the process ends, the
+ * kernel releases the lock. */
 static int take_name(struct sw_control *control, const char *name, const char *socket,
                      struct sw_error *error) {
   char path[SW_RUNTIME_PATH];
-  snprintf(path, sizeof(path), "%.*s" LOCK_SUFFIX,
-           (int)(strlen(socket) - strlen(SW_RUNTIME_SUFFIX)), socket);
+  const int failed = sw_runtime_path(name, SW_RUNTIME_LOCK, path, error);
+  if (failed) return failed;
   control->lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
-  /* of this process: what it forks does not hold it on */
+  /* a lock of this process: its children do not hold it */
   struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   if (control->lock >= 0 && fcntl(control->lock, F_SETLK, &whole) == 0) return 0;
   if (control->lock >= 0 && (errno == EAGAIN || errno == EACCES))
-    return sw_error_set(error, EADDRINUSE, "saltway down, or saltway status, tells more",
+    return sw_error_set(error, EADDRINUSE, "saltway status tells more, saltway down stops it",
                         "control: the link %s is up already, at %s", name, socket);
   return sw_error_set(error, errno,
                       errno == EACCES ? "set RUNTIME_DIRECTORY to a directory of yours" : NULL,
@@ -150,7 +148,7 @@ int sw_control_open(struct sw_control *control, uv_loop_t *loop, const char *nam
   *control = (struct sw_control){.handler = handler, .user = user, .lock = -1};
   char path[SW_RUNTIME_PATH];
   int failed = sw_runtime_make(error);
-  if (!failed) failed = sw_runtime_socket(name, path, error);
+  if (!failed) failed = sw_runtime_path(name, SW_RUNTIME_SOCKET, path, error);
   if (!failed) failed = take_name(control, name, path, error);
   if (failed) return failed;
   control->stale = unlink(path) == 0;

@@ -1,18 +1,10 @@
 #include "parent/host.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/log.h"
+#include "channel/setup.h"
 #include "linux/netlink.h"
-#include "saltway/link.h"
-
-extern char **environ;
 
 /* A super-packet that does not fit one send would leave as a large one and a small one. */
 static void cap_super_packets(struct sw_netlink *netlink, unsigned index, unsigned mtu) {
@@ -53,58 +45,6 @@ int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw
   if (!failed) failed = configure(host, config, error);
   if (failed) sw_host_close(host);
   return failed;
-}
-
-/* Writes `hook` with every "%i" replaced.  Returns false if it does not fit. */
-static bool expand(const char *hook, const char *interface, char *out, size_t size) {
-  while (*hook) {
-    const bool name = strncmp(hook, "%i", 2) == 0;
-    const int length =
-        name ? snprintf(out, size, "%s", interface) : snprintf(out, size, "%c", *hook);
-    if ((size_t)length >= size) return false;
-    out += length;
-    size -= (size_t)length;
-    hook += name ? 2 : 1;
-  }
-  *out = '\0';
-  return true;
-}
-
-/* With SIGPIPE as a shell expects it: we ignore it, and that would be inherited. */
-static int spawn_shell(pid_t *pid, char *const arguments[]) {
-  posix_spawnattr_t attributes;
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGPIPE);
-  int failed = posix_spawnattr_init(&attributes);
-  if (failed) return failed;
-  posix_spawnattr_setsigdefault(&attributes, &signals);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-  failed = posix_spawn(pid, "/bin/sh", NULL, &attributes, arguments, environ);
-  posix_spawnattr_destroy(&attributes);
-  return failed;
-}
-
-int sw_host_run_hooks(const char (*hooks)[SW_CONFIG_HOOK_TEXT], size_t count, const char *interface,
-                      struct sw_error *error) {
-  for (size_t i = 0; i < count; i++) {
-    char command[4 * SW_CONFIG_HOOK_TEXT];
-    if (!expand(hooks[i], interface, command, sizeof(command)))
-      return sw_error_set(error, E2BIG, NULL, "hook \"%s\"", hooks[i]);
-    sw_log(SW_LOG_INFO, "running: %s", command);
-    char *const arguments[] = {"sh", "-c", command, NULL};
-    pid_t pid;
-    int status = 0;
-    const int failed = spawn_shell(&pid, arguments);
-    if (failed)
-      return sw_error_set(error, failed, NULL, "hook \"%s\": cannot run /bin/sh", command);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-    if (status != 0)
-      return sw_error_set(error, 0, "run it by hand to see why",
-                          "hook \"%s\" failed with status %d", command,
-                          WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-  }
-  return 0;
 }
 
 void sw_host_close(struct sw_host *host) {

@@ -31,11 +31,6 @@ struct sw_host {
  * left open.  Without CAP_NET_ADMIN a device that is there already is used as it is. */
 int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw_error *error);
 
-/** Runs shell commands one after the other, "%i" in them replaced by the interface's name.  Returns
- * 0, or a negative errno with `error` filled at the first that fails. */
-int sw_host_run_hooks(const char (*hooks)[SW_CONFIG_HOOK_TEXT], size_t count, const char *interface,
-                      struct sw_error *error);
-
 void sw_host_close(struct sw_host *host);
 
 #endif

@@ -2,95 +2,138 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/last_words.h"
 #include "base/log.h"
 #include "base/runtime.h"
-#include "base/stack.h"
-#include "channel/channel.h"
-#include "config/key_file.h"
-#include "base/clock.h"
-#include "engine/process.h"
-#include "linux/sandbox.h"
+#include "parent/child.h"
 #include "parent/control.h"
+#include "parent/hooks.h"
 #include "parent/host.h"
 #include "parent/notify.h"
 #include "parent/report.h"
+#include "parent/undo.h"
 #include "resolver/resolver.h"
 
-#define OBSERVE_MS 1000               /* while the link is not up */
-#define RESOLVE_AGAIN (5 * SW_SECOND) /* likewise */
-#define START_MS 10000                /* the engine has for confining itself */
-#define STOP_MS 3000                  /* it has for saying goodbye, before it is killed */
-#define REAP_STEP_US 10000            /* between looks at whether it has ended ... */
-#define REAP_STEPS 100                /* ... before it is killed */
-#define HOST_STEP_US 50000            /* between tries to get what a killed link still holds */
+#define OBSERVE_MS 1000                /* between snapshots while the link is not up */
+#define RESOLVE_AGAIN (5 * SW_SECOND)  /* between resolutions, likewise */
+#define RESOLVE_FIRST (10 * SW_SECOND) /* PostUp waits that long for the first one */
+#define HOST_STEP_US 50000             /* between tries to get what a killed link still holds */
 #define HOST_STEPS 40
-#define MESSAGES_MAX 16 /* of one wake-up */
-#define DESCRIPTORS 32  /* the most a link has open at once, and some */
+#define DESCRIPTORS 32 /* more than a link ever has open */
 
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
 enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
 
-struct daemon {
+struct parent {
   const struct sw_config *config;
   uv_loop_t loop;
   struct sw_host host;
-  pid_t engine; /* 0: ended */
-  int channel;
-  uv_poll_t channel_poll;
+  struct sw_child child;
+  struct sw_hook hook;
   struct sw_snapshot snapshot; /* the engine's latest */
-  char fingerprint[SW_FINGERPRINT_TEXT];
   struct sw_control control;
   struct sw_resolver resolver;
   uv_signal_t signals[STOP_SIGNALS];
   uv_timer_t observer;
-  uv_timer_t patience;
   enum sw_condition condition;
   uint64_t started;
-  uint64_t resolved;
-  bool covered; /* see covers */
-  bool stopping;
+  uint64_t resolving;          /* since when the latest resolution has been under way */
+  bool resolved;               /* the engine was told of endpoints, or that there are none */
+  bool covered;                /* see covers */
+  bool ending;                 /* told to end, or failed */
   char failure[SW_ERROR_TEXT]; /* why the link ends; empty: it was told to */
 };
 
-static bool confined(const struct daemon *daemon) {
-  return daemon->config->sandbox && sw_sandbox_possible();
+/* Waits for something to happen, and does what it calls for. */
+static void turn(struct parent *parent) {
+  uv_run(&parent->loop, UV_RUN_ONCE);
 }
 
-static struct sw_report report_of(struct daemon *daemon) {
+static bool running(const struct parent *parent) {
+  return !parent->ending && parent->child.pid;
+}
+
+static void fail(struct parent *parent, const char *what) {
+  if (!parent->failure[0]) snprintf(parent->failure, sizeof(parent->failure), "%s", what);
+  parent->ending = true;
+}
+
+/* ---- what is told of the link ---- */
+
+static struct sw_report report_of(struct parent *parent) {
   return (struct sw_report){
-      .config = daemon->config,
-      .link = &daemon->snapshot.link,
+      .config = parent->config,
+      .link = &parent->snapshot.link,
       .now = sw_clock_now(),
-      .started = daemon->started,
-      .port = daemon->host.udp.port,
-      .interface_mtu = daemon->host.mtu,
-      .engine = daemon->engine,
-      .confined = confined(daemon),
-      .unreachable = daemon->snapshot.unreachable,
-      .unreachable_time = daemon->snapshot.unreachable_time,
-      .unresolved = daemon->resolver.failure,
-      .covered = daemon->covered,
+      .started = parent->started,
+      .port = parent->host.udp.port,
+      .interface_mtu = parent->host.mtu,
+      .engine = parent->child.pid,
+      .confined = sw_child_confined(parent->config),
+      .unreachable = parent->snapshot.unreachable,
+      .unreachable_time = parent->snapshot.unreachable_time,
+      .unresolved = parent->resolver.failure,
+      .covered = parent->covered,
   };
 }
 
-/* ---- to the engine ---- */
-
-static void tell(struct daemon *daemon, enum sw_channel_kind kind) {
+static void ask(struct parent *parent) {
   struct sw_channel_message message;
   memset(&message, 0, sizeof(message));
-  message.kind = kind;
-  sw_channel_send(daemon->channel, &message); /* one that does not read is noticed otherwise */
+  message.kind = SW_CHANNEL_ASK;
+  sw_child_send(&parent->child, &message);
 }
+
+static void answer_status(struct parent *parent) {
+  const struct sw_report report = report_of(parent);
+  char *json = sw_report_json(&report);
+  if (json) sw_control_answer(&parent->control, json);
+  free(json);
+}
+
+static void resolve_again(struct parent *parent) {
+  const uint64_t now = sw_clock_now();
+  if (now - parent->resolving < RESOLVE_AGAIN || !parent->config->endpoint_count) return;
+  parent->resolving = now;
+  sw_resolver_start(&parent->resolver);
+}
+
+static void on_observer(uv_timer_t *timer) {
+  struct parent *parent = timer->data;
+  ask(parent);
+  resolve_again(parent);
+}
+
+/* Logs the link's condition whenever it changes. */
+static void observe(struct parent *parent) {
+  if (parent->ending) return;
+  const struct sw_report report = report_of(parent);
+  char text[SW_REPORT_TEXT];
+  const enum sw_condition condition = sw_report_condition(&report, text);
+  if (condition != parent->condition)
+    sw_log(condition > SW_CONDITION_WAITING ? SW_LOG_WARNING : SW_LOG_INFO, "%s", text);
+  parent->condition = condition;
+  if (condition == SW_CONDITION_UP)
+    uv_timer_stop(&parent->observer);
+  else if (!uv_is_active((uv_handle_t *)&parent->observer))
+    uv_timer_start(&parent->observer, on_observer, OBSERVE_MS, OBSERVE_MS);
+}
+
+static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
+  struct parent *parent = user;
+  parent->snapshot = *snapshot;
+  observe(parent);
+  if (sw_control_asked(&parent->control)) answer_status(parent);
+}
+
+/* ---- where the peer is ---- */
 
 /* Whether the link's own datagrams to one of the addresses could go into the link. */
 static bool covers(const struct sw_config *config, const struct sw_address *addresses,
@@ -103,283 +146,230 @@ static bool covers(const struct sw_config *config, const struct sw_address *addr
 }
 
 static void on_resolved(void *user, const struct sw_address *addresses, size_t count) {
-  struct daemon *daemon = user;
-  if (daemon->stopping) return;
-  daemon->covered = covers(daemon->config, addresses, count);
+  struct parent *parent = user;
+  parent->covered = covers(parent->config, addresses, count);
   struct sw_channel_message message;
   memset(&message, 0, sizeof(message));
   message.kind = SW_CHANNEL_ENDPOINTS;
   message.endpoints.count = (uint32_t)count;
   memcpy(message.endpoints.addresses, addresses, count * sizeof(addresses[0]));
-  sw_channel_send(daemon->channel, &message);
+  sw_child_send(&parent->child, &message);
+  parent->resolved = true;
 }
 
-static void resolve_again(struct daemon *daemon) {
-  const uint64_t now = sw_clock_now();
-  if (now - daemon->resolved < RESOLVE_AGAIN || !daemon->config->endpoint_count) return;
-  daemon->resolved = now;
-  sw_resolver_start(&daemon->resolver);
-}
-
-static void on_observer(uv_timer_t *timer) {
-  struct daemon *daemon = timer->data;
-  tell(daemon, SW_CHANNEL_ASK);
-  resolve_again(daemon);
-}
-
-/* Logs what the link is up to whenever that changes. */
-static void observe(struct daemon *daemon) {
-  if (daemon->stopping) return;
-  const struct sw_report report = report_of(daemon);
-  char text[SW_REPORT_TEXT];
-  const enum sw_condition condition = sw_report_condition(&report, text);
-  if (condition != daemon->condition)
-    sw_log(condition > SW_CONDITION_WAITING ? SW_LOG_WARNING : SW_LOG_INFO, "%s", text);
-  daemon->condition = condition;
-  if (condition == SW_CONDITION_UP)
-    uv_timer_stop(&daemon->observer);
-  else if (!uv_is_active((uv_handle_t *)&daemon->observer))
-    uv_timer_start(&daemon->observer, on_observer, OBSERVE_MS, OBSERVE_MS);
-}
-
-/* ---- the end ---- */
-
-static void on_patience(uv_timer_t *timer) {
-  const struct daemon *daemon = timer->data;
-  sw_log(SW_LOG_WARNING, "the engine does not stop; killing it");
-  kill(daemon->engine, SIGKILL);
-}
-
-static void stop(struct daemon *daemon) {
-  if (daemon->stopping) return;
-  daemon->stopping = true;
-  sw_notify("STOPPING=1");
-  tell(daemon, SW_CHANNEL_STOP);
-  uv_timer_start(&daemon->patience, on_patience, STOP_MS, 0);
-}
-
-static void fail(struct daemon *daemon, const char *what) {
-  if (!daemon->failure[0]) snprintf(daemon->failure, sizeof(daemon->failure), "%s", what);
-}
-
-/* Waits for the engine's end, which is near once its channel is closed, and brings it about if it
- * is not.  Returns how it ended. */
-static int reap(struct daemon *daemon) {
-  int status = 0;
-  pid_t ended = 0;
-  for (unsigned i = 0; i < REAP_STEPS && ended == 0; i++) {
-    if (i > 0) usleep(REAP_STEP_US);
-    ended = waitpid(daemon->engine, &status, WNOHANG);
-  }
-  if (ended == 0) {
-    kill(daemon->engine, SIGKILL);
-    waitpid(daemon->engine, &status, 0);
-  }
-  daemon->engine = 0;
-  return status;
-}
-
-/* Says how the engine ended, unless it did as it was told. */
-static void fail_by_status(struct daemon *daemon, int status) {
-  char text[SW_ERROR_TEXT];
-  if (WIFSIGNALED(status)) {
-    snprintf(text, sizeof(text), "the engine was ended by signal %d (%s)%s", WTERMSIG(status),
-             strsignal(WTERMSIG(status)),
-             WTERMSIG(status) == SIGSYS
-                 ? ": it made a system call that its sandbox forbids; please report this"
-                 : "");
-    fail(daemon, text);
-  } else if (!daemon->stopping) {
-    fail(daemon, "the engine has ended by itself");
-  }
-}
-
-static void engine_gone(struct daemon *daemon) {
-  fail_by_status(daemon, reap(daemon));
-  daemon->stopping = true;
-  uv_close((uv_handle_t *)&daemon->channel_poll, NULL);
-  uv_close((uv_handle_t *)&daemon->observer, NULL);
-  uv_close((uv_handle_t *)&daemon->patience, NULL);
-  sw_resolver_stop(&daemon->resolver);
-  uv_stop(&daemon->loop); /* the control socket closes when the interface is gone */
-}
-
-/* The last: until the interface is gone a signal does not hurry the end, and then none comes. */
-static void close_signals(struct daemon *daemon) {
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, NULL);
-  for (unsigned i = 0; i < STOP_SIGNALS; i++) uv_close((uv_handle_t *)&daemon->signals[i], NULL);
-}
+/* ---- what tells it to end ---- */
 
 static void on_signal(uv_signal_t *signal, int number) {
-  sw_log(SW_LOG_INFO, "%s: closing the link", strsignal(number));
-  stop(signal->data);
-}
-
-/* ---- from the engine ---- */
-
-static void answer_status(struct daemon *daemon) {
-  const struct sw_report report = report_of(daemon);
-  char *json = sw_report_json(&report);
-  if (json) sw_control_answer(&daemon->control, json);
-  free(json);
-}
-
-static void hear(struct daemon *daemon, struct sw_channel_message *message) {
-  if (!sw_channel_from_engine(message)) {
-    fail(daemon, "the engine sent what it can't have meant to send; please report this");
-    kill(daemon->engine, SIGKILL);
-  } else if (message->kind == SW_CHANNEL_SNAPSHOT) {
-    daemon->snapshot = message->snapshot;
-    memcpy(daemon->snapshot.link.fingerprint, daemon->fingerprint, sizeof(daemon->fingerprint));
-    observe(daemon);
-    if (sw_control_asked(&daemon->control)) answer_status(daemon);
-  } else if (message->kind == SW_CHANNEL_FAILED) {
-    fail(daemon, message->text);
-  }
-}
-
-static void on_channel(uv_poll_t *poll, int status, int events) {
-  struct daemon *daemon = poll->data;
-  (void)status;
-  (void)events;
-  for (unsigned i = 0; i < MESSAGES_MAX; i++) {
-    struct sw_channel_message message;
-    const int kind = sw_channel_receive(daemon->channel, &message);
-    if (kind == -EAGAIN) return;
-    if (kind == 0) {
-      engine_gone(daemon);
-      return;
-    }
-    if (kind < 0) message.kind = 0;
-    hear(daemon, &message);
-  }
+  struct parent *parent = signal->data;
+  if (!parent->ending) sw_log(SW_LOG_INFO, "%s: closing the link", strsignal(number));
+  parent->ending = true;
 }
 
 static bool on_command(void *user, const char *command, char **answer) {
-  struct daemon *daemon = user;
+  struct parent *parent = user;
   if (strcmp(command, "status") == 0) {
-    tell(daemon, SW_CHANNEL_ASK); /* answered by answer_status */
+    if (parent->child.pid) {
+      ask(parent); /* on_snapshot answers */
+    } else {
+      const struct sw_report report = report_of(parent);
+      *answer = sw_report_json(&report);
+    }
     return true;
   }
   if (strcmp(command, "down") == 0) {
-    sw_log(SW_LOG_INFO, "told to stop: closing the link");
-    stop(daemon);
+    if (!parent->ending) sw_log(SW_LOG_INFO, "told to stop: closing the link");
+    parent->ending = true;
     *answer = strdup("stopping\n");
     return true;
   }
   return false;
 }
 
-/* ---- the beginning ---- */
+/* Under nohup(1) SIGHUP is ignored, and stays so. */
+static bool is_ignored(int signal) {
+  struct sigaction action;
+  return signal == SIGHUP && sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static void listen_to_signals(struct parent *parent) {
+  for (unsigned i = 0; i < STOP_SIGNALS; i++) {
+    uv_signal_init(&parent->loop, &parent->signals[i]);
+    parent->signals[i].data = parent;
+    if (!is_ignored(stop_signals[i]))
+      uv_signal_start(&parent->signals[i], on_signal, stop_signals[i]);
+  }
+}
+
+/* Until the interface is gone a signal must not end the process, and after that none comes. */
+static void close_signals(struct parent *parent) {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, NULL);
+  for (unsigned i = 0; i < STOP_SIGNALS; i++) uv_close((uv_handle_t *)&parent->signals[i], NULL);
+}
+
+/* ---- hooks ---- */
+
+/* Runs a command to its end; for PostUp until the link ends.  Returns whether it succeeded. */
+static bool run_hook(struct parent *parent, const char *command, bool post_up) {
+  sw_hook_start(&parent->hook, &parent->loop, command);
+  while (sw_hook_running(&parent->hook)) {
+    turn(parent);
+    if (post_up && !running(parent)) sw_hook_stop(&parent->hook);
+  }
+  return !parent->hook.failure[0];
+}
+
+/* Runs all commands, each on a line of its own; a failure is no reason not to undo the rest. */
+static void run_undo(struct parent *parent, char *commands) {
+  char *rest;
+  for (char *command = strtok_r(commands, "\n", &rest); command;
+       command = strtok_r(NULL, "\n", &rest))
+    if (!run_hook(parent, command, false)) sw_log(SW_LOG_WARNING, "%s", parent->hook.failure);
+}
+
+/* What a run that was killed could not undo. */
+static void undo_killed_run(struct parent *parent) {
+  const char *name = parent->config->name;
+  struct sw_error error;
+  char *commands;
+  if (sw_undo_read(name, &commands, &error) != 0) sw_log(SW_LOG_WARNING, "%s", error.text);
+  if (!commands) return;
+  sw_log(SW_LOG_WARNING, "the last run of %s was killed: running its PreDown", name);
+  run_undo(parent, commands);
+  free(commands);
+  sw_undo_remove(name);
+}
+
+static void post_up(struct parent *parent, const char *undo) {
+  const struct sw_config *config = parent->config;
+  struct sw_error error;
+  char *commands = sw_hook_commands(config->post_up, config->post_up_count, config->name);
+  if (!commands) {
+    fail(parent, "no memory for PostUp");
+    return;
+  }
+  if (*undo && sw_undo_write(config->name, undo, &error) != 0)
+    sw_log(SW_LOG_WARNING,
+           "%s; going on, but the next start will not undo what hooks did if this "
+           "run is killed",
+           error.text);
+  char *rest;
+  for (char *command = strtok_r(commands, "\n", &rest); command && running(parent);
+       command = strtok_r(NULL, "\n", &rest))
+    if (!run_hook(parent, command, true) && running(parent)) fail(parent, parent->hook.failure);
+  free(commands);
+}
+
+/* ---- start, run, end ---- */
+
+static void open_control(struct parent *parent, int *failed, struct sw_error *error) {
+  const char *name = parent->config->name;
+  char socket[SW_RUNTIME_PATH];
+  *failed = sw_control_open(&parent->control, &parent->loop, name, on_command, parent, error);
+  if (!*failed && sw_runtime_path(name, SW_RUNTIME_SOCKET, socket, error) == 0)
+    sw_last_words(socket);
+  if (!*failed || *failed == -EADDRINUSE) return;
+  sw_log(SW_LOG_WARNING, "%s; going on without status and down", error->text);
+  *failed = 0;
+}
 
 /* A link that was killed holds its interface and port for a moment more, until its engine has
- * noticed. */
-static int open_host(struct daemon *daemon, struct sw_error *error) {
+ * ended. */
+static int open_host(struct parent *parent, struct sw_error *error) {
   for (unsigned i = 0;; i++) {
-    const int failed = sw_host_open(&daemon->host, daemon->config, error);
-    if (!daemon->control.stale || i == HOST_STEPS || (failed != -EBUSY && failed != -EADDRINUSE))
+    const int failed = sw_host_open(&parent->host, parent->config, error);
+    if (!parent->control.stale || i == HOST_STEPS || (failed != -EBUSY && failed != -EADDRINUSE))
       return failed;
     usleep(HOST_STEP_US);
   }
 }
 
-/* Waits until the engine is confined and carries. */
-static int await_engine(struct daemon *daemon, struct sw_error *error) {
-  struct pollfd channel = {.fd = daemon->channel, .events = POLLIN};
-  struct sw_channel_message message;
-  const int heard = poll(&channel, 1, START_MS);
-  if (heard < 0)
-    snprintf(daemon->failure, sizeof(daemon->failure), "cannot wait for the engine: %s",
-             strerror(errno));
-  else if (heard == 0)
-    fail(daemon, "the engine does not start (does a name service hang? getent passwd saltway)");
-  else if (sw_channel_receive(daemon->channel, &message) > 0 && sw_channel_from_engine(&message)) {
-    if (message.kind == SW_CHANNEL_FAILED) fail(daemon, message.text);
-    if (message.kind == SW_CHANNEL_STARTED && kill(daemon->engine, 0) == 0) return 0;
-    if (message.kind == SW_CHANNEL_STARTED)
-      fail(daemon, "sandbox: cannot end the engine: Operation not permitted (give it CAP_KILL; or "
-                   "Sandbox = off does without)");
-  }
-  close(daemon->channel);
-  daemon->channel = -1;
-  fail_by_status(daemon, reap(daemon));
-  return sw_error_set(error, 0, NULL, "%s", daemon->failure);
-}
-
-static int start_engine(struct daemon *daemon, struct sw_error *error) {
-  struct sw_psk *psk = sodium_malloc(sizeof(*psk));
-  if (!psk) return sw_error_set(error, ENOMEM, NULL, "no memory for the key");
-  int failed = sw_keyfile_read(daemon->config->key_file, psk, error);
-  if (!failed) {
-    sw_psk_fingerprint(psk, daemon->fingerprint);
-    daemon->engine =
-        sw_engine_process_start(daemon->config, &daemon->host, psk, &daemon->channel, error);
-    if (daemon->engine < 0) {
-      failed = daemon->engine;
-      daemon->engine = 0;
-    }
-  }
-  sodium_free(psk);
-  sw_stack_wipe();
-  return failed ? failed : await_engine(daemon, error);
-}
-
-static int listen_to_all(struct daemon *daemon, struct sw_error *error) {
-  uv_loop_t *loop = &daemon->loop;
-  const int failed = uv_poll_init(loop, &daemon->channel_poll, daemon->channel);
-  if (failed) return sw_error_set(error, -failed, NULL, "cannot listen to the engine");
-  daemon->channel_poll.data = daemon;
-  uv_poll_start(&daemon->channel_poll, UV_READABLE, on_channel);
-  for (unsigned i = 0; i < STOP_SIGNALS; i++) {
-    uv_signal_init(loop, &daemon->signals[i]);
-    daemon->signals[i].data = daemon;
-    uv_signal_start(&daemon->signals[i], on_signal, stop_signals[i]);
-  }
-  uv_timer_init(loop, &daemon->observer);
-  uv_timer_init(loop, &daemon->patience);
-  daemon->observer.data = daemon->patience.data = daemon;
-  sw_resolver_init(&daemon->resolver, loop, daemon->config, on_resolved, daemon);
+/* Returns once the engine carries packets, or there is none. */
+static int start_engine(struct parent *parent, sw_setup_main *engine, struct sw_error *error) {
+  const int failed =
+      sw_child_start(&parent->child, &parent->loop, engine, parent->config, &parent->host, error);
+  if (failed) return failed;
+  while (running(parent) && !parent->child.started) turn(parent);
   return 0;
 }
 
-static int start(struct daemon *daemon, struct sw_error *error) {
-  const struct sw_config *config = daemon->config;
-  int failed =
-      sw_control_open(&daemon->control, &daemon->loop, config->name, on_command, daemon, error);
-  if (failed == -EADDRINUSE) return failed;
-  char socket[SW_RUNTIME_PATH];
-  if (!failed && sw_runtime_socket(config->name, socket, error) == 0) sw_last_words(socket);
-  if (failed) sw_log(SW_LOG_WARNING, "%s; going on without status and down", error->text);
-  failed = open_host(daemon, error);
-  if (!failed) failed = start_engine(daemon, error);
-  if (!failed) failed = listen_to_all(daemon, error);
-  return failed;
+/* A hook may lead the traffic of name servers into the link: names are resolved before. */
+static void resolve_first(struct parent *parent) {
+  parent->resolving = sw_clock_now();
+  sw_resolver_start(&parent->resolver);
+  if (!parent->config->post_up_count) return;
+  while (running(parent) && !parent->resolved && sw_clock_now() - parent->resolving < RESOLVE_FIRST)
+    turn(parent);
 }
 
-static void run(struct daemon *daemon) {
-  const struct sw_config *config = daemon->config;
-  struct sw_error error;
-  if (sw_host_run_hooks(config->post_up, config->post_up_count, daemon->host.tun.name, &error)) {
-    fail(daemon, error.text);
-    stop(daemon);
-    uv_run(&daemon->loop, UV_RUN_DEFAULT);
+static void say_started(const struct parent *parent) {
+  sw_log(SW_LOG_INFO, "interface %s, UDP port %u, key fingerprint %s%s", parent->host.tun.name,
+         parent->host.udp.port, parent->child.fingerprint,
+         sw_child_confined(parent->config) ? ""
+         : parent->config->sandbox         ? ", no sandbox: built with sanitizers"
+                                           : ", no sandbox: it is off");
+}
+
+static void carry(struct parent *parent) {
+  const struct sw_config *config = parent->config;
+  char *undo = sw_hook_commands(config->pre_down, config->pre_down_count, config->name);
+  if (!undo) {
+    fail(parent, "no memory for PreDown");
     return;
   }
-  sw_log(SW_LOG_INFO, "interface %s, UDP port %u, key fingerprint %s%s", daemon->host.tun.name,
-         daemon->host.udp.port, daemon->fingerprint,
-         confined(daemon)  ? ""
-         : config->sandbox ? ", no sandbox: built with sanitizers"
-                           : ", no sandbox: it is off");
-  daemon->started = daemon->resolved = sw_clock_now();
-  daemon->condition = SW_CONDITION_STARTING;
-  sw_resolver_start(&daemon->resolver);
-  tell(daemon, SW_CHANNEL_ASK);
-  sw_notify("READY=1");
-  uv_run(&daemon->loop, UV_RUN_DEFAULT);
-  if (sw_host_run_hooks(config->pre_down, config->pre_down_count, config->name, &error) != 0)
-    sw_log(SW_LOG_WARNING, "%s", error.text);
+  say_started(parent);
+  parent->started = sw_clock_now();
+  parent->condition = SW_CONDITION_STARTING;
+  uv_timer_start(&parent->observer, on_observer, OBSERVE_MS, OBSERVE_MS);
+  resolve_first(parent);
+  ask(parent);
+  if (config->post_up_count && running(parent)) post_up(parent, undo);
+  if (running(parent)) sw_notify("READY=1");
+  while (running(parent)) turn(parent);
+  sw_notify("STOPPING=1");
+  run_undo(parent, undo);
+  free(undo);
+  sw_undo_remove(config->name);
+}
+
+static void stop_engine(struct parent *parent) {
+  parent->ending = true; /* if it is not the engine that ended */
+  sw_child_stop(&parent->child);
+  while (parent->child.pid) turn(parent);
+  if (parent->child.failure[0]) fail(parent, parent->child.failure);
+}
+
+static int run(struct parent *parent, sw_setup_main *engine, struct sw_error *error) {
+  undo_killed_run(parent);
+  if (parent->ending) return 0;
+  int failed = open_host(parent, error);
+  if (!failed) failed = start_engine(parent, engine, error);
+  if (failed) return failed;
+  if (running(parent)) carry(parent);
+  stop_engine(parent);
+  return 0;
+}
+
+static int run_on_loop(struct parent *parent, sw_setup_main *engine, struct sw_error *error) {
+  int failed;
+  open_control(parent, &failed, error);
+  if (failed) {
+    sw_control_close(&parent->control);
+    return failed;
+  }
+  listen_to_signals(parent);
+  uv_timer_init(&parent->loop, &parent->observer);
+  parent->observer.data = parent;
+  sw_resolver_init(&parent->resolver, &parent->loop, parent->config, on_resolved, parent);
+  failed = run(parent, engine, error);
+  sw_resolver_stop(&parent->resolver);
+  uv_close((uv_handle_t *)&parent->observer, NULL);
+  sw_host_close(&parent->host);
+  sw_control_close(&parent->control); /* last: then `saltway down` knows that the rest is gone */
+  close_signals(parent);
+  if (!failed && parent->failure[0]) failed = sw_error_set(error, 0, NULL, "%s", parent->failure);
+  return failed;
 }
 
 /* libuv aborts where it gets no descriptor.  Returns whether there are as many as a link takes. */
@@ -391,36 +381,30 @@ static bool descriptors_left(void) {
   return count == DESCRIPTORS;
 }
 
-int sw_daemon_run(const struct sw_config *config, struct sw_error *error) {
-  struct daemon *daemon = calloc(1, sizeof(*daemon));
-  if (!daemon) return sw_error_set(error, ENOMEM, NULL, "cannot start");
-  daemon->config = config;
-  daemon->host = (struct sw_host){.tun.fd = -1, .udp.fd = -1};
-  daemon->channel = daemon->control.lock = -1;
+int sw_parent_run(const struct sw_config *config, sw_setup_main *engine, struct sw_error *error) {
+  struct parent *parent = calloc(1, sizeof(*parent));
+  if (!parent) return sw_error_set(error, ENOMEM, NULL, "cannot start");
+  parent->config = config;
+  parent->host = (struct sw_host){.tun.fd = -1, .udp.fd = -1};
+  parent->child.heard = on_snapshot;
+  parent->child.user = parent;
+  parent->control.lock = -1;
   signal(SIGPIPE, SIG_IGN);
   sw_last_words(NULL);
   if (!descriptors_left()) {
-    free(daemon);
+    free(parent);
     return sw_error_set(error, EMFILE, "raise the limit: ulimit -n, or LimitNOFILE=",
                         "a link takes %d file descriptors", DESCRIPTORS);
   }
-  int failed = uv_loop_init(&daemon->loop);
+  int failed = uv_loop_init(&parent->loop);
   if (failed) {
-    free(daemon);
+    free(parent);
     return sw_error_set(error, -failed, NULL, "cannot make the event loop");
   }
-  failed = start(daemon, error);
-  const bool started = !failed;
-  if (started) run(daemon);
-  if (daemon->channel >= 0) close(daemon->channel);
-  if (daemon->engine) reap(daemon);
-  sw_host_close(&daemon->host);
-  sw_control_close(&daemon->control);
-  if (started) close_signals(daemon);
-  if (!failed && daemon->failure[0]) failed = sw_error_set(error, 0, NULL, "%s", daemon->failure);
-  while (uv_run(&daemon->loop, UV_RUN_NOWAIT)) continue;
-  const int busy = uv_loop_close(&daemon->loop);
+  failed = run_on_loop(parent, engine, error);
+  while (uv_run(&parent->loop, UV_RUN_NOWAIT)) continue;
+  const int busy = uv_loop_close(&parent->loop);
   assert(busy == 0);
-  free(daemon);
+  free(parent);
   return failed;
 }

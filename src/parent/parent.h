@@ -5,11 +5,12 @@
 #define SALTWAY_PARENT_PARENT_H
 
 #include "base/error.h"
+#include "channel/setup.h"
 #include "config/config.h"
 
-/** Runs the link until SIGINT, SIGTERM or SIGHUP, or until it is told to stop over its control
- * socket. Returns 0 after an orderly end; or a negative errno with `error` filled, and nothing left
- * behind. */
-int sw_daemon_run(const struct sw_config *config, struct sw_error *error);
+/** Runs the link, with `engine` as the engine's program, until a signal ends it (SIGINT, SIGTERM,
+ * and SIGHUP unless that was ignored) or `saltway down` does.  Returns 0 after an orderly end; or a
+ * negative errno with `error` filled, and nothing left behind. */
+int sw_parent_run(const struct sw_config *config, sw_setup_main *engine, struct sw_error *error);
 
 #endif

@@ -75,7 +75,7 @@ static _Noreturn void run_child(const struct sw_config *config, int channel, pid
   int keep[] = {channel};
   const bool confined = config->sandbox && sw_sandbox_possible();
   if (sw_sandbox_close_others(keep, 1, &error)) _exit(1);
-  if (confined && sw_sandbox_drop(NULL, parent, &error)) _exit(1);
+  if (confined && sw_sandbox_drop(-1, parent, &error)) _exit(1);
   for (uint32_t i = 0; i < config->endpoint_count; i++) {
     struct record record;
     memset(&record, 0, sizeof(record));

@@ -5,6 +5,7 @@ Starts the link again and again, in the namespace, with the first, the second, .
 (fault.c), until a start meets no fault any more.  Each time it must end by itself with status 1 and a line that says
 why, or come up and end in order when told to; and leave nothing behind.  Prints each message once.
 """
+import glob
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ import time
 
 namespace, saltway, config, library = sys.argv[1:5]
 name = os.path.basename(config)[:-len(".conf")]
-socket = f"{os.environ['RUNTIME_DIRECTORY']}/{name}.sock"
+sockets = f"{os.environ['RUNTIME_DIRECTORY']}/{name}@*.sock"
 DEADLINE = 20
 
 def in_namespace(*command, **more):
@@ -67,7 +68,7 @@ while True:
         if crashes > 1: fail(at, "the engine crashed", log)
     if not up and (status != 1 or not own): fail(at, f"status {status} without a word on why", log)
     wait_gone(log)
-    if os.path.exists(socket): fail(at, "the control socket is still there", log)
+    if glob.glob(sockets): fail(at, "the control socket is still there", log)
     fault = re.search(r"fault: (\w+)", text)
     if not fault and not up: fail(at, "it ended without a fault", log)
     if not fault: break

@@ -146,7 +146,7 @@ carries() {
   wait_up
   in_ns a "$SALTWAY" down sw0
   refute ip -n "$A" link show sw0
-  [ ! -e "$work/run-a/sw0.sock" ]
+  [ ! -e "$(file_of a sock)" ]
   until_true 20 eval '[ "$(status_of b .state)" != up ]'
   grep -q 'closed the link in order' "$work/b/up.log"
   run in_ns a "$SALTWAY" status sw0
@@ -165,7 +165,7 @@ carries() {
     kill -$signal "$pid_a"
     wait "$pid_a"
     refute ip -n "$A" link show sw0
-    [ ! -e "$work/run-a/sw0.sock" ]
+    [ ! -e "$(file_of a sock)" ]
   done
 }
 
@@ -175,7 +175,7 @@ carries() {
 PreDown = ip link show %i > $work/pre"
   up a
   until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
-  grep -q sw0 "$work/post"
+  until_true 20 grep -q sw0 "$work/post"
   in_ns a "$SALTWAY" down sw0
   grep -q sw0 "$work/pre"
   config a 192.0.2.2:51900 "PostUp = exit 7"
@@ -253,7 +253,7 @@ FwMark = 0x51"
   until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
   kill -KILL "$pid_a"
   until_true 20 eval '! kill -0 "$pid_a"'
-  [ -e "$work/run-a/sw0.sock" ]
+  [ -e "$(file_of a sock)" ]
   up a
   until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
 }
@@ -275,7 +275,7 @@ FwMark = 0x51"
   done
   # more silent clients than there are places: they are ended, and the next one is heard
   for _ in $(seq 12); do
-    in_ns a socat -u "UNIX-CONNECT:$work/run-a/sw0.sock" - 3>&- &
+    in_ns a socat -u "UNIX-CONNECT:$(file_of a sock)" - 3>&- &
     pids+=($!)
   done
   sleep 0.5

@@ -28,7 +28,7 @@ ended_by_fault() {
   wait "$1" || status=$?
   [ "$status" = 1 ]
   until_true 20 no_interface
-  [ ! -e "$work/run-a/sw0.sock" ]
+  [ ! -e "$(file_of a sock)" ]
 }
 
 @test "under traffic the engine has no capability, no root, no file, a filter, and is nobody" {

@@ -277,6 +277,7 @@ user_files() {
   config a 192.0.2.2:51900 "PostUp = ls -l /proc/self/fd > $work/fds"
   up a
   until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  until_true 20 test -s "$work/fds"
   cat "$work/fds"
   refute grep -E 'net/tun|socket:|\.key|eventpoll' "$work/fds"
 }

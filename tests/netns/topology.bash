@@ -93,6 +93,12 @@ up() {
   eval "pid_$side=$!"
 }
 
+# file_of SIDE SUFFIX: a file of the side's link in its runtime directory.
+file_of() {
+  local ns; [ "$1" = a ] && ns=$A || ns=$B
+  echo "$work/run-$1/sw0@$(stat -L -c %i "/run/netns/$ns").$2"
+}
+
 # refute COMMAND...: it must fail. (`! command` would not end a test.)
 refute() {
   if "$@"; then echo "should have failed: $*"; return 1; fi

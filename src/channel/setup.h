@@ -1,0 +1,33 @@
+/*
+ * What the engine is given at its start by the parent that forks it.  Later they exchange messages
+ * only (channel.h).
+ *
+ * Everything pointed to belongs to the parent.  The engine has a copy of it in its own memory and
+ * frees the copy of the key, the one thing that is secret, once the link is made.
+ */
+#ifndef SALTWAY_CHANNEL_SETUP_H
+#define SALTWAY_CHANNEL_SETUP_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "saltway/link.h"
+
+struct sw_tun;
+struct sw_udp;
+
+struct sw_setup {
+  const struct sw_tun *tun;
+  const struct sw_udp *udp;
+  unsigned mtu;       /* of the TUN interface, in bytes */
+  bool confined;      /* give up all privileges before the first packet */
+  struct sw_psk *psk; /* from sodium_malloc; the same as link.psk */
+  struct sw_link_options link;
+  pid_t parent; /* the process that forks */
+  int channel;  /* the engine's end */
+};
+
+/** The engine's program: what the forked process runs.  Returns its exit status. */
+typedef int sw_setup_main(const struct sw_setup *setup);
+
+#endif

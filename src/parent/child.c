@@ -1,0 +1,251 @@
+#include "parent/child.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/stack.h"
+#include "config/key_file.h"
+#include "linux/sandbox.h"
+
+#define START_MS 10000     /* for confining itself */
+#define STOP_MS 3000       /* for saying goodbye */
+#define REAP_STEP_US 10000 /* between looks at whether it has ended ... */
+#define REAP_STEPS 100     /* ... before it is killed */
+#define MESSAGES_MAX 16    /* handled in one wake-up */
+
+bool sw_child_confined(const struct sw_config *config) {
+  return config->sandbox && sw_sandbox_possible();
+}
+
+/* ---- the end ---- */
+
+static void note_failure(struct sw_child *child, const char *what) {
+  if (!child->failure[0]) snprintf(child->failure, sizeof(child->failure), "%s", what);
+}
+
+/* Waits for the end of an engine whose channel is closed, which comes soon.  Kills it if it does
+ * not.  Returns its exit status, as wait(2) has it. */
+static int reap(pid_t pid) {
+  int status = 0;
+  for (unsigned i = 0; i < REAP_STEPS; i++) {
+    if (waitpid(pid, &status, WNOHANG) != 0) return status;
+    usleep(REAP_STEP_US);
+  }
+  kill(pid, SIGKILL);
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+  return status;
+}
+
+static void note_exit(struct sw_child *child, int status) {
+  char text[SW_ERROR_TEXT];
+  if (WIFSIGNALED(status)) {
+    snprintf(text, sizeof(text), "the engine was ended by signal %d (%s)%s", WTERMSIG(status),
+             strsignal(WTERMSIG(status)),
+             WTERMSIG(status) == SIGSYS
+                 ? ": it made a system call that its sandbox forbids; please report this"
+                 : "");
+    note_failure(child, text);
+  } else if (!child->stopping) {
+    note_failure(child, "the engine has ended by itself");
+  }
+}
+
+static void end(struct sw_child *child) {
+  uv_close((uv_handle_t *)&child->poll, NULL);
+  uv_close((uv_handle_t *)&child->patience, NULL);
+  close(child->channel);
+  note_exit(child, reap(child->pid));
+  child->pid = 0;
+}
+
+static void on_patience(uv_timer_t *timer) {
+  struct sw_child *child = timer->data;
+  if (child->stopping)
+    sw_log(SW_LOG_WARNING, "the engine does not stop; killing it");
+  else
+    note_failure(child, "the engine does not start (does a name service hang? try: getent passwd "
+                        "saltway)");
+  kill(child->pid, SIGKILL);
+}
+
+void sw_child_stop(struct sw_child *child) {
+  if (!child->pid || child->stopping) return;
+  struct sw_channel_message message;
+  memset(&message, 0, sizeof(message));
+  message.kind = SW_CHANNEL_STOP;
+  child->stopping = true;
+  sw_child_send(child, &message);
+  uv_timer_start(&child->patience, on_patience, STOP_MS, 0);
+}
+
+/* ---- messages ---- */
+
+void sw_child_send(struct sw_child *child, const struct sw_channel_message *message) {
+  /* an engine that does not read is noticed by its silence */
+  if (child->pid) sw_channel_send(child->channel, message);
+}
+
+static void on_started(struct sw_child *child) {
+  if (child->started) return;
+  if (kill(child->pid, 0) < 0) { /* it is another user's now */
+    note_failure(child, "sandbox: cannot end the engine: Operation not permitted (give it "
+                        "CAP_KILL; or Sandbox = off does without)");
+    end(child);
+    return;
+  }
+  child->started = true;
+  if (!child->stopping) uv_timer_stop(&child->patience);
+}
+
+static void hear(struct sw_child *child, struct sw_channel_message *message) {
+  if (!sw_channel_from_engine(message)) {
+    note_failure(child, "the engine sent what it cannot have meant to send; please report this");
+    kill(child->pid, SIGKILL);
+    return;
+  }
+  switch (message->kind) {
+  case SW_CHANNEL_STARTED:
+    on_started(child);
+    break;
+  case SW_CHANNEL_SNAPSHOT:
+    /* the fingerprint that people compare is not the engine's to choose */
+    memcpy(message->snapshot.link.fingerprint, child->fingerprint, sizeof(child->fingerprint));
+    child->heard(child->user, &message->snapshot);
+    break;
+  case SW_CHANNEL_FAILED:
+    note_failure(child, message->text);
+    break;
+  }
+}
+
+static void on_channel(uv_poll_t *poll, int status, int events) {
+  struct sw_child *child = poll->data;
+  (void)status;
+  (void)events;
+  for (unsigned i = 0; i < MESSAGES_MAX && child->pid; i++) {
+    struct sw_channel_message message;
+    const int kind = sw_channel_receive(child->channel, &message);
+    if (kind == -EAGAIN) return;
+    if (kind == 0) {
+      end(child);
+      return;
+    }
+    if (kind < 0) message.kind = 0;
+    hear(child, &message);
+  }
+}
+
+/* ---- the beginning ---- */
+
+/* Signals that the terminal sends to both are the parent's to answer. */
+static _Noreturn void run_engine(sw_setup_main *engine, const struct sw_setup *setup,
+                                 const sigset_t *mask) {
+  signal(SIGINT, SIG_IGN);
+  signal(SIGTERM, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);
+  pthread_sigmask(SIG_SETMASK, mask, NULL);
+  exit(engine(setup));
+}
+
+/* libuv's handlers write into the parent's pipe: until the child has its own, it gets no signal. */
+static pid_t fork_engine(sw_setup_main *engine, const struct sw_setup *setup) {
+  sigset_t all, mask;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &mask);
+  const pid_t pid = fork();
+  if (pid == 0) run_engine(engine, setup, &mask);
+  const int code = errno;
+  pthread_sigmask(SIG_SETMASK, &mask, NULL);
+  return pid < 0 ? -code : pid;
+}
+
+static int start_process(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
+                         struct sw_setup *setup, struct sw_error *error) {
+  int ends[2];
+  int failed = sw_channel_open(ends);
+  if (failed) return sw_error_set(error, -failed, NULL, "cannot make the engine's channel");
+  setup->parent = getpid();
+  setup->channel = ends[1];
+  const pid_t pid = fork_engine(engine, setup);
+  close(ends[1]);
+  failed = pid < 0 ? pid : uv_poll_init(loop, &child->poll, ends[0]);
+  if (failed) {
+    close(ends[0]);
+    if (pid > 0) reap(pid);
+    return sw_error_set(error, -failed, NULL, "cannot start the engine's process");
+  }
+  child->pid = pid;
+  child->channel = ends[0];
+  uv_timer_init(loop, &child->patience);
+  child->poll.data = child->patience.data = child;
+  uv_poll_start(&child->poll, UV_READABLE, on_channel);
+  uv_timer_start(&child->patience, on_patience, START_MS, 0);
+  return 0;
+}
+
+/* The ranges that packets of the peer may come from.  Freed by the caller. */
+static struct sw_prefix *sources_of(const struct sw_config *config, size_t *count) {
+  const size_t room = config->allowed_ip_count + config->address_count + 1;
+  struct sw_prefix *sources = calloc(room, sizeof(*sources));
+  if (!sources) return NULL;
+  *count = 0;
+  for (size_t i = 0; i < config->allowed_ip_count; i++)
+    sources[(*count)++] = config->allowed_ips[i];
+  for (size_t i = 0; i < config->address_count; i++) /* the peer's own address is beside ours */
+    sources[(*count)++] = config->addresses[i];
+  /* routing protocols on the link use link-local addresses, which nobody forwards */
+  const int parsed = sw_prefix_parse("fe80::/10", &sources[(*count)++]);
+  assert(parsed == 0);
+  return sources;
+}
+
+static int start_with_key(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
+                          const struct sw_config *config, const struct sw_host *host,
+                          struct sw_psk *psk, struct sw_error *error) {
+  int failed = sw_keyfile_read(config->key_file, psk, error);
+  if (failed) return failed;
+  sw_psk_fingerprint(psk, child->fingerprint);
+  struct sw_prefix own[SW_CONFIG_ADDRESSES_MAX];
+  for (size_t i = 0; i < config->address_count; i++) {
+    own[i] = config->addresses[i];
+    own[i].length = 128;
+  }
+  size_t source_count;
+  struct sw_prefix *sources = sources_of(config, &source_count);
+  if (!sources) return sw_error_set(error, ENOMEM, NULL, "no memory for AllowedIPs");
+  struct sw_setup setup = {
+      .tun = &host->tun,
+      .udp = &host->udp,
+      .mtu = host->mtu,
+      .confined = sw_child_confined(config),
+      .psk = psk,
+      .link = {.psk = psk,
+               .persistent_keepalive = config->persistent_keepalive * SW_SECOND,
+               .sources = sources,
+               .source_count = source_count,
+               .own = own,
+               .own_count = config->address_count},
+  };
+  failed = start_process(child, loop, engine, &setup, error);
+  free(sources);
+  return failed;
+}
+
+int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
+                   const struct sw_config *config, const struct sw_host *host,
+                   struct sw_error *error) {
+  struct sw_psk *psk = sodium_malloc(sizeof(*psk));
+  if (!psk) return sw_error_set(error, ENOMEM, NULL, "no memory for the key");
+  const int failed = start_with_key(child, loop, engine, config, host, psk, error);
+  sodium_free(psk);
+  sw_stack_wipe();
+  return failed;
+}

@@ -1,0 +1,51 @@
+/*
+ * The engine as the parent's child: its start, its channel, its end.
+ *
+ * The struct is its owner's and must outlive the loop's run.  What the engine says is validated
+ * before the owner sees it; an engine that says what it cannot have meant is killed.
+ */
+#ifndef SALTWAY_PARENT_CHILD_H
+#define SALTWAY_PARENT_CHILD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "channel/channel.h"
+#include "channel/setup.h"
+#include "config/config.h"
+#include "parent/host.h"
+
+struct sw_child {
+  pid_t pid;                             /* 0: there is none (any more) */
+  bool started;                          /* it is confined and carries packets */
+  char failure[SW_ERROR_TEXT];           /* why it ended; empty: it was told to */
+  char fingerprint[SW_FINGERPRINT_TEXT]; /* of the link's key; empty before the start */
+  void (*heard)(void *user, const struct sw_snapshot *snapshot);
+  void *user;
+
+  int channel; /* the parent's end */
+  uv_poll_t poll;
+  uv_timer_t patience;
+  bool stopping;
+};
+
+/** Whether the engine gives up its privileges: as configured, if this build can. */
+bool sw_child_confined(const struct sw_config *config);
+
+/** Reads the key and forks the engine, which runs `engine`.  `heard` and `user` are set by the
+ * owner.  Returns 0, or a negative errno with `error` filled.  Then run the loop until `started` is
+ * true or `pid` is 0. */
+int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
+                   const struct sw_config *config, const struct sw_host *host,
+                   struct sw_error *error);
+
+/** Sends a message; does nothing without an engine. */
+void sw_child_send(struct sw_child *child, const struct sw_channel_message *message);
+
+/** Tells the engine to say goodbye to the peer and end, and kills it if it does not.  Run the loop
+ * until `pid` is 0. */
+void sw_child_stop(struct sw_child *child);
+
+#endif
