@@ -1,10 +1,14 @@
 /*
- * usage: flood garbage|refusals|FILE SOURCES DESTINATION RATE SECONDS
+ * usage: flood garbage|refusals|FILE|altered:FILE SOURCES DESTINATION RATE SECONDS
  *
- * Sends RATE UDP datagrams a second to port 51900 of an IPv4 address, from so many addresses
- * from 198.19.0.1 on: garbage of every length, or again and again the payloads in FILE, each behind
- * its length as 4 bytes of this machine's order; or refusals: ICMP's word that nobody listens where
- * port 51900 sent something to.  Prints how many it sent a second.
+ * Sends RATE UDP datagrams a second to port 51900 of the IPv4 address DESTINATION, from SOURCES
+ * addresses from 198.19.0.1 on, and prints how many a second it has sent.
+ *
+ *   garbage       random bytes of every length
+ *   FILE          the payloads in FILE in turn, each behind its length: 4 bytes in host order
+ *   altered:FILE  the same with one bit of the masked counter flipped, so that the counter is one
+ *                 that the receiver has not seen
+ *   refusals      ICMP port unreachable, about datagrams sent from port 51900
  */
 #include <arpa/inet.h>
 #include <netinet/ip.h>
@@ -57,6 +61,12 @@ static unsigned read_payloads(const char *name) {
   return count;
 }
 
+/* The counter lies behind 4 bytes, little-endian, XORed with a mask (docs/protocol.md): bit 24 of it
+ * is far outside the replay window, and below the limit of a session. */
+static void alter(unsigned count) {
+  for (unsigned i = 0; i < count; i++) payloads[i].bytes[7] ^= 1;
+}
+
 static uint16_t checksum(const uint8_t *bytes, size_t length) {
   uint32_t sum = 0;
   for (size_t i = 0; i < length; i += 2) sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
@@ -64,7 +74,7 @@ static uint16_t checksum(const uint8_t *bytes, size_t length) {
   return htons((uint16_t)~sum);
 }
 
-/* One is enough.  (RFC 792: the header of what is refused, and its first 8 bytes.) */
+/* RFC 792: the report holds the IP header of the datagram it is about, and 8 bytes more. */
 static unsigned make_refusal(struct in_addr victim) {
   struct {
     struct icmphdr icmp;
@@ -92,16 +102,21 @@ static double now(void) {
 
 int main(int argc, char **argv) {
   if (argc != 6) return 2;
+  static const char altered_prefix[] = "altered:";
+  const size_t prefix = sizeof(altered_prefix) - 1;
   const bool icmp = strcmp(argv[1], "refusals") == 0;
+  const bool altered = strncmp(argv[1], altered_prefix, prefix) == 0;
   const unsigned sources = (unsigned)atoi(argv[2]);
   const double rate = atof(argv[4]), seconds = atof(argv[5]);
   struct sockaddr_in to = {.sin_family = AF_INET};
   const int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
   if (fd < 0 || sources == 0 || inet_pton(AF_INET, argv[3], &to.sin_addr) != 1) return 1;
-  const unsigned count = icmp                              ? make_refusal(to.sin_addr)
-                         : strcmp(argv[1], "garbage") == 0 ? make_garbage()
-                                                           : read_payloads(argv[1]);
+  const unsigned count = icmp ? make_refusal(to.sin_addr)
+                         : strcmp(argv[1], "garbage") == 0
+                             ? make_garbage()
+                             : read_payloads(argv[1] + (altered ? prefix : 0));
   if (count == 0) return 1;
+  if (altered) alter(count);
   static struct datagram headers[BATCH];
   static struct iovec parts[BATCH][2];
   static struct mmsghdr messages[BATCH];
