@@ -25,6 +25,12 @@ struct sw_address {
   uint32_t port;           /* 1 to 65535; 0: no address */
 };
 
+/** The two ends of the way a datagram takes. */
+struct sw_path {
+  struct sw_address peer;
+  uint8_t local[SW_IP_BYTES]; /* our own address; all zero: the kernel chooses */
+};
+
 /** A range of inner addresses: the first `length` bits of `ip` count (0 to 128; IPv4 /n is 96 + n).
  */
 struct sw_prefix {
@@ -34,6 +40,9 @@ struct sw_prefix {
 
 /** Whether the two are the same address, port and scope. */
 bool sw_address_equal(const struct sw_address *a, const struct sw_address *b);
+
+/** Whether the two have the same ends. */
+bool sw_path_equal(const struct sw_path *a, const struct sw_path *b);
 
 /** Whether `ip` (16 bytes) is an IPv4-mapped address. */
 bool sw_ip_is_v4(const uint8_t ip[SW_IP_BYTES]);

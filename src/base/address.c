@@ -10,6 +10,10 @@
 
 static const uint8_t mapped[V4_OFFSET] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+bool sw_path_equal(const struct sw_path *a, const struct sw_path *b) {
+  return sw_address_equal(&a->peer, &b->peer) && memcmp(a->local, b->local, SW_IP_BYTES) == 0;
+}
+
 bool sw_ip_is_v4(const uint8_t ip[SW_IP_BYTES]) {
   return memcmp(ip, mapped, sizeof(mapped)) == 0;
 }

@@ -19,18 +19,18 @@ uint8_t *sw_outbox_room(const struct sw_outbox *outbox) {
 }
 
 static bool fits_last_run(const struct sw_outbox *outbox, size_t length,
-                          const struct sw_address *peer) {
+                          const struct sw_path *path) {
   if (outbox->count == 0 || outbox->closed) return false;
   const struct sw_run *last = &outbox->runs[outbox->count - 1];
   return length <= last->segment && last->length + length <= SW_UDP_RUN &&
-         outbox->segments < SW_UDP_SEGMENTS && sw_address_equal(&last->peer, peer);
+         outbox->segments < SW_UDP_SEGMENTS && sw_path_equal(&last->path, path);
 }
 
-void sw_outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_address *peer) {
-  if (!fits_last_run(outbox, length, peer)) {
+void sw_outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_path *path) {
+  if (!fits_last_run(outbox, length, path)) {
     assert(outbox->count < sizeof(outbox->runs) / sizeof(outbox->runs[0]));
     outbox->runs[outbox->count++] =
-        (struct sw_run){.bytes = sw_outbox_room(outbox), .segment = length, .peer = *peer};
+        (struct sw_run){.bytes = sw_outbox_room(outbox), .segment = length, .path = *path};
     outbox->segments = 0;
   }
   struct sw_run *run = &outbox->runs[outbox->count - 1];
@@ -55,7 +55,7 @@ unsigned sw_outbox_drop(struct sw_outbox *outbox, struct sw_address *peer) {
   struct sw_run *run = outbox->runs;
   while (run->sent == run->length) run++;
   assert(run < outbox->runs + outbox->count);
-  *peer = run->peer;
+  *peer = run->path.peer;
   run->sent += outbox->refused;
   return (unsigned)((outbox->refused + run->segment - 1) / run->segment);
 }

@@ -102,13 +102,13 @@ static void send_outbox(struct sw_pump *pump) {
 static void flush(struct sw_pump *pump) {
   struct sw_outbox *outbox = &pump->outbox;
   const uint64_t now = sw_clock_now();
-  struct sw_address peer;
+  struct sw_path path = {0};
   size_t length;
   send_outbox(pump);
   if (!sw_outbox_is_empty(outbox)) return;
   while (!sw_outbox_is_full(outbox) &&
-         (length = sw_link_transmit(pump->link, now, sw_outbox_room(outbox), &peer)) > 0)
-    sw_outbox_add(outbox, length, &peer);
+         (length = sw_link_transmit(pump->link, now, sw_outbox_room(outbox), &path.peer)) > 0)
+    sw_outbox_add(outbox, length, &path);
   send_outbox(pump);
 }
 
@@ -184,13 +184,13 @@ static void on_timer(uv_timer_t *timer) {
 
 /* Seals a large super-packet with the workers' help.  Returns false if it is to be sealed here. */
 static bool seal_batch(struct sw_pump *pump, uint64_t now, const struct sw_gso *gso,
-                       const struct sw_address *peer) {
+                       const struct sw_path *path) {
   struct sw_outbox *outbox = &pump->outbox;
   size_t each;
   int64_t left = sw_batch_seal(&pump->batch, pump->link, now, gso, sw_outbox_room(outbox), &each);
   if (left < 0) return false;
   for (; left > 0; left -= (int64_t)each)
-    sw_outbox_add(outbox, (size_t)left < each ? (size_t)left : each, peer);
+    sw_outbox_add(outbox, (size_t)left < each ? (size_t)left : each, path);
   return true;
 }
 
@@ -204,14 +204,14 @@ static void seal_packet(struct sw_pump *pump, uint64_t now, size_t length,
     sw_link_drop(pump->link, SW_DROP_OFFLOAD, 1);
     return;
   }
-  const struct sw_address peer = *sw_link_peer(pump->link);
+  const struct sw_path path = {.peer = *sw_link_peer(pump->link)};
   /* a super-packet is never a SYN */
   if (offload->gso == SW_GSO_NONE) sw_mss_clamp(pump->packet, length, gso.partial, pump->mtu);
-  if (seal_batch(pump, now, &gso, &peer)) return;
+  if (seal_batch(pump, now, &gso, &path)) return;
   while (sw_gso_next(&gso, &segment)) {
     const int64_t sealed = sw_link_seal(pump->link, now, segment.packet, segment.length,
                                         segment.partial, sw_outbox_room(&pump->outbox));
-    if (sealed > 0) sw_outbox_add(&pump->outbox, (size_t)sealed, &peer);
+    if (sealed > 0) sw_outbox_add(&pump->outbox, (size_t)sealed, &path);
   }
 }
 
@@ -308,10 +308,11 @@ static void open_run(struct sw_pump *pump, uint64_t now, const struct sw_run *ru
     const size_t length = left < run->segment ? left : run->segment;
     const uint8_t *datagram = run->bytes + at;
     if (!spread) {
-      open_one(pump, now, &run->peer, datagram, length);
-    } else if (!sw_batch_add(&pump->batch, pump->link, now, &run->peer, datagram, length)) {
+      open_one(pump, now, &run->path.peer, datagram, length);
+    } else if (!sw_batch_add(&pump->batch, pump->link, now, &run->path.peer, datagram, length)) {
       open_batch(pump);
-      const bool added = sw_batch_add(&pump->batch, pump->link, now, &run->peer, datagram, length);
+      const bool added =
+          sw_batch_add(&pump->batch, pump->link, now, &run->path.peer, datagram, length);
       assert(added);
     }
   }

@@ -100,6 +100,10 @@ static void set_options(const struct sw_udp *udp) {
     option(udp, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
   option(udp, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
   option(udp, SOL_SOCKET, SO_RXQ_OVFL, 1);
+  if (udp->v4)
+    option(udp, IPPROTO_IP, IP_PKTINFO, 1);
+  else
+    option(udp, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1); /* IPv4 datagrams have it, too */
   /* IPv4 without DF: routers fragment what is too large, and no forged ICMP lowers the size */
   option(udp, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
   /* IPv6 routers do not fragment: ICMP has to be believed */
@@ -150,23 +154,48 @@ void sw_udp_close(struct sw_udp *udp) {
 
 /* How runs are sent. */
 struct mode {
-  bool gso; /* whole; else datagram by datagram */
+  bool gso;    /* whole; else datagram by datagram */
+  bool source; /* from the path's local address; else from one that the kernel chooses */
 };
 
 union send_control {
-  char bytes[CMSG_SPACE(sizeof(uint16_t))];
+  char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
   struct cmsghdr align;
 };
 
-static void set_segment(struct msghdr *header, union send_control *control, size_t segment) {
+static void add_control(struct msghdr *header, union send_control *control, int level, int type,
+                        const void *value, size_t size) {
+  struct cmsghdr *part = (struct cmsghdr *)(void *)(control->bytes + header->msg_controllen);
+  part->cmsg_level = level;
+  part->cmsg_type = type;
+  part->cmsg_len = CMSG_LEN(size);
+  memcpy(CMSG_DATA(part), value, size);
   header->msg_control = control->bytes;
-  header->msg_controllen = sizeof(control->bytes);
-  struct cmsghdr *part = CMSG_FIRSTHDR(header);
-  part->cmsg_level = SOL_UDP;
-  part->cmsg_type = UDP_SEGMENT;
-  part->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+  header->msg_controllen += CMSG_SPACE(size);
+}
+
+static void set_segment(struct msghdr *header, union send_control *control, size_t segment) {
   const uint16_t value = (uint16_t)segment;
-  memcpy(CMSG_DATA(part), &value, sizeof(value));
+  add_control(header, control, SOL_UDP, UDP_SEGMENT, &value, sizeof(value));
+}
+
+static bool has_source(const struct sw_path *path) {
+  static const uint8_t none[SW_IP_BYTES];
+  return memcmp(path->local, none, SW_IP_BYTES) != 0;
+}
+
+static void set_source(const struct sw_udp *udp, struct msghdr *header, union send_control *control,
+                       const struct sw_path *path) {
+  if (udp->v4) {
+    struct in_pktinfo info = {0};
+    memcpy(&info.ipi_spec_dst, path->local + sizeof(v4_mapped), sizeof(info.ipi_spec_dst));
+    add_control(header, control, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+    return;
+  }
+  /* the kernel wants the interface of a link-local address, and takes a mapped one for IPv4 */
+  struct in6_pktinfo info = {.ipi6_ifindex = path->peer.scope};
+  memcpy(&info.ipi6_addr, path->local, SW_IP_BYTES);
+  add_control(header, control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 }
 
 /* Whether the kernel says this only about what it is asked to send.  Other errors may stem from a
@@ -195,7 +224,7 @@ static int send_flight(const struct sw_udp *udp, const struct sw_run *runs, unsi
   union send_control controls[SW_UDP_BATCH];
   unsigned made = 0;
   for (unsigned i = 0; i < count && made < SW_UDP_BATCH; i++) {
-    if (udp->v4 && !sw_ip_is_v4(runs[i].peer.ip)) break;
+    if (udp->v4 && !sw_ip_is_v4(runs[i].path.peer.ip)) break;
     for (size_t at = runs[i].sent; at < runs[i].length && made < SW_UDP_BATCH; made++) {
       const size_t left = runs[i].length - at;
       const size_t length = mode.gso || left < runs[i].segment ? left : runs[i].segment;
@@ -203,9 +232,11 @@ static int send_flight(const struct sw_udp *udp, const struct sw_run *runs, unsi
       parts[made] = (struct iovec){runs[i].bytes + at, length};
       messages[made] = (struct mmsghdr){
           .msg_hdr = {.msg_name = &addresses[made],
-                      .msg_namelen = to_socket(udp, &runs[i].peer, &addresses[made]),
+                      .msg_namelen = to_socket(udp, &runs[i].path.peer, &addresses[made]),
                       .msg_iov = &parts[made],
                       .msg_iovlen = 1}};
+      if (mode.source && has_source(&runs[i].path))
+        set_source(udp, &messages[made].msg_hdr, &controls[made], &runs[i].path);
       if (length > runs[i].segment)
         set_segment(&messages[made].msg_hdr, &controls[made], runs[i].segment);
       at += length;
@@ -220,24 +251,30 @@ static int send_flight(const struct sw_udp *udp, const struct sw_run *runs, unsi
  * is none. */
 static bool mode_degrade(struct mode *mode, struct sw_udp *udp, const struct sw_run *run,
                          int code) {
+  /* what kernels say of a source that the host does not have; ENETUNREACH also of routes */
+  if (mode->source && has_source(&run->path) &&
+      (code == EINVAL || code == EADDRNOTAVAIL || code == ENETUNREACH)) {
+    mode->source = false;
+    return true;
+  }
   const bool several = run->length - run->sent > run->segment;
   if (mode->gso && several && (code == EIO || code == EINVAL || code == EMSGSIZE)) {
     /* EIO: the device cannot.  The others: the MTU of the path is too small, which may change. */
     if (code == EIO) udp->gso = false;
     udp->gso_refused = true;
-    mode->gso = false;
+    *mode = (struct mode){.gso = false, .source = true};
     return true;
   }
   return false;
 }
 
 int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count, size_t *refused) {
-  struct mode mode = {.gso = udp->gso};
+  struct mode mode = {.gso = udp->gso, .source = true};
   for (;;) {
     for (; count > 0 && runs->sent == runs->length; runs++) count--;
     if (count == 0) return 0;
     size_t lengths[SW_UDP_BATCH];
-    const int sent = send_flight(udp, runs, count, mode, lengths);
+    const int sent = send_flight(udp, runs, mode.source ? count : 1, mode, lengths);
     if (sent < 0) {
       *refused = lengths[0];
       if (mode_degrade(&mode, udp, runs, -sent)) continue;
@@ -248,11 +285,31 @@ int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count, size_t 
       while (run->sent == run->length) run++;
       run->sent += lengths[i];
     }
-    mode = (struct mode){.gso = udp->gso};
+    mode = (struct mode){.gso = udp->gso, .source = true};
   }
 }
 
 /* ---- receiving ---- */
+
+static void read_control(const struct cmsghdr *part, struct sw_run *run, uint32_t *overflows) {
+  const void *value = CMSG_DATA(part);
+  if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SO_RXQ_OVFL) {
+    memcpy(overflows, value, sizeof(*overflows));
+  } else if (part->cmsg_level == SOL_UDP && part->cmsg_type == UDP_GRO) {
+    int segment;
+    memcpy(&segment, value, sizeof(segment));
+    if (segment > 0) run->segment = (size_t)segment;
+  } else if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
+    struct in6_pktinfo info;
+    memcpy(&info, value, sizeof(info));
+    memcpy(run->path.local, &info.ipi6_addr, SW_IP_BYTES);
+  } else if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {
+    struct in_pktinfo info;
+    memcpy(&info, value, sizeof(info));
+    memcpy(run->path.local, v4_mapped, sizeof(v4_mapped));
+    memcpy(run->path.local + sizeof(v4_mapped), &info.ipi_addr, sizeof(info.ipi_addr));
+  }
+}
 
 int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count,
                    uint32_t *overflows) {
@@ -261,7 +318,8 @@ int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count
   struct iovec parts[SW_UDP_BATCH];
   union socket_address addresses[SW_UDP_BATCH];
   union {
-    char bytes[CMSG_SPACE(sizeof(uint32_t)) + CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(sizeof(uint32_t)) + CMSG_SPACE(sizeof(int)) +
+               CMSG_SPACE(sizeof(struct in6_pktinfo))];
     struct cmsghdr align;
   } controls[SW_UDP_BATCH];
   for (unsigned i = 0; i < count; i++) {
@@ -280,15 +338,10 @@ int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count
     struct sw_run *run = &runs[i];
     run->length = run->segment = messages[i].msg_len;
     run->truncated = header->msg_flags & MSG_TRUNC;
-    from_socket(&addresses[i], &run->peer);
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
-      if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL)
-        memcpy(overflows, CMSG_DATA(c), sizeof(*overflows));
-      int segment = 0;
-      if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
-        memcpy(&segment, CMSG_DATA(c), sizeof(segment));
-      if (segment > 0) run->segment = (size_t)segment;
-    }
+    from_socket(&addresses[i], &run->path.peer);
+    memset(run->path.local, 0, SW_IP_BYTES);
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c))
+      read_control(c, run, overflows);
   }
   return received;
 }

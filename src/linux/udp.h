@@ -42,9 +42,9 @@ struct sw_run {
   uint8_t *bytes;
   size_t length;
   size_t segment;
-  size_t sent;            /* when sending: bytes that need not be sent any more */
-  struct sw_address peer; /* source when receiving, destination when sending */
-  bool truncated;         /* when receiving: the datagram was longer than the buffer */
+  size_t sent;         /* when sending: bytes that need not be sent any more */
+  struct sw_path path; /* of all its datagrams */
+  bool truncated;      /* when receiving: the datagram was longer than the buffer */
 };
 
 /** Opens the socket and binds it to `port` (0: any).  What it sends carries the mark `fwmark` (0:
@@ -63,14 +63,16 @@ void sw_udp_close(struct sw_udp *udp);
  * `sent` to drop them; otherwise the next call tries them again.  -EAFNOSUPPORT: the peer has an
  * IPv6 address and the host no IPv6.
  *
- * A run that the kernel does not segment is sent again within the call, datagram by datagram.  Once
- * the device cannot segment (EIO), `gso` is false and all later runs are sent that way.
+ * A run leaves from its path's local address; if this host no longer has that address, from one that
+ * the kernel chooses.  A run that the kernel does not segment is sent again within the call, datagram
+ * by datagram.  Once the device cannot segment (EIO), `gso` is false and all later runs are sent that
+ * way.
  *
  * While reports are asked for, the error may be about an earlier datagram (sw_udp_reports_set). */
 int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count, size_t *refused);
 
 /** Receives up to `count` runs, each into `bytes`, which has room for `length` bytes; `length`
- * becomes the run's length.  `overflows` becomes the number of datagrams that the kernel has dropped
+ * becomes the run's length.  The path's local address is the one that the peer sent to.  `overflows` becomes the number of datagrams that the kernel has dropped
  * for want of socket buffer, if the kernel tells it.  Returns the number of runs, or a negative
  * errno: -EAGAIN if there are none. */
 int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count,

@@ -68,9 +68,9 @@ static void syn_send(const struct sw_run *run) {
   size_t length;
   if (run->length != SW_OVERHEAD + SYN_LENGTH) return; /* the link's own */
   /* it completes what is partial */
-  assert_int_equal(
-      sw_link_receive(echo, sw_clock_now(), &run->peer, run->bytes, run->length, bytes, &length),
-      SW_RECEIVED_PACKET);
+  assert_int_equal(sw_link_receive(echo, sw_clock_now(), &run->path.peer, run->bytes, run->length,
+                                   bytes, &length),
+                   SW_RECEIVED_PACKET);
   assert_syn_of_mss(bytes, length, false, MTU - 40);
   syns_sent++;
   syn(bytes);
@@ -79,7 +79,7 @@ static void syn_send(const struct sw_run *run) {
   assert_int_equal(made, SW_OVERHEAD + SYN_LENGTH);
   memcpy(returning_bytes + SW_HEADROOM, sealed + SW_HEADROOM, (size_t)made);
   returning.length = returning.segment = (size_t)made;
-  returning.peer = run->peer;
+  returning.path.peer = run->path.peer;
 }
 
 /* ---- large batches: a stream of TCP super-packets, there and back ---- */
@@ -124,7 +124,7 @@ static void super_send(const struct sw_run *run) {
     uint8_t packet[1500];
     const size_t left = run->length - at;
     size_t length;
-    assert_int_equal(sw_link_receive(echo, sw_clock_now(), &run->peer, run->bytes + at,
+    assert_int_equal(sw_link_receive(echo, sw_clock_now(), &run->path.peer, run->bytes + at,
                                      left < run->segment ? left : run->segment, packet, &length),
                      SW_RECEIVED_PACKET);
     const int64_t sealed = sw_link_send(echo, sw_clock_now(), packet, length,
@@ -134,7 +134,7 @@ static void super_send(const struct sw_run *run) {
     segments_back++;
   }
   returning.segment = run->segment;
-  returning.peer = run->peer;
+  returning.path.peer = run->path.peer;
 }
 
 static void super_write(const uint8_t *packet, size_t length, const struct sw_offload *offload) {
@@ -212,7 +212,7 @@ int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count
   memcpy(runs[0].bytes, returning_bytes + SW_HEADROOM, returning.length);
   runs[0].length = returning.length;
   runs[0].segment = returning.segment;
-  runs[0].peer = returning.peer;
+  runs[0].path.peer = returning.path.peer;
   returning.length = 0;
   return 1;
 }

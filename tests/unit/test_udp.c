@@ -62,6 +62,13 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
   return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
 }
 
+static bool no_ipv6; /* the host has none */
+
+int socket(int domain, int type, int protocol) {
+  if (domain == AF_INET6 && no_ipv6) return set_error(EAFNOSUPPORT);
+  return (int)syscall(SYS_socket, domain, type, protocol);
+}
+
 static int begin(void **state) {
   (void)state;
   struct sw_error error;
@@ -89,7 +96,7 @@ static struct sw_address loopback(uint32_t port) {
 static struct sw_run run_of(size_t length, size_t segment) {
   static uint8_t bytes[SW_UDP_RUN];
   return (struct sw_run){
-      .bytes = bytes, .length = length, .segment = segment, .peer = loopback(peer.port)};
+      .bytes = bytes, .length = length, .segment = segment, .path.peer = loopback(peer.port)};
 }
 
 /* How many datagrams of up to `length` bytes the peer gets within a time that is long enough. */
@@ -226,6 +233,81 @@ static void reports_that_wait_are_discarded_when_they_are_turned_off(void **stat
   assert_int_equal(sw_udp_report(&udp, &about, &code), -EAGAIN);
 }
 
+/* ---- our own address ---- */
+
+static const struct sw_address first = {.ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1}},
+                               second = {.ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 2}},
+                               six = {.ip = {[15] = 1}},
+                               gone = {.ip = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 77}},
+                               six_gone = {.ip = {0x20, 1, 0xd, 0xb8, [15] = 77}};
+
+/* Sends two datagrams from one address to another: as a run, or one by one. */
+static void send_two(const struct sw_address *from, const struct sw_address *to) {
+  struct sw_run run = run_of(200, 100);
+  memcpy(run.path.peer.ip, to->ip, SW_IP_BYTES);
+  memcpy(run.path.local, from->ip, SW_IP_BYTES);
+  assert_int_equal(sw_udp_send(&udp, &run, 1, &refused), 0);
+}
+
+/* Receives them, with the two ends of their way. */
+static void assert_two_arrive(const struct sw_address *from, const struct sw_address *to) {
+  static uint8_t buffer[SW_UDP_BUFFER];
+  uint32_t overflows = 0;
+  for (size_t length = 0; length < 200;) {
+    struct pollfd ready = {.fd = peer.fd, .events = POLLIN};
+    struct sw_run run = {.bytes = buffer, .length = sizeof(buffer)};
+    assert_int_equal(poll(&ready, 1, 10000), 1);
+    assert_int_equal(sw_udp_receive(&peer, &run, 1, &overflows), 1);
+    assert_memory_equal(run.path.peer.ip, from->ip, SW_IP_BYTES);
+    assert_memory_equal(run.path.local, to->ip, SW_IP_BYTES);
+    assert_int_equal(run.path.peer.port, udp.port);
+    length += run.length;
+  }
+}
+
+static void datagrams_leave_from_the_address_asked_for(void **state) {
+  (void)state;
+  for (unsigned gso = 0; gso < 2; gso++) {
+    udp.gso &= gso;
+    send_two(&first, &first);
+    assert_two_arrive(&first, &first);
+    send_two(&second, &first);
+    assert_two_arrive(&second, &first);
+    send_two(&first, &second);
+    assert_two_arrive(&first, &second);
+    if (udp.v4) continue;
+    send_two(&six, &six);
+    assert_two_arrive(&six, &six);
+  }
+}
+
+static void datagrams_leave_though_the_address_asked_for_is_gone(void **state) {
+  (void)state;
+  const bool gso = udp.gso;
+  send_two(&gone, &first);
+  assert_two_arrive(&first, &first);
+  if (!udp.v4) {
+    send_two(&six_gone, &six);
+    assert_two_arrive(&six, &six);
+  }
+  assert_int_equal(udp.gso, gso);
+  assert_false(udp.gso_refused); /* that is not what it was about */
+}
+
+static void ipv4_socket_has_addresses_of_its_own_too(void **state) {
+  (void)state;
+  no_ipv6 = true;
+  struct sw_error error;
+  sw_udp_close(&udp);
+  sw_udp_close(&peer);
+  assert_int_equal(sw_udp_open(&udp, 0, 0, true, &error), 0);
+  assert_int_equal(sw_udp_open(&peer, 0, 0, true, &error), 0);
+  no_ipv6 = false;
+  assert_true(udp.v4);
+  datagrams_leave_from_the_address_asked_for(NULL);
+  datagrams_leave_though_the_address_asked_for_is_gone(NULL);
+}
+
 static void host_without_ipv6_sends_nothing_to_an_ipv6_peer(void **state) {
   (void)state;
   sw_udp_close(&udp);
@@ -233,7 +315,7 @@ static void host_without_ipv6_sends_nothing_to_an_ipv6_peer(void **state) {
   assert_true(udp.fd >= 0);
   struct sw_run runs[] = {run_of(1, 1), run_of(1, 1)};
   /* whose last bytes are those of the loopback interface */
-  runs[0].peer =
+  runs[0].path.peer =
       (struct sw_address){.ip = {0x20, 1, 0xd, 0xb8, [12] = 127, [15] = 1}, .port = peer.port};
   assert_int_equal(sw_udp_send(&udp, runs, 2, &refused), -EAFNOSUPPORT);
   assert_int_equal(refused, 1);
@@ -254,6 +336,9 @@ int main(void) {
       TEST(report_about_an_earlier_datagram_does_not_fail_the_next),
       TEST(without_reports_none_fails_a_send),
       TEST(reports_that_wait_are_discarded_when_they_are_turned_off),
+      TEST(datagrams_leave_from_the_address_asked_for),
+      TEST(datagrams_leave_though_the_address_asked_for_is_gone),
+      TEST(ipv4_socket_has_addresses_of_its_own_too),
       TEST(host_without_ipv6_sends_nothing_to_an_ipv6_peer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
