@@ -7,7 +7,9 @@
 
 #include <sodium.h>
 
+#include "channel/names.h"
 #include "cli/cli.h"
+#include "resolver/resolver.h"
 
 #ifndef SALTWAY_VERSION
 #define SALTWAY_VERSION "0.1"
@@ -58,6 +60,8 @@ int main(int argc, char **argv) {
     return 2;
   }
   const char *name = argv[1];
+  if (strcmp(name, SW_NAMES_SUBCOMMAND) == 0) /* executed by the parent only: not in the usage */
+    return sw_resolver_run(!(argc == 3 && strcmp(argv[2], SW_NAMES_UNCONFINED) == 0));
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
     usage(stdout);
     return 0;

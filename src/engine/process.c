@@ -129,10 +129,11 @@ static int leave_terminal(struct sw_error *error) {
 }
 
 static int drop_privileges(pid_t parent, struct sw_error *error) {
+  static const char *const users[] = {SW_SANDBOX_USER, NULL};
   const bool root = geteuid() == 0;
   const int directory = root ? sw_runtime_empty(error) : -1;
   if (root && directory < 0) return directory;
-  const int failed = sw_sandbox_drop(directory, parent, error);
+  const int failed = sw_sandbox_drop(users, directory, parent, error);
   if (!failed && root && geteuid() == SW_SANDBOX_NOBODY)
     sw_log(SW_LOG_INFO, "there is no user " SW_SANDBOX_USER ": the engine runs as nobody");
   return failed;

@@ -6,16 +6,20 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/net.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "linux/syscalls.h"
 
 #define DESCRIPTORS_MAX 65536
 #define WITHOUT "; or Sandbox = off does without"
@@ -34,8 +38,8 @@ static int by_number(const void *a, const void *b) {
   return *(const int *)a - *(const int *)b;
 }
 
-/* Closes descriptors, where the kernel (before 5.9) or a container does not do it at once, one by
- * one: as many as a process has by default, or a good part of them.  Returns 0 or -errno. */
+/* Where the kernel (before 5.9) or a container has no close_range(2) it closes them one by one, up
+ * to the limit of open files or DESCRIPTORS_MAX.  Returns 0 or -errno. */
 static int close_from_to(unsigned from, unsigned to) {
   if (syscall(SYS_close_range, from, to, 0) == 0) return 0;
   if (errno != ENOSYS && errno != EPERM) return -errno;
@@ -95,14 +99,24 @@ static int change_user(uid_t user, gid_t group, struct sw_error *error) {
   return 0;
 }
 
-/* libuv would use io_uring where there is one: it goes round a filter. */
+static void find_user(const char *const *names, uid_t *user, gid_t *group) {
+  *user = *group = SW_SANDBOX_NOBODY;
+  for (; *names; names++) {
+    const struct passwd *found = getpwnam(*names);
+    if (!found || found->pw_uid == 0) continue;
+    *user = found->pw_uid;
+    *group = found->pw_gid;
+    return;
+  }
+}
+
 static int refuse_io_uring(struct sw_error *error);
 
-int sw_sandbox_drop(int directory, pid_t parent, struct sw_error *error) {
+int sw_sandbox_drop(const char *const *users, int directory, pid_t parent, struct sw_error *error) {
   if (geteuid() == 0) {
-    const struct passwd *known = getpwnam(SW_SANDBOX_USER);
-    const uid_t user = known && known->pw_uid ? known->pw_uid : SW_SANDBOX_NOBODY;
-    const gid_t group = known && known->pw_uid ? known->pw_gid : SW_SANDBOX_NOBODY;
+    uid_t user;
+    gid_t group;
+    find_user(users, &user, &group);
     int failed = directory >= 0 ? change_root(directory, error) : 0;
     if (!failed) failed = change_user(user, group, error);
     if (failed) return failed;
@@ -113,7 +127,7 @@ int sw_sandbox_drop(int directory, pid_t parent, struct sw_error *error) {
     return sw_error_set(error, errno, NULL, "sandbox: cannot give up capabilities");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
     return sw_error_set(error, errno, NULL, "sandbox: cannot give up privileges");
-  /* after the change of user, which would undo it; a parent that ended before does not count */
+  /* the change of user would reset it; a parent that ended before would send nothing */
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
     return sw_error_set(error, ESRCH, NULL, "sandbox: cannot end with the parent");
   return refuse_io_uring(error);
@@ -121,38 +135,51 @@ int sw_sandbox_drop(int directory, pid_t parent, struct sw_error *error) {
 
 /* ---- system calls ---- */
 
-/* A program of classic BPF, as constants: libseccomp's makes wrong ones, or makes them for ever,
- * where there is no memory. */
-#if defined(__x86_64__)
-#define MACHINE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__) && !defined(__AARCH64EB__)
-#define MACHINE AUDIT_ARCH_AARCH64
-#elif defined(__arm__) && !defined(__ARMEB__)
-#define MACHINE AUDIT_ARCH_ARM
-#elif defined(__riscv) && __riscv_xlen == 64
-#define MACHINE AUDIT_ARCH_RISCV64
-#else
-#error "what does <linux/audit.h> call this machine?"
-#endif
+/* Programs of classic BPF, written as constants: without memory libseccomp makes wrong ones, or
+ * never ends. */
 
-/* of an argument the lower half, where an int or flags are */
-#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+/* the half of a 64-bit argument that has its low bits: an int, or flags */
+#define LOW(n) \
+  (offsetof(struct seccomp_data, args[n]) + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0))
+#define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset)
+#define LOAD_CALL LOAD(offsetof(struct seccomp_data, nr))
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
 #define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)
 #define IF_ANY(bits, skip) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, skip, 0)
+#define SKIP(count) BPF_STMT(BPF_JMP | BPF_JA, count)
 #define ALLOW(call) UNLESS(SYS_##call, 1), RETURN(SECCOMP_RET_ALLOW)
-/* memory that can be executed is not made any more */
-#define ALLOW_WITHOUT_EXEC(call)                                                         \
-  UNLESS(SYS_##call, 4), LOAD(args[2]), IF_ANY(PROT_EXEC, 1), RETURN(SECCOMP_RET_ALLOW), \
+#define KILL(call) UNLESS(SYS_##call, 1), RETURN(SECCOMP_RET_KILL_PROCESS)
+#define REFUSE(call, code) UNLESS(SYS_##call, 1), RETURN(SECCOMP_RET_ERRNO | (code))
+/* an argument that must have this value */
+#define ALLOW_WITH(call, argument, value)                                                  \
+  UNLESS(SYS_##call, 4), LOAD(LOW(argument)), UNLESS(value, 1), RETURN(SECCOMP_RET_ALLOW), \
       RETURN(SECCOMP_RET_KILL_PROCESS)
-
-/* setsockopt(2) of this one option; to be followed by what happens to others */
-#define ALLOW_OPTION(level, name)                                                      \
-  LOAD(args[1]), UNLESS(level, 3), LOAD(args[2]), UNLESS(name, 1), RETURN(SECCOMP_RET_ALLOW)
+/* no memory that can be executed */
+#define ALLOW_WITHOUT_EXEC(call)                                                        \
+  UNLESS(SYS_##call, 4), LOAD(LOW(2)), IF_ANY(PROT_EXEC, 1), RETURN(SECCOMP_RET_ALLOW), \
+      RETURN(SECCOMP_RET_KILL_PROCESS)
+/* setsockopt(2) of one option; instructions for the other options follow */
+#define ALLOW_OPTION(level, name) \
+  LOAD(LOW(1)), UNLESS(level, 3), LOAD(LOW(2)), UNLESS(name, 1), RETURN(SECCOMP_RET_ALLOW)
+/* Every filter begins with it: a call that another architecture's number names is not looked up in
+ * this one's. */
+#if defined(__x86_64__) && !defined(__ILP32__)
+#define X32_CALL 0x40000000
+#define BEGIN                                                                     \
+  LOAD(offsetof(struct seccomp_data, arch)), UNLESS(SW_AUDIT_ARCH, 2), LOAD_CALL, \
+      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_CALL, 0, 1), RETURN(SECCOMP_RET_KILL_PROCESS)
+#else
+#define BEGIN                                                                   \
+  LOAD(offsetof(struct seccomp_data, arch)), UNLESS(SW_AUDIT_ARCH, 1), SKIP(1), \
+      RETURN(SECCOMP_RET_KILL_PROCESS), LOAD_CALL
+#endif
 
 static int set_filter(const struct sock_filter *program, size_t count, struct sw_error *error) {
   const struct sock_fprog filter = {.len = (unsigned short)count,
                                     .filter = (struct sock_filter *)program};
+  if (SW_AUDIT_ARCH == 0)
+    return sw_error_set(error, ENOSYS, "Sandbox = off does without",
+                        "sandbox: no filter is known for this architecture");
   const long failed =
       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter);
   if (failed == 0) return 0;
@@ -161,11 +188,11 @@ static int set_filter(const struct sock_filter *program, size_t count, struct sw
                       "sandbox: cannot filter system calls");
 }
 
+/* io_uring makes calls that no filter sees, and libuv uses it where it can. */
 static int refuse_io_uring(struct sw_error *error) {
   static const struct sock_filter program[] = {
-      LOAD(nr),
-      UNLESS(SYS_io_uring_setup, 1),
-      RETURN(SECCOMP_RET_ERRNO | ENOSYS),
+      BEGIN,
+      REFUSE(io_uring_setup, ENOSYS),
       RETURN(SECCOMP_RET_ALLOW),
   };
   return set_filter(program, sizeof(program) / sizeof(program[0]), error);
@@ -173,65 +200,157 @@ static int refuse_io_uring(struct sw_error *error) {
 
 int sw_sandbox_filter(struct sw_error *error) {
   /* What a running engine calls: packets, time, waiting, random bytes, the log, and what the C
-   * library needs for memory, locks, and an orderly or a disorderly end. */
+   * library (glibc or musl) needs for memory, locks, and an orderly or a disorderly end. */
+  const unsigned self = (unsigned)getpid();
   const struct sock_filter program[] = {
-    LOAD(arch),
-    UNLESS(MACHINE, 1),
-    BPF_STMT(BPF_JMP | BPF_JA, 1),
-    RETURN(SECCOMP_RET_KILL_PROCESS),
-    LOAD(nr),
-    ALLOW(read),
-    ALLOW(write),
-    ALLOW(writev),
-    ALLOW(recvmsg),
-    ALLOW(recvmmsg),
-    ALLOW(recvfrom),
-    ALLOW(sendmmsg),
-    ALLOW(sendto),
-    ALLOW(getsockopt),
-    ALLOW(close),
-#ifdef SYS_epoll_wait /* newer machines never had it */
-    ALLOW(epoll_wait),
-#endif
-    ALLOW(epoll_pwait),
-    ALLOW(epoll_pwait2),
-    ALLOW(epoll_ctl),
-    ALLOW(clock_gettime),
-    ALLOW(getrandom),
-    ALLOW(futex),
-    ALLOW(sched_yield),
-    ALLOW(munmap),
-    ALLOW(madvise),
-    ALLOW(brk),
-    ALLOW(munlock),
-    ALLOW(rt_sigprocmask),
-    ALLOW(rt_sigreturn),
-    ALLOW(restart_syscall),
-    ALLOW(getpid),
-    ALLOW(gettid),
-    ALLOW(exit),
-    ALLOW(exit_group),
-#if __WORDSIZE == 32
-    ALLOW(recv),
-    ALLOW(send),
-    ALLOW(recvmmsg_time64),
-    ALLOW(clock_gettime64),
-    ALLOW(futex_time64),
-    ALLOW(sigreturn),
-    ALLOW_WITHOUT_EXEC(mmap2),
+      BEGIN,
+      ALLOW(read),
+      ALLOW(write),
+      ALLOW(writev),
+      ALLOW(recvmsg),
+      ALLOW(recvmmsg),
+      ALLOW(recvfrom),
+      ALLOW(sendmmsg),
+      ALLOW(sendmsg), /* musl's sendmmsg */
+      ALLOW(sendto),
+      ALLOW(getsockopt),
+      ALLOW(close),
+      ALLOW(epoll_pwait),
+      ALLOW(epoll_pwait2),
+      ALLOW(epoll_ctl),
+      ALLOW(clock_gettime),
+      ALLOW(getrandom),
+      ALLOW(futex),
+      ALLOW(sched_yield),
+      ALLOW(munmap),
+      ALLOW(madvise),
+      ALLOW(brk),
+      ALLOW(munlock),
+      ALLOW(rt_sigprocmask),
+      ALLOW(rt_sigreturn),
+      ALLOW(restart_syscall),
+      ALLOW(getpid),
+      ALLOW(gettid),
+      ALLOW(exit),
+      ALLOW(exit_group),
+      ALLOW_WITHOUT_EXEC(mprotect),
+      UNLESS(SYS_setsockopt, 11), /* whether ICMP errors are reported */
+      ALLOW_OPTION(IPPROTO_IP, IP_RECVERR),
+      ALLOW_OPTION(IPPROTO_IPV6, IPV6_RECVERR),
+      RETURN(SECCOMP_RET_KILL_PROCESS),
+      ALLOW_WITH(tgkill, 0, self), /* glibc's abort(3) */
+      ALLOW_WITH(tkill, 0, self),  /* musl's, in the main thread */
+#ifdef SYS_mmap2 /* a system that has it passes mmap's arguments in memory, unseen by a filter */
+      ALLOW_WITHOUT_EXEC(mmap2),
+#elif defined(__s390x__)
+      REFUSE(mmap, ENOMEM),
 #else
-    ALLOW_WITHOUT_EXEC(mmap),
+      ALLOW_WITHOUT_EXEC(mmap),
 #endif
-    ALLOW_WITHOUT_EXEC(mprotect),
-    UNLESS(SYS_setsockopt, 11), /* reports of the network on and off */
-    ALLOW_OPTION(IPPROTO_IP, IP_RECVERR),
-    ALLOW_OPTION(IPPROTO_IPV6, IPV6_RECVERR),
-    RETURN(SECCOMP_RET_KILL_PROCESS),
-    UNLESS(SYS_tgkill, 3), /* abort(3), by itself only */
-    LOAD(args[0]),
-    UNLESS((unsigned)getpid(), 1),
-    RETURN(SECCOMP_RET_ALLOW),
-    RETURN(SECCOMP_RET_KILL_PROCESS),
+#ifdef SYS_epoll_wait /* not on architectures that came after epoll_pwait */
+      ALLOW(epoll_wait),
+#endif
+#ifdef SYS_send
+      ALLOW(send),
+      ALLOW(recv),
+#endif
+#ifdef SYS_sigreturn
+      ALLOW(sigreturn),
+#endif
+#ifdef SYS_clock_gettime64 /* 32 bits */
+      ALLOW(clock_gettime64),
+      ALLOW(recvmmsg_time64),
+      ALLOW(futex_time64),
+#endif
+#ifdef SYS_socketcall /* glibc's only way to sockets on i386 and s390x */
+      UNLESS(SYS_socketcall, 20),
+      LOAD(LOW(0)),
+      ALLOW(SENDTO),
+      ALLOW(RECVFROM),
+      ALLOW(SEND),
+      ALLOW(RECV),
+      ALLOW(SENDMSG),
+      ALLOW(RECVMSG),
+      ALLOW(SENDMMSG),
+      ALLOW(RECVMMSG),
+      ALLOW(GETSOCKOPT),
+      RETURN(SECCOMP_RET_KILL_PROCESS),
+#endif
+      RETURN(SECCOMP_RET_KILL_PROCESS),
+  };
+  return set_filter(program, sizeof(program) / sizeof(program[0]), error);
+}
+
+int sw_sandbox_deny(struct sw_error *error) {
+  const unsigned self = (unsigned)getpid();
+  const struct sock_filter program[] = {
+      BEGIN,
+      /* other programs, new processes and threads */
+      KILL(execve),
+      KILL(execveat),
+      REFUSE(clone, EAGAIN),
+      REFUSE(clone3, ENOSYS),
+#ifdef SYS_fork
+      REFUSE(fork, EAGAIN),
+#endif
+#ifdef SYS_vfork
+      REFUSE(vfork, EAGAIN),
+#endif
+      /* other processes */
+      KILL(ptrace),
+      KILL(process_vm_readv),
+      KILL(process_vm_writev),
+      KILL(process_madvise),
+      KILL(kcmp),
+      KILL(pidfd_getfd),
+      KILL(pidfd_send_signal),
+      KILL(rt_sigqueueinfo),
+      KILL(rt_tgsigqueueinfo),
+      ALLOW_WITH(kill, 0, self),
+      ALLOW_WITH(tkill, 0, self),
+      ALLOW_WITH(tgkill, 0, self),
+      /* other views of the system */
+      KILL(unshare),
+      KILL(setns),
+      KILL(chroot),
+      KILL(pivot_root),
+      KILL(mount),
+      KILL(umount2),
+      KILL(open_tree),
+      KILL(move_mount),
+      KILL(fsopen),
+      KILL(fsconfig),
+      KILL(fsmount),
+      KILL(fspick),
+      KILL(mount_setattr),
+      KILL(open_by_handle_at),
+      /* the kernel */
+      KILL(init_module),
+      KILL(finit_module),
+      KILL(delete_module),
+      KILL(kexec_load),
+#ifdef SYS_kexec_file_load
+      KILL(kexec_file_load),
+#endif
+      KILL(reboot),
+      KILL(swapon),
+      KILL(swapoff),
+      KILL(acct),
+      KILL(bpf),
+      KILL(perf_event_open),
+      KILL(userfaultfd),
+      REFUSE(io_uring_setup, ENOSYS),
+      REFUSE(add_key, ENOSYS),
+      REFUSE(request_key, ENOSYS),
+      REFUSE(keyctl, ENOSYS),
+      /* typing into a terminal */
+      UNLESS(SYS_ioctl, 5),
+      LOAD(LOW(1)),
+      UNLESS(TIOCSTI, 1),
+      RETURN(SECCOMP_RET_KILL_PROCESS),
+      UNLESS(TIOCLINUX, 1),
+      RETURN(SECCOMP_RET_KILL_PROCESS),
+      RETURN(SECCOMP_RET_ALLOW),
   };
   return set_filter(program, sizeof(program) / sizeof(program[0]), error);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -355,10 +356,16 @@ static void clear_error(const struct sw_udp *udp) {
   getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &pending, &size);
 }
 
+/* By number: on i386 and s390x setsockopt(3) is socketcall(2), whose arguments the engine's filter
+ * cannot check. */
+static void set_reports(const struct sw_udp *udp, int level, int name, int on) {
+  syscall(SYS_setsockopt, udp->fd, level, name, &on, sizeof(on));
+}
+
 void sw_udp_reports_set(struct sw_udp *udp, bool on) {
   udp->reports = on;
-  option(udp, IPPROTO_IP, IP_RECVERR, on); /* off: the kernel empties the error queue */
-  if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_RECVERR, on);
+  set_reports(udp, IPPROTO_IP, IP_RECVERR, on); /* off: the kernel empties the error queue */
+  if (!udp->v4) set_reports(udp, IPPROTO_IPV6, IPV6_RECVERR, on);
   if (!on) clear_error(udp);
 }
 

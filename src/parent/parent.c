@@ -16,10 +16,10 @@
 #include "parent/control.h"
 #include "parent/hooks.h"
 #include "parent/host.h"
+#include "parent/names.h"
 #include "parent/notify.h"
 #include "parent/report.h"
 #include "parent/undo.h"
-#include "resolver/resolver.h"
 
 #define OBSERVE_MS 1000                /* between snapshots while the link is not up */
 #define RESOLVE_AGAIN (5 * SW_SECOND)  /* between resolutions, likewise */
@@ -39,7 +39,7 @@ struct parent {
   struct sw_hook hook;
   struct sw_snapshot snapshot; /* the engine's latest */
   struct sw_control control;
-  struct sw_resolver resolver;
+  struct sw_names names;
   uv_signal_t signals[STOP_SIGNALS];
   uv_timer_t observer;
   enum sw_condition condition;
@@ -79,7 +79,7 @@ static struct sw_report report_of(struct parent *parent) {
       .confined = sw_child_confined(parent->config),
       .unreachable = parent->snapshot.unreachable,
       .unreachable_time = parent->snapshot.unreachable_time,
-      .unresolved = parent->resolver.failure,
+      .unresolved = parent->names.failure,
       .covered = parent->covered,
   };
 }
@@ -102,7 +102,7 @@ static void resolve_again(struct parent *parent) {
   const uint64_t now = sw_clock_now();
   if (now - parent->resolving < RESOLVE_AGAIN || !parent->config->endpoint_count) return;
   parent->resolving = now;
-  sw_resolver_start(&parent->resolver);
+  sw_names_start(&parent->names);
 }
 
 static void on_observer(uv_timer_t *timer) {
@@ -297,7 +297,7 @@ static int start_engine(struct parent *parent, sw_setup_main *engine, struct sw_
 /* A hook may lead the traffic of name servers into the link: names are resolved before. */
 static void resolve_first(struct parent *parent) {
   parent->resolving = sw_clock_now();
-  sw_resolver_start(&parent->resolver);
+  sw_names_start(&parent->names);
   if (!parent->config->post_up_count) return;
   while (running(parent) && !parent->resolved && sw_clock_now() - parent->resolving < RESOLVE_FIRST)
     turn(parent);
@@ -361,9 +361,9 @@ static int run_on_loop(struct parent *parent, sw_setup_main *engine, struct sw_e
   listen_to_signals(parent);
   uv_timer_init(&parent->loop, &parent->observer);
   parent->observer.data = parent;
-  sw_resolver_init(&parent->resolver, &parent->loop, parent->config, on_resolved, parent);
+  sw_names_init(&parent->names, &parent->loop, parent->config, on_resolved, parent);
   failed = run(parent, engine, error);
-  sw_resolver_stop(&parent->resolver);
+  sw_names_stop(&parent->names);
   uv_close((uv_handle_t *)&parent->observer, NULL);
   sw_host_close(&parent->host);
   sw_control_close(&parent->control); /* last: then `saltway down` knows that the rest is gone */

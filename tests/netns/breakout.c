@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -71,6 +72,16 @@ struct passwd *getpwnam(const char *name) {
   struct passwd *(*real)(const char *) = next("getpwnam");
   if (getenv("NAME_SERVICE") && socket(AF_UNIX, SOCK_STREAM, 0) < 0) abort();
   return real(name);
+}
+
+/* $BREAKOUT_RESOLVER: what the resolver tries when it is to look up a name. */
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **list) {
+  int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+      next("getaddrinfo");
+  const char *what = getenv("BREAKOUT_RESOLVER");
+  if (what && strcmp(program_invocation_short_name, "saltway-names") == 0) attempt(what, -1);
+  return real(host, service, hints, list);
 }
 
 /* $CORES: so many, however many there are */

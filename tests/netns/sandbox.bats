@@ -100,6 +100,80 @@ ended_by_fault() {
   done
 }
 
+# silent_name_server: one for side a that never answers, in side b.
+silent_name_server() {
+  mkdir -p "/etc/netns/$A"
+  echo "nameserver 192.0.2.2" >"/etc/netns/$A/resolv.conf"
+  ip netns exec "$B" socat -u UDP4-RECV:53 /dev/null 3>&- &
+  pids+=($!)
+}
+
+resolver_of() { pgrep -P "$1" -x saltway-names; }
+# start_of_image PID: where the process's program lies in its memory.
+start_of_image() { awk -v exe="$(readlink "/proc/$1/exe")" '$6 == exe {print $1; exit}' "/proc/$1/maps"; }
+user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/null || echo 65534; }
+
+@test "the resolver is another image without privileges, terminal and descriptors" {
+  not_sanitized "not confined"
+  topology_pair
+  silent_name_server
+  config a b.example.net:51900
+  up a
+  until_true 20 resolver_of "$pid_a"
+  local resolver; resolver=$(resolver_of "$pid_a")
+  until_true 20 eval '[ "$(field "$resolver" Seccomp)" = 2 ]'
+  [ "$(field "$resolver" NoNewPrivs)" = 1 ]
+  for set in CapInh CapPrm CapEff CapAmb; do [ "$(field "$resolver" $set)" = 0000000000000000 ]; done
+  [ "$(awk '$1 == "Uid:" {print $2, $3, $4, $5}' "/proc/$resolver/status" | tr ' ' '\n' | sort -u)" = "$(user_of_resolver)" ]
+  [ "$(awk '$1 == "Groups:" {print NF}' "/proc/$resolver/status")" = 1 ]
+  [ "$(stat -c %U "/proc/$resolver/mem")" = root ] # not dumpable
+  [ "$(readlink "/proc/$resolver/exe")" = "$(readlink "/proc/$pid_a/exe")" ]
+  [ -n "$(start_of_image "$resolver")" ]
+  [ "$(start_of_image "$resolver")" != "$(start_of_image "$pid_a")" ]
+  [ "$(start_of_image "$(engine_of a)")" = "$(start_of_image "$pid_a")" ] # a fork is alike
+  [ "$(ps -o sid= -p "$resolver" | tr -d ' ')" = "$resolver" ]
+  [ "$(ps -o tty= -p "$resolver" | tr -d ' ')" = '?' ]
+  for fd in 0 1 2; do [ "$(readlink "/proc/$resolver/fd/$fd")" = /dev/null ]; done
+  for fd in /proc/"$resolver"/fd/*; do # its channel, and the socket to the name server
+    case ${fd##*/} in 0 | 1 | 2) ;; *) [[ "$(readlink "$fd")" == socket:* ]] ;; esac
+  done
+  [ "$(find "/proc/$resolver/fd" -type l | wc -l)" -le 5 ]
+  grep -q '^Max cpu time *[1-9][0-9] ' "/proc/$resolver/limits"
+  grep -q '^Max file size *0 *0 ' "/proc/$resolver/limits"
+  grep -q '^Max core file size *0 *0 ' "/proc/$resolver/limits"
+  kill -KILL "$pid_a"
+  until_true 20 gone "$resolver"
+}
+
+@test "a resolver that executes, traces, signals or forks ends, and status says so" {
+  not_sanitized "not confined"
+  topology_pair
+  config a b.example.net:51900
+  mkdir -p "/etc/netns/$A"
+  echo "192.0.2.2 b.example.net" >"/etc/netns/$A/hosts"
+  for what in exec ptrace kill; do
+    LD_PRELOAD=$BREAKOUT_LIBRARY BREAKOUT_RESOLVER=$what up a
+    until_true 20 eval '[[ $(condition_of a) == *"cannot resolve names: the resolver was ended by signal 31 (Bad system call)"* ]]'
+    in_ns a "$SALTWAY" down sw0
+    until_true 20 gone "$pid_a"
+  done
+  LD_PRELOAD=$BREAKOUT_LIBRARY BREAKOUT_RESOLVER=fork up a # refused, and the lookup goes on
+  config b 192.0.2.1:51900
+  up b
+  wait_up
+}
+
+@test "a file that the resolver cannot read is named" {
+  not_sanitized "not confined"
+  topology_pair
+  config a b.example.net:51900
+  mkdir -p "/etc/netns/$A"
+  echo "192.0.2.2 b.example.net" >"/etc/netns/$A/hosts"
+  chmod 600 "/etc/netns/$A/hosts"
+  up a
+  until_true 30 eval '[[ $(condition_of a) == *"cannot resolve b.example.net: "*"(cannot read /etc/hosts as user $(user_of_resolver): Permission denied; chmod o+r /etc/hosts)"* ]]'
+}
+
 @test "an engine does not choose the fingerprint that people compare" {
   not_sanitized "not confined"
   two_sides

@@ -28,7 +28,10 @@ teardown() {
     for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
     kill -KILL "$pid" 2>/dev/null || true
   done
-  for ns in $(ip netns list | awk -v id="-$id" 'substr($1, length($1) - length(id) + 1) == id {print $1}'); do ip netns del "$ns"; done
+  for ns in $(ip netns list | awk -v id="-$id" 'substr($1, length($1) - length(id) + 1) == id {print $1}'); do
+    ip netns del "$ns"
+    rm -rf "/etc/netns/$ns"
+  done
   [ -z "${mounted:-}" ] || umount "$mounted"
   if [ -n "${BATS_TEST_COMPLETED:-}" ]; then
     rm -f "$work"/sent "$work"/received "$work"/*.pcap

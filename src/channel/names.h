@@ -1,0 +1,46 @@
+/*
+ * What the parent and the resolver say to each other, over a socket pair that keeps message
+ * boundaries.  The parent sends one question for each endpoint and closes its direction.  The
+ * resolver sends one answer for each question, in the same order.
+ *
+ * The resolver reads what name servers send, so it may be under an attacker's control: the parent
+ * uses an answer only after sw_names_answer_valid.
+ */
+#ifndef SALTWAY_CHANNEL_NAMES_H
+#define SALTWAY_CHANNEL_NAMES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "saltway/link.h"
+
+/* How the parent executes saltway as the resolver: this name, this subcommand, and the last word
+ * where the sandbox is off.  The channel is this descriptor. */
+#define SW_NAMES_PROCESS "saltway-names"
+#define SW_NAMES_SUBCOMMAND "resolver"
+#define SW_NAMES_UNCONFINED "unconfined"
+#define SW_NAMES_CHANNEL 3
+
+#define SW_NAMES_HOST 256
+#define SW_NAMES_FAILURE 240
+
+struct sw_names_question {
+  char host[SW_NAMES_HOST]; /* terminated by a zero byte */
+};
+
+struct sw_names_answer {
+  uint32_t index; /* of the question, from 0 */
+  uint32_t count;
+  struct sw_address addresses[SW_ENDPOINTS_MAX]; /* without ports */
+  char failure[SW_NAMES_FAILURE];                /* why there is no address; empty: none failed */
+};
+
+/** Whether the parent can use the answer to question `index`: its count is in range, and its text
+ * is terminated and printable. */
+bool sw_names_answer_valid(const struct sw_names_answer *answer, uint32_t index);
+
+/** Calls getaddrinfo(3) with `flags` and stores the addresses, at most SW_ENDPOINTS_MAX.  Returns
+ * its status, with errno as it left it; the answer is changed only if that is 0. */
+int sw_names_look_up(const char *host, int flags, struct sw_names_answer *answer);
+
+#endif

@@ -1,0 +1,363 @@
+/*
+ * The parent's names with a real resolver process: this program, executed anew as saltway would be,
+ * whose getaddrinfo is replaced.  What the resolver may do, and what the parent makes of one that
+ * lies, floods, hangs or crashes.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "linux/sandbox.h"
+#include "parent/names.h"
+#include "resolver/resolver.h"
+
+static bool resolving; /* this is the resolver's process */
+static struct sw_config config;
+static uv_loop_t loop;
+static struct sw_names names;
+static struct sw_address found[SW_ENDPOINTS_MAX];
+static size_t found_count;
+static unsigned done_calls;
+
+static struct addrinfo *append(struct addrinfo *list, int family, const char *text,
+                               uint32_t scope) {
+  struct addrinfo *info = calloc(1, sizeof(*info) + sizeof(struct sockaddr_in6)), *last = list;
+  info->ai_family = family;
+  info->ai_addr = (struct sockaddr *)(info + 1);
+  struct sockaddr_in *v4 = (struct sockaddr_in *)info->ai_addr;
+  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)info->ai_addr;
+  v6->sin6_scope_id = scope;
+  if (family == AF_INET) inet_pton(family, text, &v4->sin_addr);
+  if (family == AF_INET6) inet_pton(family, text, &v6->sin6_addr);
+  if (!list) return info;
+  while (last->ai_next) last = last->ai_next;
+  last->ai_next = info;
+  return list;
+}
+
+static bool is_null(int fd) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+}
+
+static bool limited_to(int resource, rlim_t most) {
+  struct rlimit limit;
+  return getrlimit((__rlimit_resource_t)resource, &limit) == 0 && limit.rlim_max <= most;
+}
+
+/* For the name "isolated": whether this process has no terminal and one descriptor. */
+static bool isolated(void) {
+  unsigned open_count = 0;
+  for (int fd = 3; fd < 1024; fd++) open_count += fcntl(fd, F_GETFD) >= 0;
+  return open_count == 1 && fcntl(SW_NAMES_CHANNEL, F_GETFD) >= 0 && is_null(STDIN_FILENO) &&
+         is_null(STDOUT_FILENO) && is_null(STDERR_FILENO) && getsid(0) == getpid() &&
+         open("/dev/tty", O_RDWR) < 0 && strcmp(program_invocation_name, "saltway-names") == 0;
+}
+
+/* For the name "confined": whether it has no privilege and a filter. */
+static bool confined(void) {
+  static const char *const right[] = {"CapEff:\t0000000000000000\n", "CapPrm:\t0000000000000000\n",
+                                      "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
+                                      "Name:\tsaltway-names\n"};
+  enum { RIGHT = sizeof(right) / sizeof(right[0]) };
+  char line[200];
+  unsigned count = 0;
+  FILE *status = fopen("/proc/self/status", "r");
+  while (status && fgets(line, sizeof(line), status))
+    for (unsigned i = 0; i < RIGHT; i++) count += strcmp(line, right[i]) == 0;
+  return count == RIGHT && geteuid() != 0 && setuid(0) < 0 && limited_to(RLIMIT_CPU, 60) &&
+         limited_to(RLIMIT_NOFILE, 64) && limited_to(RLIMIT_FSIZE, 0) && fork() < 0;
+}
+
+/* What the filter forbids, by name. */
+static void attempt(const char *what) {
+  int to_terminal = 'x';
+  if (strcmp(what, "execute") == 0) execl("/bin/true", "true", NULL);
+  if (strcmp(what, "trace") == 0) ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
+  if (strcmp(what, "kill") == 0) kill(getppid(), 0);
+  if (strcmp(what, "unshare") == 0) unshare(CLONE_NEWUSER);
+  if (strcmp(what, "type") == 0) ioctl(STDIN_FILENO, TIOCSTI, &to_terminal);
+}
+
+static void say(const void *bytes, size_t length) {
+  send(SW_NAMES_CHANNEL, bytes, length, MSG_NOSIGNAL);
+}
+
+/* For the second endpoint, with a port that is not the file's. */
+static void lie(uint32_t index, uint32_t count, const char *failure) {
+  struct sw_names_answer answer = {.index = index, .count = count};
+  memset(answer.addresses, 0x11, sizeof(answer.addresses));
+  memcpy(answer.failure, failure, strlen(failure));
+  say(&answer, sizeof(answer));
+  for (;;) pause();
+}
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **list) {
+  (void)service;
+  *list = NULL;
+  if (strcmp(name, "192.0.2.7") == 0) {
+    *list = append(NULL, AF_INET, name, 0);
+    return 0;
+  }
+  if (hints->ai_flags & AI_NUMERICHOST) return EAI_NONAME;
+  assert_true(resolving);
+  if (strcmp(name, "two") == 0) {
+    *list = append(append(NULL, AF_INET, "192.0.2.1", 9), AF_INET6, "2001:db8::1", 9);
+  } else if (strcmp(name, "local") == 0) {
+    *list = append(append(NULL, AF_UNIX, "", 0), AF_INET6, "fe80::1", 9);
+  } else if (strcmp(name, "many") == 0) {
+    for (unsigned i = 0; i < 40; i++) *list = append(*list, AF_INET, "192.0.2.40", 0);
+  } else if (strcmp(name, "isolated") == 0) {
+    if (!isolated()) return EAI_FAIL;
+    *list = append(NULL, AF_INET, "192.0.2.3", 0);
+  } else if (strcmp(name, "confined") == 0) {
+    if (!confined()) return EAI_FAIL;
+    *list = append(NULL, AF_INET, "192.0.2.3", 0);
+  } else if (strcmp(name, "again") == 0) {
+    return EAI_AGAIN;
+  } else if (strcmp(name, "system") == 0) {
+    errno = ENETDOWN;
+    return EAI_SYSTEM;
+  } else if (strcmp(name, "hangs") == 0) {
+    for (;;) pause();
+  } else if (strcmp(name, "crashes") == 0) {
+    raise(SIGKILL);
+  } else if (strcmp(name, "short") == 0) {
+    say("", 1);
+  } else if (strcmp(name, "no endpoint") == 0) {
+    lie(2, 1, "");
+  } else if (strcmp(name, "no count") == 0) {
+    lie(1, SW_ENDPOINTS_MAX + 1, "");
+  } else if (strcmp(name, "other port") == 0) {
+    lie(1, 2, "");
+  } else if (strcmp(name, "no text") == 0) {
+    lie(1, 0, "\x1b[2J");
+  } else if (strcmp(name, "no end") == 0) {
+    char text[SW_NAMES_FAILURE + 1] = "";
+    memset(text, 'x', SW_NAMES_FAILURE);
+    lie(1, 0, text);
+  } else if (strcmp(name, "repeats") == 0) {
+    struct sw_names_answer answer = {.index = 0};
+    for (;;) say(&answer, sizeof(answer));
+  } else if (strcmp(name, "floods") == 0) {
+    for (;;) say("flood", 5);
+  } else {
+    attempt(name);
+  }
+  return *list ? 0 : EAI_NONAME;
+}
+
+void freeaddrinfo(struct addrinfo *list) {
+  while (list) {
+    struct addrinfo *next = list->ai_next;
+    free(list);
+    list = next;
+  }
+}
+
+static void done(void *user, const struct sw_address *addresses, size_t count) {
+  assert_ptr_equal(user, &names);
+  done_calls++;
+  found_count = count;
+  memcpy(found, addresses, count * sizeof(found[0]));
+}
+
+static void endpoints(unsigned count, const char *const *hosts) {
+  config.endpoint_count = count;
+  for (unsigned i = 0; i < count; i++) {
+    snprintf(config.endpoints[i].host, sizeof(config.endpoints[i].host), "%s", hosts[i]);
+    config.endpoints[i].port = (uint16_t)(1000 + i);
+  }
+}
+
+static void resolve(void) {
+  const unsigned before = done_calls;
+  sw_names_start(&names);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  assert_int_equal(done_calls, before + 1);
+  assert_int_equal(names.resolver, 0);
+}
+
+#define RESOLVE(...)                                                     \
+  endpoints(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), \
+            (const char *const[]){__VA_ARGS__}),                         \
+      resolve()
+
+static void assert_found(unsigned at, const char *text) {
+  char got[SW_ADDRESS_TEXT];
+  assert_true(at < found_count);
+  assert_string_equal(sw_address_text(&found[at], got), text);
+}
+
+static int start(void **state) {
+  (void)state;
+  memset(&config, 0, sizeof(config));
+  config.sandbox = true;
+  done_calls = 0;
+  if (uv_loop_init(&loop) != 0) return -1;
+  sw_names_init(&names, &loop, &config, done, &names);
+  return 0;
+}
+
+static int stop(void **state) {
+  (void)state;
+  uv_run(&loop, UV_RUN_DEFAULT);
+  return uv_loop_close(&loop);
+}
+
+static void addresses_and_names_come_in_the_files_order(void **state) {
+  (void)state;
+  RESOLVE("two", "192.0.2.7", "local");
+  assert_int_equal(found_count, 4);
+  assert_found(0, "192.0.2.1:1000");
+  assert_found(1, "[2001:db8::1]:1000");
+  assert_found(2, "192.0.2.7:1001");
+  assert_int_equal(found[3].scope, 9); /* of link-local addresses only */
+  assert_int_equal(found[1].scope, 0);
+  assert_int_equal(found[3].port, 1002);
+  assert_string_equal(names.failure, "");
+}
+
+static void addresses_alone_need_no_resolver(void **state) {
+  (void)state;
+  endpoints(1, (const char *const[]){"192.0.2.7"});
+  sw_names_start(&names);
+  assert_int_equal(done_calls, 1);
+  assert_int_equal(names.resolver, 0);
+  assert_found(0, "192.0.2.7:1000");
+}
+
+static void there_are_never_more_than_a_link_takes(void **state) {
+  (void)state;
+  RESOLVE("many", "many", "two");
+  assert_int_equal(found_count, SW_ENDPOINTS_MAX);
+  assert_found(SW_ENDPOINTS_MAX - 1, "192.0.2.40:1000");
+}
+
+static void a_failure_is_told_and_keeps_what_was_known(void **state) {
+  (void)state;
+  RESOLVE("two", "again");
+  assert_int_equal(found_count, 2);
+  assert_string_equal(names.failure, "cannot resolve again: Temporary failure in name resolution");
+  RESOLVE("system", "two");
+  assert_string_equal(names.failure, "cannot resolve system: Network is down");
+  assert_int_equal(found_count, 4);
+  RESOLVE("two", "two");
+  assert_string_equal(names.failure, "");
+  assert_int_equal(found_count, 4);
+}
+
+static void resolver_has_no_terminal_and_one_descriptor(void **state) {
+  (void)state;
+  RESOLVE("isolated");
+  assert_string_equal(names.failure, "");
+  assert_found(0, "192.0.2.3:1000");
+}
+
+static void resolver_has_no_privilege(void **state) {
+  (void)state;
+  if (geteuid() != 0 || !sw_sandbox_possible()) skip();
+  RESOLVE("confined");
+  assert_string_equal(names.failure, "");
+  assert_found(0, "192.0.2.3:1000");
+}
+
+static void forbidden_call_ends_the_resolver_and_is_told(void **state) {
+  (void)state;
+  if (!sw_sandbox_possible()) skip();
+  static const char *const calls[] = {"execute", "trace", "kill", "unshare", "type"};
+  for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+    RESOLVE("192.0.2.7", calls[i]);
+    assert_found(0, "192.0.2.7:1000");
+    assert_string_equal(
+        names.failure, "cannot resolve names: the resolver was ended by signal 31 (Bad system "
+                       "call): it made a system call that its sandbox forbids; please report this");
+  }
+}
+
+static void resolver_that_crashes_is_told(void **state) {
+  (void)state;
+  RESOLVE("192.0.2.7", "crashes");
+  assert_int_equal(found_count, 1);
+  assert_found(0, "192.0.2.7:1000");
+  assert_string_equal(names.failure,
+                      "cannot resolve names: the resolver was ended by signal 9 (Killed)");
+}
+
+static void invalid_answer_is_refused(void **state) {
+  (void)state;
+  static const char *const hosts[] = {"short",  "no endpoint", "no count", "no text",
+                                      "no end", "floods",      "repeats"};
+  for (unsigned i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+    RESOLVE("192.0.2.7", hosts[i]);
+    assert_int_equal(found_count, 1);
+    assert_found(0, "192.0.2.7:1000");
+    assert_string_equal(
+        names.failure,
+        "cannot resolve names: the resolver sent an invalid answer; please report this");
+  }
+}
+
+static void port_is_the_files(void **state) {
+  (void)state;
+  RESOLVE("192.0.2.7", "other port");
+  assert_int_equal(found_count, 3);
+  assert_int_equal(found[2].port, 1001);
+}
+
+static void resolver_that_hangs_runs_until_it_is_stopped(void **state) {
+  (void)state;
+  endpoints(1, (const char *const[]){"hangs"});
+  sw_names_start(&names);
+  const pid_t resolver = names.resolver;
+  assert_true(resolver > 0);
+  uv_run(&loop, UV_RUN_NOWAIT);
+  sw_names_start(&names);
+  assert_int_equal(names.resolver, resolver);
+  sw_names_stop(&names);
+  assert_int_equal(kill(resolver, 0), -1);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  assert_int_equal(done_calls, 0);
+  sw_names_stop(&names);
+}
+
+#define LOOPED(test) cmocka_unit_test_setup_teardown(test, start, stop)
+
+int main(int argc, char **argv) {
+  resolving = argc > 1 && strcmp(argv[1], SW_NAMES_SUBCOMMAND) == 0;
+  if (resolving) return sw_resolver_run(argc == 2);
+  const struct CMUnitTest tests[] = {
+      LOOPED(addresses_and_names_come_in_the_files_order),
+      LOOPED(addresses_alone_need_no_resolver),
+      LOOPED(there_are_never_more_than_a_link_takes),
+      LOOPED(a_failure_is_told_and_keeps_what_was_known),
+      LOOPED(resolver_has_no_terminal_and_one_descriptor),
+      LOOPED(resolver_has_no_privilege),
+      LOOPED(forbidden_call_ends_the_resolver_and_is_told),
+      LOOPED(resolver_that_crashes_is_told),
+      LOOPED(invalid_answer_is_refused),
+      LOOPED(port_is_the_files),
+      LOOPED(resolver_that_hangs_runs_until_it_is_stopped),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
