@@ -23,7 +23,7 @@ BUILD := build$(if $(SANITIZE),/sanitize)$(if $(TSAN),/tsan)
 Q     := $(if $(V),,@)
 
 PACKAGES := libsodium libuv libnl-route-3.0 inih jansson
-DEBIAN_BUILD := gcc make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libinih-dev libjansson-dev
+DEBIAN_BUILD := gcc libc6-dev make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libinih-dev libjansson-dev
 DEBIAN_DEMO  := iproute2 iputils-ping tcpdump
 DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux mount python3 jq nftables
 DEBIAN_BENCH := iperf3 ethtool procps python3 gnuplot-nox
