@@ -1,8 +1,9 @@
-# What `make` builds: the same bytes wherever that is, hardened; and what is installed, and removed.
+# What `make` builds and installs: the same bytes everywhere, hardened, with the packager's flags; and what the
+# sources and documents promise of themselves.
 
 # shellcheck shell=bash
 
-# make_in TREE ARGUMENT...: free of what the make that runs this test was told.
+# make_in TREE ARGUMENT...: without the variables of the make that runs this test.
 make_in() {
   local tree=$1; shift
   env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$tree" "$@"
@@ -15,6 +16,8 @@ setup_file() {
   for tree in "$one" "$other"; do
     mkdir -p "$tree"
     cp -R Makefile contrib docs include src "$tree"
+    mkdir "$tree/tests"
+    cp tests/tests.mk "$tree/tests"
   done
   make_in "$one" -j2 all
   TZ=Asia/Tokyo LC_ALL=C make_in "$other" all
@@ -24,7 +27,7 @@ setup() {
   saltway=$one/build/saltway
 }
 
-# refute COMMAND...: it must fail. (`! command` would not end a test.)
+# refute COMMAND...: the command must fail (`! command` does not end a test).
 refute() {
   if "$@"; then echo "should have failed: $*"; return 1; fi
 }
@@ -41,7 +44,7 @@ imports() { readelf -W --dyn-syms "$saltway" | awk '$7 == "UND" {sub(/@.*/, "", 
   done
 }
 
-@test "no file name of the machine it was built on is in it" {
+@test "no path of the build machine is in them" {
   refute grep -F "$BATS_FILE_TMPDIR" "$saltway" "$one/build/libsaltway.a"
 }
 
@@ -67,9 +70,8 @@ imports() { readelf -W --dyn-syms "$saltway" | awk '$7 == "UND" {sub(/@.*/, "", 
   imports | grep -qx __vsnprintf_chk
 }
 
-# In the program itself the mark shows where the C library's start files have it, which Debian 12's
-# have not.
-@test "indirect branches and returns are made for the processor to check (CET; BTI and PAC)" {
+# The linked program carries the mark only if the C library's start files do; Debian 12's do not.
+@test "the processor can check indirect branches and returns (CET; BTI and PAC)" {
   local mark object
   case $(readelf -h "$saltway") in
     *X86-64*) mark='x86 feature:.*IBT, SHSTK' ;;
@@ -97,6 +99,76 @@ SH
   refute grep -E 'RPATH|RUNPATH' <(dynamic)
 }
 
+@test "the packager's CPPFLAGS and CFLAGS reach the compiler, after ours" {
+  make_in "$one" WERROR=1 V=1 BUILD=flags CPPFLAGS=-DPACKAGER=1 CFLAGS='-O1 -fno-plt' flags/src/base/error.o |
+    grep -E -- '-D_FORTIFY_SOURCE=2 .* -DPACKAGER=1 -O1 -fno-plt '
+}
+
+@test "a level of _FORTIFY_SOURCE that the packager or the compiler chose is kept" {
+  # with two different levels the compiler warns, and WERROR makes that an error
+  make_in "$one" WERROR=1 BUILD=level CPPFLAGS=-D_FORTIFY_SOURCE=3 level/src/base/error.o
+  make_in "$one" WERROR=1 BUILD=none CFLAGS='-O2 -U_FORTIFY_SOURCE' none/src/base/error.o
+  printf '#!/bin/sh\nexec cc -D_FORTIFY_SOURCE=1 "$@"\n' >"$BATS_TEST_TMPDIR/cc"
+  chmod +x "$BATS_TEST_TMPDIR/cc"
+  make_in "$one" WERROR=1 BUILD=compiler CC="$BATS_TEST_TMPDIR/cc" compiler/src/base/error.o
+}
+
+@test "a build without optimization has no warning" {
+  make_in "$one" WERROR=1 BUILD=plain CFLAGS=-O0 plain/src/base/error.o
+}
+
+@test "libraries are found by the PKG_CONFIG of a cross build, and by no other" {
+  local bin=$BATS_TEST_TMPDIR/bin real
+  real=$(command -v pkg-config)
+  mkdir "$bin"
+  printf '#!/bin/sh\necho called >>"%s/native"\nexit 1\n' "$BATS_TEST_TMPDIR" >"$bin/pkg-config"
+  printf '#!/bin/sh\necho "$*" >>"%s/cross"\nexec "%s" "$@"\n' "$BATS_TEST_TMPDIR" "$real" >"$bin/cross-pkg-config"
+  chmod +x "$bin"/*
+  PATH=$bin:$PATH make_in "$one" BUILD=cross PKG_CONFIG=cross-pkg-config cross/src/base/error.o
+  grep -e --cflags "$BATS_TEST_TMPDIR/cross"
+  grep -e --libs "$BATS_TEST_TMPDIR/cross"
+  [ ! -e "$BATS_TEST_TMPDIR/native" ]
+}
+
+@test "the unit tests and the simulation ask for no package manager and no root" {
+  cd "$BATS_TEST_DIRNAME/../.." || return
+  make_in . -n check-unit check-sim >"$BATS_TEST_TMPDIR/commands"
+  grep -F 'sim --seeds' "$BATS_TEST_TMPDIR/commands"
+  refute grep -E 'install-packages|apt-get|sudo|bats' "$BATS_TEST_TMPDIR/commands"
+}
+
+# install_packages INSTALLED UID PACKAGE...: as on a Debian machine that has one package, for a user of this number.
+install_packages() {
+  local bin=$BATS_TEST_TMPDIR/debian installed=$1 uid=$2; shift 2
+  mkdir -p "$bin"
+  printf '#!/bin/sh\neval package=\\$$#\n[ "$package" = "%s" ] && printf installed\n' "$installed" >"$bin/dpkg-query"
+  printf '#!/bin/sh\necho %s\n' "$uid" >"$bin/id"
+  printf '#!/bin/sh\necho "apt-get $*" >>"%s/apt"\n' "$BATS_TEST_TMPDIR" >"$bin/apt-get"
+  chmod +x "$bin"/*
+  PATH=$bin:$PATH "$BATS_TEST_DIRNAME/../../contrib/install-packages" "$@"
+}
+
+@test "packages that are there are not installed again, and those that are not are" {
+  install_packages gcc 0 gcc
+  [ ! -e "$BATS_TEST_TMPDIR/apt" ]
+  install_packages gcc 0 gcc bats
+  grep -E '^apt-get .*install .* bats$' "$BATS_TEST_TMPDIR/apt"
+  refute grep gcc "$BATS_TEST_TMPDIR/apt"
+}
+
+@test "without root the missing packages are named, with the command that installs them" {
+  run install_packages gcc 1000 gcc bats socat
+  [ "$status" = 1 ]
+  [[ $output == *"sudo apt-get install bats socat"* ]]
+  [ ! -e "$BATS_TEST_TMPDIR/apt" ]
+}
+
+@test "where there is no dpkg what is needed is named, and the build goes on" {
+  run env PATH=/nonexistent /bin/sh "$BATS_TEST_DIRNAME/../../contrib/install-packages" gcc bats
+  [ "$status" = 0 ]
+  [[ $output == *"gcc bats"* ]]
+}
+
 @test "what is installed works, and uninstalling removes it all" {
   local root=$BATS_TEST_TMPDIR/root
   make_in "$one" install DESTDIR="$root" PREFIX=/usr
@@ -113,9 +185,36 @@ C
   [ "$(find "$root" -type f | wc -l)" -gt 8 ]
   make_in "$one" uninstall DESTDIR="$root" PREFIX=/usr
   [ -z "$(find "$root" -type f)" ]
+  [ ! -e "$root/etc/saltway" ]
 }
 
-@test "systemd understands the unit, and finds it hardened" {
+@test "the directory of keys is installed for its owner only; its mode and its keys stay" {
+  local root=$BATS_TEST_TMPDIR/root
+  make_in "$one" install DESTDIR="$root"
+  [ "$(stat -c %a "$root/etc/saltway")" = 700 ]
+  [ "$(stat -c %a "$root/etc")" = 755 ]
+  chmod 750 "$root/etc/saltway"
+  echo secret >"$root/etc/saltway/site.key"
+  make_in "$one" install DESTDIR="$root"
+  [ "$(stat -c %a "$root/etc/saltway")" = 750 ]
+  make_in "$one" uninstall DESTDIR="$root"
+  [ "$(cat "$root/etc/saltway/site.key")" = secret ]
+}
+
+@test "README's first commands work as they stand, after make install" {
+  local root=$BATS_TEST_TMPDIR/root readme=$BATS_TEST_DIRNAME/../../README.md
+  make_in "$one" install DESTDIR="$root"
+  # its configuration is the first indented block; the key's commands follow
+  sed "s,/etc/saltway,$root/etc/saltway," "$readme" >"$BATS_TEST_TMPDIR/readme"
+  sed -n '/^    # .*site-b\.conf/,/^[^ ]/ s/^    //p' "$BATS_TEST_TMPDIR/readme" >"$root/etc/saltway/site-b.conf"
+  grep -q '^Endpoint = ' "$root/etc/saltway/site-b.conf"
+  grep -E '^    .*saltway genkey >' "$BATS_TEST_TMPDIR/readme" >"$BATS_TEST_TMPDIR/commands"
+  PATH=$root/usr/local/sbin:$PATH bash -e "$BATS_TEST_TMPDIR/commands"
+  [ "$(stat -c %a "$root/etc/saltway/site-b.key")" = 600 ]
+  "$root/usr/local/sbin/saltway" check "$root/etc/saltway/site-b.conf"
+}
+
+@test "systemd accepts the unit, and finds it hardened" {
   command -v systemd-analyze || skip "no systemd-analyze"
   local unit=$BATS_TEST_TMPDIR/saltway@x.service
   sed "s,/usr/local/sbin/saltway,$saltway," "$one/contrib/systemd/saltway@.service" >"$unit"
@@ -132,4 +231,30 @@ C
   make_in . dist DIST="$BATS_TEST_TMPDIR/saltway.tar.gz"
   diff <(git ls-tree -r --name-only HEAD | sort) \
     <(tar tf "$BATS_TEST_TMPDIR/saltway.tar.gz" | grep -v '/$' | sed 's,^[^/]*/,,' | sort)
+}
+
+@test "an include that points up or across the layers is found" {
+  local tree=$BATS_TEST_TMPDIR/tree
+  mkdir "$tree"
+  cp -R "$one/src" "$tree/src"
+  layers=$BATS_TEST_DIRNAME/layers
+  while read -r file header; do
+    cp "$tree/$file" "$BATS_TEST_TMPDIR/before"
+    echo "#include $header" >>"$tree/$file"
+    run "$layers" "$tree"
+    echo "$output"
+    [ "$status" = 1 ]
+    [[ $output == *"$file:"*"may not include ${header:1:-1}"* ]]
+    cp "$BATS_TEST_TMPDIR/before" "$tree/$file"
+  done <<'INCLUDES'
+src/packet/gso.c "protocol/link_state.h"
+src/protocol/link.c "engine/pump.h"
+src/protocol/link.c <sys/socket.h>
+src/linux/udp.c "channel/channel.h"
+src/config/config.c "parent/host.h"
+src/parent/host.c "engine/pump.h"
+src/parent/host.c "saltway/link.h"
+src/resolver/resolver.c "config/config.h"
+src/base/log.c "config/config.h"
+INCLUDES
 }
