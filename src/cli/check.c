@@ -1,7 +1,40 @@
+/*
+ * saltway check: reports every mistake in a configuration and its key file, and prints the key's
+ * fingerprint, so that both ends can be compared before a link runs.
+ */
+#include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/stack.h"
 #include "cli/cli.h"
 #include "config/config.h"
+#include "config/key_file.h"
+
+/* Returns 0 or a negative errno with `error` filled. */
+static int read_fingerprint(const char *key_file, char fingerprint[SW_FINGERPRINT_TEXT],
+                            struct sw_error *error) {
+  struct sw_psk psk;
+  const int failed = sw_keyfile_read(key_file, &psk, error);
+  if (!failed) sw_psk_fingerprint(&psk, fingerprint);
+  sodium_memzero(&psk, sizeof(psk));
+  sw_stack_wipe();
+  return failed;
+}
+
+/* Returns the exit status for one configuration. */
+static int check(const char *name_or_file, struct sw_config *config) {
+  if (sw_config_locate(name_or_file, config, stderr) != 0 || sw_config_load(config, stderr) != 0)
+    return 1;
+  struct sw_error error;
+  char fingerprint[SW_FINGERPRINT_TEXT];
+  if (read_fingerprint(config->key_file, fingerprint, &error) != 0) {
+    fprintf(stderr, "%s: %s\n", config->file, error.text);
+    return 1;
+  }
+  printf("%s: ok, key fingerprint %s\n", config->file, fingerprint);
+  return 0;
+}
 
 int sw_cli_check(int argc, char **argv) {
   if (argc < 2 || argv[1][0] == '-') {
@@ -9,13 +42,13 @@ int sw_cli_check(int argc, char **argv) {
     fprintf(stderr, "usage: saltway check NAME|FILE...\n");
     return 2;
   }
-  int status = 0;
-  for (int i = 1; i < argc; i++) {
-    struct sw_config config;
-    if (sw_config_locate(argv[i], &config, stderr) != 0 || sw_config_load(&config, stderr) != 0)
-      status = 1;
-    else
-      printf("%s: ok\n", config.file);
+  struct sw_config *config = calloc(1, sizeof(*config));
+  if (!config) {
+    fprintf(stderr, "saltway: no memory\n");
+    return 1;
   }
+  int status = 0;
+  for (int i = 1; i < argc; i++) status |= check(argv[i], config);
+  free(config);
   return status;
 }

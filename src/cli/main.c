@@ -25,14 +25,14 @@ static const struct {
     {"check", sw_cli_check, "NAME|FILE...", "report every mistake in a configuration"},
     {"up", sw_cli_up, "NAME|FILE", "run the link in the foreground"},
     {"down", sw_cli_down, "NAME", "stop a running link"},
-    {"status", sw_cli_status, "[--json] [NAME]", "tell how running links are and why"},
+    {"status", sw_cli_status, "[--json] [NAME|FILE]", "tell how running links are and why"},
 };
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 
 static void usage(FILE *out) {
   fprintf(out, "saltway: an encrypted site-to-site link\n\nusage:\n");
   for (unsigned i = 0; i < SUBCOMMANDS; i++)
-    fprintf(out, "  saltway %-6s %-16s %s\n", subcommands[i].name, subcommands[i].arguments,
+    fprintf(out, "  saltway %-6s %-20s %s\n", subcommands[i].name, subcommands[i].arguments,
             subcommands[i].what);
   fprintf(out,
           "  saltway --help | --version\n\n"

@@ -148,7 +148,7 @@ static json_t *integer(uint64_t value) {
 static json_t *drops_json(const struct sw_link_status *link) {
   json_t *drops = json_object();
   for (unsigned i = 0; i < SW_DROP_COUNT; i++)
-    if (link->drops[i]) json_object_set_new(drops, sw_drop_name(i), integer(link->drops[i]));
+    json_object_set_new(drops, sw_drop_name(i), integer(link->drops[i]));
   return drops;
 }
 

@@ -118,15 +118,15 @@ until_true() {
 
 is_up() { in_ns "$1" "$SALTWAY" status sw0; }
 wait_up() { until_true 20 is_up a; until_true 20 is_up b; }
-condition_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r .condition; }
-status_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r "$2"; }
+condition_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r '.[0].condition'; }
+status_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r ".[0] | $2"; }
 # nothing_dropped: neither side dropped anything, but before the link was up, and what is left over where both ends start
 # a handshake at once.
 nothing_dropped() {
   local side
   for side in a b; do
     status_of $side .drops
-    [ "$(status_of $side '.drops | del(."no-session", ."unexpected-reply", ."repeated-init") | length')" = 0 ]
+    [ "$(status_of $side '.drops | del(."no-session", ."unexpected-reply", ."repeated-init") | add')" = 0 ]
   done
 }
 

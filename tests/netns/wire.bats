@@ -28,7 +28,7 @@ links_up() {
   done
 }
 
-all_up() { [ "$(in_ns "$1" "$SALTWAY" status --json | jq -s '[.[] | select(.state == "up")] | length')" = $LINKS ]; }
+all_up() { [ "$(in_ns "$1" "$SALTWAY" status --json | jq '[.[] | select(.state == "up")] | length')" = $LINKS ]; }
 
 # one capture of all ports, IPv4 only
 capture_all() {
@@ -50,7 +50,7 @@ all_ping() { for i in $(seq 0 $((LINKS - 1))); do in_ns a ping -q -c 2 -i 0.01 -
 @test "48 links at once: no bit, byte, length or interval of their handshakes, data and keepalives is constant" {
   only_ours
   links_up b
-  until_true 30 eval '[ "$(in_ns b "$SALTWAY" status --json | jq -s length)" = $LINKS ]'
+  until_true 30 eval '[ "$(in_ns b "$SALTWAY" status --json | jq length)" = $LINKS ]'
   capture_all
   links_up a
   until_true 60 all_up a
