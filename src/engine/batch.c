@@ -4,26 +4,29 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define SHARES_OF_ONE 3 /* for each thread: so many that who is late or slow takes fewer */
+/* Several for each thread, so that a thread that starts late or runs slowly takes fewer. */
+#define SHARES_PER_THREAD 3
 #define SHARES_MAX 16
 
-/* Segments that are smaller overlap too far, and larger ones nobody has. */
+/* Smaller segments overlap with more than their neighbours.  Larger ones do not occur. */
 #define SEGMENT_LEAST 1024
 #define SEGMENT_MOST 9216
-_Static_assert(SEGMENT_LEAST >= 2 * SW_HEADERS_MAX + SW_SLACK, "a segment reaches into one other");
-_Static_assert(SW_HEADROOM >= SW_GRO_HEADROOM, "an opened packet can be glued to");
+_Static_assert(SEGMENT_LEAST >= 2 * SW_HEADERS_MAX + SW_SLACK,
+               "a segment overlaps with the next only");
+_Static_assert(SW_HEADROOM >= SW_GRO_HEADROOM, "opened packets can be coalesced");
 
 /*
- * Shares of a super-packet are next to each other, and so are their datagrams:
+ * The shares of a super-packet lie next to each other, and so do their datagrams:
  *
  *     packet      header | payload 0 | payload 1 | payload 2 || payload 3 | payload 4 | ...
  *     datagrams   | datagram 0 | datagram 1 | datagram 2 || datagram 3 | datagram 4 | ...
  *
- * The header of the first segment behind || would be written over payload 2, while it is sealed;
- * and sealing that spills over datagram 3.  So the first segment of a share is cut and sealed in a
- * place of its own, and its datagram copied to where it belongs when all are done.  The last one
- * before || still reads some of payload 3, and the second one behind it writes over its end and,
- * for a moment, over the end of datagram 3: nothing that anybody else touches.
+ * The header of the first segment after || would be written over payload 2 while another thread
+ * seals it, and the slack behind datagram 2 would overwrite datagram 3.  So the first segment of a
+ * share is made and sealed in a buffer of its own, the seam, and its datagram is copied into place
+ * once all shares are done.  Two overlaps remain, with bytes that no other thread uses: sealing the
+ * last segment before || reads the start of payload 3, and the second segment after || writes its
+ * header over the end of payload 3 and, for a moment, over the end of datagram 3.
  */
 struct sw_seam {
   uint8_t packet[SW_HEADROOM + SW_HEADERS_MAX + SEGMENT_MOST + SW_SLACK];
@@ -34,9 +37,9 @@ static bool spreads(const struct sw_batch *batch, size_t bytes) {
   return bytes >= SW_BATCH_LEAST && sw_workers_engaged(batch->workers);
 }
 
-/* How many shares to make of so many pieces of work. */
+/* Into how many shares `count` pieces of work are divided. */
 static unsigned shares_of(const struct sw_batch *batch, unsigned count) {
-  unsigned shares = (batch->workers->count + 1) * SHARES_OF_ONE;
+  unsigned shares = (batch->workers->count + 1) * SHARES_PER_THREAD;
   if (shares > SHARES_MAX) shares = SHARES_MAX;
   return shares < count ? shares : count;
 }

@@ -1,6 +1,7 @@
 /*
- * Sealing and opening of one whole batch by the loop's thread and its workers: what of a batch is
- * worth it, and how it is laid out so that no two threads touch the same bytes.
+ * A batch: many segments sealed, or many datagrams opened, by the loop's thread and its workers
+ * together (saltway/batch.h).  This file decides which batches are large enough, and lays them out so
+ * that no two threads touch the same bytes.
  *
  * The loop's thread owns it and calls everything here.
  */
@@ -12,41 +13,45 @@
 #include "packet/gso.h"
 #include "saltway/batch.h"
 
-/* Bytes of packets below which a batch is not spread: a dozen microseconds of one core's. */
+/** A batch of fewer bytes is not spread over threads: it takes one core a dozen microseconds. */
 #define SW_BATCH_LEAST 16384
 
-/* most datagrams opened in one go */
+/** Most datagrams in a batch that is opened. */
 #define SW_BATCH_OPENINGS 64
 
 struct sw_batch {
-  struct sw_workers *workers; /* NULL or none of them: nothing is spread */
+  struct sw_workers *workers; /* without any, or if NULL, no batch is large enough */
   struct sw_seam *seams;
-  uint8_t *room; /* where packets are opened: SW_GRO_BUFFER bytes of the caller's */
-  size_t used;
+  uint8_t *room; /* packets are opened here: SW_GRO_BUFFER bytes of the caller's */
+  size_t used;   /* of the room */
   struct sw_opening openings[SW_BATCH_OPENINGS];
-  unsigned count, shares; /* of them */
+  unsigned count;  /* datagrams added */
+  unsigned shares; /* that they are opened in */
 };
 
-/** Returns 0 or -ENOMEM. */
+/** Makes an empty batch.  `workers` may be NULL.  Returns 0 or -ENOMEM. */
 int sw_batch_start(struct sw_batch *batch, struct sw_workers *workers, uint8_t *room);
 
+/** Frees what sw_batch_start has allocated. */
 void sw_batch_stop(struct sw_batch *batch);
 
-/** Seals all segments of what was just begun to be cut as datagrams one behind the other, with room
- * around them as sw_link_seal needs it.  Returns the bytes of all datagrams, each `each` long but
- * the last; 0 if the link is down; or -EAGAIN, with nothing done, if it is not worth it. */
+/** Seals all segments of a super-packet that sw_gso_start has prepared into `datagrams`, one behind
+ * the other.  The room around them is that of sw_link_seal.  Returns the length of all datagrams
+ * together; each is `*each` bytes long except the last, which may be shorter.  Returns 0, with the
+ * drops counted, if the link is down.  Returns -EAGAIN if the batch is too small: then nothing was
+ * done, and the caller seals segment by segment. */
 int64_t sw_batch_seal(struct sw_batch *batch, struct sw_link *link, uint64_t now,
                       const struct sw_gso *gso, uint8_t *datagrams, size_t *each);
 
-/** Whether it is worth it to open datagrams of so many bytes in batches. */
+/** Whether datagrams of `bytes` bytes in all are to be opened as batches. */
 bool sw_batch_opens(const struct sw_batch *batch, size_t bytes);
 
-/** Adds a datagram to what is to be opened.  Returns whether there was room. */
+/** Adds a datagram to the batch that is opened next.  Returns false if the batch is full. */
 bool sw_batch_add(struct sw_batch *batch, struct sw_link *link, uint64_t now,
                   const struct sw_address *from, const uint8_t *datagram, size_t length);
 
-/** Opens all that was added, and forgets it: the caller finishes `openings`, in order, of which it
- * returns how many. */
+/** Opens the datagrams that were added and empties the batch.  Returns how many they are: the caller
+ * finishes so many of `openings`, in order (sw_link_open_finish). */
 unsigned sw_batch_open(struct sw_batch *batch);
 
 #endif

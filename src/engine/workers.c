@@ -8,21 +8,19 @@
 #include <time.h>
 
 #define STACK_BYTES ((size_t)128 << 10)
-#define STACK_USED 8192 /* by work, at most */
+#define STACK_USED 8192 /* at most, by `work` */
 
 #define MILLISECOND UINT64_C(1000000)
 
-/* Workers are engaged where the owner's thread ran for ENGAGE percent of the time between two
- * looks, until it runs for less than RELEASE. */
+/* Workers are engaged once the owner's thread was busy for ENGAGE percent of the time between two
+ * measurements, and until it was busy for less than RELEASE. */
 #define LOOK_EVERY (10 * MILLISECOND)
 #define ENGAGE 80
 #define RELEASE 50
 
-/* How long a worker looks out for the next batch, how long the owner is patient with a share in a
- * worker's hand, and how long it does without them when it was not enough. */
-#define LINGER MILLISECOND
-#define PATIENCE MILLISECOND
-#define LEFT_ALONE (100 * MILLISECOND)
+#define LINGER MILLISECOND             /* how long a worker spins before it sleeps */
+#define PATIENCE MILLISECOND           /* how long the owner spins for a worker's last share ... */
+#define DISENGAGED (100 * MILLISECOND) /* ... and, if that was too short, does without workers */
 
 static uint64_t read_clock(clockid_t clock) {
   struct timespec time;
@@ -30,7 +28,7 @@ static uint64_t read_clock(clockid_t clock) {
   return (uint64_t)time.tv_sec * 1000 * MILLISECOND + (uint64_t)time.tv_nsec;
 }
 
-static void pause_a_little(void) {
+static void relax_cpu(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -38,9 +36,9 @@ static void pause_a_little(void) {
 #endif
 }
 
-/* Takes one of the shares that are offered.  What `work` and `context` say is of the same batch, as
- * that does not end before this share is done. */
-static bool take(struct sw_workers *workers, unsigned *share) {
+/* Takes a share, if one is offered.  `work` and `context` are those of its batch, which cannot end
+ * before the share is done. */
+static bool take_share(struct sw_workers *workers, unsigned *share) {
   unsigned offered = atomic_load(&workers->offered);
   while (offered > 0) {
     if (!atomic_compare_exchange_weak(&workers->offered, &offered, offered - 1)) continue;
@@ -52,7 +50,7 @@ static bool take(struct sw_workers *workers, unsigned *share) {
 
 static void do_shares(struct sw_workers *workers) {
   unsigned share;
-  while (take(workers, &share)) {
+  while (take_share(workers, &share)) {
     workers->work(workers->context, share);
     if (atomic_fetch_sub(&workers->undone, 1) > 1 || !atomic_load(&workers->waiting)) continue;
     pthread_mutex_lock(&workers->lock);
@@ -61,16 +59,16 @@ static void do_shares(struct sw_workers *workers) {
   }
 }
 
-/* Whether there is more to do; false: the end. */
-static bool wait_for_more(struct sw_workers *workers) {
+/* Returns true when shares are offered, and false when the workers are to stop. */
+static bool wait_for_shares(struct sw_workers *workers) {
   const uint64_t end = read_clock(CLOCK_MONOTONIC) + LINGER;
   while (read_clock(CLOCK_MONOTONIC) < end) {
     if (atomic_load(&workers->offered) > 0) return true;
     sched_yield();
   }
-  sodium_stackzero(STACK_USED); /* the work may have been with keys */
+  sodium_stackzero(STACK_USED); /* `work` may have left keys there */
   pthread_mutex_lock(&workers->lock);
-  atomic_fetch_add(&workers->resting, 1); /* from here on the owner wakes us */
+  atomic_fetch_add(&workers->resting, 1); /* from now on the owner wakes us */
   while (atomic_load(&workers->offered) == 0 && !workers->stopping)
     pthread_cond_wait(&workers->more, &workers->lock);
   atomic_fetch_sub(&workers->resting, 1);
@@ -83,24 +81,24 @@ static void *run_worker(void *argument) {
   struct sw_workers *workers = argument;
   pthread_setname_np(pthread_self(), "saltway-crypto");
   atomic_fetch_add(&workers->present, 1);
-  while (wait_for_more(workers)) do_shares(workers);
+  while (wait_for_shares(workers)) do_shares(workers);
   return NULL;
 }
 
-/* Waits for the shares that workers still have in hand, one each at most. */
+/* Waits for the shares that workers have taken and not done: at most one each. */
 static void wait_for_all(struct sw_workers *workers) {
   if (atomic_load(&workers->undone) == 0) return;
   const uint64_t late = read_clock(CLOCK_MONOTONIC) + PATIENCE;
-  while (atomic_load(&workers->undone) > 0 && read_clock(CLOCK_MONOTONIC) < late) pause_a_little();
+  while (atomic_load(&workers->undone) > 0 && read_clock(CLOCK_MONOTONIC) < late) relax_cpu();
   if (atomic_load(&workers->undone) == 0) return;
   pthread_mutex_lock(&workers->lock);
-  atomic_store(&workers->waiting, true); /* from here on who does the last share wakes us */
+  atomic_store(&workers->waiting, true); /* from now on the last share wakes us */
   while (atomic_load(&workers->undone) > 0) pthread_cond_wait(&workers->done, &workers->lock);
   atomic_store(&workers->waiting, false);
   pthread_mutex_unlock(&workers->lock);
   if (workers->next == UINT64_MAX) return;
   workers->engaged = false;
-  workers->next = read_clock(CLOCK_MONOTONIC) + LEFT_ALONE;
+  workers->next = read_clock(CLOCK_MONOTONIC) + DISENGAGED;
 }
 
 void sw_workers_run(struct sw_workers *workers, void (*work)(void *context, unsigned share),
@@ -133,9 +131,9 @@ void sw_workers_look(struct sw_workers *workers, uint64_t now, uint64_t busy_ns)
   workers->next = now + LOOK_EVERY;
 }
 
-/* Half of the machine is for the kernel, which has as much to do with each packet, and for others.
- * Where both ends of a link share 2 cores, 1 worker made it 5 to 10 % slower, with 10 % more
- * processor time a gigabyte. */
+/* Half of the cores are left to the kernel, which spends as much time on each packet, and to other
+ * programs.  Where both ends of a link shared 2 cores, 1 worker made it 5 to 10 % slower and took 10 %
+ * more processor time a gigabyte. */
 unsigned sw_workers_default(void) {
   cpu_set_t cores;
   if (sched_getaffinity(0, sizeof(cores), &cores) < 0) return 0;
@@ -144,7 +142,7 @@ unsigned sw_workers_default(void) {
   return half - 1 < SW_WORKERS_MAX ? half - 1 : SW_WORKERS_MAX;
 }
 
-/* Starts one more, with every signal blocked: they are the loop's. */
+/* Starts one more worker.  Signals are the loop's: it blocks all of them. */
 static int start_one(struct sw_workers *workers) {
   pthread_attr_t attributes;
   sigset_t all, before;
@@ -159,7 +157,7 @@ static int start_one(struct sw_workers *workers) {
   pthread_attr_destroy(&attributes);
   if (failed) return -failed;
   workers->count++;
-  /* what the C library calls at a thread's start is over before anybody filters system calls */
+  /* the C library's system calls at the start of a thread must be over before a filter is set */
   while (atomic_load(&workers->present) < workers->count) sched_yield();
   return 0;
 }

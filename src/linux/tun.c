@@ -16,14 +16,14 @@
 #define MAKE_NODE "mknod " DEVICE " c 10 200"
 #define FIX_TEXT 256
 
-/* of Linux 6.2; older headers lack them */
+/* Linux 6.2; older headers lack them */
 #define OFFLOAD_USO4 0x20
 #define OFFLOAD_USO6 0x40
 #define GSO_UDP_L4 5
 
 _Static_assert(sizeof(struct virtio_net_hdr) == SW_TUN_HEADROOM, "headroom");
 
-/* ---- what goes wrong, and what to do about it ---- */
+/* ---- causes and fixes ---- */
 
 static const char *limit_fix(int code) {
   switch (code) {
@@ -38,28 +38,28 @@ static const char *limit_fix(int code) {
 static const char *open_fix(int code) {
   switch (code) {
   case ENOENT:
-    return "is the tun module loaded? modprobe tun; or the node is missing: mkdir -p /dev/net && " MAKE_NODE
+    return "is the tun module loaded? modprobe tun; if only the node is missing: mkdir -p /dev/net && " MAKE_NODE
            "; in a container: pass it, --device " DEVICE;
   case ENODEV:
   case ENXIO:
-    return "the kernel has no TUN driver loaded: modprobe tun; or the node is another's: rm " DEVICE
+    return "the TUN driver is not loaded: modprobe tun; or the node has another number: rm " DEVICE
            " && " MAKE_NODE;
   case EACCES:
     return euidaccess(DEVICE, R_OK | W_OK) == 0
                ? "its file system is mounted nodev, or a security module forbids it"
-               : "run as root, or let users open it, which is safe, as CAP_NET_ADMIN is asked for "
-                 "later: chmod 0666 " DEVICE;
+               : "run as root, or let users open it: chmod 0666 " DEVICE
+                 "; that is safe, as making an interface needs CAP_NET_ADMIN";
   case EPERM:
     return "a device cgroup forbids it; in a container: pass the device, --device " DEVICE;
   case EISDIR:
-    return "a container was given the device before there was one; on the host: rmdir " DEVICE
-           "; modprobe tun; then start the container anew";
+    return "the container was started before the device existed; on the host: rmdir " DEVICE
+           "; modprobe tun; then start the container again";
   }
   return limit_fix(code);
 }
 
-/* Asks the network for something of the interface; a tun descriptor answers for the device only. */
-static int ask(const char *name, unsigned long what, struct ifreq *request) {
+/* Makes a request about an interface; a TUN descriptor takes only those about its device. */
+static int request_of(const char *name, unsigned long what, struct ifreq *request) {
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;
   strcpy(request->ifr_name, name);
@@ -68,19 +68,20 @@ static int ask(const char *name, unsigned long what, struct ifreq *request) {
   return code;
 }
 
-/* (if_nametoindex says ENOENT where it runs out of descriptors.) */
+/* Unlike if_nametoindex, which says ENOENT when no descriptor is left. */
 static int find_index(const char *name, unsigned *index) {
   struct ifreq request = {0};
-  const int code = ask(name, SIOCGIFINDEX, &request);
+  const int code = request_of(name, SIOCGIFINDEX, &request);
   *index = code ? 0 : (unsigned)request.ifr_ifindex;
   return code;
 }
 
-/* What the interface is, as its driver tells ethtool.  A TAP device's driver is "tun" too. */
+/* The kind of the interface, from its driver's answer to ethtool.  "tun" is the driver of TAP
+ * devices, too. */
 static const char *kind_of(const char *name, struct ethtool_drvinfo *driver) {
   *driver = (struct ethtool_drvinfo){.cmd = ETHTOOL_GDRVINFO};
   struct ifreq request = {.ifr_data = (void *)driver};
-  if (ask(name, SIOCETHTOOL, &request)) return "";
+  if (request_of(name, SIOCETHTOOL, &request)) return "";
   return strcmp(driver->driver, "tun") == 0 ? driver->bus_info : driver->driver;
 }
 
@@ -93,7 +94,7 @@ static const char *attach_fix(int code, const char *name, char fix[FIX_TEXT]) {
     if (exists)
       snprintf(fix, FIX_TEXT,
                "it belongs to another user or group, see ip -d link show %s: run as root, or have "
-               "root make it yours: ip link del %s; ip tuntap add mode tun dev %s user %u",
+               "root make it for you: ip link del %s; ip tuntap add mode tun dev %s user %u",
                name, name, name, geteuid());
     else
       snprintf(fix, FIX_TEXT,
@@ -103,29 +104,31 @@ static const char *attach_fix(int code, const char *name, char fix[FIX_TEXT]) {
     return fix;
   case EBUSY:
     snprintf(fix, FIX_TEXT,
-             "another program has it open, another saltway? end that one, or take another name: "
+             "another program has it open (another saltway?): end it, or choose another name; "
              "ip -d link show %s",
              name);
     return fix;
   case EINVAL:
-    if (!exists) return "it is not a name that Linux takes for an interface";
+    if (!exists) return "it is not a name that Linux accepts for an interface";
     const char *kind = kind_of(name, &driver);
     if (strcmp(kind, "tun") == 0)
       snprintf(fix, FIX_TEXT,
                "it is a multi-queue TUN device: ip link del %s; ip tuntap add mode tun dev %s",
                name, name);
     else
-      snprintf(fix, FIX_TEXT,
-               "it is there and not a TUN device%s%.32s: take another name, or ip link del %s",
-               *kind ? " but of the kind " : "", kind, name);
+      snprintf(
+          fix, FIX_TEXT,
+          "the interface exists and is not a TUN device%s%.32s: choose another name, or ip link "
+          "del %s",
+          *kind ? " but of the kind " : "", kind, name);
     return fix;
   case ENOTTY:
-    return DEVICE " is not the TUN driver's: rm " DEVICE " && " MAKE_NODE;
+    return DEVICE " is not the TUN driver's node: rm " DEVICE " && " MAKE_NODE;
   }
   return NULL;
 }
 
-/* As the kernel's dev_valid_name. */
+/* The same rules as the kernel's dev_valid_name. */
 static int check_name(const char *name, struct sw_error *error) {
   if (strlen(name) >= IFNAMSIZ)
     return sw_error_set(error, ENAMETOOLONG, "an interface's name has at most 15 characters",
@@ -140,7 +143,7 @@ static int check_name(const char *name, struct sw_error *error) {
 
 /* ---- opening ---- */
 
-/* Asks for super-packets.  Older kernels refuse those of UDP, and take the rest. */
+/* Older kernels refuse UDP super-packets and accept the rest. */
 static void set_offload(struct sw_tun *tun) {
   const unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
   tun->offload = true;
@@ -148,8 +151,8 @@ static void set_offload(struct sw_tun *tun) {
   if (!tun->udp && ioctl(tun->fd, TUNSETOFFLOAD, tcp) < 0) ioctl(tun->fd, TUNSETOFFLOAD, 0);
 }
 
-/* What the header in front of the packets is like, and what may be left to do on them.  A
- * persistent device keeps both of whoever had it last, even if that was killed. */
+/* Sets the size of the header in front of packets, and the offloads.  A persistent device keeps both
+ * from the program that used it last, even if that was killed. */
 static int set_format(struct sw_tun *tun, bool offload) {
   const int header = sizeof(struct virtio_net_hdr);
   if (!offload) return ioctl(tun->fd, TUNSETOFFLOAD, 0) < 0 ? errno : 0;
@@ -176,7 +179,7 @@ int sw_tun_open(struct sw_tun *tun, const char *name, bool offload, struct sw_er
   }
   struct ifreq request;
   int code = attach(fd, name, offload, &request);
-  if (code == EINVAL && offload) { /* it may be the header that is not known */
+  if (code == EINVAL && offload) { /* the kernel may not know the header */
     offload = false;
     code = attach(fd, name, offload, &request);
   }

@@ -1,5 +1,5 @@
 /*
- * Batches that workers seal and open give what sealing and opening one by one gives.
+ * Sealing and opening with workers gives the same bytes and drops as doing it one by one.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -35,7 +35,7 @@ static int begin(void **state) {
   left = pair.left.link;
   right = pair.right.link;
   assert_int_equal(sw_workers_start(&workers, WORKERS), 0);
-  workers.engaged = true; /* and stay so */
+  workers.engaged = true; /* for the whole test */
   workers.next = UINT64_MAX;
   return sw_batch_start(&batch, &workers, room);
 }
@@ -53,8 +53,8 @@ struct shape {
   size_t size, length;
 };
 
-/* A super-packet of random bytes from left to right, in `original`. */
-static struct sw_offload make(const struct shape *shape) {
+/* Makes a super-packet of random bytes from left to right, in `original`. */
+static struct sw_offload make_super_packet(const struct shape *shape) {
   const bool v4 = shape->gso != SW_GSO_TCP6, udp = shape->gso == SW_GSO_UDP;
   const size_t transport = v4 ? SW_IP4_HEADER : SW_IP6_HEADER;
   uint8_t *ip = original;
@@ -77,18 +77,18 @@ static struct sw_offload make(const struct shape *shape) {
                              .csum_offset = udp ? SW_UDP_CHECKSUM : SW_TCP_CHECKSUM};
 }
 
-static void cut_start(struct sw_gso *gso, const struct shape *shape,
+static void start_gso(struct sw_gso *gso, const struct shape *shape,
                       const struct sw_offload *offload) {
   memcpy(packet + SW_HEADROOM, original, shape->length);
   assert_int_equal(sw_gso_start(gso, packet + SW_HEADROOM, shape->length, offload), 0);
 }
 
-/* Seals what is in `original` one by one, into `expected`. */
+/* Seals the segments of `original` one by one, into `expected`. */
 static size_t seal_one_by_one(const struct shape *shape, const struct sw_offload *offload) {
   struct sw_gso gso;
   struct sw_segment segment;
   size_t at = 0;
-  cut_start(&gso, shape, offload);
+  start_gso(&gso, shape, offload);
   while (sw_gso_next(&gso, &segment)) {
     const int64_t sealed = sw_link_seal(left, pair.now, segment.packet, segment.length,
                                         segment.partial, expected + SW_HEADROOM + at);
@@ -101,7 +101,7 @@ static size_t seal_one_by_one(const struct shape *shape, const struct sw_offload
 static int64_t seal_batch(const struct shape *shape, const struct sw_offload *offload,
                           size_t *each) {
   struct sw_gso gso;
-  cut_start(&gso, shape, offload);
+  start_gso(&gso, shape, offload);
   return sw_batch_seal(&batch, left, pair.now, &gso, datagrams + SW_HEADROOM, each);
 }
 
@@ -114,13 +114,13 @@ static void batch_is_sealed_as_its_packets_are_one_by_one(void **state) {
                                 .size = i % 2 ? sizes[i % 7] : 1024 + (size_t)rand() % 8193,
                                 .length =
                                     SW_BATCH_LEAST + (size_t)rand() % (65536 - SW_BATCH_LEAST)};
-    const struct sw_offload offload = make(&shape);
+    const struct sw_offload offload = make_super_packet(&shape);
     const uint64_t counter = left->current->counter;
     const struct sw_link_status before = *sw_link_status(left);
     const size_t length = seal_one_by_one(&shape, &offload);
     const struct sw_link_status between = *sw_link_status(left);
     const uint64_t next = left->current->counter;
-    left->current->counter = counter; /* a nonce may be used again for the same bytes only */
+    left->current->counter = counter; /* the same bytes may be sealed under the same nonce */
     memset(datagrams + SW_HEADROOM - GUARD, 0x5a, GUARD);
     size_t each;
     assert_int_equal(seal_batch(&shape, &offload, &each), length);
@@ -134,7 +134,7 @@ static void batch_is_sealed_as_its_packets_are_one_by_one(void **state) {
   }
 }
 
-static void small_batches_and_odd_ones_are_done_inline(void **state) {
+static void small_and_odd_batches_are_left_to_the_caller(void **state) {
   (void)state;
   static const struct shape shapes[] = {{SW_GSO_TCP4, 1400, SW_BATCH_LEAST - 1},
                                         {SW_GSO_TCP4, 1023, 60000},
@@ -142,15 +142,15 @@ static void small_batches_and_odd_ones_are_done_inline(void **state) {
                                         {SW_GSO_NONE, 0, 60000}};
   size_t each;
   for (unsigned i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
-    struct sw_offload offload = make(&shapes[i]);
+    struct sw_offload offload = make_super_packet(&shapes[i]);
     assert_int_equal(seal_batch(&shapes[i], &offload, &each), -EAGAIN);
   }
-  assert_true(left->current->counter <= 1); /* no counter is lost by asking */
+  assert_true(left->current->counter <= 1); /* no counter was used */
   assert_false(sw_batch_opens(&batch, SW_BATCH_LEAST - 1));
   assert_true(sw_batch_opens(&batch, SW_BATCH_LEAST));
   workers.engaged = false;
   const struct shape large = {SW_GSO_TCP4, 1400, 60000};
-  const struct sw_offload offload = make(&large);
+  const struct sw_offload offload = make_super_packet(&large);
   assert_int_equal(seal_batch(&large, &offload, &each), -EAGAIN);
   assert_false(sw_batch_opens(&batch, 65536));
 }
@@ -158,7 +158,7 @@ static void small_batches_and_odd_ones_are_done_inline(void **state) {
 static void batch_is_refused_as_a_whole_while_the_link_is_down(void **state) {
   (void)state;
   const struct shape shape = {SW_GSO_TCP4, 1400, 40 + 12 + 30 * 1400};
-  const struct sw_offload offload = make(&shape);
+  const struct sw_offload offload = make_super_packet(&shape);
   size_t each;
   sw_link_close(left, pair.now);
   assert_int_equal(seal_batch(&shape, &offload, &each), 0);
@@ -170,7 +170,7 @@ static void batch_is_refused_as_a_whole_while_the_link_is_down(void **state) {
 
 #define COUNT 40
 
-static uint8_t flight[COUNT][SW_HEADROOM + 1500 + SW_SLACK]; /* datagrams with room around */
+static uint8_t flight[COUNT][SW_HEADROOM + 1500 + SW_SLACK]; /* datagrams with room around them */
 static size_t lengths[COUNT];
 static uint8_t plain[COUNT][1500];
 
@@ -223,7 +223,7 @@ static void batch_is_opened_in_order(void **state) {
     seal_flight();
     open_flight();
     for (unsigned i = 0; i < COUNT; i++) assert_opened(i);
-    open_flight(); /* and not again */
+    open_flight(); /* a second time they are replays */
     for (unsigned i = 0; i < COUNT; i++) assert_int_equal(results[i], SW_RECEIVED_DROPPED);
     assert_int_equal(drops(SW_DROP_REPLAYED), (run + 1) * COUNT);
   }
@@ -248,7 +248,7 @@ static void forged_datagrams_within_a_batch_are_dropped_and_nothing_else(void **
   }
   assert_int_equal(drops(SW_DROP_TAG), 6);
   assert_int_equal(all_drops(), 6);
-  for (unsigned f = 0; f < 6; f++) /* a forgery does not use up the counter */
+  for (unsigned f = 0; f < 6; f++) /* the forgeries have not used up their counters */
     flight[forged[f]][SW_HEADROOM + SW_BODY_OFFSET + 3 * f] ^= 1;
   open_flight();
   for (unsigned f = 0; f < 6; f++) assert_opened(forged[f]);
@@ -272,7 +272,7 @@ static void copy_within_a_batch_is_dropped_as_replayed(void **state) {
   assert_int_equal(all_drops(), 2);
 }
 
-static void what_follows_a_farewell_within_a_batch_is_dropped(void **state) {
+static void datagrams_after_a_farewell_within_a_batch_are_dropped(void **state) {
   (void)state;
   struct pair_datagram farewell;
   seal_flight();
@@ -297,20 +297,20 @@ static void session_may_begin_within_a_batch(void **state) {
   pair_give(&pair.right, &init);
   pair_take_letter(&pair.right, 'r', &response);
   pair_give(&pair.left, &response);
-  seal_flight(); /* the first confirms the session; until then right has it among the pending */
+  seal_flight(); /* the first one confirms the session, which is pending until then */
   lengths[3] = SW_OVERHEAD - 1;
   put(4, &init);
   open_flight();
   for (unsigned i = 0; i < COUNT; i++)
     if (i != 3 && i != 4) assert_opened(i);
   assert_int_equal(results[3], SW_RECEIVED_DROPPED);
-  assert_int_equal(results[4], SW_RECEIVED_CONTROL); /* answered once more */
+  assert_int_equal(results[4], SW_RECEIVED_CONTROL); /* answered again */
   assert_int_equal(drops(SW_DROP_SHORT), 1);
   assert_int_equal(all_drops(), 1);
   assert_int_equal(sw_link_status(right)->state, SW_LINK_UP);
 }
 
-static void batch_takes_what_there_is_room_for(void **state) {
+static void batch_takes_as_many_datagrams_as_fit(void **state) {
   (void)state;
   const struct sw_address *from = &pair.left.address;
   for (unsigned i = 0; i < SW_BATCH_OPENINGS; i++)
@@ -332,17 +332,17 @@ int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(batch_is_sealed_as_its_packets_are_one_by_one, begin, end),
-      cmocka_unit_test_setup_teardown(small_batches_and_odd_ones_are_done_inline, begin, end),
+      cmocka_unit_test_setup_teardown(small_and_odd_batches_are_left_to_the_caller, begin, end),
       cmocka_unit_test_setup_teardown(batch_is_refused_as_a_whole_while_the_link_is_down, begin,
                                       end),
       cmocka_unit_test_setup_teardown(batch_is_opened_in_order, begin, end),
       cmocka_unit_test_setup_teardown(forged_datagrams_within_a_batch_are_dropped_and_nothing_else,
                                       begin, end),
       cmocka_unit_test_setup_teardown(copy_within_a_batch_is_dropped_as_replayed, begin, end),
-      cmocka_unit_test_setup_teardown(what_follows_a_farewell_within_a_batch_is_dropped, begin,
+      cmocka_unit_test_setup_teardown(datagrams_after_a_farewell_within_a_batch_are_dropped, begin,
                                       end),
       cmocka_unit_test_setup_teardown(session_may_begin_within_a_batch, begin, end),
-      cmocka_unit_test_setup_teardown(batch_takes_what_there_is_room_for, begin, end),
+      cmocka_unit_test_setup_teardown(batch_takes_as_many_datagrams_as_fit, begin, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * The engine with a TUN and a socket that are played here: what becomes of packets while the socket
- * is full, of large batches with the workers' help, and of the MSS.
+ * The pump between a TUN device and a socket that are played here: full sockets, refused sends and
+ * reports, large batches with workers, super-packets of small segments, the MSS.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -19,18 +19,18 @@
 #include "packet/checksum.h"
 #include "protocol/link_state.h"
 
-static unsigned offered; /* packets the TUN still has */
+static unsigned offered; /* packets that wait on the TUN device */
 static unsigned reads, sends;
-static unsigned refused_until; /* until this call of send what is asked for is refused ... */
+static unsigned refused_until;          /* before this call of send the kernel refuses ... */
 static int refused_with = EHOSTUNREACH; /* ... with this errno */
-static bool flooded;                    /* with reports: each fails a send */
-static unsigned full_from, full_until;  /* calls of send between which the socket is full */
+static bool flooded;                    /* a report fails each send while reports are asked for */
+static unsigned full_from, full_until;  /* the socket is full in these calls of send */
 static size_t sent_bytes, sent_datagrams;
-static unsigned spins;
+static unsigned observations;
 
 static const struct sw_prefix everywhere[] = {{.ip = {[10] = 0xff, [11] = 0xff}, .length = 96}};
 
-static struct sw_link *echo; /* sends back what the engine sends, as seen from the other side */
+static struct sw_link *echo; /* the other side, which sends back what it receives */
 static struct sw_run returning;
 static uint8_t returning_bytes[SW_UDP_BUFFER];
 
@@ -42,7 +42,7 @@ static uint8_t returning_bytes[SW_UDP_BUFFER];
 static bool syn_offered, syn_partial;
 static unsigned syns_sent, syns_written;
 
-/* announces 1460 */
+/* A SYN that announces an MSS of 1460. */
 static void syn(uint8_t packet[SYN_LENGTH]) {
   static const uint8_t bytes[SYN_LENGTH] = {
       [0] = 0x45, [3] = SYN_LENGTH, [8] = 64,         [9] = SW_PROTOCOL_TCP, [12] = 10,
@@ -66,8 +66,8 @@ static void syn_send(const struct sw_run *run) {
   uint8_t packet[SW_HEADROOM + SYN_LENGTH + SW_SLACK], sealed[sizeof(packet) + SW_OVERHEAD];
   uint8_t *const bytes = packet + SW_HEADROOM;
   size_t length;
-  if (run->length != SW_OVERHEAD + SYN_LENGTH) return; /* the link's own */
-  /* it completes what is partial */
+  if (run->length != SW_OVERHEAD + SYN_LENGTH) return; /* a datagram of the link itself */
+  /* completes a partial checksum */
   assert_int_equal(sw_link_receive(echo, sw_clock_now(), &run->path.peer, run->bytes, run->length,
                                    bytes, &length),
                    SW_RECEIVED_PACKET);
@@ -117,7 +117,7 @@ static ssize_t super_read(uint8_t *packet, struct sw_offload *offload) {
   return SUPER_LENGTH;
 }
 
-/* Opens each datagram one by one, and seals it for the way back. */
+/* Opens the datagrams one by one, and seals each packet for the way back. */
 static void super_send(const struct sw_run *run) {
   assert_int_equal(returning.length, 0);
   for (size_t at = 0; at < run->length; at += run->segment) {
@@ -146,11 +146,32 @@ static void super_write(const uint8_t *packet, size_t length, const struct sw_of
   assert_memory_equal(packet, expected, SUPER_LENGTH);
 }
 
+/* ---- super-packets of small segments ---- */
+
+static unsigned small_segments; /* of the super-packet that waits on the TUN device; 0: none */
+static uint16_t small_size;     /* of their payload */
+
+static ssize_t small_read(uint8_t *packet, struct sw_offload *offload) {
+  const size_t header = SW_IP4_HEADER + SW_TCP_HEADER;
+  const size_t length = header + (size_t)small_segments * small_size;
+  super_packet(0, packet);
+  sw_put16(packet + 2, (uint16_t)length);
+  *offload = (struct sw_offload){.gso = SW_GSO_TCP4,
+                                 .partial = true,
+                                 .header = (uint16_t)header,
+                                 .size = small_size,
+                                 .csum_start = SW_IP4_HEADER,
+                                 .csum_offset = SW_TCP_CHECKSUM};
+  small_segments = 0;
+  return (ssize_t)length;
+}
+
 ssize_t sw_tun_read(const struct sw_tun *tun, uint8_t *packet, size_t size,
                     struct sw_offload *offload) {
   (void)tun;
   assert_true(size >= 65535);
   if (supers_offered > 0 && returning.length == 0) return super_read(packet, offload);
+  if (small_segments > 0) return small_read(packet, offload);
   *offload = (struct sw_offload){0};
   if (syn_offered) {
     syn_offered = false;
@@ -163,7 +184,7 @@ ssize_t sw_tun_read(const struct sw_tun *tun, uint8_t *packet, size_t size,
   if (offered == 0) return -EAGAIN;
   offered--;
   reads++;
-  const size_t length = 1000 + reads % 3; /* so that runs stay short */
+  const size_t length = 1000 + reads % 3; /* lengths that differ keep runs short */
   memset(packet, 0, length);
   packet[0] = 0x45;
   sw_put16(packet + 2, (uint16_t)length);
@@ -228,15 +249,15 @@ void sw_udp_reports_set(struct sw_udp *socket, bool on) {
 
 static void observe(void *user) {
   (void)user;
-  spins++;
+  observations++;
 }
 
 static void failed(void *user, const char *what) {
   (void)user;
-  fail_msg("the engine gave up: %s", what);
+  fail_msg("the pump failed: %s", what);
 }
 
-/* Brings a link up with one that lives here only, so that packets are sealed. */
+/* Makes a link that is up, so that packets are sealed, and its other side. */
 static struct sw_link *link_up(struct sw_link **other) {
   struct sw_psk psk;
   sw_psk_generate(&psk);
@@ -276,7 +297,7 @@ static void start(struct sw_workers *workers) {
                           .mtu = MTU,
                           .observe = observe,
                           .failed = failed};
-  reads = sends = spins = 0;
+  reads = sends = observations = 0;
   sent_bytes = sent_datagrams = 0;
   assert_int_equal(uv_loop_init(&loop), 0);
   assert_int_equal(sw_pump_start(&pump), 0);
@@ -293,8 +314,8 @@ static void stop(void) {
   close(udp.fd);
 }
 
-/* Offers packets to an engine whose socket is full for some calls; all of them must leave. */
-static void run(unsigned packets, unsigned from, unsigned until) {
+/* Offers packets while the socket is full for some calls.  All of them leave. */
+static void assert_all_leave(unsigned packets, unsigned from, unsigned until) {
   offered = packets;
   full_from = from;
   full_until = until;
@@ -302,33 +323,34 @@ static void run(unsigned packets, unsigned from, unsigned until) {
   for (unsigned i = 0; i < 200; i++) uv_run(&loop, UV_RUN_NOWAIT);
   assert_int_equal(reads, packets);
   assert_int_equal(sent_datagrams, packets);
-  assert_true(uv_is_active((uv_handle_t *)&pump.tun_poll)); /* what comes next will be read */
-  assert_true(spins <= until - from + 2); /* nobody turns in circles for a socket that has room */
+  assert_true(uv_is_active((uv_handle_t *)&pump.tun_poll)); /* the next packet will be read */
+  assert_true(observations <= until - from + 2);            /* the loop does not spin */
   stop();
 }
 
 static void packets_leave_in_batches(void **state) {
   (void)state;
-  run(1000, 0, 0);
+  assert_all_leave(1000, 0, 0);
   assert_true(sends < 1000 / 20);
 }
 
-static void everything_leaves_after_a_full_socket_whenever_that_happens(void **state) {
+static void all_packets_leave_after_a_full_socket_whenever_that_happens(void **state) {
   (void)state;
   static const unsigned counts[] = {1, 3, 26, 31, 32, 33, 64, 65, 200};
   for (unsigned c = 0; c < sizeof(counts) / sizeof(counts[0]); c++)
     for (unsigned from = 1; from < 12; from++)
-      for (unsigned length = 1; length < 6; length++) run(counts[c], from, from + length);
+      for (unsigned length = 1; length < 6; length++)
+        assert_all_leave(counts[c], from, from + length);
 }
 
-/* What workers seal the other side opens one by one; what it sends back, sealed one by one, they
- * open, and it becomes the super-packets that it was. */
-static void large_batches_go_there_and_back_whole_whoever_seals_and_opens_them(void **state) {
+/* Workers seal the super-packets, and the other side opens them one by one.  It seals them one by one
+ * for the way back; workers open them, and they are coalesced to the same super-packets. */
+static void large_batches_go_there_and_back_with_any_number_of_workers(void **state) {
   (void)state;
   for (unsigned count = 0; count <= 3; count++) {
     struct sw_workers workers;
     assert_int_equal(sw_workers_start(&workers, count), 0);
-    workers.engaged = true; /* and stay so */
+    workers.engaged = true; /* for the whole test */
     workers.next = UINT64_MAX;
     full_from = full_until = offered = 0;
     supers_made = supers_back = segments_back = 0;
@@ -389,19 +411,19 @@ static void links_own_datagram_waits_for_a_full_socket(void **state) {
         SW_RECEIVED_CONTROL);
     offered = 10;
     sw_pump_flush(&pump);
-    assert_int_equal(sent_datagrams, length == 0); /* the ack */
+    assert_int_equal(sent_datagrams, length == 0); /* the answer to the probe */
     if (length > 0) assert_false(uv_is_active((uv_handle_t *)&pump.tun_poll));
     assert_int_equal(reads, 0);
     for (unsigned i = 0; i < 50; i++) uv_run(&loop, UV_RUN_NOWAIT);
     assert_int_equal(sent_datagrams, 11);
     assert_int_equal(reads, 10);
     assert_int_equal(sw_link_status(pump.link)->drops[SW_DROP_SEND], 0);
-    assert_true(spins <= length + 2);
+    assert_true(observations <= length + 2);
     stop();
   }
 }
 
-static void what_is_refused_takes_no_other_datagram_along(void **state) {
+static void refused_datagrams_take_no_others_along(void **state) {
   (void)state;
   for (unsigned gso = 0; gso < 2; gso++) {
     full_from = full_until = 0;
@@ -411,9 +433,30 @@ static void what_is_refused_takes_no_other_datagram_along(void **state) {
     udp.gso = gso;
     for (unsigned i = 0; i < 50; i++) uv_run(&loop, UV_RUN_NOWAIT);
     assert_int_equal(reads, 3);
-    assert_int_equal(sent_datagrams, gso ? 0 : 1); /* a run is sent, and refused, as a whole */
+    assert_int_equal(sent_datagrams, gso ? 0 : 1); /* a run is refused as a whole */
     assert_int_equal(sw_link_status(pump.link)->drops[SW_DROP_SEND], gso ? 3 : 2);
     refused_until = 0;
+    stop();
+  }
+}
+
+static void super_packets_of_small_segments_are_sent(void **state) {
+  (void)state;
+  static const struct {
+    uint16_t size;
+    unsigned segments;
+    bool sent;
+  } packets[] = {
+      {1, 64, true}, {20, 64, true}, {47, 128, true}, {48, 1364, true}, {1, 2000, false}};
+  full_from = full_until = offered = 0;
+  for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
+    small_size = packets[i].size;
+    small_segments = packets[i].segments;
+    start(NULL);
+    for (unsigned turn = 0; turn < 20; turn++) uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(small_segments, 0);
+    assert_int_equal(sent_datagrams, packets[i].sent ? packets[i].segments : 0);
+    assert_int_equal(sw_link_status(pump.link)->drops[SW_DROP_OFFLOAD], !packets[i].sent);
     stop();
   }
 }
@@ -453,7 +496,7 @@ static void reports_are_asked_for_as_soon_as_there_is_no_session(void **state) {
   stop();
 }
 
-static void refusal_of_the_kernels_own_leaves_reports_on(void **state) {
+static void refusal_by_the_kernel_itself_leaves_reports_on(void **state) {
   (void)state;
   full_from = full_until = 0;
   offered = 1;
@@ -472,13 +515,14 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(packets_leave_in_batches),
       cmocka_unit_test(links_own_datagram_waits_for_a_full_socket),
-      cmocka_unit_test(what_is_refused_takes_no_other_datagram_along),
+      cmocka_unit_test(refused_datagrams_take_no_others_along),
+      cmocka_unit_test(super_packets_of_small_segments_are_sent),
       cmocka_unit_test(flood_of_reports_costs_no_datagram),
       cmocka_unit_test(reports_are_asked_for_as_soon_as_there_is_no_session),
-      cmocka_unit_test(refusal_of_the_kernels_own_leaves_reports_on),
-      cmocka_unit_test(large_batches_go_there_and_back_whole_whoever_seals_and_opens_them),
+      cmocka_unit_test(refusal_by_the_kernel_itself_leaves_reports_on),
+      cmocka_unit_test(large_batches_go_there_and_back_with_any_number_of_workers),
       cmocka_unit_test(mss_is_lowered_both_ways_with_offloads_and_without),
-      cmocka_unit_test(everything_leaves_after_a_full_socket_whenever_that_happens),
+      cmocka_unit_test(all_packets_leave_after_a_full_socket_whenever_that_happens),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

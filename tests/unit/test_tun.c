@@ -1,5 +1,7 @@
-/* Needs root, and /dev/net/tun.  Each test has a network namespace of its own, which goes with the
- * devices that are in it; the mounts on /dev/net are seen by this program only. */
+/*
+ * TUN devices of the kernel below.  Needs root and /dev/net/tun.  Each test has its own network
+ * namespace, whose devices disappear with it.  Mounts on /dev/net are visible to this program only.
+ */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -43,21 +45,21 @@
 #define SEGMENTS 3
 #define HEADERS (sizeof(struct iphdr) + sizeof(struct udphdr))
 #define UDP_CHECKSUM_OFFSET 6
-#define TUN_F_USO 0x60 /* of IPv4 and IPv6 */
+#define TUN_F_USO 0x60 /* for IPv4 and IPv6 */
 
 static struct sw_tun tun = {.fd = -1};
 static struct sw_error error;
 static struct sw_offload offload;
 static struct rlimit limit;
-static bool covered; /* there is a file system of ours on /dev/net */
+static bool covered; /* a file system is mounted on /dev/net */
 static int udp = -1;
 static uint8_t buffer[SW_TUN_HEADROOM + 65536];
 static uint8_t *const packet = buffer + SW_TUN_HEADROOM;
 
-/* ---- the world around ---- */
+/* ---- the kernel and the system ---- */
 
-static bool no_header;    /* the kernel knows no IFF_VNET_HDR */
-static unsigned offloads; /* and none of these (TUNSETOFFLOAD) */
+static bool no_header;    /* the kernel does not know IFF_VNET_HDR ... */
+static unsigned offloads; /* ... and none of these offloads */
 
 int ioctl(int fd, unsigned long request, ...) {
   va_list arguments;
@@ -90,7 +92,7 @@ static void cover_with_node(mode_t mode, unsigned minor_number) {
   assert_int_equal(chmod(NODE, mode), 0);
 }
 
-static void become_nobody(void) {
+static void set_user_nobody(void) {
   assert_int_equal(seteuid(NOBODY), 0);
 }
 
@@ -103,7 +105,7 @@ static unsigned open_files(void) {
   return count;
 }
 
-/* Leaves room for `more` files than there are open. */
+/* Lets `more` files be opened. */
 static void limit_files(unsigned more) {
   const int next = open("/dev/null", O_RDONLY);
   assert_true(next >= 0);
@@ -141,7 +143,7 @@ static void assert_opens(const char *name, bool with_offload) {
   if (sw_tun_open(&tun, name, with_offload, &error) != 0) fail_msg("refused: %s", error.text);
 }
 
-/* It fails with this errno, in one whole line that says all of this; nothing stays open. */
+/* Opening fails with the errno and a complete line with all the texts; no file stays open. */
 #define assert_refused(code, ...) \
   assert_refused_name("sw0", code, (const char *const[]){__VA_ARGS__, NULL})
 
@@ -157,7 +159,7 @@ static void assert_refused_name(const char *name, int code, const char *const *t
   for (; *texts; texts++)
     if (!strstr(error.text, *texts)) fail_msg("\"%s\" is not in: %s", *texts, error.text);
   assert_null(strchr(error.text, '\n'));
-  assert_int_equal(error.text[strlen(error.text) - 1], ')'); /* else it was cut short */
+  assert_int_equal(error.text[strlen(error.text) - 1], ')'); /* the line is complete */
 }
 
 static void device_is_made_with_the_name_asked_for(void **state) {
@@ -177,14 +179,14 @@ static void descriptor_does_not_block_and_is_not_inherited(void **state) {
   assert_true(fcntl(tun.fd, F_GETFD) & FD_CLOEXEC);
 }
 
-static void name_is_the_one_that_the_kernel_chose(void **state) {
+static void name_is_the_one_the_kernel_chose(void **state) {
   (void)state;
   assert_opens("sw%d", false);
   assert_string_equal(tun.name, "sw0");
   assert_int_equal(tun.index, if_nametoindex("sw0"));
 }
 
-static void device_goes_when_it_is_closed(void **state) {
+static void device_disappears_when_it_is_closed(void **state) {
   (void)state;
   assert_opens("sw0", false);
   sw_tun_close(&tun);
@@ -192,7 +194,7 @@ static void device_goes_when_it_is_closed(void **state) {
   assert_int_equal(if_nametoindex("sw0"), 0);
 }
 
-static void device_that_was_there_is_told_and_stays(void **state) {
+static void existing_device_is_reported_and_stays(void **state) {
   (void)state;
   ip("tuntap add mode tun dev sw0");
   assert_opens("sw0", false);
@@ -205,71 +207,71 @@ static void device_made_for_a_user_opens_without_privilege(void **state) {
   (void)state;
   ip("tuntap add mode tun dev sw0 user 65534");
   cover_with_node(0666, 200);
-  become_nobody();
+  set_user_nobody();
   assert_opens("sw0", true);
   assert_true(tun.persistent);
 }
 
 /* ---- failing to open ---- */
 
-static void missing_node_is_told(void **state) {
+static void missing_node_is_reported(void **state) {
   (void)state;
   cover(0);
   assert_refused(ENOENT, "cannot open " NODE, "modprobe tun",
                  "mkdir -p /dev/net && mknod /dev/net/tun c 10 200", "--device /dev/net/tun");
 }
 
-static void node_without_driver_is_told(void **state) {
+static void node_without_driver_is_reported(void **state) {
   (void)state;
   cover_with_node(0666, 254);
   assert_refused(ENODEV, "cannot open " NODE, "modprobe tun");
 }
 
-static void node_of_another_driver_is_told(void **state) {
+static void node_of_another_driver_is_reported(void **state) {
   (void)state;
   cover(0);
   assert_int_equal(mknod(NODE, S_IFCHR | 0666, makedev(1, 3)), 0);
   assert_refused(ENOTTY, "not the TUN driver's", "mknod /dev/net/tun c 10 200");
 }
 
-static void directory_in_place_of_the_node_is_told(void **state) {
+static void directory_in_place_of_the_node_is_reported(void **state) {
   (void)state;
   cover(0);
   assert_int_equal(mkdir(NODE, 0755), 0);
   assert_refused(EISDIR, "cannot open " NODE, "rmdir " NODE);
 }
 
-static void node_that_users_may_not_open_is_told(void **state) {
+static void node_that_users_may_not_open_is_reported(void **state) {
   (void)state;
   cover_with_node(0600, 200);
-  become_nobody();
+  set_user_nobody();
   assert_refused(EACCES, "cannot open " NODE, "chmod 0666 /dev/net/tun", "safe", "root");
 }
 
-static void node_on_a_nodev_file_system_is_told(void **state) {
+static void node_on_a_nodev_file_system_is_reported(void **state) {
   (void)state;
   cover(MS_NODEV);
   assert_int_equal(mknod(NODE, S_IFCHR | 0666, makedev(10, 200)), 0);
   assert_refused(EACCES, "cannot open " NODE, "nodev");
 }
 
-static void missing_capability_is_told(void **state) {
+static void missing_capability_is_reported(void **state) {
   (void)state;
   cover_with_node(0666, 200);
-  become_nobody();
+  set_user_nobody();
   assert_refused(EPERM, "sw0", "CAP_NET_ADMIN", "ip tuntap add mode tun dev sw0 user 65534");
 }
 
-static void device_of_another_user_is_told(void **state) {
+static void device_of_another_user_is_reported(void **state) {
   (void)state;
   ip("tuntap add mode tun dev sw0 user 12345");
   cover_with_node(0666, 200);
-  become_nobody();
+  set_user_nobody();
   assert_refused(EPERM, "belongs to another user", "ip -d link show sw0",
                  "ip tuntap add mode tun dev sw0 user 65534");
 }
 
-static void device_that_a_program_has_open_is_told(void **state) {
+static void device_in_use_is_reported(void **state) {
   (void)state;
   struct sw_tun first;
   assert_int_equal(sw_tun_open(&first, "sw0", true, &error), 0);
@@ -277,30 +279,30 @@ static void device_that_a_program_has_open_is_told(void **state) {
   sw_tun_close(&first);
 }
 
-static void tap_device_is_told(void **state) {
+static void tap_device_is_reported(void **state) {
   (void)state;
   ip("tuntap add mode tap dev sw0");
   assert_refused(EINVAL, "not a TUN device", "of the kind tap", "ip link del sw0");
 }
 
-static void veth_interface_is_told(void **state) {
+static void veth_interface_is_reported(void **state) {
   (void)state;
   ip("link add sw0 type veth peer name other");
   assert_refused(EINVAL, "not a TUN device", "of the kind veth");
 }
 
-static void interface_of_unknown_kind_is_told(void **state) {
+static void interface_of_unknown_kind_is_reported(void **state) {
   (void)state;
   assert_refused_name("lo", EINVAL, (const char *const[]){"not a TUN device:", NULL});
 }
 
-static void multi_queue_device_is_told(void **state) {
+static void multi_queue_device_is_reported(void **state) {
   (void)state;
   ip("tuntap add mode tun dev sw0 multi_queue");
   assert_refused(EINVAL, "multi-queue", "ip link del sw0; ip tuntap add mode tun dev sw0");
 }
 
-static void name_that_is_too_long_is_told(void **state) {
+static void name_that_is_too_long_is_reported(void **state) {
   (void)state;
   assert_opens("fifteen-letters", false);
   assert_string_equal(tun.name, "fifteen-letters");
@@ -313,7 +315,7 @@ static void name_that_is_too_long_is_told(void **state) {
   assert_refused_name(endless, ENAMETOOLONG, (const char *const[]){"at most 15", NULL});
 }
 
-static void name_that_linux_does_not_take_is_told(void **state) {
+static void invalid_name_is_reported(void **state) {
   (void)state;
   static const char *const names[] = {"", ".", "..", "a b", "a/b", "a:b", "a\t"};
   for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -321,7 +323,7 @@ static void name_that_linux_does_not_take_is_told(void **state) {
   assert_refused_name("100%", EINVAL, (const char *const[]){"100%", "not a name", NULL});
 }
 
-static void too_many_open_files_are_told(void **state) {
+static void too_many_open_files_are_reported(void **state) {
   (void)state;
   limit_files(0);
   assert_int_equal(sw_tun_open(&tun, "sw0", true, &error), -EMFILE);
@@ -329,9 +331,9 @@ static void too_many_open_files_are_told(void **state) {
   assert_non_null(strstr(error.text, "ulimit -n"));
 }
 
-static void no_device_stays_when_files_run_out_half_way(void **state) {
+static void no_device_stays_when_descriptors_run_out_half_way(void **state) {
   (void)state;
-  limit_files(1); /* for the device, not for asking its index */
+  limit_files(1); /* for the device, none for asking its index */
   assert_refused(EMFILE, "cannot set up the interface sw0", "ulimit -n");
   setrlimit(RLIMIT_NOFILE, &limit);
   assert_int_equal(if_nametoindex("sw0"), 0);
@@ -345,11 +347,11 @@ static struct sockaddr_in endpoint(const char *address, uint16_t port) {
   return there;
 }
 
-/* The device is up with an address, and there is a UDP socket on it. */
+/* Brings the device up with an address, and opens a UDP socket on it. */
 static void open_up(bool with_offload) {
   assert_opens("sw0", with_offload);
   ip("addr add " OURS "/30 dev sw0");
-  /* of itself the kernel sends IPv6 packets only */
+  /* the kernel sends IPv6 packets unasked */
   if (access(DISABLE_IPV6, F_OK) == 0) assert_int_equal(system("echo 1 >" DISABLE_IPV6), 0);
   ip("link set sw0 up");
   udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -363,9 +365,9 @@ static ssize_t read_packet(void) {
   return sw_tun_read(&tun, packet, sizeof(buffer) - SW_TUN_HEADROOM, &offload);
 }
 
-static int write_packet(size_t length, const struct sw_offload *said) {
+static int write_packet(size_t length, const struct sw_offload *described) {
   static const struct sw_offload nothing;
-  return sw_tun_write(&tun, packet, length, said ? said : &nothing);
+  return sw_tun_write(&tun, packet, length, described ? described : &nothing);
 }
 
 static uint16_t fold(uint32_t sum) {
@@ -383,14 +385,14 @@ static uint16_t pseudo_sum(size_t udp_length) {
   return fold(sum_of(packet + 12, 8) + IPPROTO_UDP + (uint32_t)udp_length);
 }
 
-/* Whether the packet's UDP checksum is right. */
-static bool is_sound(size_t length) {
+/* Whether the packet's UDP checksum is correct. */
+static bool checksum_is_correct(size_t length) {
   const size_t udp_length = length - sizeof(struct iphdr);
   return fold(pseudo_sum(udp_length) + sum_of(packet + sizeof(struct iphdr), udp_length)) == 0xffff;
 }
 
-/* Makes of a packet that was sent one that is answered. */
-static void turn_round(void) {
+/* Turns a packet that was sent into its answer. */
+static void make_answer(void) {
   uint8_t address[4], port[2];
   uint8_t *header = packet + sizeof(struct iphdr);
   memcpy(address, packet + 12, 4);
@@ -401,7 +403,7 @@ static void turn_round(void) {
   memcpy(header + 2, port, 2);
 }
 
-static void what_the_host_sends_is_read(void **state) {
+static void packet_that_the_host_sends_is_read(void **state) {
   (void)state;
   open_up(false);
   assert_int_equal(send(udp, "hello", 5, 0), 5);
@@ -409,30 +411,30 @@ static void what_the_host_sends_is_read(void **state) {
   assert_int_equal(length, HEADERS + 5);
   assert_int_equal(packet[0], 0x45);
   assert_memory_equal(packet + HEADERS, "hello", 5);
-  assert_true(is_sound((size_t)length));
+  assert_true(checksum_is_correct((size_t)length));
   assert_int_equal(offload.gso, SW_GSO_NONE);
   assert_false(offload.partial);
 }
 
-static void what_is_written_arrives_at_the_host(void **state) {
+static void packet_that_is_written_arrives_at_the_host(void **state) {
   (void)state;
   open_up(false);
   assert_int_equal(send(udp, "hello", 5, 0), 5);
   const ssize_t length = read_packet();
-  turn_round();
+  make_answer();
   assert_int_equal(write_packet((size_t)length, NULL), 0);
   char text[6] = "";
   assert_int_equal(recv(udp, text, 5, 0), 5);
   assert_string_equal(text, "hello");
 }
 
-static void nothing_to_read_is_no_wait(void **state) {
+static void read_without_a_packet_does_not_block(void **state) {
   (void)state;
   open_up(false);
   assert_int_equal(read_packet(), -EAGAIN);
 }
 
-static void interface_that_is_down_takes_nothing(void **state) {
+static void interface_that_is_down_takes_no_packet(void **state) {
   (void)state;
   open_up(false);
   assert_int_equal(send(udp, "hello", 5, 0), 5);
@@ -442,7 +444,7 @@ static void interface_that_is_down_takes_nothing(void **state) {
   assert_int_equal(read_packet(), -EAGAIN);
 }
 
-static void device_that_was_deleted_is_told(void **state) {
+static void deleted_device_is_reported(void **state) {
   (void)state;
   open_up(false);
   ip("link del sw0");
@@ -451,7 +453,7 @@ static void device_that_was_deleted_is_told(void **state) {
   assert_int_equal(write_packet(HEADERS, NULL), -EBADFD);
 }
 
-static void what_is_no_ip_packet_is_refused(void **state) {
+static void bytes_that_are_no_ip_packet_are_refused(void **state) {
   (void)state;
   open_up(false);
   memset(packet, 0, HEADERS);
@@ -470,8 +472,8 @@ static void interrupt(int number) {
                                   : read(pipe_end[0], drain, sizeof(drain)) > 0;
 }
 
-/* The TUN is a pipe here, as a device never waits; a signal interrupts it twice before it is ready.
- */
+/* A pipe in place of the device, which never blocks.  Two signals interrupt the call before the pipe
+ * is ready. */
 static void open_pipe(int end) {
   assert_int_equal(pipe(pipe_end), 0);
   tun = (struct sw_tun){.fd = pipe_end[end]};
@@ -519,7 +521,7 @@ static void signal_does_not_interrupt_a_write(void **state) {
 
 /* ---- super-packets and partial checksums ---- */
 
-static void checksum_that_is_left_to_do_is_told(void **state) {
+static void partial_checksum_is_described(void **state) {
   (void)state;
   open_up(true);
   assert_true(tun.offload);
@@ -530,15 +532,15 @@ static void checksum_that_is_left_to_do_is_told(void **state) {
   assert_int_equal(offload.csum_offset, UDP_CHECKSUM_OFFSET);
   assert_int_equal(offload.gso, SW_GSO_NONE);
   assert_false(offload.ecn);
-  assert_false(is_sound(HEADERS + 5));
+  assert_false(checksum_is_correct(HEADERS + 5));
 }
 
-static void checksum_is_left_to_the_host_only_where_that_is_said(void **state) {
+static void host_completes_a_checksum_only_if_described_as_partial(void **state) {
   (void)state;
   open_up(true);
   assert_int_equal(send(udp, "hello", 5, 0), 5);
   assert_int_equal(read_packet(), HEADERS + 5);
-  turn_round();
+  make_answer();
   assert_int_equal(write_packet(HEADERS + 5, NULL), 0);
   char text[6] = "";
   assert_int_equal(recv(udp, text, 5, 0), -1);
@@ -565,7 +567,7 @@ static void super_packet_is_read_and_written_whole(void **state) {
   assert_int_equal(offload.size, SEGMENT);
   assert_int_equal(offload.header, HEADERS);
   assert_true(offload.partial);
-  turn_round();
+  make_answer();
   assert_int_equal(write_packet(HEADERS + sizeof(bytes), &offload), 0);
   for (unsigned i = 0; i < SEGMENTS; i++) {
     uint8_t received[SEGMENT + 1];
@@ -575,7 +577,7 @@ static void super_packet_is_read_and_written_whole(void **state) {
   assert_int_equal(recv(udp, bytes, 1, 0), -1);
 }
 
-static void what_is_said_of_a_packet_must_be_true(void **state) {
+static void packet_with_a_wrong_description_is_refused(void **state) {
   (void)state;
   open_up(true);
   assert_int_equal(send(udp, "hello", 5, 0), 5);
@@ -584,7 +586,7 @@ static void what_is_said_of_a_packet_must_be_true(void **state) {
   assert_int_equal(write_packet(HEADERS + 5, &beyond), -EINVAL);
 }
 
-static void offloads_of_who_had_the_device_before_are_off(void **state) {
+static void offloads_of_an_earlier_program_are_turned_off(void **state) {
   (void)state;
   ip("tuntap add mode tun dev sw0");
   assert_opens("sw0", true);
@@ -594,7 +596,7 @@ static void offloads_of_who_had_the_device_before_are_off(void **state) {
   assert_int_equal(send(udp, "hello", 5, 0), 5);
   const ssize_t length = read_packet();
   assert_int_equal(length, HEADERS + 5);
-  assert_true(is_sound((size_t)length));
+  assert_true(checksum_is_correct((size_t)length));
 }
 
 static void kernel_without_headers_gives_single_packets(void **state) {
@@ -606,16 +608,16 @@ static void kernel_without_headers_gives_single_packets(void **state) {
   assert_int_equal(send(udp, "hello", 5, 0), 5);
   const ssize_t length = read_packet();
   assert_int_equal(length, HEADERS + 5);
-  assert_true(is_sound((size_t)length));
+  assert_true(checksum_is_correct((size_t)length));
   assert_false(offload.partial);
-  turn_round();
+  make_answer();
   assert_int_equal(write_packet((size_t)length, NULL), 0);
   char text[6] = "";
   assert_int_equal(recv(udp, text, 5, 0), 5);
   assert_string_equal(text, "hello");
 }
 
-static void kernel_without_headers_still_tells_what_is_no_tun_device(void **state) {
+static void device_that_is_no_tun_is_reported_without_headers_too(void **state) {
   (void)state;
   no_header = true;
   ip("tuntap add mode tap dev sw0");
@@ -633,7 +635,7 @@ static void kernel_without_udp_super_packets_has_the_rest(void **state) {
   assert_true(offload.partial);
 }
 
-static void header_size_of_who_had_the_device_before_is_not_kept(void **state) {
+static void header_size_of_an_earlier_program_is_not_kept(void **state) {
   (void)state;
   ip("tuntap add mode tun dev sw0 vnet_hdr");
   struct sw_tun before;
@@ -660,43 +662,43 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       test(device_is_made_with_the_name_asked_for),
       test(descriptor_does_not_block_and_is_not_inherited),
-      test(name_is_the_one_that_the_kernel_chose),
-      test(device_goes_when_it_is_closed),
-      test(device_that_was_there_is_told_and_stays),
+      test(name_is_the_one_the_kernel_chose),
+      test(device_disappears_when_it_is_closed),
+      test(existing_device_is_reported_and_stays),
       test(device_made_for_a_user_opens_without_privilege),
-      test(missing_node_is_told),
-      test(node_without_driver_is_told),
-      test(node_of_another_driver_is_told),
-      test(directory_in_place_of_the_node_is_told),
-      test(node_that_users_may_not_open_is_told),
-      test(node_on_a_nodev_file_system_is_told),
-      test(missing_capability_is_told),
-      test(device_of_another_user_is_told),
-      test(device_that_a_program_has_open_is_told),
-      test(tap_device_is_told),
-      test(veth_interface_is_told),
-      test(interface_of_unknown_kind_is_told),
-      test(multi_queue_device_is_told),
-      test(name_that_is_too_long_is_told),
-      test(name_that_linux_does_not_take_is_told),
-      test(too_many_open_files_are_told),
-      test(no_device_stays_when_files_run_out_half_way),
-      test(what_the_host_sends_is_read),
-      test(what_is_written_arrives_at_the_host),
-      test(nothing_to_read_is_no_wait),
-      test(interface_that_is_down_takes_nothing),
-      test(device_that_was_deleted_is_told),
-      test(what_is_no_ip_packet_is_refused),
+      test(missing_node_is_reported),
+      test(node_without_driver_is_reported),
+      test(node_of_another_driver_is_reported),
+      test(directory_in_place_of_the_node_is_reported),
+      test(node_that_users_may_not_open_is_reported),
+      test(node_on_a_nodev_file_system_is_reported),
+      test(missing_capability_is_reported),
+      test(device_of_another_user_is_reported),
+      test(device_in_use_is_reported),
+      test(tap_device_is_reported),
+      test(veth_interface_is_reported),
+      test(interface_of_unknown_kind_is_reported),
+      test(multi_queue_device_is_reported),
+      test(name_that_is_too_long_is_reported),
+      test(invalid_name_is_reported),
+      test(too_many_open_files_are_reported),
+      test(no_device_stays_when_descriptors_run_out_half_way),
+      test(packet_that_the_host_sends_is_read),
+      test(packet_that_is_written_arrives_at_the_host),
+      test(read_without_a_packet_does_not_block),
+      test(interface_that_is_down_takes_no_packet),
+      test(deleted_device_is_reported),
+      test(bytes_that_are_no_ip_packet_are_refused),
       test(signal_does_not_interrupt_a_read),
       test(signal_does_not_interrupt_a_write),
-      test(checksum_that_is_left_to_do_is_told),
-      test(checksum_is_left_to_the_host_only_where_that_is_said),
+      test(partial_checksum_is_described),
+      test(host_completes_a_checksum_only_if_described_as_partial),
       test(super_packet_is_read_and_written_whole),
-      test(what_is_said_of_a_packet_must_be_true),
-      test(offloads_of_who_had_the_device_before_are_off),
-      test(header_size_of_who_had_the_device_before_is_not_kept),
+      test(packet_with_a_wrong_description_is_refused),
+      test(offloads_of_an_earlier_program_are_turned_off),
+      test(header_size_of_an_earlier_program_is_not_kept),
       test(kernel_without_headers_gives_single_packets),
-      test(kernel_without_headers_still_tells_what_is_no_tun_device),
+      test(device_that_is_no_tun_is_reported_without_headers_too),
       test(kernel_without_udp_super_packets_has_the_rest),
   };
   if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) return cmocka_run_group_tests(nothing, NULL, NULL);

@@ -1,3 +1,6 @@
+/*
+ * Workers: every share is done once, whichever threads there are.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -15,7 +18,7 @@
 #define SHARES 16
 
 static struct sw_workers workers;
-static unsigned done[SHARES]; /* not atomic: two threads never do the same share */
+static unsigned done[SHARES]; /* not atomic, as no two threads do the same share */
 
 static void count_share(void *context, unsigned share) {
   (void)context;
@@ -48,7 +51,7 @@ struct meeting {
   char names[2][16];
 };
 
-/* Waits until somebody else does the other share. */
+/* Waits until another thread does the other share. */
 static void meet(void *context, unsigned share) {
   struct meeting *meeting = context;
   meeting->threads[share] = pthread_self();
@@ -74,7 +77,7 @@ static void worker_has_a_name_and_blocks_all_signals(void **state) {
   sw_workers_stop(&workers);
 }
 
-/* Does not return before the threads are gone: what they used may be freed. */
+/* After that the memory that they used may be freed. */
 static void stop_waits_for_the_threads(void **state) {
   (void)state;
   for (unsigned i = 0; i < 200; i++) {
@@ -97,8 +100,8 @@ static void workers_are_engaged_while_their_owner_is_busy(void **state) {
   static const struct {
     uint64_t now, busy;
     bool engaged;
-  } looks[] = {{100, 10, false}, {110, 17, false}, {120, 25, true}, /* from 80 % on */
-               {130, 30, true},  {140, 34, false},                  /* down to 50 % */
+  } looks[] = {{100, 10, false}, {110, 17, false}, {120, 25, true}, /* at 80 % or more */
+               {130, 30, true},  {140, 34, false},                  /* below 50 % */
                {150, 41, false}, {160, 51, true}};
   for (unsigned i = 0; i < sizeof(looks) / sizeof(*looks); i++) {
     sw_workers_look(&workers, looks[i].now * MS, looks[i].busy * MS);
@@ -112,8 +115,8 @@ struct delay {
   atomic_bool taken;
 };
 
-/* A worker that has lost its core with a share in hand. */
-static void be_late(void *context, unsigned share) {
+/* Plays a worker that loses its core in the middle of a share. */
+static void delay_share(void *context, unsigned share) {
   struct delay *delay = context;
   (void)share;
   if (pthread_equal(pthread_self(), delay->owner)) {
@@ -124,17 +127,17 @@ static void be_late(void *context, unsigned share) {
   while (!atomic_load(&workers.waiting)) sleep_ms(1);
 }
 
-static void workers_that_are_late_are_left_alone_for_a_while(void **state) {
+static void workers_that_are_late_are_disengaged_for_a_while(void **state) {
   (void)state;
   struct delay delay = {.owner = pthread_self()};
   assert_int_equal(sw_workers_start(&workers, 1), 0);
   workers.engaged = true;
-  sw_workers_run(&workers, be_late, &delay, 2);
+  sw_workers_run(&workers, delay_share, &delay, 2);
   assert_int_equal(atomic_load(&workers.undone), 0);
   assert_false(workers.engaged);
   assert_true(workers.next > 0);
   memset(done, 0, sizeof(done));
-  sw_workers_run(&workers, count_share, NULL, SHARES); /* nothing is lost by that */
+  sw_workers_run(&workers, count_share, NULL, SHARES); /* and no share is lost */
   for (unsigned i = 0; i < SHARES; i++) assert_int_equal(done[i], 1);
   sw_workers_stop(&workers);
 }
@@ -145,7 +148,7 @@ int main(void) {
       cmocka_unit_test(worker_has_a_name_and_blocks_all_signals),
       cmocka_unit_test(stop_waits_for_the_threads),
       cmocka_unit_test(workers_are_engaged_while_their_owner_is_busy),
-      cmocka_unit_test(workers_that_are_late_are_left_alone_for_a_while),
+      cmocka_unit_test(workers_that_are_late_are_disengaged_for_a_while),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
