@@ -1,7 +1,14 @@
 /*
- * Preloaded into the daemon (LD_PRELOAD): the $FAULT_AT-th call to the system or the allocator
- * fails with ENOMEM, or, of those that make a descriptor, with EMFILE if $FAULT_DESCRIPTORS is set;
- * all of them fail from there on if $FAULT_ON is set.  Standard error tells which call it was.
+ * Preloaded into the daemon (LD_PRELOAD): makes calls to the system and to the allocator fail.
+ *
+ * FAULT_AT=N           the N-th call of a process fails with ENOMEM
+ * FAULT_SITE=SITE      the first call from there fails instead
+ * FAULT_ON=1           all calls from the N-th on fail
+ * FAULT_DESCRIPTORS=1  counts only calls that make a descriptor; they fail with EMFILE
+ * FAULT_TRACE=1        no call fails; each call site is written once
+ *
+ * Standard error tells which call failed: "fault: SITE, call N". A site is NAME@FILE+OFFSET: the
+ * function, the file of the caller, and the place in that file. Tracing writes "call: ..." alike.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,31 +32,67 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#define SITES_MAX 4096
+#define CALLER __builtin_return_address(0)
+
 static long at, calls;
-static bool descriptors, on, ready;
+static bool descriptors, on, trace, ready;
+static const char *only;
 static pid_t first;
+static const void *traced[SITES_MAX];
 
 __attribute__((constructor)) static void start(void) {
   at = atol(getenv("FAULT_AT") ? getenv("FAULT_AT") : "0");
   descriptors = getenv("FAULT_DESCRIPTORS");
   on = getenv("FAULT_ON");
+  trace = getenv("FAULT_TRACE");
+  only = getenv("FAULT_SITE");
   first = getpid();
-  ready = strcmp(program_invocation_short_name, "saltway") == 0; /* not what hooks run */
+  ready = strcmp(program_invocation_short_name, "saltway") == 0; /* and no program of a hook */
 }
 
-static bool fails(const char *name, bool descriptor) {
-  if (!ready || (descriptors && !descriptor)) return false;
-  calls++;
-  if (on ? calls < at : calls != at) return false;
-  char line[64];
-  const int length = snprintf(line, sizeof(line), "fault: %s, call %ld\n", name, calls);
-  if (write(STDERR_FILENO, line, (size_t)length) < 0) return false;
-  errno = descriptors ? EMFILE : ENOMEM;
+static void name_site(char *site, size_t size, const char *name, const void *caller) {
+  Dl_info file = {0};
+  if (!dladdr(caller, &file) || !file.dli_fname) file.dli_fname = "?";
+  const char *slash = strrchr(file.dli_fname, '/');
+  snprintf(site, size, "%s@%s+0x%zx", name, slash ? slash + 1 : file.dli_fname,
+           (size_t)((const char *)caller - (const char *)file.dli_fbase));
+}
+
+/* Two sites that share a slot may be written more than once. */
+static bool is_new(const void *caller) {
+  const void **slot = &traced[(uintptr_t)caller % SITES_MAX];
+  if (*slot == caller) return false;
+  *slot = caller;
   return true;
 }
 
-/* The function as the C library has it.  dlsym allocates: what it asks for meanwhile never fails.
- */
+static bool is_due(void) {
+  return on ? calls >= at : calls == at;
+}
+
+static bool fails_now(const char *name, const void *caller) {
+  char site[128], line[192];
+  calls++;
+  if (trace ? !is_new(caller) : !only && !is_due()) return false;
+  name_site(site, sizeof(site), name, caller);
+  if (only && strcmp(site, only) != 0) return false;
+  if (only) only = ""; /* the first call only */
+  const int length =
+      snprintf(line, sizeof(line), "%s: %s, call %ld\n", trace ? "call" : "fault", site, calls);
+  return write(STDERR_FILENO, line, (size_t)length) >= 0 && !trace;
+}
+
+static bool fails(const char *name, bool descriptor, const void *caller) {
+  if (!ready || (descriptors && !descriptor)) return false;
+  ready = false; /* the calls made here never fail */
+  const bool failing = fails_now(name, caller);
+  ready = true;
+  if (failing) errno = descriptors ? EMFILE : ENOMEM;
+  return failing;
+}
+
+/* The C library's function. dlsym allocates, and these allocations never fail. */
 static void *real(const char *name) {
   const bool was = ready;
   ready = false;
@@ -58,12 +101,12 @@ static void *real(const char *name) {
   return function;
 }
 
-#define FAULTY(descriptor, failure, type, name, parameters, arguments) \
-  type name parameters;                                                \
-  type name parameters {                                               \
-    static type(*function) parameters;                                 \
-    if (!function) *(void **)&function = real(#name);                  \
-    return fails(#name, descriptor) ? (failure) : function arguments;  \
+#define FAULTY(descriptor, failure, type, name, parameters, arguments)        \
+  type name parameters;                                                       \
+  type name parameters {                                                      \
+    static type(*function) parameters;                                        \
+    if (!function) *(void **)&function = real(#name);                         \
+    return fails(#name, descriptor, CALLER) ? (failure) : function arguments; \
   }
 
 extern void *__libc_malloc(size_t);
@@ -71,15 +114,15 @@ extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 
 void *malloc(size_t size) {
-  return fails("malloc", false) ? NULL : __libc_malloc(size);
+  return fails("malloc", false, CALLER) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size) {
-  return fails("calloc", false) ? NULL : __libc_calloc(count, size);
+  return fails("calloc", false, CALLER) ? NULL : __libc_calloc(count, size);
 }
 
 void *realloc(void *memory, size_t size) {
-  return fails("realloc", false) ? NULL : __libc_realloc(memory, size);
+  return fails("realloc", false, CALLER) ? NULL : __libc_realloc(memory, size);
 }
 
 FAULTY(false, MAP_FAILED, void *, mmap, (void *to, size_t n, int prot, int flags, int fd, off_t o),
@@ -138,10 +181,10 @@ int open(const char *path, int flags, ...) {
   va_start(arguments, flags);
   const int mode = va_arg(arguments, int);
   va_end(arguments);
-  return fails("open", true) ? -1 : function(path, flags, mode);
+  return fails("open", true, CALLER) ? -1 : function(path, flags, mode);
 }
 
-/* of the parent's files: libuv's own pipes do not fail, and the engine may not look */
+/* Only the parent's files fail to be read: not libuv's pipes; and the engine may not call fstat. */
 ssize_t read(int fd, void *bytes, size_t length) {
   static ssize_t (*function)(int, void *, size_t);
   static int (*look)(int, struct stat *);
@@ -149,7 +192,7 @@ ssize_t read(int fd, void *bytes, size_t length) {
   if (!function) *(void **)&function = real("read");
   if (!look) *(void **)&look = real("fstat");
   const bool file = getpid() == first && look(fd, &status) == 0 && S_ISREG(status.st_mode);
-  return file && fails("read", false) ? -1 : function(fd, bytes, length);
+  return file && fails("read", false, CALLER) ? -1 : function(fd, bytes, length);
 }
 
 int fcntl(int fd, int command, ...) {
@@ -159,7 +202,7 @@ int fcntl(int fd, int command, ...) {
   va_start(arguments, command);
   void *argument = va_arg(arguments, void *);
   va_end(arguments);
-  return fails("fcntl", false) ? -1 : function(fd, command, argument);
+  return fails("fcntl", false, CALLER) ? -1 : function(fd, command, argument);
 }
 
 int ioctl(int fd, unsigned long request, ...) {
@@ -169,7 +212,7 @@ int ioctl(int fd, unsigned long request, ...) {
   va_start(arguments, request);
   void *argument = va_arg(arguments, void *);
   va_end(arguments);
-  return fails("ioctl", false) ? -1 : function(fd, request, argument);
+  return fails("ioctl", false, CALLER) ? -1 : function(fd, request, argument);
 }
 
 int prctl(int option, ...) {
@@ -180,10 +223,10 @@ int prctl(int option, ...) {
   const unsigned long a = va_arg(arguments, unsigned long), b = va_arg(arguments, unsigned long),
                       c = va_arg(arguments, unsigned long), d = va_arg(arguments, unsigned long);
   va_end(arguments);
-  return fails("prctl", false) ? -1 : function(option, a, b, c, d);
+  return fails("prctl", false, CALLER) ? -1 : function(option, a, b, c, d);
 }
 
-/* libuv closes by it, and no kernel leaves a descriptor open that it was told to close */
+/* libuv closes descriptors this way, and no kernel leaves one open that it was told to close. */
 long syscall(long number, ...) {
   static long (*function)(long, ...);
   if (!function) *(void **)&function = real("syscall");
@@ -192,7 +235,7 @@ long syscall(long number, ...) {
   long v[6];
   for (unsigned i = 0; i < 6; i++) v[i] = va_arg(arguments, long);
   va_end(arguments);
-  return number != SYS_close && fails("syscall", false)
+  return number != SYS_close && fails("syscall", false, CALLER)
              ? -1
              : function(number, v[0], v[1], v[2], v[3], v[4], v[5]);
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """usage: faults_at_start.py NAMESPACE SALTWAY CONFIG LIBRARY [VARIABLE=VALUE ...]
 
-Starts the link again and again, in the namespace, with the first, the second, ... call of the system failing
-(fault.c), until a start meets no fault any more.  Each time it must end by itself with status 1 and a line that says
-why, or come up and end in order when told to; and leave nothing behind.  Prints each message once.
+Starts the link again and again in the namespace, with the first, the second, ... call of the system failing
+(fault.c), until a start meets no fault any more. Each start must end by itself with status 1 and a line that says why,
+or come up and end in order when told to; and leave nothing behind. Every call site that starts without a fault
+have in common must have failed once: how many calls there are depends on the machine's name service and libraries.
+Prints each message once.
 """
 import glob
 import os
@@ -21,10 +23,10 @@ DEADLINE = 20
 def in_namespace(*command, **more):
     return subprocess.Popen(["ip", "netns", "exec", namespace, *command], text=True, **more)
 
-def start(at):
+def start(*variables):
     if os.path.exists(f"{config}.log"): os.unlink(f"{config}.log")
-    log = open(f"{config}.log", "a+") # appended to, wherever it is being read
-    return log, in_namespace("env", f"LD_PRELOAD={library}", f"FAULT_AT={at}", *sys.argv[5:], saltway, "up", config,
+    log = open(f"{config}.log", "a+") # written by several processes at once
+    return log, in_namespace("env", f"LD_PRELOAD={library}", *variables, *sys.argv[5:], saltway, "up", config,
                              stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 def said(log):
@@ -35,46 +37,60 @@ def wait_up_or_ended(log, process):
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end:
         if process.poll() is not None: return
-        # the log's first line tells that the start is through
+        # the last line of a start
         if re.search(r"interface \w+, UDP port", said(log)): return
         time.sleep(0.005)
 
-def wait_gone(log):
+def wait_gone(variable, log):
     end = time.monotonic() + DEADLINE # an engine that loses its parent needs a moment
     while in_namespace("ip", "link", "show", name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait() == 0:
-        if time.monotonic() > end: fail(at, "the interface is still there", log)
+        if time.monotonic() > end: fail(variable, "the interface is still there", log)
         time.sleep(0.05)
 
-def fail(at, text, log):
-    sys.exit(f"call {at} failing: {text}\n{said(log)}")
+def fail(variable, text, log):
+    sys.exit(f"{variable}: {text}\n{said(log)}")
 
-messages, faults, at, crashes = {}, 0, 0, 0 # glibc 2.36 crashes once, in getpwnam
-while True:
-    at += 1
-    log, process = start(at)
+messages, failed, faults, crashes = {}, set(), 0, 0
+
+def attempt(variable):
+    """One start with a fault, or without one if none of its calls is meant. Returns what its log says."""
+    global faults, crashes
+    log, process = start(variable)
     wait_up_or_ended(log, process)
     up = process.poll() is None
     if up: process.send_signal(signal.SIGTERM)
     try: status = process.wait(DEADLINE)
     except subprocess.TimeoutExpired:
         process.kill()
-        fail(at, "it does not end", log)
+        fail(variable, "it does not end", log)
     text = said(log)
     own = [line for line in text.splitlines() if line.startswith((name + ": ", config + ":", "saltway"))
            and "no user saltway" not in line]
-    if status not in (0, 1): fail(at, f"it ended with status {status}", log)
+    if status not in (0, 1): fail(variable, f"it ended with status {status}", log)
     if re.search("ended by signal (4|7|8|11|31) ", text):
-        crashes += 1
-        if crashes > 1: fail(at, "the engine crashed", log)
-    if not up and (status != 1 or not own): fail(at, f"status {status} without a word on why", log)
-    wait_gone(log)
-    if glob.glob(sockets): fail(at, "the control socket is still there", log)
-    fault = re.search(r"fault: (\w+)", text)
-    if not fault and not up: fail(at, "it ended without a fault", log)
-    if not fault: break
-    faults += 1
-    messages.setdefault((up, own[-1] if own and not up else "goes on"), set()).add(fault[1])
+        crashes += 1 # glibc 2.36 crashes once, in getpwnam
+        if crashes > 1: fail(variable, "the engine crashed", log)
+    if not up and (status != 1 or not own): fail(variable, f"status {status} without a word on why", log)
+    wait_gone(variable, log)
+    if glob.glob(sockets): fail(variable, "the control socket is still there", log)
+    fault = re.search(r"fault: ((\w+)@\S+),", text)
+    if not fault and not up: fail(variable, "it ended without a fault", log)
+    if fault:
+        faults += 1
+        failed.add(fault[1])
+        messages.setdefault((up, own[-1] if own and not up else "goes on"), set()).add(fault[2])
+    return text
+
+def sites():
+    return set(re.findall(r"call: (\w+@\S+),", attempt("FAULT_TRACE=1")))
+
+called = sites() & sites() & sites()
+if not called: sys.exit("no call was seen: is fault.so loaded?")
+at = 1
+while "fault: " in attempt(f"FAULT_AT={at}"): at += 1
+# Calls that came a little earlier or later in one of the starts.
+for site in sorted(called - failed):
+    if not any("fault: " in attempt(f"FAULT_SITE={site}") for _ in range(5)): sys.exit(f"{site} is called, and never failed")
 for (up, message), calls in sorted(messages.items()):
     print(f"{', '.join(sorted(calls))}: {message}")
-print(f"{faults} faults")
-if faults < 300: sys.exit("too few to be true")
+print(f"{faults} faults at {len(failed)} call sites; {len(called)} are in every start")
