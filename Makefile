@@ -25,8 +25,8 @@ BUILD := build$(if $(SANITIZE),/sanitize)$(if $(TSAN),/tsan)
 Q     := $(if $(V),,@)
 say    = $(if $(Q),@echo '  $(1)')
 
-PACKAGES     := libsodium libuv libnl-route-3.0 inih jansson
-DEBIAN_BUILD := gcc libc6-dev make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libinih-dev libjansson-dev
+PACKAGES     := libsodium libuv libnl-route-3.0 jansson
+DEBIAN_BUILD := gcc libc6-dev make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libjansson-dev
 DEBIAN_DEMO  := iproute2 iputils-ping tcpdump
 DEBIAN_LINT  := clang clang-tidy cppcheck shellcheck mandoc
 

@@ -9,30 +9,19 @@
 #include "base/stack.h"
 #include "cli/cli.h"
 #include "config/config.h"
-#include "config/key_file.h"
-
-/* Returns 0 or a negative errno with `error` filled. */
-static int read_fingerprint(const char *key_file, char fingerprint[SW_FINGERPRINT_TEXT],
-                            struct sw_error *error) {
-  struct sw_psk psk;
-  const int failed = sw_keyfile_read(key_file, &psk, error);
-  if (!failed) sw_psk_fingerprint(&psk, fingerprint);
-  sodium_memzero(&psk, sizeof(psk));
-  sw_stack_wipe();
-  return failed;
-}
 
 /* Returns the exit status for one configuration. */
 static int check(const char *name_or_file, struct sw_config *config) {
-  if (sw_config_locate(name_or_file, config, stderr) != 0 || sw_config_load(config, stderr) != 0)
+  struct sw_psk psk;
+  if (sw_config_locate(name_or_file, config, stderr) != 0 ||
+      sw_config_load(config, &psk, stderr) != 0)
     return 1;
-  struct sw_error error;
   char fingerprint[SW_FINGERPRINT_TEXT];
-  if (read_fingerprint(config->key_file, fingerprint, &error) != 0) {
-    fprintf(stderr, "%s: %s\n", config->file, error.text);
-    return 1;
-  }
+  sw_psk_fingerprint(&psk, fingerprint);
+  sodium_memzero(&psk, sizeof(psk));
+  sw_stack_wipe();
   printf("%s: ok, key fingerprint %s\n", config->file, fingerprint);
+  sw_config_free(config);
   return 0;
 }
 

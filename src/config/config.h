@@ -1,9 +1,10 @@
 /*
- * A link's configuration file: the ini format of WireGuard's tools, read with inih.
+ * A link's configuration file, in the format of WireGuard's tools (saltway.conf(5)), and what it
+ * means.
  *
  * sw_config_load reads a whole file and reports every mistake in it, each with its line, what is
- * wrong and what would be right; it loads nothing half.  The struct owns no memory and holds no
- * secret (only the key file's path): it may be copied and needs no freeing.
+ * wrong and what would be right.  A file with a mistake is not loaded at all.  The struct owns its
+ * hooks and ranges, which sw_config_free frees; it holds no secret.
  */
 #ifndef SALTWAY_CONFIG_CONFIG_H
 #define SALTWAY_CONFIG_CONFIG_H
@@ -16,13 +17,17 @@
 #include <stdio.h>
 
 #include "saltway/address.h"
+#include "saltway/key.h"
 
 #define SW_CONFIG_DIRECTORY "/etc/saltway"
+
+/* Limits of a file.  Each has an error of its own. */
+#define SW_CONFIG_FILE_MAX 1048576 /* bytes */
+#define SW_CONFIG_LINE_MAX 16384   /* bytes without the line's end: room for 800 ranges */
 #define SW_CONFIG_ADDRESSES_MAX 16
 #define SW_CONFIG_ALLOWED_IPS_MAX 256
 #define SW_CONFIG_ENDPOINTS_MAX 8
-#define SW_CONFIG_HOOKS_MAX 8
-#define SW_CONFIG_HOOK_TEXT 200
+#define SW_CONFIG_HOOKS_MAX 8 /* of each kind */
 
 enum sw_config_table {
   SW_CONFIG_TABLE_AUTO, /* routes to AllowedIPs go to the main table */
@@ -40,39 +45,43 @@ struct sw_config {
   char file[PATH_MAX]; /* where it was read from */
 
   /* [Interface] */
-  struct sw_prefix addresses[SW_CONFIG_ADDRESSES_MAX]; /* host bits kept: the own address */
+  struct sw_prefix addresses[SW_CONFIG_ADDRESSES_MAX]; /* host bits kept: our own address */
   size_t address_count;
   uint16_t listen_port; /* 0: any free port */
-  uint16_t mtu;         /* 0: not given */
+  uint16_t mtu;         /* bytes; 0: not given */
   enum sw_config_table table_kind;
-  uint32_t table;                                         /* if SW_CONFIG_TABLE_NUMBER */
-  uint32_t fwmark;                                        /* 0: none */
-  bool offload;                                           /* true if not given */
-  bool sandbox;                                           /* likewise */
-  char post_up[SW_CONFIG_HOOKS_MAX][SW_CONFIG_HOOK_TEXT]; /* shell commands, "%i" is the name */
+  uint32_t table;                     /* if SW_CONFIG_TABLE_NUMBER */
+  uint32_t fwmark;                    /* 0: none */
+  bool offload;                       /* true if not given */
+  bool sandbox;                       /* true if not given */
+  char *post_up[SW_CONFIG_HOOKS_MAX]; /* shell commands; "%i" in them is the name */
   size_t post_up_count;
-  char pre_down[SW_CONFIG_HOOKS_MAX][SW_CONFIG_HOOK_TEXT];
+  char *pre_down[SW_CONFIG_HOOKS_MAX];
   size_t pre_down_count;
 
   /* [Peer] */
   char key_file[PATH_MAX];
   struct sw_config_endpoint endpoints[SW_CONFIG_ENDPOINTS_MAX]; /* none: wait for the peer */
   size_t endpoint_count;
-  struct sw_prefix allowed_ips[SW_CONFIG_ALLOWED_IPS_MAX]; /* no host bits set */
+  struct sw_prefix *allowed_ips; /* no host bits set */
   size_t allowed_ip_count;
   uint16_t persistent_keepalive; /* seconds; 0: off; 25 if not given */
 };
 
-/** Turns what a user typed after `saltway up` into a file and a link name.  With a slash or the
- * ending ".conf" it is a file, else it is NAME for /etc/saltway/NAME.conf.  Fills config->file and
- * config->name.  Returns 0, or -EINVAL after it wrote a line about what is wrong to `complaints`.
- */
+/** Finds the file and the link's name that a user means by `name_or_file`.  With a slash or the
+ * ending ".conf" it is a file, else it is NAME for /etc/saltway/NAME.conf.  Initializes `config`:
+ * name and file are set, all else is empty.  Returns 0, or -EINVAL after writing one line about
+ * what is wrong to `complaints`. */
 int sw_config_locate(const char *name_or_file, struct sw_config *config, FILE *complaints);
 
-/** Reads config->file (see sw_config_locate) into `config`, and the key file far enough to know
- * that it will do.  Writes a line "FILE:LINE: what is wrong; what would be right" to `complaints`
- * for every mistake ("FILE: ..." if the file cannot be read at all).  Returns the number of
- * mistakes: 0 if the configuration is good. */
-int sw_config_load(struct sw_config *config, FILE *complaints);
+/** Reads config->file into `config`, which sw_config_locate has initialized, and the key from the
+ * key file that it names into `psk`, which the caller wipes.  Writes a line "FILE:LINE: what is wrong; what would be right"
+ * to `complaints` for every mistake ("FILE: ..." if the file cannot be read at all).  Returns the
+ * number of mistakes; if there is one, `config` is as sw_config_locate left it and `psk` is wiped.
+ */
+int sw_config_load(struct sw_config *config, struct sw_psk *psk, FILE *complaints);
+
+/** Frees what `config` owns.  Name and file stay, so that it can be loaded again. */
+void sw_config_free(struct sw_config *config);
 
 #endif

@@ -1,47 +1,41 @@
 /*
- * The lines of a configuration file, and the complaints about them.
+ * The lines of a configuration file's text: where each one ends, and which bytes may be in it.
  *
- * inih takes a line apart, but forgives what we report, and builds of it differ in what a line is:
- * how long it may be, what starts a comment, whether an indented line goes on with the value before
- * it.  So it is only given lines that leave nothing of this open; the rest is settled here.
+ * A line ends with LF or CRLF; the last one may end with the text.  It is UTF-8 (RFC 3629) without
+ * control characters other than tabs.  Spaces and tabs at its start and its end do not count.  No
+ * line continues another.
+ *
+ * All functions work in place, on text that the caller owns.
  */
 #ifndef SALTWAY_CONFIG_LINES_H
 #define SALTWAY_CONFIG_LINES_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
 
-#include "config/key.h"
+#include "base/error.h"
 
-/** A file about which people are told what is wrong, on `out`. */
-struct sw_complaints {
-  FILE *out;
-  const char *file;
-  int count;
-};
+/** Returns where the first line of `text` starts: behind a byte order mark, if there is one. */
+char *sw_lines_start(char *text);
 
-/** Writes "FILE:LINE: " (line 0: "FILE: ") and the message on a line of its own. */
-void sw_complain(struct sw_complaints *complaints, unsigned line, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/** Cuts the next line off the text at `*rest`, which is not empty, and moves `*rest` behind it.
+ * Returns the line without its end. */
+char *sw_lines_next(char **rest);
 
-struct sw_config_lines {
-  const char *next, *end; /* what is not read yet of the file's text, which the caller owns */
-  struct sw_complaints *complaints;
+/** Whether there are only permitted bytes in a line.  Returns 0, or -EINVAL with `error` filled. */
+int sw_line_check(const char *line, struct sw_error *error);
 
-  /** Called for each "KEY = VALUE".  `value` may be empty, and is NULL if it is so long that it was
-   * complained about. */
-  void (*take)(void *taker, enum sw_config_section section, const char *key, const char *value);
-  void *taker;
+/** Cuts off the blanks at the end of `text`, and returns where it starts behind those in front. */
+char *sw_line_trim(char *text);
 
-  unsigned line;                              /* the one at hand, from 1; in the end the last */
-  unsigned section_lines[SW_CONFIG_SECTIONS]; /* where each begins; 0: nowhere */
-  enum sw_config_section section;             /* the one at hand */
-  bool skipping;                              /* a section that we do not know, or have had */
-  bool binary;                                /* a NUL byte ended it */
-};
+/** Cuts off a comment, which begins with a '#' at the start or after a blank, and trims the rest,
+ * as sw_line_trim does. */
+char *sw_line_trim_comment(char *text);
 
-/** Reads all lines; `next`, `end`, `complaints`, `take` and `taker` are set, all else is zero. */
-void sw_config_lines_read(struct sw_config_lines *lines);
+/** The longest name of a section or key that is looked at.  A key, which is longer, is never taken
+ * for a name and repeated in an error. */
+#define SW_LINE_NAME_MAX 24
+
+/** Whether `text` is 1 to SW_LINE_NAME_MAX letters and digits. */
+bool sw_line_is_name(const char *text);
 
 #endif

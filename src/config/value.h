@@ -1,17 +1,32 @@
 /*
- * The values of a configuration file: what each key's may be, and where it goes.
+ * The values of a configuration file: one function for each key (table.h), which reads a value and
+ * stores it.
+ *
+ * `text` is one value, of a list one entry; it is never empty.  Each returns 0 or a negative errno,
+ * -ENOSPC if the config has no room for another one.  On failure it fills `error` ("what is wrong;
+ * what would be right") if it can say more than that the text is not what the key expects.
  */
 #ifndef SALTWAY_CONFIG_VALUE_H
 #define SALTWAY_CONFIG_VALUE_H
 
 #include "base/error.h"
 #include "config/config.h"
-#include "config/key.h"
 
-/** Puts one value (of a list: one entry; never empty) into `config`.  Returns 0, or with `error`
- * filled ("what is wrong; what would be right") -ENOSPC if there is no room for another, or -EINVAL
- * if it is no value for the key. */
-int sw_config_value_set(struct sw_config *config, enum sw_config_key key, const char *text,
-                        struct sw_error *error);
+#define SW_VALUE_MTU_MIN 576   /* RFC 791: every IPv4 host takes so much */
+#define SW_VALUE_MTU_MAX 65479 /* SW_PACKET_MAX of saltway/link.h */
+
+int sw_value_address(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_listen_port(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_mtu(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_table(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_fwmark(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_offload(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_sandbox(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_post_up(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_pre_down(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_psk_file(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_endpoint(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_allowed_ip(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_keepalive(struct sw_config *config, const char *text, struct sw_error *error);
 
 #endif

@@ -12,7 +12,6 @@
 
 #include "base/log.h"
 #include "base/stack.h"
-#include "config/key_file.h"
 #include "linux/sandbox.h"
 
 #define START_MS 10000     /* for confining itself */
@@ -207,11 +206,9 @@ static struct sw_prefix *sources_of(const struct sw_config *config, size_t *coun
   return sources;
 }
 
-static int start_with_key(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
-                          const struct sw_config *config, const struct sw_host *host,
-                          struct sw_psk *psk, struct sw_error *error) {
-  int failed = sw_keyfile_read(config->key_file, psk, error);
-  if (failed) return failed;
+int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
+                   const struct sw_config *config, const struct sw_host *host, struct sw_psk *psk,
+                   struct sw_error *error) {
   sw_psk_fingerprint(psk, child->fingerprint);
   struct sw_prefix own[SW_CONFIG_ADDRESSES_MAX];
   for (size_t i = 0; i < config->address_count; i++) {
@@ -234,18 +231,9 @@ static int start_with_key(struct sw_child *child, uv_loop_t *loop, sw_setup_main
                .own = own,
                .own_count = config->address_count},
   };
-  failed = start_process(child, loop, engine, &setup, error);
+  const int failed = start_process(child, loop, engine, &setup, error);
   free(sources);
-  return failed;
-}
-
-int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
-                   const struct sw_config *config, const struct sw_host *host,
-                   struct sw_error *error) {
-  struct sw_psk *psk = sodium_malloc(sizeof(*psk));
-  if (!psk) return sw_error_set(error, ENOMEM, NULL, "no memory for the key");
-  const int failed = start_with_key(child, loop, engine, config, host, psk, error);
-  sodium_free(psk);
+  sodium_memzero(psk, sizeof(*psk));
   sw_stack_wipe();
   return failed;
 }

@@ -34,11 +34,11 @@ struct sw_child {
 /** Whether the engine gives up its privileges: as configured, if this build can. */
 bool sw_child_confined(const struct sw_config *config);
 
-/** Reads the key and forks the engine, which runs `engine`.  `heard` and `user` are set by the
- * owner.  Returns 0, or a negative errno with `error` filled.  Then run the loop until `started` is
+/** Forks the engine, which runs `engine`.  `psk` is from sodium_malloc; it is wiped once the engine
+ * has its copy.  `heard` and `user` are set by the owner.  Returns 0, or a negative errno with `error` filled.  Then run the loop until `started` is
  * true or `pid` is 0. */
 int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
-                   const struct sw_config *config, const struct sw_host *host,
+                   const struct sw_config *config, const struct sw_host *host, struct sw_psk *psk,
                    struct sw_error *error);
 
 /** Sends a message; does nothing without an engine. */

@@ -18,8 +18,7 @@ static void write_command(FILE *out, const char *hook, const char *interface) {
   fprintf(out, "%s\n", hook);
 }
 
-char *sw_hook_commands(const char (*hooks)[SW_CONFIG_HOOK_TEXT], size_t count,
-                       const char *interface) {
+char *sw_hook_commands(char *const *hooks, size_t count, const char *interface) {
   char *text = NULL;
   size_t size;
   FILE *out = open_memstream(&text, &size);

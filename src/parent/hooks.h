@@ -25,8 +25,7 @@ struct sw_hook {
 
 /** The hooks as a text from malloc: a line for each command, with every "%i" replaced by the
  * interface's name.  NULL: no memory. */
-char *sw_hook_commands(const char (*hooks)[SW_CONFIG_HOOK_TEXT], size_t count,
-                       const char *interface);
+char *sw_hook_commands(char *const *hooks, size_t count, const char *interface);
 
 /** Starts a command, which must stay valid until the hook has ended.  Run the loop until
  * sw_hook_running is false, then read `failure`; that is also where a start that failed is told. */

@@ -33,6 +33,7 @@ enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
 
 struct parent {
   const struct sw_config *config;
+  struct sw_psk *psk; /* wiped once the engine has it */
   uv_loop_t loop;
   struct sw_host host;
   struct sw_child child;
@@ -287,8 +288,8 @@ static int open_host(struct parent *parent, struct sw_error *error) {
 
 /* Returns once the engine carries packets, or there is none. */
 static int start_engine(struct parent *parent, sw_setup_main *engine, struct sw_error *error) {
-  const int failed =
-      sw_child_start(&parent->child, &parent->loop, engine, parent->config, &parent->host, error);
+  const int failed = sw_child_start(&parent->child, &parent->loop, engine, parent->config,
+                                    &parent->host, parent->psk, error);
   if (failed) return failed;
   while (running(parent) && !parent->child.started) turn(parent);
   return 0;
@@ -381,10 +382,12 @@ static bool descriptors_left(void) {
   return count == DESCRIPTORS;
 }
 
-int sw_parent_run(const struct sw_config *config, sw_setup_main *engine, struct sw_error *error) {
+int sw_parent_run(const struct sw_config *config, struct sw_psk *psk, sw_setup_main *engine,
+                  struct sw_error *error) {
   struct parent *parent = calloc(1, sizeof(*parent));
   if (!parent) return sw_error_set(error, ENOMEM, NULL, "cannot start");
   parent->config = config;
+  parent->psk = psk;
   parent->host = (struct sw_host){.tun.fd = -1, .udp.fd = -1};
   parent->child.heard = on_snapshot;
   parent->child.user = parent;

@@ -19,7 +19,8 @@ static int load(const void *bytes, size_t size, struct sw_config *config) {
   memory_file_write(CONFIG_FD, bytes, size);
   FILE *complaints = open_memstream(&text, &length);
   if (!complaints || sw_config_locate("/proc/self/fd/100", config, complaints) != 0) abort();
-  const int mistakes = sw_config_load(config, complaints);
+  struct sw_psk psk;
+  const int mistakes = sw_config_load(config, &psk, complaints);
   if (fclose(complaints) != 0) abort();
   int lines = 0;
   for (size_t i = 0; i < length; i++) {
@@ -38,8 +39,7 @@ static void write_prefixes(FILE *out, const char *key, const struct sw_prefix *p
     fprintf(out, "%s = %s\n", key, sw_prefix_text(&prefixes[i], text));
 }
 
-static void write_hooks(FILE *out, const char *key, const char hooks[][SW_CONFIG_HOOK_TEXT],
-                        size_t count) {
+static void write_hooks(FILE *out, const char *key, char *const *hooks, size_t count) {
   for (size_t i = 0; i < count; i++) fprintf(out, "%s = %s\n", key, hooks[i]);
 }
 

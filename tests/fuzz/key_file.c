@@ -7,7 +7,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "config/key_file.h"
+#include "config/psk_file.h"
 #include "memory_file.h"
 
 enum { FILE_FD = 100 };
@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   memory_file_write(FILE_FD, data, size);
   struct sw_psk psk, again;
   struct sw_error error = {""};
-  if (sw_keyfile_read(file, &psk, &error) != 0) {
+  if (sw_psk_file_read(file, &psk, &error) != 0) {
     assert(sodium_is_zero(psk.bytes, sizeof(psk.bytes)));
     check_error(&error);
     return 0;
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   sw_psk_encode(&psk, text);
   assert(memmem(data, size, text, strlen(text)));
   memory_file_write(FILE_FD, text, strlen(text));
-  assert(sw_keyfile_read(file, &again, &error) == 0);
+  assert(sw_psk_file_read(file, &again, &error) == 0);
   assert(memcmp(&psk, &again, sizeof(psk)) == 0);
   return 0;
 }

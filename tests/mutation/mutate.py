@@ -120,7 +120,7 @@ class Bench:
         if done.returncode: sys.exit(done.stdout.decode())
 
     def link(self, target, files):
-        done = self.shell(f"cc {FLAGS} -o {target} {' '.join(files)} -L. -lcore -Wl,-rpath,. -lcmocka -lsodium -linih -lpthread")
+        done = self.shell(f"cc {FLAGS} -o {target} {' '.join(files)} -L. -lcore -Wl,-rpath,. -lcmocka -lsodium -lpthread")
         if done.returncode: sys.exit(done.stdout.decode())
 
     def fails(self, command):

@@ -16,6 +16,7 @@
 char config_directory[] = "/tmp/saltway-config-XXXXXX";
 char config_file[PATH_MAX], config_key_file[PATH_MAX];
 struct sw_config config;
+struct sw_psk config_psk;
 char said[65536];
 
 void write_file(const char *name, const char *bytes, size_t length, mode_t mode) {
@@ -36,6 +37,7 @@ int config_file_start(void **state) {
 
 int config_file_finish(void **state) {
   (void)state;
+  sw_config_free(&config);
   return rmdir(config_directory);
 }
 
@@ -55,6 +57,7 @@ int locate(const char *name) {
   FILE *out = fmemopen(said, sizeof(said), "w");
   assert_non_null(out);
   said[0] = '\0';
+  sw_config_free(&config);
   memset(&config, 0x5a, sizeof(config));
   const int result = sw_config_locate(name, &config, out);
   fclose(out);
@@ -66,7 +69,8 @@ int load_file(void) {
   FILE *out = fmemopen(said, sizeof(said), "w");
   assert_non_null(out);
   said[0] = '\0';
-  const int mistakes = sw_config_load(&config, out);
+  memset(&config_psk, 0x5a, sizeof(config_psk));
+  const int mistakes = sw_config_load(&config, &config_psk, out);
   fclose(out);
   return mistakes;
 }

@@ -18,8 +18,9 @@
 #define PEER "[Peer]\nPresharedKeyFile = site-b.key\nAllowedIPs = 10.2.0.0/16\n"
 
 extern char config_directory[], config_file[PATH_MAX], config_key_file[PATH_MAX];
-extern struct sw_config config; /* as it was loaded last */
-extern char said[65536];        /* all complaints of the last call */
+extern struct sw_config config;  /* as it was loaded last */
+extern struct sw_psk config_psk; /* likewise */
+extern char said[65536];         /* all complaints of the last call */
 
 /* For a group of tests: make the directory, remove it. */
 int config_file_start(void **state);

@@ -6,11 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 
 #include "config_file.h"
 
@@ -157,12 +159,47 @@ static void file_of_comments_has_no_sections(void **state) {
   assert_said(2, "there is no [Peer]");
 }
 
-static void huge_file_is_told(void **state) {
+/* A good configuration of `length` bytes: the rest is empty lines. */
+static char *config_of_length(size_t length) {
+  static const char text[] = INTERFACE PEER;
+  char *bytes = malloc(length);
+  assert_non_null(bytes);
+  memset(bytes, '\n', length);
+  memcpy(bytes, text, sizeof(text) - 1);
+  return bytes;
+}
+
+static void file_of_a_mebibyte_is_read_and_a_longer_one_refused(void **state) {
   (void)state;
-  static char text[65537];
-  memset(text, '\n', sizeof(text));
-  assert_int_equal(load_bytes(text, sizeof(text), 0600), 1);
-  assert_said(0, "longer than 65536 bytes");
+  char *text = config_of_length(1048577);
+  assert_int_equal(load_bytes(text, 1048576, 0600), 0);
+  assert_int_equal(load_bytes(text, 1048577, 0600), 1);
+  assert_said(0, "longer than 1048576 bytes; is this the right file?");
+  text[1048575] = 'x'; /* the last byte is read, too */
+  assert_int_equal(load_bytes(text, 1048576, 0600), 1);
+  assert_said(1048576 - (sizeof(INTERFACE PEER) - 1) + 5, "a line without \"=\"");
+  free(text);
+}
+
+static void key_is_read_with_the_configuration(void **state) {
+  (void)state;
+  assert_good(INTERFACE PEER);
+  for (unsigned i = 0; i < SW_PSK_BYTES; i++) assert_int_equal(config_psk.bytes[i], i);
+  assert_int_equal(load(INTERFACE PEER "MTU\n"), 1); /* a mistake elsewhere */
+  assert_true(sodium_is_zero(config_psk.bytes, SW_PSK_BYTES));
+  assert_int_equal(load(INTERFACE "[Peer]\nAllowedIPs = 10.2.0.0/16\n"), 1);
+  assert_true(sodium_is_zero(config_psk.bytes, SW_PSK_BYTES));
+}
+
+static void config_is_loaded_again_after_it_was_freed(void **state) {
+  (void)state;
+  assert_good(INTERFACE "PostUp = a\nPreDown = b\n" PEER);
+  sw_config_free(&config);
+  assert_int_equal(config.post_up_count + config.pre_down_count + config.allowed_ip_count, 0);
+  assert_null(config.allowed_ips);
+  assert_string_equal(config.name, "site-b");
+  assert_int_equal(sw_config_load(&config, &config_psk, stderr), 0);
+  assert_int_equal(config.post_up_count + config.pre_down_count + config.allowed_ip_count, 3);
 }
 
 static void file_with_hooks_that_others_can_write_is_told(void **state) {
@@ -187,7 +224,7 @@ static void file_with_hooks_of_another_user_is_told(void **state) {
   write_file(config_file, with, sizeof(with) - 1, 0644);
   assert_int_equal(chown(config_file, 65534, 65534), 0);
   assert_int_equal(load_file(), 1);
-  assert_said(3, "this file is user 65534's; chown 0 ");
+  assert_said(3, "this file belongs to user 65534; chown 0 ");
   assert_int_equal(chown(config_file, 0, 0), 0);
   assert_int_equal(load_file(), 0);
 }
@@ -266,7 +303,9 @@ int main(void) {
       TEST(file_that_may_not_be_read_is_told),
       TEST(empty_file_is_told),
       TEST(file_of_comments_has_no_sections),
-      TEST(huge_file_is_told),
+      TEST(file_of_a_mebibyte_is_read_and_a_longer_one_refused),
+      TEST(key_is_read_with_the_configuration),
+      TEST(config_is_loaded_again_after_it_was_freed),
       TEST(file_with_hooks_that_others_can_write_is_told),
       TEST(file_with_hooks_of_another_user_is_told),
       TEST(name_stands_for_a_file_in_etc),

@@ -34,7 +34,8 @@ static void config_tells_where_a_misplaced_key_belongs(void **state) {
                            "Endpoint does not belong to [Interface]; put it below [Peer]");
   assert_mistake("MTU = 1376\n" INTERFACE PEER, 1,
                  "MTU does not belong before the first section; put it below [Interface]");
-  assert_mistake("Colour = red\n" INTERFACE PEER, 1, "unknown key \"Colour\"; a key stands below");
+  assert_mistake("Colour = red\n" INTERFACE PEER, 1,
+                 "unknown key \"Colour\"; keys belong below [Interface] or [Peer]");
 }
 
 static void config_tells_what_to_do_without_wireguards_keys(void **state) {
@@ -77,7 +78,7 @@ static void malformed_section_is_refused(void **state) {
   assert_mistake(INTERFACE "[Peer\nPresharedKeyFile = site-b.key\nAllowedIPs = 10.2.0.0/16\n", 3,
                  "\"[\" without \"]\"");
   assert_mistake("[Interface] ListenPort = 51900\n" PEER "Endpoint = b.example:1\n", 1,
-                 "something follows [Interface]");
+                 "text follows [Interface]");
 }
 
 static void missing_section_is_told(void **state) {
@@ -90,8 +91,8 @@ static void missing_section_is_told(void **state) {
 static void second_peer_is_refused(void **state) {
   (void)state;
   assert_mistake(INTERFACE PEER PEER, 6,
-                 "a second [Peer] (the first is in line 3), but a link has one peer; a further "
-                 "site has a further file");
+                 "a second [Peer] (the first is in line 3), but a link has one peer; write a file "
+                 "for each further site");
 }
 
 static void second_interface_is_refused_and_read(void **state) {
@@ -185,8 +186,8 @@ static void line_without_equals_sign_is_told(void **state) {
 
 static void line_without_a_keys_name_is_told(void **state) {
   (void)state;
-  assert_interface_mistake("= 1376", "what stands before \"=\" is not the name of a key");
-  assert_interface_mistake("MTU: x = 1376", "what stands before \"=\" is not the name of a key");
+  assert_interface_mistake("= 1376", "the text before \"=\" is not the name of a key");
+  assert_interface_mistake("MTU: x = 1376", "the text before \"=\" is not the name of a key");
 }
 
 static void key_that_strayed_into_the_file_is_not_shown(void **state) {
@@ -208,25 +209,59 @@ static void key_that_strayed_into_the_file_is_not_shown(void **state) {
                  "this is a key itself; put it into a file");
 }
 
-static void line_that_is_too_long_is_told_and_not_split(void **state) {
-  (void)state;
-  char line[1000];
-  snprintf(line, sizeof(line), "PostUp = %0600d MTU = 1", 0);
-  assert_interface_mistake(line, "line too long: PostUp and its value have 614 bytes");
-  char text[2000];
-  snprintf(text, sizeof(text),
-           INTERFACE "[Peer]\nPresharedKeyFile = site-b.key\nAllowedIPs = 10.2.0.0/16,%600s\n",
-           "10.3.0.0/16");
-  assert_mistake(text, 5, "a list may go on in a further AllowedIPs line");
+/* "PostUp = 000...", `length` bytes. */
+static char *line_of_length(size_t length) {
+  static char line[20000];
+  snprintf(line, sizeof(line), "PostUp = %0*d", (int)length - 9, 0);
+  assert_int_equal(strlen(line), length);
+  return line;
 }
 
 static void longest_line_is_read_whole(void **state) {
   (void)state;
-  char text[2000], command[200];
-  snprintf(command, sizeof(command), "%0191d", 1); /* all that inih's usual 200 bytes take */
-  snprintf(text, sizeof(text), INTERFACE "PostUp = %s\n" PEER, command);
+  char text[20000];
+  const char *line = line_of_length(16384);
+  snprintf(text, sizeof(text), INTERFACE "%s\n" PEER, line);
   assert_good(text);
-  assert_string_equal(config.post_up[0], command);
+  assert_string_equal(config.post_up[0], line + strlen("PostUp = "));
+  snprintf(text, sizeof(text), INTERFACE "%s\r\n" PEER, line); /* the end is no part of it */
+  assert_good(text);
+}
+
+static void line_that_is_too_long_is_told_and_not_split(void **state) {
+  (void)state;
+  char text[20000];
+  snprintf(text, sizeof(text), INTERFACE "%s MTU = 1\n" PEER, line_of_length(16377));
+  assert_mistake(text, 3, "line too long: 16385 bytes, at most 16384 are read; repeat the key");
+  snprintf(text, sizeof(text), INTERFACE PEER "AllowedIPs = 10.3.0.0/33,%16400s\n", "");
+  assert_mistake(text, 6, "line too long: 16425 bytes");
+  snprintf(text, sizeof(text), INTERFACE PEER "# %16400s\n", "");
+  assert_mistake(text, 6, "line too long: 16402 bytes");
+}
+
+static void key_of_a_line_that_is_too_long_is_not_missing_too(void **state) {
+  (void)state;
+  char text[20000];
+  snprintf(text, sizeof(text),
+           INTERFACE "[Peer]\nPresharedKeyFile = site-b.key\nAllowedIPs = 10.2.0.0/16,%16400s\n",
+           "");
+  assert_mistake(text, 5, "line too long");
+  snprintf(text, sizeof(text), "[Interface] #%16400s\nMTU = 1\n" PEER "Endpoint = b:1\n", "");
+  assert_int_equal(load(text), 2); /* a section's header likewise */
+  assert_said(2, "MTU");
+}
+
+static void line_that_seems_to_continue_is_told(void **state) {
+  (void)state;
+  assert_interface_mistake("PostUp = ip rule add \\",
+                           "PostUp ends in \"\\\", but no line continues in "
+                           "the next one; write all of it on this line");
+  assert_interface_mistake("Address = 10.77.0.1/30, \\ # more",
+                           "Address ends in \"\\\", but no line "
+                           "continues in the next one; repeat "
+                           "the key for more values");
+  assert_good("# a comment may \\\n" INTERFACE "PostUp = \\ls\n" PEER);
+  assert_string_equal(config.post_up[0], "\\ls");
 }
 
 static void bytes_that_are_not_text_are_told(void **state) {
@@ -274,8 +309,10 @@ int main(void) {
       TEST(line_without_equals_sign_is_told),
       TEST(line_without_a_keys_name_is_told),
       TEST(key_that_strayed_into_the_file_is_not_shown),
-      TEST(line_that_is_too_long_is_told_and_not_split),
       TEST(longest_line_is_read_whole),
+      TEST(line_that_is_too_long_is_told_and_not_split),
+      TEST(key_of_a_line_that_is_too_long_is_not_missing_too),
+      TEST(line_that_seems_to_continue_is_told),
       TEST(bytes_that_are_not_text_are_told),
       TEST(nul_byte_ends_the_reading),
   };

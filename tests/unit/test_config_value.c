@@ -72,15 +72,16 @@ static void value_that_is_no_number_in_its_range_is_told(void **state) {
   static const struct {
     const char *line, *words;
   } cases[] = {
-      {"Sandbox = auto", "Sandbox: \"auto\" is not a way to confine the engine; on or off is"},
-      {"Offload = on", "Offload: \"on\" is not a way to handle offloads; auto or off is"},
+      {"Sandbox = auto", "Sandbox: \"auto\" is not a way to confine the engine; write on or off"},
+      {"Offload = on",
+       "Offload: \"on\" is not a way to exchange packets with the kernel; write auto or off"},
       {"MTU = 575", "MTU: \"575\" is not a size in bytes from 576 to 65479"},
       {"MTU = 65480", "from 576 to 65479"},
       {"MTU = 1376 bytes", "from 576 to 65479"},
       {"MTU = 1376 ; bytes", "MTU: \"1376 ; bytes\" is not a size"},
       {"MTU = -1376", "from 576 to 65479"},
       {"MTU = 0x560", "from 576 to 65479"},
-      {"Table = 0", "Table: \"0\" is not a routing table; auto, off or 1 to 4294967295 are"},
+      {"Table = 0", "Table: \"0\" is not a routing table; write auto, off or 1 to 4294967295"},
       {"Table = main", "auto, off or 1 to 4294967295"},
       {"Table = 4294967296", "auto, off or 1 to 4294967295"},
       {"FwMark = 0x", "FwMark: \"0x\" is not a firewall mark"},
@@ -95,17 +96,17 @@ static void value_that_is_no_number_in_its_range_is_told(void **state) {
   for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
     char text[512];
     snprintf(text, sizeof(text), "[Interface]\nListenPort = %s\n" PEER, ports[i]);
-    assert_mistake(text, 2, "is not a UDP port; 1 to 65535 are");
+    assert_mistake(text, 2, "is not a UDP port; write 1 to 65535");
   }
   assert_peer_mistake("PersistentKeepalive = 65536",
-                      "\"65536\" is not a number of seconds; off or 0 to 65535 are");
+                      "\"65536\" is not a number of seconds; write off or 0 to 65535");
   assert_peer_mistake("PersistentKeepalive = 25s", "is not a number of seconds");
 }
 
 static void mtu_is_large_enough_for_ipv6(void **state) {
   (void)state;
   assert_interface_mistake("MTU = 1279\nAddress = fd77::1/64",
-                           "MTU: 1279 is too small for IPv6 (fd77::1/64); at least 1280");
+                           "MTU: 1279 is too small for IPv6 (fd77::1/64); write at least 1280");
   assert_mistake(INTERFACE "MTU = 1279\n" PEER "AllowedIPs = fd02::/64\n", 3,
                  "MTU: 1279 is too small for IPv6 (fd02::/64)");
   assert_good(INTERFACE "MTU = 1280\nAddress = fd77::1/64\n" PEER);
@@ -118,11 +119,11 @@ static void address_that_cannot_be_used_is_told(void **state) {
   } cases[] = {
       {"Address = 10.77.0.1/33", "Address: \"10.77.0.1/33\" is not an address"},
       {"Address = 10.77.0", "write it like 10.77.0.1/30 or fd77::1/64"},
-      {"Address = 0.0.0.0/0", "0.0.0.0/0 is no address for an interface (unspecified)"},
+      {"Address = 0.0.0.0/0", "0.0.0.0/0 is not an address for an interface (unspecified)"},
       {"Address = ::/64", "(unspecified)"},
-      {"Address = 127.0.0.1/8", "127.0.0.1/8 is no address for an interface (loopback)"},
+      {"Address = 127.0.0.1/8", "127.0.0.1/8 is not an address for an interface (loopback)"},
       {"Address = ::1", "(loopback)"},
-      {"Address = 224.0.0.5/32", "224.0.0.5/32 is no address for an interface (multicast)"},
+      {"Address = 224.0.0.5/32", "224.0.0.5/32 is not an address for an interface (multicast)"},
       {"Address = ff02::1/64", "(multicast)"},
       {"Address = 255.255.255.255/32", "(broadcast)"},
       {"Address = 10.77.0.1/30, 10.77.0.1/24", "10.77.0.1/24 is given twice; remove one"},
@@ -135,10 +136,11 @@ static void address_that_cannot_be_used_is_told(void **state) {
 static void allowed_ip_with_host_bits_names_the_right_network(void **state) {
   (void)state;
   assert_peer_mistake("AllowedIPs = 10.3.0.1/16",
-                      "AllowedIPs: 10.3.0.1/16 has host bits set; 10.3.0.0/16?");
+                      "AllowedIPs: 10.3.0.1/16 has host bits set; did you mean 10.3.0.0/16?");
   assert_peer_mistake("AllowedIPs = 10.3.255.255/17", "10.3.255.255/17 has host bits set; "
-                                                      "10.3.128.0/17?");
-  assert_peer_mistake("AllowedIPs = fd02::1/64", "fd02::1/64 has host bits set; fd02::/64?");
+                                                      "did you mean 10.3.128.0/17?");
+  assert_peer_mistake("AllowedIPs = fd02::1/64",
+                      "fd02::1/64 has host bits set; did you mean fd02::/64?");
 }
 
 static void allowed_ip_that_is_none_or_given_twice_is_told(void **state) {

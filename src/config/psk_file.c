@@ -1,4 +1,4 @@
-#include "config/key_file.h"
+#include "config/psk_file.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -131,7 +131,7 @@ static int read_and_parse(const char *file, int descriptor, struct sw_psk *psk,
   return result;
 }
 
-int sw_keyfile_read(const char *file, struct sw_psk *psk, struct sw_error *error) {
+int sw_psk_file_read(const char *file, struct sw_psk *psk, struct sw_error *error) {
   struct stat status;
   const char *kind;
   const int descriptor = sw_regular_file_open(file, &status, &kind);

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "config/key_file.h"
+#include "config/psk_file.h"
 
 #define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define OTHER_KEY "//////////////////////////////////////////4="
@@ -58,7 +58,7 @@ static void write_key(const char *text) {
 static int read_key(void) {
   memset(&psk, 0x5a, sizeof(psk));
   strcpy(error.text, "");
-  return sw_keyfile_read(file, &psk, &error);
+  return sw_psk_file_read(file, &psk, &error);
 }
 
 static void assert_good(void) {

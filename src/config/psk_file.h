@@ -3,8 +3,8 @@
  * that is neither empty nor a comment (#).  A second line with a second key is the place of key
  * rotation (not yet accepted; it is an error that says so).
  */
-#ifndef SALTWAY_CONFIG_KEY_FILE_H
-#define SALTWAY_CONFIG_KEY_FILE_H
+#ifndef SALTWAY_CONFIG_PSK_FILE_H
+#define SALTWAY_CONFIG_PSK_FILE_H
 
 #include "base/error.h"
 #include "saltway/key.h"
@@ -13,6 +13,6 @@
  * write; what systemd passes below $CREDENTIALS_DIRECTORY may also have mode 0440.  The owner must
  * be root or the user who runs this.  Returns 0 or a negative errno with `error` filled; `psk` is
  * wiped on failure and else belongs to the caller, who wipes it. */
-int sw_keyfile_read(const char *file, struct sw_psk *psk, struct sw_error *error);
+int sw_psk_file_read(const char *file, struct sw_psk *psk, struct sw_error *error);
 
 #endif

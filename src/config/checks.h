@@ -1,0 +1,16 @@
+/*
+ * What a configuration file must hold as a whole, once all of its lines are read: required keys,
+ * and values that do not go together.
+ */
+#ifndef SALTWAY_CONFIG_CHECKS_H
+#define SALTWAY_CONFIG_CHECKS_H
+
+#include <sys/stat.h>
+
+#include "config/reader.h"
+
+/** Complains about all that is missing or contradictory.  `status` is what fstat(2) says of the
+ * file. */
+void sw_config_check(struct sw_config_reader *reader, const struct stat *status);
+
+#endif

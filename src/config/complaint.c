@@ -1,0 +1,15 @@
+#include "config/complaint.h"
+
+#include <stdarg.h>
+
+void sw_complain(struct sw_complaints *complaints, unsigned line, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fputs(complaints->file, complaints->out);
+  if (line > 0) fprintf(complaints->out, ":%u", line);
+  fputs(": ", complaints->out);
+  vfprintf(complaints->out, format, arguments);
+  fputc('\n', complaints->out);
+  va_end(arguments);
+  complaints->count++;
+}
