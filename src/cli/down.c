@@ -2,14 +2,13 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/runtime.h"
 #include "cli/cli.h"
 
-#define PATIENCE_S 30 /* PreDown hooks may take their time */
+#define PATIENCE_S 60 /* one PreDown hook may take 30 s */
 #define LOOK_MS 10
 
 static time_t seconds(void) {
@@ -18,13 +17,28 @@ static time_t seconds(void) {
   return now.tv_sec;
 }
 
+/* Waits for the control socket to go, which is the last thing a link takes away. */
+static bool wait_gone(const char *name) {
+  struct sw_error error;
+  const time_t end = seconds() + PATIENCE_S;
+  while (seconds() <= end) {
+    const int fd = sw_runtime_connect(name, &error);
+    if (fd < 0 && fd != -EAGAIN) return true;
+    if (fd >= 0) close(fd);
+    poll(NULL, 0, LOOK_MS);
+  }
+  return false;
+}
+
 int sw_cli_down(int argc, char **argv) {
-  if (argc != 2) {
-    fprintf(stderr, "usage: saltway down NAME\n");
+  if (argc != 2 || argv[1][0] == '-') {
+    if (argc > 1 && argv[1][0] == '-') fprintf(stderr, "down: unknown option %s\n", argv[1]);
+    fprintf(stderr, "usage: saltway down NAME|FILE\n");
     return 2;
   }
   struct sw_error error;
-  const char *name = argv[1];
+  char name[IFNAMSIZ];
+  if (sw_cli_name(argv[1], name) != 0) return 1;
   const int fd = sw_runtime_connect(name, &error);
   if (fd < 0) {
     fprintf(stderr, "saltway: %s\n", error.text);
@@ -37,14 +51,8 @@ int sw_cli_down(int argc, char **argv) {
     fprintf(stderr, "saltway: %s does not answer on its control socket\n", name);
     return 1;
   }
-  /* the socket goes last: then the interface is gone too */
-  const time_t end = seconds() + PATIENCE_S;
-  while (seconds() <= end) {
-    const int again = sw_runtime_connect(name, &error);
-    if (again < 0 && again != -EAGAIN) return 0;
-    if (again >= 0) close(again);
-    poll(NULL, 0, LOOK_MS);
-  }
-  fprintf(stderr, "saltway: %s has not stopped after %d s (a PreDown hook?)\n", name, PATIENCE_S);
+  if (wait_gone(name)) return 0;
+  fprintf(stderr, "saltway: %s has not stopped after %d s (do its PreDown hooks take that long?)\n",
+          name, PATIENCE_S);
   return 1;
 }

@@ -24,7 +24,7 @@ static const struct {
     {"genkey", sw_cli_genkey, "", "print a new pre-shared key"},
     {"check", sw_cli_check, "NAME|FILE...", "report every mistake in a configuration"},
     {"up", sw_cli_up, "NAME|FILE", "run the link in the foreground"},
-    {"down", sw_cli_down, "NAME", "stop a running link"},
+    {"down", sw_cli_down, "NAME|FILE", "stop a running link"},
     {"status", sw_cli_status, "[--json] [NAME|FILE]", "tell how running links are and why"},
 };
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
@@ -39,14 +39,14 @@ static void usage(FILE *out) {
           "NAME stands for /etc/saltway/NAME.conf, and is the interface's name; see saltway(8).\n");
 }
 
-/* Whatever is opened later shall not be taken for standard input, output or error. */
+/* Makes sure that no file opened later becomes standard input, output or error. */
 static void open_standard(void) {
   int fd = open("/dev/null", O_RDWR);
   while (fd >= 0 && fd <= STDERR_FILENO) fd = open("/dev/null", O_RDWR);
   if (fd > STDERR_FILENO) close(fd);
 }
 
-/* What holds keys leaves no core, and nobody of the same user may read its memory. */
+/* A process that holds keys leaves no core, and other processes of its user may not read it. */
 static void keep_secrets(void) {
   setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -13,7 +13,6 @@
 
 #include "base/runtime.h"
 #include "cli/cli.h"
-#include "config/config.h"
 #include "saltway/drop.h"
 
 #define ANSWER_MAX (1 << 20)
@@ -192,14 +191,8 @@ static int add_all(json_t *links) {
 }
 
 static int add_named(json_t *links, const char *name_or_file) {
-  struct sw_config *config = calloc(1, sizeof(*config));
-  int status = EXIT_FAILED;
-  if (!config)
-    fprintf(stderr, "saltway: no memory\n");
-  else if (sw_config_locate(name_or_file, config, stderr) == 0)
-    status = add_link(links, config->name);
-  free(config);
-  return status;
+  char name[IFNAMSIZ];
+  return sw_cli_name(name_or_file, name) == 0 ? add_link(links, name) : EXIT_FAILED;
 }
 
 int sw_cli_status(int argc, char **argv) {

@@ -1,12 +1,24 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
 #include "config/config.h"
 #include "engine/process.h"
 #include "parent/parent.h"
+
+static int run(const char *name_or_file, struct sw_config *config, struct sw_psk *psk) {
+  struct sw_error error;
+  if (sw_config_locate(name_or_file, config, stderr) != 0 ||
+      sw_config_load(config, psk, stderr) != 0)
+    return EX_CONFIG; /* systemd need not try again */
+  sw_log_start(config->name);
+  if (sw_parent_run(config, psk, sw_engine_main, &error) == 0) return 0;
+  sw_log(SW_LOG_ERROR, "%s", error.text);
+  return 1;
+}
 
 int sw_cli_up(int argc, char **argv) {
   if (argc != 2) {
@@ -15,24 +27,13 @@ int sw_cli_up(int argc, char **argv) {
   }
   struct sw_config *config = calloc(1, sizeof(*config));
   struct sw_psk *psk = sodium_malloc(sizeof(*psk));
-  if (!config || !psk) {
-    fprintf(stderr, "saltway: no memory\n");
-    sodium_free(psk);
-    free(config);
-    return 1;
-  }
   int status = 1;
-  if (sw_config_locate(argv[1], config, stderr) == 0 && sw_config_load(config, psk, stderr) == 0) {
-    struct sw_error error;
-    sw_log_start(config->name);
-    status = 0;
-    if (sw_parent_run(config, psk, sw_engine_main, &error) != 0) {
-      sw_log(SW_LOG_ERROR, "%s", error.text);
-      status = 1;
-    }
-  }
-  sw_config_free(config);
-  sodium_free(psk);
+  if (config && psk)
+    status = run(argv[1], config, psk);
+  else
+    fprintf(stderr, "saltway: no memory\n");
+  if (config) sw_config_free(config);
   free(config);
+  sodium_free(psk);
   return status;
 }

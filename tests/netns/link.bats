@@ -101,13 +101,13 @@ carries() {
   config a 192.0.2.2:51900
   config b
   up a
-  sleep 8 # its retries are 5 s apart by now, but for what the peer's host reports
+  sleep 8 # its retries are 5 s apart by now, except after a report of the peer's host
   [ "$(status_of a .attempts)" -gt 20 ]
   up b
   wait_up
 }
 
-@test "a side killed and restarted is back within a second, and says nothing in the clear" {
+@test "a side killed and restarted is back before the other notices by itself that it was gone" {
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
@@ -117,7 +117,7 @@ carries() {
   kill -KILL "$pid_a"
   until_true 20 eval '! kill -0 "$pid_a"'
   up a
-  until_true 12 in_ns b ping -q -c 1 -W 1 10.77.0.1 # without a new handshake it would take 15 s
+  until_true 12 in_ns b ping -q -c 1 -W 1 10.77.0.1 # which would take 15 s
   [ "$(status_of a .handshakes)" -ge 1 ]
 }
 
@@ -128,7 +128,7 @@ carries() {
   up a
   up b
   wait_up
-  sleep 4 # reports that nobody listens are not believed right after a handshake
+  sleep 4 # a report that nobody listens is not believed right after a handshake
   kill -KILL "$pid_b"
   until_true 20 eval '! kill -0 "$pid_b"'
   until_true 20 eval '[ -z "$(ip netns exec "$B" ss -Hlun sport = :51900)" ]'
@@ -183,6 +183,134 @@ PreDown = ip link show %i > $work/pre"
   [ "$status" = 1 ]
   [[ $output == *'hook "exit 7" failed with status 7'* ]]
   refute ip -n "$A" link show sw0
+}
+
+@test "SIGHUP ends the link in order, but under nohup it is ignored" {
+  topology_pair
+  config a 192.0.2.2:51900
+  up a
+  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  kill -HUP "$pid_a"
+  wait "$pid_a"
+  refute ip -n "$A" link show sw0
+  (trap '' HUP; exec ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" "$SALTWAY" up "$work/a/sw0.conf" >"$work/a/up.log" 2>&1 3>&-) &
+  pid_a=$!
+  pids+=("$pid_a")
+  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  kill -HUP "$pid_a"
+  sleep 0.5
+  [ "$(status_of a .name)" = sw0 ]
+  refute grep -q 'closing the link' "$work/a/up.log"
+}
+
+@test "PostUp may use the link" {
+  topology_pair
+  config a 192.0.2.2:51900 "PostUp = ping -q -c 1 -W 10 10.77.0.2"
+  config b
+  up b
+  until_true 20 eval '[ "$(status_of b .state)" = waiting ]'
+  up a
+  wait_up
+  until_true 20 grep -q '1 received' "$work/a/up.log"
+}
+
+@test "PreDown may use the link" {
+  topology_pair
+  config a 192.0.2.2:51900 "PreDown = ping -q -c 1 -W 10 10.77.0.2 >$work/ping"
+  config b
+  up b
+  up a
+  wait_up
+  in_ns a "$SALTWAY" down sw0
+  grep -q '1 received' "$work/ping"
+}
+
+@test "while PostUp runs status is answered, and down ends it with all that it started" {
+  topology_pair
+  config a 192.0.2.2:51900 "PostUp = sleep 31.4 & sleep 31.4
+PreDown = touch $work/undone"
+  config b
+  up b
+  up a
+  wait_up
+  until_true 20 eval 'ip netns pids "$A" | xargs ps -o args= -p | grep -c "^sleep 31.4" | grep -qx 2'
+  in_ns a "$SALTWAY" down sw0
+  wait "$pid_a"
+  refute eval 'ip netns pids "$A" | xargs ps -o args= -p | grep "^sleep"'
+  [ -e "$work/undone" ]
+}
+
+@test "a hook that does not end is ended after 30 s, with all that it started, and named" {
+  topology_pair
+  config a 192.0.2.2:51900 "PostUp = trap '' TERM; sleep 61.4 & sleep 61.4; sleep 61.4
+PreDown = touch $work/undone"
+  run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  echo "$output"
+  [ "$status" = 1 ]
+  [[ $output == *"hook \"trap '' TERM; sleep 61.4 & sleep 61.4; sleep 61.4\" has not ended after 30 s"* ]]
+  refute eval 'ip netns pids "$A" | xargs ps -o args= -p | grep "^sleep"'
+  refute ip -n "$A" link show sw0
+  [ -e "$work/undone" ]
+}
+
+@test "a PostUp that fails: PreDown undoes what those before it did, and one failing PreDown keeps no other from it" {
+  topology_pair
+  config a 192.0.2.2:51900 "PostUp = ip rule add pref 99 fwmark 77 table 77
+PostUp = exit 7
+PreDown = exit 8
+PreDown = ip rule del pref 99"
+  for _ in 1 2; do
+    run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+    echo "$output"
+    [ "$status" = 1 ]
+    [[ $output == *'hook "exit 7" failed with status 7'* ]]
+    [[ $output == *'hook "exit 8" failed with status 8'* ]]
+    refute eval 'ip -n "$A" rule | grep -q "^99:"'
+    [ ! -e "$(file_of a undo)" ]
+  done
+}
+
+# killed PREDOWN: side a, whose PostUp adds the rule 99, is started and its parent killed.
+killed() {
+  config a 192.0.2.2:51900 "PostUp = ip rule add pref 99 fwmark 77 table 77
+PreDown = $1"
+  up a
+  until_true 20 eval 'ip -n "$A" rule | grep -q "^99:"'
+  kill -KILL "$pid_a"
+  until_true 20 eval '! kill -0 "$pid_a"'
+}
+
+@test "what a killed link's hooks did is undone at the next start, by its own PreDown, even if the file has another now" {
+  topology_pair
+  killed "ip rule del pref 99; echo undoing %i >>$work/undone"
+  [ "$(stat -c %a "$(file_of a undo)")" = 600 ]
+  config a 192.0.2.2:51900 "PostUp = ip rule add pref 99 fwmark 78 table 78
+PreDown = ip rule del pref 99 fwmark 78"
+  up a
+  until_true 20 eval 'ip -n "$A" rule | grep "^99:" | grep -q "lookup 78"'
+  [ "$(cat "$work/undone")" = "undoing sw0" ]
+  grep -q 'the last run of sw0 was killed: running its PreDown' "$work/a/up.log"
+  in_ns a "$SALTWAY" down sw0
+  refute eval 'ip -n "$A" rule | grep -q "^99:"'
+  [ ! -e "$(file_of a undo)" ]
+}
+
+@test "commands that others may have written to the runtime directory are not run" {
+  topology_pair
+  for what in 'chmod 620 "$record"' 'chown 65534 "$record"' 'ln "$record" "$record.2"' 'mv "$record" "$work/x"; ln -s "$work/x" "$record"' 'chmod 777 "$work/run-a"'; do
+    killed "touch $work/undone"
+    record=$(file_of a undo)
+    eval "$what"
+    : >"$work/a/up.log"
+    config a 192.0.2.2:51900
+    up a
+    until_true 20 grep -q 'interface sw0' "$work/a/up.log"
+    [ ! -e "$work/undone" ]
+    grep -E 'others may|cannot read' "$work/a/up.log"
+    in_ns a "$SALTWAY" down sw0
+    ip -n "$A" rule del pref 99
+    rm -f "$record" "$record.2"
+  done
 }
 
 @test "MTU, Table and FwMark do what they say" {

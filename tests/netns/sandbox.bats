@@ -218,7 +218,7 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
 
 # Of what systemd does with the unit: capabilities, the umask, what is read-only, and what is seen of /proc.
 as_unit() {
-  local unit=$BATS_TEST_DIRNAME/../../contrib/systemd/saltway@.service allowed writable
+  local unit=$BATS_TEST_DIRNAME/../../contrib/systemd/saltway@.service allowed writable path
   allowed=$(sed -n 's/^CapabilityBoundingSet=//p' "$unit")
   allowed=${allowed,,}
   writable=$(sed -n 's/^ReadWritePaths=-//p' "$unit")
@@ -229,8 +229,11 @@ as_unit() {
   mount --bind /proc/sys /proc/sys
   mount -o remount,bind,ro /proc/sys
   mount -o remount,bind,ro /sys
-  mount --bind "$writable" "$writable"
-  mount -o remount,bind,rw "$writable"
+  for path in $writable; do
+    [ -e "$path" ] || continue
+    mount --bind "$path" "$path"
+    mount -o remount,bind,rw "$path"
+  done
   exec setpriv --no-new-privs --bounding-set "-all,+$(sed 's/^cap_//; s/ cap_/,+/g' <<<"$allowed")" "$@"
 }
 
@@ -240,6 +243,7 @@ as_unit() {
   config a 192.0.2.2:51900 "PostUp = sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.%i.rp_filter=2
 PostUp = ip rule add fwmark 77 table 77 && ip route add 10.99.0.0/16 dev %i table 77
 PostUp = nft add table inet %i
+PostUp = python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)' # as iptables-legacy
 PostUp = ! test -w /proc/sys/kernel/core_pattern && ! test -w /sys/class/net/%i/tx_queue_len && ! test -e /proc/$$
 PreDown = nft delete table inet %i"
   config b 192.0.2.1:51900

@@ -3,12 +3,12 @@
 
 load topology
 
-# fails_with TEXT COMMAND...: exit status 1, TEXT in its output, and only lines that name the link or a file.
+# fails_with TEXT COMMAND...: exit status 1 (or $expected) and TEXT in the output.
 fails_with() {
   local text=$1; shift
   run "$@"
   echo "$output"
-  [ "$status" = 1 ]
+  [ "$status" = "${expected:-1}" ]
   [[ $output == *"$text"* ]]
 }
 
@@ -140,12 +140,13 @@ user_files() {
   topology_pair
   config a 192.0.2.2:51900
   mv "$work/a/sw0.conf" "$work/a/a-name-too-long1.conf"
-  fails_with "15" in_ns a "$SALTWAY" up "$work/a/a-name-too-long1.conf"
+  expected=78 fails_with "15" in_ns a "$SALTWAY" up "$work/a/a-name-too-long1.conf"
 }
 
 @test "a key file that others can read, or with a key of the wrong length, is refused" {
   topology_pair
   config a 192.0.2.2:51900
+  local expected=78
   chmod 0644 "$work/link.key"
   fails_with "can be read by others" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
   [[ $output == *"chmod 600"* ]]
@@ -156,7 +157,7 @@ user_files() {
   fails_with "saltway genkey" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
 }
 
-@test "a port in use, and a port that needs a capability" {
+@test "a port in use" {
   topology_pair
   config a 192.0.2.2:51900
   ip netns exec "$A" socat -u UDP6-RECV:51900 OPEN:/dev/null 3>&- &
@@ -164,6 +165,16 @@ user_files() {
   until_true 20 eval 'ip netns exec "$A" ss -Hlun sport = :51900 | grep -q 51900'
   fails_with "udp: cannot bind to port 51900: Address already in use" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
   [[ $output == *"ss -lunp"* ]]
+  refute ip -n "$A" link show sw0
+}
+
+@test "a port below 1024 takes CAP_NET_BIND_SERVICE" {
+  topology_pair
+  config a 192.0.2.2:51900
+  sed -i 's/^ListenPort.*/ListenPort = 500/' "$work/a/sw0.conf"
+  fails_with "udp: cannot bind to port 500: Permission denied" \
+    in_ns a setpriv --bounding-set -net_bind_service "$SALTWAY" up "$work/a/sw0.conf"
+  [[ $output == *"CAP_NET_BIND_SERVICE"* ]]
   refute ip -n "$A" link show sw0
 }
 
@@ -199,7 +210,7 @@ user_files() {
   [[ $checked == *"sw0.conf:3: "*'"ListenPort"'* ]]
   [[ $checked == *"sw0.conf:7: "*"10.2.0.0/16"* ]]
   run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
-  [ "$status" = 1 ]
+  [ "$status" = 78 ] # as sysexits.h has it: the systemd unit does not try again
   [ "$output" = "$checked" ]
 }
 
@@ -245,6 +256,130 @@ user_files() {
   done
   in_ns a "$SALTWAY" down sw0
   wait "$pid_a"
+}
+
+# ready_and_stopping LISTEN NOTIFY_SOCKET: what systemd is told of side a, whose PostUp waits for $work/go.
+ready_and_stopping() {
+  local listener address=$2
+  rm -f "$work/notified" "$work/a/up.log"
+  in_ns a socat -u "$1" "CREATE:$work/notified" 3>&- &
+  listener=$!
+  pids+=("$listener")
+  until_true 20 eval 'in_ns a grep -q "$address" /proc/net/unix'
+  NOTIFY_SOCKET=$address up a
+  until_true 20 grep -q 'running: cat' "$work/a/up.log"
+  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  refute grep -q READY "$work/notified"
+  echo >"$work/go"
+  until_true 20 grep -qx READY=1 "$work/notified"
+  kill -TERM "$pid_a"
+  wait "$pid_a"
+  until_true 20 grep -qx READY=1STOPPING=1 "$work/notified"
+  kill "$listener"
+}
+
+@test "systemd is told when PostUp is through and the link ready, and when it stops" {
+  topology_pair
+  mkfifo "$work/go"
+  config a 192.0.2.2:51900 "PostUp = cat $work/go"
+  ready_and_stopping "UNIX-RECV:$work/notify" "$work/notify"
+  ready_and_stopping "ABSTRACT-RECV:saltway-$id" "@saltway-$id"
+}
+
+@test "a user without RUNTIME_DIRECTORY has the control socket in XDG_RUNTIME_DIR, and a hint where there is none" {
+  topology_pair
+  user_files
+  key=$work/user.key config a 192.0.2.2:51900
+  ip -n "$A" tuntap add mode tun dev sw0 user 65534
+  ip -n "$A" link set sw0 mtu 1300 up
+  install -d -m 0700 -o 65534 -g 65534 "$work/xdg"
+  as_user() { # ENVIRONMENT COMMAND...
+    local environment=$1; shift
+    ip netns exec "$A" env -u RUNTIME_DIRECTORY "$environment" unshare -m sh -euc '
+      mount -t tmpfs none /dev/net
+      mknod /dev/net/tun c 10 200
+      chmod 0666 /dev/net/tun
+      exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs "$@"' sh "$@"
+  }
+  as_user XDG_RUNTIME_DIR="$work/xdg" "$SALTWAY" up "$work/a/sw0.conf" >"$work/a/up.log" 2>&1 3>&- &
+  pid_a=$!
+  pids+=("$pid_a")
+  until_true 20 eval 'as_user XDG_RUNTIME_DIR="$work/xdg" "$SALTWAY" status --json sw0 | jq -e ".[0].name == \"sw0\""'
+  ls "$work"/xdg/saltway/sw0@*.sock
+  [ "$(stat -c %a "$work"/xdg/saltway/sw0@*.sock)" = 600 ]
+  as_user XDG_RUNTIME_DIR="$work/xdg" "$SALTWAY" down sw0
+  run as_user XDG_RUNTIME_DIR= "$SALTWAY" status sw0
+  [ "$status" != 0 ]
+  [[ $output == *"set RUNTIME_DIRECTORY to a directory of yours"* ]]
+}
+
+@test "status and down take a file, as up does" {
+  topology_pair
+  config a 192.0.2.2:51900
+  up a
+  until_true 20 eval '[ "$(in_ns a "$SALTWAY" status --json "$work/a/sw0.conf" | jq -r ".[0].name")" = sw0 ]'
+  cd "$work/a"
+  in_ns a "$SALTWAY" down sw0.conf
+  refute ip -n "$A" link show sw0
+  run in_ns a "$SALTWAY" down /no/where/sw0.conf
+  [ "$status" = 1 ]
+  [[ $output == *"sw0 is not up"* ]]
+  run in_ns a "$SALTWAY" down "$work/a/"
+  [ "$status" = 1 ]
+  [[ $output == *"cannot be the name of a link"* ]]
+}
+
+@test "links of one name in two network namespaces share a runtime directory, and each answers in its own" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  rm -rf "$work/run-b"
+  mkdir "$work/run-a"
+  ln -s run-a "$work/run-b"
+  up a
+  up b
+  wait_up
+  [ "$(status_of a '.addresses[0]')" = 10.77.0.1/30 ]
+  [ "$(status_of b '.addresses[0]')" = 10.77.0.2/30 ]
+  run in_ns b "$SALTWAY" status
+  [ "$(grep -c '^sw0: ' <<<"$output")" = 1 ]
+  in_ns b "$SALTWAY" down sw0
+  refute ip -n "$B" link show sw0
+  kill -0 "$pid_a"
+  [ "$(status_of a .name)" = sw0 ]
+}
+
+@test "without a runtime directory the link works, and the log says what does not" {
+  topology_pair
+  config a 192.0.2.2:51900 "PostUp = true
+PreDown = true"
+  config b 192.0.2.1:51900
+  up b
+  mkdir "$work/closed"
+  ip netns exec "$A" env RUNTIME_DIRECTORY="$work/closed/run" unshare -m sh -euc '
+    mount -t tmpfs -o ro none "$1"; shift; exec "$@"' sh "$work/closed" \
+    "$SALTWAY" up "$work/a/sw0.conf" >"$work/a/up.log" 2>&1 3>&- &
+  pid_a=$!
+  pids+=("$pid_a")
+  until_true 20 is_up b
+  ping_from b 10.77.0.1
+  grep -q 'Read-only file system.*going on without status and down' "$work/a/up.log"
+  grep -q 'the next start will not undo what hooks did' "$work/a/up.log"
+  local engine; engine=$(pgrep -P "$pid_a")
+  refute ls -d /tmp/saltway-* # what the engine has as its file system was removed at once
+  grep -qa __asan_init "$SALTWAY" || [ "$(stat -c %i "/proc/$engine/root/")" != "$(stat -c %i /)" ]
+  kill -TERM "$pid_a"
+  wait "$pid_a"
+}
+
+@test "a user namespace that forbids setgroups is named, and not a capability that is there" {
+  not_sanitized "not confined"
+  topology_pair
+  config a
+  mkdir -p "$work/run-a"
+  fails_with "sandbox: cannot give up supplementary groups: Operation not permitted" \
+    env RUNTIME_DIRECTORY="$work/run-a" unshare -Urn "$SALTWAY" up "$work/a/sw0.conf"
+  [[ $output == *"user namespace"*"Sandbox = off"* ]]
 }
 
 @test "who may not ask for the status is told so, and not that the link is down" {
