@@ -330,21 +330,6 @@ FwMark = 0x51"
   refute eval 'ip -n "$A" route show table all | grep -q 10.2.0.0/16'
 }
 
-@test "everything through the link, as saltway.conf(5) has it" {
-  topology_pair
-  config a 192.0.2.2:51900 "$(printf '%s\n' 'FwMark = 51900' 'Table = 51900' 'PostUp = ip rule add not fwmark 51900 table 51900' \
-    'PreDown = ip rule del not fwmark 51900 table 51900')"
-  sed -i 's|^AllowedIPs = .*|AllowedIPs = 0.0.0.0/0|' "$work/a/sw0.conf"
-  config b 192.0.2.1:51900
-  ip -n "$B" addr add 198.51.100.1/32 dev lo
-  up a
-  up b
-  wait_up
-  ping_from a 198.51.100.1
-  in_ns a "$SALTWAY" down sw0
-  refute eval 'ip -n "$A" rule | grep -q 51900'
-}
-
 @test "a link is not started twice" {
   topology_pair
   config a 192.0.2.2:51900

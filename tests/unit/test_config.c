@@ -113,6 +113,27 @@ static void all_mistakes_are_told_in_one_run(void **state) {
   assert_said(9, "a second [Peer]");
 }
 
+static void default_route_with_table_auto_is_refused_at_its_line(void **state) {
+  (void)state;
+  static const char words[] =
+      "with Table = auto would lead the link's own datagrams into the link; "
+      "write Table = NUMBER, with FwMark and the rules in saltway.conf(5), "
+      "or Table = off";
+  assert_peer_mistake("AllowedIPs = 10.3.0.0/16, 0.0.0.0/0", words);
+  assert_said(6, "AllowedIPs: 0.0.0.0/0 with");
+  assert_peer_mistake("AllowedIPs = ::/0, 10.3.0.0/16", words);
+  assert_said(6, "AllowedIPs: ::/0 with");
+  assert_mistake("[Interface]\nTable = auto\nFwMark = 1\n" PEER
+                 "Endpoint = b:1\nAllowedIPs = 0.0.0.0/0\n",
+                 8, words);
+  assert_int_equal(load(PEER "AllowedIPs = 0.0.0.0/0\nAllowedIPs = ::/0\n" INTERFACE), 2);
+  assert_said(4, "0.0.0.0/0");
+  assert_said(5, "::/0");
+  assert_good(PEER "AllowedIPs = 0.0.0.0/0, ::/0\n" INTERFACE "Table = off\n");
+  assert_good(PEER "AllowedIPs = 0.0.0.0/0, ::/0\n" INTERFACE "Table = 51900\n");
+  assert_good(INTERFACE PEER "AllowedIPs = 0.0.0.0/1, 128.0.0.0/1, ::/1, 8000::/1\n");
+}
+
 static void bad_config_is_not_half_loaded(void **state) {
   (void)state;
   assert_int_equal(load(INTERFACE PEER "Endpoint = nowhere\n"), 1);
@@ -297,6 +318,7 @@ int main(void) {
       TEST(config_with_every_key_is_read),
       TEST(what_is_not_given_has_its_default),
       TEST(all_mistakes_are_told_in_one_run),
+      TEST(default_route_with_table_auto_is_refused_at_its_line),
       TEST(bad_config_is_not_half_loaded),
       TEST(missing_file_is_told),
       TEST(directory_is_told),
