@@ -39,7 +39,7 @@ size_t sw_sealing_run(const struct sw_sealing *sealing, unsigned index, uint8_t 
 
 /** A datagram that is being opened. */
 struct sw_opening {
-  const struct sw_address *from; /* these are the caller's, as for sw_link_open */
+  const struct sw_path *path; /* these are the caller's, as for sw_link_open */
   const uint8_t *datagram;
   size_t length;
   uint8_t *packet;

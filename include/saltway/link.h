@@ -79,15 +79,15 @@ enum sw_received {
   SW_RECEIVED_CONTROL, /* the link's own business: call sw_link_transmit */
 };
 
-/** Opens one datagram.  `packet` has room for `length` bytes and does not overlap `datagram`; what
+/** Opens one datagram, which came by `path`.  `packet` has room for `length` bytes and does not overlap `datagram`; what
  * is in it is a packet only if SW_RECEIVED_PACKET is returned, with its length in `packet_length`.
  */
-enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struct sw_address *from,
+enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struct sw_path *path,
                                  const uint8_t *datagram, size_t length, uint8_t *packet,
                                  size_t *packet_length);
 
 /** Seals one packet (1 to SW_PACKET_MAX bytes) into `datagram`, which has room for SW_OVERHEAD more
- * bytes and does not overlap it; it goes to sw_link_peer.  Returns the datagram's length, or a
+ * bytes and does not overlap it; it goes by sw_link_path.  Returns the datagram's length, or a
  * negative errno, counted as a drop: -ENOTCONN if the link is down, -EMSGSIZE for the length. */
 int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, size_t length,
                      uint8_t *datagram);
@@ -104,7 +104,7 @@ struct sw_opened {
 
 /** As sw_link_receive.  SW_HEADROOM bytes in front of `packet` and SW_SLACK behind it are
  * destroyed; 4 bytes in front of the datagram and SW_SLACK behind it can be read. */
-enum sw_received sw_link_open(struct sw_link *link, uint64_t now, const struct sw_address *from,
+enum sw_received sw_link_open(struct sw_link *link, uint64_t now, const struct sw_path *path,
                               const uint8_t *datagram, size_t length, uint8_t *packet,
                               struct sw_opened *opened);
 
@@ -115,21 +115,26 @@ enum sw_received sw_link_open(struct sw_link *link, uint64_t now, const struct s
 int64_t sw_link_seal(struct sw_link *link, uint64_t now, uint8_t *packet, size_t length,
                      bool partial, uint8_t *datagram);
 
-/** Where sealed packets go: the peer's address.  Meaningful while packets can be sent. */
-const struct sw_address *sw_link_peer(struct sw_link *link);
+/** The path of sealed packets.  Meaningful while packets can be sent. */
+const struct sw_path *sw_link_path(struct sw_link *link);
 
 /** Does what is due at `now` (expiry, rekeying, keepalives, handshakes) and writes the next
- * datagram of the link's own to `datagram` and its destination to `to`.  Returns its length, 0 if
+ * datagram of the link's own to `datagram` and its path to `path`.  Returns its length, 0 if
  * there is none.  Bounded: a few calls return 0 at any one time. */
 size_t sw_link_transmit(struct sw_link *link, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
-                        struct sw_address *to);
+                        struct sw_path *path);
+
+/** Wipes every key that is past its time, and sends nothing.  To be called at least every second
+ * while sw_link_transmit cannot be, as the socket is full. */
+void sw_link_expire(struct sw_link *link, uint64_t now);
 
 /** When sw_link_transmit has to be called next; UINT64_MAX: not before something is received. */
 uint64_t sw_link_deadline(const struct sw_link *link);
 
-/** Tells that the network reports nobody listens at `peer` (ICMP port unreachable).  Such reports
- * can be forged: all it does is to retry sooner, for a few seconds. */
-void sw_link_refused(struct sw_link *link, uint64_t now, const struct sw_address *peer);
+/** Tells what the network (by ICMP) or the kernel reported of sending to `peer`: `error` is a
+ * positive errno.  Reports can be forged: ECONNREFUSED makes the link retry sooner for a few
+ * seconds, and anything else is only noted in the status. */
+void sw_link_error(struct sw_link *link, uint64_t now, const struct sw_address *peer, int error);
 
 /** Ends the link in order: the next calls of sw_link_transmit give the farewells, then nothing
  * more; packets are refused. */
@@ -146,6 +151,15 @@ enum sw_link_state {
   SW_LINK_CLOSED, /* after sw_link_close */
 };
 
+/** What became of sending to one of the peer's addresses; times as below. */
+struct sw_endpoint_status {
+  struct sw_address address;
+  uint64_t attempt_time; /* the latest init was sent to it */
+  uint64_t answer_time;  /* an authentic answer came from it */
+  uint64_t error_time;   /* sw_link_error */
+  int32_t error;         /* errno of that; 0: none */
+};
+
 /** What a link has done and seen since it was made; times are of the caller's clock, 0: never. */
 struct sw_link_status {
   enum sw_link_state state;
@@ -156,10 +170,17 @@ struct sw_link_status {
   uint64_t sent_time;        /* anything in a session */
   uint64_t attempt_time;     /* the latest init */
   uint64_t attempts;         /* inits sent since the link was last up */
-  uint64_t refused_time;     /* sw_link_refused */
   uint64_t closed_time;      /* the peer said goodbye */
-  uint64_t foreign_time;     /* a datagram arrived that our key does not open */
-  struct sw_address foreign; /* where from */
+  uint64_t foreign_time;     /* a datagram that our key does not open came from an endpoint ... */
+  struct sw_address foreign; /* ... this one */
+  uint64_t stranger_time;    /* such a datagram came from anywhere else ... */
+  struct sw_address stranger;
+  uint64_t init_time; /* an init of the peer was answered */
+  struct sw_address init_from;
+  /* the configured endpoints in order of preference, then the peer's last address if it is not one
+   * of them */
+  struct sw_endpoint_status endpoints[SW_ENDPOINTS_MAX + 1];
+  uint32_t endpoint_count;
   uint64_t version_time;     /* an init of another version arrived */
   uint32_t version;          /* which */
   uint64_t rtt;              /* smoothed round-trip time (RFC 6298), ns; 0: not measured */

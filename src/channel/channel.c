@@ -30,9 +30,18 @@ static bool is_fingerprint(const char text[SW_FINGERPRINT_TEXT]) {
   return text[SW_FINGERPRINT_TEXT - 1] == '\0';
 }
 
+static bool are_endpoints(const struct sw_link_status *link) {
+  if (link->endpoint_count > SW_ENDPOINTS_MAX + 1) return false;
+  for (uint32_t i = 0; i < link->endpoint_count; i++)
+    if (link->endpoints[i].address.port > UINT16_MAX) return false;
+  return true;
+}
+
 static bool is_status(const struct sw_link_status *link) {
   return (unsigned)link->state <= SW_LINK_CLOSED && is_fingerprint(link->fingerprint) &&
-         link->peer.port <= UINT16_MAX && link->foreign.port <= UINT16_MAX;
+         link->peer.port <= UINT16_MAX && link->foreign.port <= UINT16_MAX &&
+         link->stranger.port <= UINT16_MAX && link->init_from.port <= UINT16_MAX &&
+         are_endpoints(link);
 }
 
 static void make_text(char text[SW_CHANNEL_TEXT]) {

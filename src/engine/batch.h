@@ -48,7 +48,7 @@ bool sw_batch_opens(const struct sw_batch *batch, size_t bytes);
 
 /** Adds a datagram to the batch that is opened next.  Returns false if the batch is full. */
 bool sw_batch_add(struct sw_batch *batch, struct sw_link *link, uint64_t now,
-                  const struct sw_address *from, const uint8_t *datagram, size_t length);
+                  const struct sw_path *path, const uint8_t *datagram, size_t length);
 
 /** Opens the datagrams that were added and empties the batch.  Returns how many they are: the caller
  * finishes so many of `openings`, in order (sw_link_open_finish). */

@@ -33,10 +33,8 @@ static void on_timer(uv_timer_t *timer);
 /* ---- reports and errors ---- */
 
 static void report_error(struct sw_pump *pump, const struct sw_address *peer, int code) {
-  if (code == ECONNREFUSED) {
-    sw_link_refused(pump->link, sw_clock_now(), peer);
-    return;
-  }
+  sw_link_error(pump->link, sw_clock_now(), peer, code);
+  if (code == ECONNREFUSED) return;
   pump->unreachable = code;
   pump->unreachable_time = sw_clock_now();
 }
@@ -102,12 +100,15 @@ static void send_outbox(struct sw_pump *pump) {
 static void flush(struct sw_pump *pump) {
   struct sw_outbox *outbox = &pump->outbox;
   const uint64_t now = sw_clock_now();
-  struct sw_path path = {0};
+  struct sw_path path;
   size_t length;
   send_outbox(pump);
-  if (!sw_outbox_is_empty(outbox)) return;
+  if (!sw_outbox_is_empty(outbox)) {
+    sw_link_expire(pump->link, now);
+    return;
+  }
   while (!sw_outbox_is_full(outbox) &&
-         (length = sw_link_transmit(pump->link, now, sw_outbox_room(outbox), &path.peer)) > 0)
+         (length = sw_link_transmit(pump->link, now, sw_outbox_room(outbox), &path)) > 0)
     sw_outbox_add(outbox, length, &path);
   send_outbox(pump);
 }
@@ -204,7 +205,7 @@ static void seal_packet(struct sw_pump *pump, uint64_t now, size_t length,
     sw_link_drop(pump->link, SW_DROP_OFFLOAD, 1);
     return;
   }
-  const struct sw_path path = {.peer = *sw_link_peer(pump->link)};
+  const struct sw_path path = *sw_link_path(pump->link);
   /* a super-packet is never a SYN */
   if (offload->gso == SW_GSO_NONE) sw_mss_clamp(pump->packet, length, gso.partial, pump->mtu);
   if (seal_batch(pump, now, &gso, &path)) return;
@@ -281,12 +282,12 @@ static void handle_opened(struct sw_pump *pump, enum sw_received received, uint8
   }
 }
 
-static void open_one(struct sw_pump *pump, uint64_t now, const struct sw_address *from,
+static void open_one(struct sw_pump *pump, uint64_t now, const struct sw_path *path,
                      const uint8_t *datagram, size_t length) {
   uint8_t *packet = sw_gro_room(&pump->gro);
   struct sw_opened opened;
   const enum sw_received received =
-      sw_link_open(pump->link, now, from, datagram, length, packet, &opened);
+      sw_link_open(pump->link, now, path, datagram, length, packet, &opened);
   handle_opened(pump, received, packet, &opened);
 }
 
@@ -308,11 +309,11 @@ static void open_run(struct sw_pump *pump, uint64_t now, const struct sw_run *ru
     const size_t length = left < run->segment ? left : run->segment;
     const uint8_t *datagram = run->bytes + at;
     if (!spread) {
-      open_one(pump, now, &run->path.peer, datagram, length);
-    } else if (!sw_batch_add(&pump->batch, pump->link, now, &run->path.peer, datagram, length)) {
+      open_one(pump, now, &run->path, datagram, length);
+    } else if (!sw_batch_add(&pump->batch, pump->link, now, &run->path, datagram, length)) {
       open_batch(pump);
       const bool added =
-          sw_batch_add(&pump->batch, pump->link, now, &run->path.peer, datagram, length);
+          sw_batch_add(&pump->batch, pump->link, now, &run->path, datagram, length);
       assert(added);
     }
   }

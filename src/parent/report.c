@@ -19,14 +19,32 @@ static bool lately(const struct sw_report *report, uint64_t time) {
   return within(report, time, SW_REPORT_MEMORY);
 }
 
+static uint64_t refused_time(const struct sw_link_status *link) {
+  uint64_t latest = 0;
+  for (uint32_t i = 0; i < link->endpoint_count; i++) {
+    const struct sw_endpoint_status *endpoint = &link->endpoints[i];
+    if (endpoint->error == ECONNREFUSED && endpoint->error_time > latest)
+      latest = endpoint->error_time;
+  }
+  return latest;
+}
+
+static bool foreign_is_latest(const struct sw_link_status *link) {
+  return link->foreign_time >= link->stranger_time;
+}
+
+static uint64_t foreign_time(const struct sw_link_status *link) {
+  return foreign_is_latest(link) ? link->foreign_time : link->stranger_time;
+}
+
 /* The condition of a link without a session that works: the most telling of what was observed. */
 static enum sw_condition fault(const struct sw_report *report) {
   const struct sw_link_status *link = report->link;
   if (lately(report, link->version_time)) return SW_CONDITION_VERSION;
-  if (lately(report, link->foreign_time) && link->foreign_time > link->received_time)
+  if (lately(report, foreign_time(link)) && foreign_time(link) > link->received_time)
     return SW_CONDITION_FOREIGN; /* noise while the peer was heard means nothing */
   if (report->unresolved[0]) return SW_CONDITION_UNRESOLVED;
-  if (try_failed(report, link->refused_time)) return SW_CONDITION_REFUSED;
+  if (try_failed(report, refused_time(link))) return SW_CONDITION_REFUSED;
   if (try_failed(report, report->unreachable_time)) return SW_CONDITION_UNREACHABLE;
   if (lately(report, link->closed_time)) return SW_CONDITION_CLOSED;
   if (link->state == SW_LINK_WAITING && !report->config->endpoint_count)
@@ -78,7 +96,8 @@ static void say(enum sw_condition condition, const struct sw_report *report,
              "datagrams arrive from %s that our key does not open: the other side has another "
              "key, or has not noticed yet that this one restarted (our key's fingerprint is %s; "
              "compare it with that of the other side)",
-             sw_address_text(&link->foreign, foreign), link->fingerprint);
+             sw_address_text(foreign_is_latest(link) ? &link->foreign : &link->stranger, foreign),
+             link->fingerprint);
     break;
   case SW_CONDITION_CLOSED:
     snprintf(text, SW_REPORT_TEXT, "%s closed the link in order; waiting for it to come back",

@@ -38,8 +38,7 @@ void sw_link_advance(struct sw_link *link, uint64_t now) {
 void sw_link_endpoints_set(struct sw_link *link, uint64_t now, const struct sw_address *endpoints,
                            size_t count) {
   sw_link_advance(link, now);
-  link->endpoint_count = count < SW_ENDPOINTS_MAX ? count : SW_ENDPOINTS_MAX;
-  for (size_t i = 0; i < link->endpoint_count; i++) link->endpoints[i] = endpoints[i];
+  sw_endpoints_set(&link->endpoints, endpoints, count);
   sw_schedule_endpoints_changed(link);
 }
 
@@ -171,9 +170,10 @@ int64_t sw_link_seal(struct sw_link *link, uint64_t now, uint8_t *packet, size_t
   return refused ? refused : (int64_t)sw_sealing_run(&sealing, 0, packet, length, datagram);
 }
 
-const struct sw_address *sw_link_peer(struct sw_link *link) {
+const struct sw_path *sw_link_path(struct sw_link *link) {
+  static const struct sw_path none;
   const struct sw_session *session = sw_link_sending_session(link);
-  return session ? &session->address : &link->status.peer;
+  return session ? &session->path : &none;
 }
 
 void sw_link_close(struct sw_link *link, uint64_t now) {
@@ -192,5 +192,6 @@ static enum sw_link_state state_of(const struct sw_link *link) {
 
 const struct sw_link_status *sw_link_status(struct sw_link *link) {
   link->status.state = state_of(link);
+  sw_endpoints_report(&link->endpoints, &link->status);
   return &link->status;
 }

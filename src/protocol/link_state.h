@@ -6,6 +6,7 @@
 #define SALTWAY_PROTOCOL_LINK_STATE_H
 
 #include "protocol/cookie.h"
+#include "protocol/endpoints.h"
 #include "protocol/handshake.h"
 #include "protocol/pending.h"
 #include "protocol/seen.h"
@@ -59,13 +60,12 @@ struct sw_link {
   struct sw_probe probes[SW_PROBES];
   unsigned probe_next;
 
-  struct sw_address endpoints[SW_ENDPOINTS_MAX];
-  size_t endpoint_count;
+  struct sw_endpoints endpoints;
   unsigned attempt; /* inits sent since a handshake was last completed */
 
   uint8_t reply[SW_CONTROL_MAX]; /* to what was just received */
   size_t reply_length;           /* 0: none */
-  struct sw_address reply_to;
+  struct sw_path reply_path;
 
   struct sw_prefix sources[SW_SOURCES_MAX];
   size_t source_count;
@@ -81,9 +81,6 @@ struct sw_session *sw_link_sending_session(struct sw_link *link);
 uint32_t sw_link_session_id(struct sw_link *link);
 bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet);
 
-/* timers.c: where inits go */
-bool sw_schedule_address_known(const struct sw_link *link, const struct sw_address *address);
-
 /* timers.c: what changed, told to the timers */
 void sw_schedule_start(struct sw_link *link);
 void sw_schedule_received(struct sw_link *link);
@@ -97,6 +94,6 @@ void sw_schedule_endpoints_changed(struct sw_link *link);
 /* timers.c: seals a datagram of the link's own in `session`: a token, and padding to a random
  * length of `most` at most.  Returns its length, 0 if the session is used up. */
 size_t sw_schedule_seal(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
-                        uint64_t token, size_t most, uint8_t *datagram, struct sw_address *to);
+                        uint64_t token, size_t most, uint8_t *datagram, struct sw_path *path);
 
 #endif

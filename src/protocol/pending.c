@@ -14,21 +14,20 @@ bool sw_pending_answered(const struct sw_pending *pending, const uint8_t hash[SW
   for (unsigned i = 0; i < pending->count; i++) {
     const struct sw_pending_entry *entry = &pending->entries[i];
     if (sodium_memcmp(entry->hash, hash, SW_HASH_BYTES) == 0 &&
-        sw_address_equal(&entry->address, address))
+        sw_address_equal(&entry->path.peer, address))
       return true;
   }
   return false;
 }
 
 void sw_pending_add(struct sw_pending *pending, const struct sw_agreement *agreement,
-                    const uint8_t hash[SW_HASH_BYTES], const struct sw_address *address,
-                    uint64_t now) {
+                    const uint8_t hash[SW_HASH_BYTES], const struct sw_path *path, uint64_t now) {
   assert(pending->count < SW_PENDING_MAX);
   struct sw_pending_entry *entry = &pending->entries[pending->count];
   pending->ids[pending->count] = agreement->local;
   pending->count++;
   entry->agreement = *agreement;
-  entry->address = *address;
+  entry->path = *path;
   entry->created = now;
   memcpy(entry->hash, hash, SW_HASH_BYTES);
 }

@@ -15,7 +15,7 @@
 struct sw_pending_entry {
   struct sw_agreement agreement;
   uint8_t hash[SW_HASH_BYTES]; /* of the init it answers */
-  struct sw_address address;   /* where that came from, and the answer went to */
+  struct sw_path path;         /* by which that came, and the answer went */
   uint64_t created;
 };
 
@@ -35,8 +35,7 @@ bool sw_pending_answered(const struct sw_pending *pending, const uint8_t hash[SW
 
 /** Adds an entry; there must be room (count below SW_PENDING_MAX). */
 void sw_pending_add(struct sw_pending *pending, const struct sw_agreement *agreement,
-                    const uint8_t hash[SW_HASH_BYTES], const struct sw_address *address,
-                    uint64_t now);
+                    const uint8_t hash[SW_HASH_BYTES], const struct sw_path *path, uint64_t now);
 
 void sw_pending_remove(struct sw_pending *pending, struct sw_pending_entry *entry);
 

@@ -15,25 +15,28 @@ static enum sw_received drop(struct sw_link *link, enum sw_drop reason) {
   return SW_RECEIVED_DROPPED;
 }
 
-/* A datagram that no key of ours opens: another key, an old session, or noise. */
+/* Drops a datagram that no key of ours opens: another key, an old session, or noise. */
 static enum sw_received drop_foreign(struct sw_link *link, enum sw_drop reason,
                                      const struct sw_address *from) {
-  link->status.foreign_time = link->now;
-  link->status.foreign = *from;
+  struct sw_link_status *status = &link->status;
+  const bool known = sw_endpoints_find(&link->endpoints, from);
+  *(known ? &status->foreign_time : &status->stranger_time) = link->now;
+  *(known ? &status->foreign : &status->stranger) = *from;
   return drop(link, reason);
 }
 
-static uint8_t *reply_begin(struct sw_link *link, const struct sw_address *to) {
+static uint8_t *reply_begin(struct sw_link *link, const struct sw_path *path) {
   if (link->reply_length) sw_link_drop(link, SW_DROP_REPLY_LOST, 1);
-  link->reply_to = *to;
+  link->reply_path = *path;
   return link->reply;
 }
 
 /* ---- handshake ---- */
 
-static enum sw_received receive_init(struct sw_link *link, const struct sw_address *from,
+static enum sw_received receive_init(struct sw_link *link, const struct sw_path *path,
                                      const struct sw_handshake_message *init, const uint8_t *plain,
                                      size_t length, bool load) {
+  const struct sw_address *from = &path->peer;
   uint8_t hash[SW_HASH_BYTES];
   sw_message_hash(plain, length, hash);
   if (sw_pending_answered(&link->pending, hash, from)) return drop(link, SW_DROP_REPEATED_INIT);
@@ -44,7 +47,7 @@ static enum sw_received receive_init(struct sw_link *link, const struct sw_addre
     uint8_t cookie[SW_COOKIE_BYTES];
     sw_cookies_make(&link->cookies, link->now, from, init->point, cookie);
     const size_t made = sw_cookie_message_make(link->me, hash, cookie, length, answer);
-    uint8_t *reply = reply_begin(link, from);
+    uint8_t *reply = reply_begin(link, path);
     link->reply_length = sw_message_seal(&link->keys, answer, made, reply);
     link->status.cookies_sent++;
     return SW_RECEIVED_CONTROL;
@@ -55,9 +58,11 @@ static enum sw_received receive_init(struct sw_link *link, const struct sw_addre
   const int made = sw_response_make(&link->keys, link->me, sw_link_session_id(link), init, plain,
                                     length, answer, &agreement);
   if (made < 0) return drop(link, SW_DROP_WEAK_KEY);
-  sw_pending_add(&link->pending, &agreement, hash, from, link->now);
+  sw_pending_add(&link->pending, &agreement, hash, path, link->now);
   sodium_memzero(&agreement, sizeof(agreement));
-  uint8_t *reply = reply_begin(link, from);
+  link->status.init_time = link->now;
+  link->status.init_from = *from;
+  uint8_t *reply = reply_begin(link, path);
   link->reply_length = sw_message_seal(&link->keys, answer, (size_t)made, reply);
   return SW_RECEIVED_CONTROL;
 }
@@ -68,9 +73,8 @@ static bool answers_our_init(const struct sw_link *link,
          sodium_memcmp(message->hash, link->initiation.hash, SW_HASH_BYTES) == 0;
 }
 
-/* The session's address is a place that the handshake went to and came back from: one that we know
- * and sent to, for its initiator, and the source of the init for its responder, whose answer was
- * heard there.  So nobody takes a link elsewhere by being first with a copy of any datagram. */
+/* The initiator's path leads to where this init was sent: to the source of the response if that is
+ * such an address, else to the latest.  So a copy of the response takes no link elsewhere. */
 static enum sw_received receive_response(struct sw_link *link, const struct sw_address *from,
                                          const struct sw_handshake_message *response,
                                          const uint8_t *plain, size_t length) {
@@ -79,12 +83,16 @@ static enum sw_received receive_response(struct sw_link *link, const struct sw_a
   struct sw_agreement agreement;
   if (sw_initiation_finish(&link->initiation, &link->keys, response, plain, length, &agreement))
     return drop(link, SW_DROP_WEAK_KEY);
-  const struct sw_address peer =
-      sw_schedule_address_known(link, from) ? *from : link->initiation.to;
+  struct sw_path path = {.peer = link->initiation.to};
+  struct sw_endpoint *endpoint = sw_endpoints_find(&link->endpoints, from);
+  if (endpoint && endpoint->init == link->initiation.local) {
+    endpoint->answer_time = link->now;
+    path.peer = *from;
+  }
   sodium_memzero(&link->initiation, sizeof(link->initiation));
   for (unsigned i = 0; i < SW_SESSIONS; i++)
     if (!link->sessions[i].confirmed) sw_link_session_wipe(link, &link->sessions[i]);
-  sw_session_start(sw_link_session_place(link), &agreement, true, &peer, link->now);
+  sw_session_start(sw_link_session_place(link), &agreement, true, &path, link->now);
   sodium_memzero(&agreement, sizeof(agreement));
   sw_schedule_responded(link);
   return SW_RECEIVED_CONTROL;
@@ -95,17 +103,18 @@ static enum sw_received receive_cookie(struct sw_link *link,
   if (!answers_our_init(link, message) || link->initiation.cookie_used)
     return drop(link, SW_DROP_UNEXPECTED);
   sw_initiation_cookie(&link->initiation, message->cookie);
-  uint8_t *reply = reply_begin(link, &link->initiation.to);
+  uint8_t *reply = reply_begin(link, &(struct sw_path){.peer = link->initiation.to});
   link->reply_length =
       sw_message_seal(&link->keys, link->initiation.plain, link->initiation.length, reply);
   return SW_RECEIVED_CONTROL;
 }
 
-static enum sw_received receive_handshake(struct sw_link *link, const struct sw_address *from,
+static enum sw_received receive_handshake(struct sw_link *link, const struct sw_path *path,
                                           struct sw_header header, const uint8_t *datagram,
                                           size_t datagram_length) {
+  const struct sw_address *from = &path->peer;
   const uint64_t mark =
-      sw_seen_mark(datagram + SW_TAG_OFFSET, sw_schedule_address_known(link, from));
+      sw_seen_mark(datagram + SW_TAG_OFFSET, sw_endpoints_find(&link->endpoints, from));
   const bool seen = sw_seen_find(&link->seen, mark);
   if (seen && sw_cookies_load(&link->cookies, link->now)) return drop(link, SW_DROP_REPEATED_INIT);
   uint8_t plain[SW_INIT_MAX];
@@ -124,7 +133,7 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
   switch (message.type) {
   case SW_MESSAGE_INIT:
     sw_seen_add(&link->seen, mark);
-    return receive_init(link, from, &message, plain, length,
+    return receive_init(link, path, &message, plain, length,
                         !seen && sw_cookies_load(&link->cookies, link->now));
   case SW_MESSAGE_RESPONSE:
     return receive_response(link, from, &message, plain, length);
@@ -161,9 +170,9 @@ static enum sw_received receive_packet(struct sw_link *link, const uint8_t *pack
 static enum sw_received receive_probe(struct sw_link *link, struct sw_session *session,
                                       const uint8_t *plain, size_t length) {
   if (length < SW_PROBE_BYTES) return drop(link, SW_DROP_MALFORMED);
-  uint8_t *reply = reply_begin(link, &session->address);
+  uint8_t *reply = reply_begin(link, &session->path);
   link->reply_length = sw_schedule_seal(link, session, SW_KIND_PROBE_ACK, sw_load64(plain), length,
-                                        reply, &link->reply_to);
+                                        reply, &link->reply_path);
   if (!link->reply_length) return drop(link, SW_DROP_NO_SESSION);
   return SW_RECEIVED_CONTROL;
 }
@@ -198,7 +207,7 @@ static void confirm(struct sw_link *link, struct sw_session *session) {
   link->status.handshakes++;
   if (link->current && link->current->created > session->created) return;
   link->current = session;
-  link->status.peer = session->address;
+  sw_endpoints_last_set(&link->endpoints, &session->path.peer);
   link->status.handshake_time = link->now;
   sw_schedule_confirmed(link);
 }
@@ -207,7 +216,7 @@ static void confirm(struct sw_link *link, struct sw_session *session) {
 static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_entry *entry,
                                        struct sw_opening *opening, enum sw_drop *reason) {
   struct sw_session session;
-  sw_session_start(&session, &entry->agreement, false, &entry->address, entry->created);
+  sw_session_start(&session, &entry->agreement, false, &entry->path, entry->created);
   struct sw_session *place = NULL;
   if (sw_session_open(&session, link->now, opening, reason) == 0) {
     sw_pending_remove(&link->pending, entry);
@@ -246,12 +255,13 @@ void sw_link_open_begin(struct sw_link *link, uint64_t now, struct sw_opening *o
 
 enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *opening,
                                      struct sw_opened *opened) {
-  const struct sw_address *from = opening->from;
+  const struct sw_address *from = &opening->path->peer;
   if (opening->length < SW_OVERHEAD) return drop_foreign(link, SW_DROP_SHORT, from);
   if (link->closing) return drop(link, SW_DROP_SESSION);
   if (opening->session == SW_SESSION_HANDSHAKE)
-    return receive_handshake(link, from, (struct sw_header){opening->session, opening->word},
-                             opening->datagram, opening->length);
+    return receive_handshake(link, opening->path,
+                             (struct sw_header){opening->session, opening->word}, opening->datagram,
+                             opening->length);
 
   enum sw_drop reason = SW_DROP_SESSION;
   struct sw_session *session = find_session(link, opening->session);
@@ -284,18 +294,18 @@ enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *op
   return drop(link, SW_DROP_KIND);
 }
 
-enum sw_received sw_link_open(struct sw_link *link, uint64_t now, const struct sw_address *from,
+enum sw_received sw_link_open(struct sw_link *link, uint64_t now, const struct sw_path *path,
                               const uint8_t *datagram, size_t length, uint8_t *packet,
                               struct sw_opened *opened) {
-  struct sw_opening opening = {from, datagram, length, .packet = packet};
+  struct sw_opening opening = {path, datagram, length, .packet = packet};
   begin(link, now, &opening, false);
   return sw_link_open_finish(link, &opening, opened);
 }
 
-enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struct sw_address *from,
+enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struct sw_path *path,
                                  const uint8_t *datagram, size_t length, uint8_t *packet,
                                  size_t *packet_length) {
-  struct sw_opening opening = {from, datagram, length, .packet = packet};
+  struct sw_opening opening = {path, datagram, length, .packet = packet};
   struct sw_opened opened = {0};
   begin(link, now, &opening, true);
   const enum sw_received received = sw_link_open_finish(link, &opening, &opened);

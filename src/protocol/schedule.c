@@ -18,6 +18,7 @@
  * - sessions and pending answers expire by their age.
  */
 #include <assert.h>
+#include <errno.h>
 #include <sodium.h>
 
 #include "protocol/link_state.h"
@@ -94,30 +95,6 @@ static bool session_needed(const struct sw_link *link) {
   return !link->current || link->silent || sw_session_rekey_due(link->current, link->now);
 }
 
-/* Where the next init goes: the peer's last address and the configured ones in turn.  Returns
- * whether there is any. */
-static bool next_endpoint(const struct sw_link *link, struct sw_address *endpoint) {
-  const struct sw_address *candidates[SW_ENDPOINTS_MAX + 1];
-  unsigned count = 0;
-  if (link->status.peer.port) candidates[count++] = &link->status.peer;
-  for (size_t i = 0; i < link->endpoint_count; i++)
-    if (!sw_address_equal(&link->endpoints[i], &link->status.peer))
-      candidates[count++] = &link->endpoints[i];
-  if (count) *endpoint = *candidates[link->attempt % count];
-  return count > 0;
-}
-
-bool sw_schedule_address_known(const struct sw_link *link, const struct sw_address *address) {
-  if (sw_address_equal(address, &link->status.peer)) return true;
-  for (size_t i = 0; i < link->endpoint_count; i++)
-    if (sw_address_equal(address, &link->endpoints[i])) return true;
-  return false;
-}
-
-static bool refused_lately(const struct sw_link *link) {
-  return link->status.refused_time && link->now - link->status.refused_time < SW_REFUSED_MEMORY;
-}
-
 static uint64_t refused_delay(void) {
   return SW_REFUSED_RETRY * 3 / 4 + jitter(SW_REFUSED_RETRY / 2);
 }
@@ -129,19 +106,21 @@ static uint64_t retry_delay(const struct sw_link *link) {
 }
 
 void sw_schedule_endpoints_changed(struct sw_link *link) {
-  struct sw_address endpoint;
   if (link->current || link->closing) return;
-  if (!next_endpoint(link, &endpoint)) {
+  if (!link->endpoints.count) {
     link->timers.handshake = SW_NEVER;
   } else if (link->timers.handshake == SW_NEVER) {
     link->timers.handshake = link->now;
   }
 }
 
-void sw_link_refused(struct sw_link *link, uint64_t now, const struct sw_address *peer) {
+void sw_link_error(struct sw_link *link, uint64_t now, const struct sw_address *peer, int error) {
   sw_link_advance(link, now);
-  if (!sw_schedule_address_known(link, peer) || link->closing) return;
-  link->status.refused_time = link->now;
+  struct sw_endpoint *endpoint = sw_endpoints_find(&link->endpoints, peer);
+  if (!endpoint || link->closing) return;
+  endpoint->error = error;
+  endpoint->error_time = link->now;
+  if (error != ECONNREFUSED) return;
   if (link->timers.handshake != SW_NEVER) {
     if (link->initiation.active)
       link->timers.handshake = earlier(link->timers.handshake, link->now + refused_delay());
@@ -151,11 +130,12 @@ void sw_link_refused(struct sw_link *link, uint64_t now, const struct sw_address
   }
 }
 
-static size_t initiate(struct sw_link *link, uint8_t *datagram, struct sw_address *to) {
-  if (!next_endpoint(link, to)) {
+static size_t initiate(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
+  if (!link->endpoints.count) {
     link->timers.handshake = SW_NEVER;
     return 0;
   }
+  struct sw_endpoint *endpoint = &link->endpoints.known[link->attempt % link->endpoints.count];
   link->attempt++;
   link->status.attempts++;
   link->status.attempt_time = link->now;
@@ -165,16 +145,20 @@ static size_t initiate(struct sw_link *link, uint8_t *datagram, struct sw_addres
     sw_initiation_begin(&link->initiation, link->me, sw_link_session_id(link));
     link->initiation.renewal = link->now + retry_delay(link);
   }
-  link->initiation.to = *to;
+  endpoint->init = link->initiation.local;
+  endpoint->attempt_time = link->now;
+  *path = (struct sw_path){.peer = endpoint->address};
+  link->initiation.to = endpoint->address;
   link->timers.handshake = link->initiation.renewal;
-  if (refused_lately(link))
+  if (sw_endpoints_refused(&link->endpoints, link->now))
     link->timers.handshake = earlier(link->timers.handshake, link->now + refused_delay());
   return sw_message_seal(&link->keys, link->initiation.plain, link->initiation.length, datagram);
 }
 
 /* ---- what is due ---- */
 
-static void expire(struct sw_link *link) {
+void sw_link_expire(struct sw_link *link, uint64_t now) {
+  sw_link_advance(link, now);
   sw_pending_expire(&link->pending, link->now);
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
     struct sw_session *session = &link->sessions[i];
@@ -183,18 +167,17 @@ static void expire(struct sw_link *link) {
 }
 
 static void tick(struct sw_link *link) {
-  expire(link);
+  sw_link_expire(link, link->now);
   if (link->now >= link->timers.answer) {
     link->timers.answer = SW_NEVER;
     link->answer_within = answer_delay();
     link->silent = link->current != NULL;
   }
-  struct sw_address endpoint;
   if (!session_needed(link)) {
     link->timers.handshake = SW_NEVER;
     link->attempt = 0;
     sodium_memzero(&link->initiation, sizeof(link->initiation));
-  } else if (link->timers.handshake == SW_NEVER && next_endpoint(link, &endpoint)) {
+  } else if (link->timers.handshake == SW_NEVER && link->endpoints.count) {
     link->timers.handshake = link->now;
   }
 }
@@ -202,7 +185,7 @@ static void tick(struct sw_link *link) {
 /* All have the lengths of probes, so that no link shows by the sizes of its idle traffic, nor by
  * those of its end. */
 size_t sw_schedule_seal(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
-                        uint64_t token, size_t most, uint8_t *datagram, struct sw_address *to) {
+                        uint64_t token, size_t most, uint8_t *datagram, struct sw_path *path) {
   assert(most >= SW_PROBE_BYTES);
   uint8_t plain[SW_PROBE_MAX] = {0};
   sw_store64(plain, token);
@@ -211,45 +194,45 @@ size_t sw_schedule_seal(struct sw_link *link, struct sw_session *session, enum s
   const int64_t sealed =
       sw_session_seal(session, link->keys.mask, link->now, kind, plain, length, datagram);
   if (sealed < 0) return 0;
-  *to = session->address;
+  *path = session->path;
   sw_schedule_sent(link, kind == SW_KIND_PROBE);
   return (size_t)sealed;
 }
 
 static size_t probe(struct sw_link *link, struct sw_session *session, bool periodic,
-                    uint8_t *datagram, struct sw_address *to) {
+                    uint8_t *datagram, struct sw_path *path) {
   struct sw_probe *const probe = &link->probes[link->probe_next++ % SW_PROBES];
   if (probe->sent && probe->periodic) link->status.probes_lost++;
   *probe = (struct sw_probe){.sent = link->now, .periodic = periodic};
   randombytes_buf(&probe->token, sizeof(probe->token));
   link->status.probes_sent += periodic;
-  return sw_schedule_seal(link, session, SW_KIND_PROBE, probe->token, SW_PROBE_MAX, datagram, to);
+  return sw_schedule_seal(link, session, SW_KIND_PROBE, probe->token, SW_PROBE_MAX, datagram, path);
 }
 
 /* An ack of no probe: its receiver takes it for a sign of life, and for nothing else. */
 static size_t keepalive(struct sw_link *link, struct sw_session *session, uint8_t *datagram,
-                        struct sw_address *to) {
+                        struct sw_path *path) {
   uint64_t token;
   link->timers.keepalive = SW_NEVER;
   link->keepalive_after = keepalive_delay();
   randombytes_buf(&token, sizeof(token));
-  return sw_schedule_seal(link, session, SW_KIND_PROBE_ACK, token, SW_PROBE_MAX, datagram, to);
+  return sw_schedule_seal(link, session, SW_KIND_PROBE_ACK, token, SW_PROBE_MAX, datagram, path);
 }
 
 static size_t confirm(struct sw_link *link, struct sw_session *session, uint8_t *datagram,
-                      struct sw_address *to) {
+                      struct sw_path *path) {
   session->probe_at =
       link->now + session->probe_interval + jitter(session->probe_interval / SW_CONFIRM_JITTER);
   session->probe_interval = earlier(2 * session->probe_interval, SW_CONFIRM_LAST);
-  return probe(link, session, false, datagram, to);
+  return probe(link, session, false, datagram, path);
 }
 
-static size_t farewell(struct sw_link *link, uint8_t *datagram, struct sw_address *to) {
+static size_t farewell(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
     struct sw_session *session = &link->sessions[i];
     if (!session->local) continue;
     const size_t length =
-        sw_schedule_seal(link, session, SW_KIND_CLOSE, 0, SW_PROBE_MAX, datagram, to);
+        sw_schedule_seal(link, session, SW_KIND_CLOSE, 0, SW_PROBE_MAX, datagram, path);
     sw_link_session_wipe(link, session);
     if (length) return length;
   }
@@ -257,32 +240,32 @@ static size_t farewell(struct sw_link *link, uint8_t *datagram, struct sw_addres
 }
 
 size_t sw_link_transmit(struct sw_link *link, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
-                        struct sw_address *to) {
+                        struct sw_path *path) {
   sw_link_advance(link, now);
   if (link->reply_length) {
     const size_t length = link->reply_length;
     memcpy(datagram, link->reply, length);
-    *to = link->reply_to;
+    *path = link->reply_path;
     link->reply_length = 0;
     return length;
   }
-  if (link->closing) return farewell(link, datagram, to);
+  if (link->closing) return farewell(link, datagram, path);
   tick(link);
   size_t length = 0;
-  if (link->now >= link->timers.handshake) length = initiate(link, datagram, to);
+  if (link->now >= link->timers.handshake) length = initiate(link, datagram, path);
   for (unsigned i = 0; i < SW_SESSIONS && !length; i++) {
     struct sw_session *session = &link->sessions[i];
     if (session->local && !session->confirmed && link->now >= session->probe_at)
-      length = confirm(link, session, datagram, to);
+      length = confirm(link, session, datagram, path);
   }
   struct sw_session *session = sw_link_sending_session(link);
   if (!session) return length;
   if (!length && link->now >= link->timers.probe) {
     link->timers.probe = link->now + probe_delay(link);
-    length = probe(link, session, true, datagram, to);
+    length = probe(link, session, true, datagram, path);
   }
   if (!length && link->now >= link->timers.keepalive)
-    length = keepalive(link, session, datagram, to);
+    length = keepalive(link, session, datagram, path);
   return length;
 }
 
@@ -303,8 +286,7 @@ uint64_t sw_link_deadline(const struct sw_link *link) {
   if (link->closing) return sessions ? link->now : SW_NEVER;
   deadline = earlier(deadline, earlier(timers->handshake, timers->answer));
   if (sending) deadline = earlier(deadline, earlier(timers->keepalive, timers->probe));
-  struct sw_address endpoint;
-  if (link->current && timers->handshake == SW_NEVER && next_endpoint(link, &endpoint)) {
+  if (link->current && timers->handshake == SW_NEVER && link->endpoints.count) {
     deadline = earlier(deadline, link->current->rekey_at);
     if (session_needed(link)) deadline = link->now;
   }

@@ -5,7 +5,7 @@
 #include <sodium.h>
 
 void sw_session_start(struct sw_session *session, const struct sw_agreement *agreement,
-                      bool initiator, const struct sw_address *address, uint64_t now) {
+                      bool initiator, const struct sw_path *path, uint64_t now) {
   assert(agreement->local != 0 && agreement->remote != 0);
   const uint64_t jitter =
       randombytes_uniform((uint32_t)(SW_REKEY_JITTER / SW_MILLISECOND)) * SW_MILLISECOND;
@@ -17,7 +17,7 @@ void sw_session_start(struct sw_session *session, const struct sw_agreement *agr
       .rekey_at = now + (initiator ? SW_REKEY_AFTER - jitter : SW_REKEY_OTHER_AFTER + jitter),
       .probe_at = now,
       .probe_interval = SW_CONFIRM_FIRST,
-      .address = *address,
+      .path = *path,
       .seal = agreement->seal,
       .open = agreement->open,
   };

@@ -23,14 +23,14 @@ struct sw_session {
   uint64_t rekey_at; /* when we begin the next */
   uint64_t probe_at; /* an unconfirmed session's next probe */
   uint64_t probe_interval;
-  struct sw_address address; /* the peer's, where the handshake reached it */
+  struct sw_path path; /* where the handshake reached the peer */
   struct sw_secretbox seal, open;
   struct sw_replay replay;
 };
 
 /** Starts the life of what a handshake agreed on. */
 void sw_session_start(struct sw_session *session, const struct sw_agreement *agreement,
-                      bool initiator, const struct sw_address *address, uint64_t now);
+                      bool initiator, const struct sw_path *path, uint64_t now);
 
 void sw_session_wipe(struct sw_session *session);
 

@@ -43,10 +43,10 @@ static void connect_links(void) {
   for (unsigned i = 0; i < 8; i++) {
     struct sw_link *const from = i % 2 ? right : left, *const into = i % 2 ? left : right;
     uint8_t datagram[SW_CONTROL_MAX], opened[SW_CONTROL_MAX];
-    struct sw_address to;
+    struct sw_path path;
     size_t length;
-    while ((length = sw_link_transmit(from, now, datagram, &to)) > 0)
-      sw_link_receive(into, now, &address, datagram, length, opened, &length);
+    while ((length = sw_link_transmit(from, now, datagram, &path)) > 0)
+      sw_link_receive(into, now, &path, datagram, length, opened, &length);
   }
 }
 
@@ -87,12 +87,13 @@ static void open_batch(struct sw_batch *batch) {
   const size_t each = SW_OVERHEAD + HEADER + SEGMENT;
   struct sw_opened opened;
   memset(&right->sessions[0].replay, 0, sizeof(right->sessions[0].replay)); /* all is new again */
+  const struct sw_path path = {.peer = address};
   const bool spread = sw_batch_opens(batch, SEGMENTS * each);
   for (unsigned i = 0; i < SEGMENTS; i++) {
     const uint8_t *datagram = datagrams + SW_HEADROOM + i * each;
     if (spread) {
-      if (!sw_batch_add(batch, right, now, &address, datagram, each)) abort();
-    } else if (sw_link_open(right, now, &address, datagram, each, room + SW_HEADROOM, &opened) !=
+      if (!sw_batch_add(batch, right, now, &path, datagram, each)) abort();
+    } else if (sw_link_open(right, now, &path, datagram, each, room + SW_HEADROOM, &opened) !=
                SW_RECEIVED_PACKET) {
       abort();
     }

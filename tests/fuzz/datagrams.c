@@ -14,6 +14,7 @@
  *   - a link that was left in peace for a while is up again, whatever was done to it.
  */
 #include <assert.h>
+#include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -93,7 +94,7 @@ static void assert_same_session(const struct sw_session *a, const struct sw_sess
   assert(a->local == b->local && a->remote == b->remote && a->initiator == b->initiator);
   assert(a->confirmed == b->confirmed && a->counter == b->counter && a->created == b->created);
   assert(a->rekey_at == b->rekey_at && a->probe_at == b->probe_at);
-  assert(sw_address_equal(&a->address, &b->address));
+  assert(sw_path_equal(&a->path, &b->path));
   assert(memcmp(&a->seal, &b->seal, sizeof(a->seal)) == 0);
   assert(memcmp(&a->open, &b->open, sizeof(a->open)) == 0);
   assert(memcmp(&a->replay, &b->replay, sizeof(a->replay)) == 0);
@@ -113,7 +114,7 @@ static void assert_same(const struct sw_link *a, const struct sw_link *b) {
   assert(memcmp(a->cookies.secret, b->cookies.secret, sizeof(a->cookies.secret)) == 0);
   assert(a->reply_length == b->reply_length);
   assert(memcmp(a->reply, b->reply, a->reply_length) == 0);
-  assert(sw_address_equal(&a->status.peer, &b->status.peer));
+  assert(memcmp(&a->endpoints, &b->endpoints, sizeof(a->endpoints)) == 0);
   assert(a->status.received_time == b->status.received_time);
   assert(a->status.sent_time == b->status.sent_time);
   assert(a->status.handshakes == b->status.handshakes && a->status.rtt == b->status.rtt);
@@ -159,7 +160,7 @@ static uint8_t *room_of(size_t length, bool output) {
 
 /* The fast call has the same outcome, from the same state; and so has a batch, in which a copy that
  * was begun with the first is refused. */
-static void receive_fast(struct sw_link *link, const struct sw_address *from, const uint8_t *bytes,
+static void receive_fast(struct sw_link *link, const struct sw_path *path, const uint8_t *bytes,
                          size_t length, enum sw_received received, const uint8_t *packet,
                          const struct sw_link *after, bool batch) {
   static uint8_t datagram[SW_HEADROOM + ROOM + SW_SLACK], rooms[2][SW_HEADROOM + ROOM + SW_SLACK];
@@ -170,12 +171,12 @@ static void receive_fast(struct sw_link *link, const struct sw_address *from, co
   memcpy(datagram + SW_HEADROOM, bytes, length);
   for (unsigned i = 0; i < 2 && batch; i++) {
     openings[i] =
-        (struct sw_opening){from, datagram + SW_HEADROOM, length, .packet = rooms[i] + SW_HEADROOM};
+        (struct sw_opening){path, datagram + SW_HEADROOM, length, .packet = rooms[i] + SW_HEADROOM};
     sw_link_open_begin(link, now, &openings[i]);
   }
   for (unsigned i = 0; i < 2 && batch; i++) sw_opening_run(&openings[!i]);
   assert((batch ? sw_link_open_finish(link, &openings[0], &opened)
-                : sw_link_open(link, now, from, datagram + SW_HEADROOM, length,
+                : sw_link_open(link, now, path, datagram + SW_HEADROOM, length,
                                rooms[0] + SW_HEADROOM, &opened)) == received);
   assert_same(link, after);
   assert(link->cookies.inits == after->cookies.inits && link->cookies.busy == after->cookies.busy);
@@ -189,13 +190,13 @@ static void receive_fast(struct sw_link *link, const struct sw_address *from, co
 }
 
 /* Nothing of a session is taken twice. */
-static void receive_again(struct sw_link *link, const struct sw_address *from,
-                          const uint8_t *datagram, size_t length, uint8_t *packet) {
+static void receive_again(struct sw_link *link, const struct sw_path *path, const uint8_t *datagram,
+                          size_t length, uint8_t *packet) {
   static struct sw_link before;
   size_t packet_length;
   if (sw_header_read(link->keys.mask, datagram).session == SW_SESSION_HANDSHAKE) return;
   before = *link;
-  assert(sw_link_receive(link, now, from, datagram, length, packet, &packet_length) ==
+  assert(sw_link_receive(link, now, path, datagram, length, packet, &packet_length) ==
          SW_RECEIVED_DROPPED);
   check_received(&before, link, SW_RECEIVED_DROPPED);
 }
@@ -223,13 +224,14 @@ static void receive(unsigned to, const struct sw_address *from, const uint8_t *b
   static struct sw_link before, after;
   struct sw_link *link = links[to];
   assert(length <= ROOM);
+  const struct sw_path path = {.peer = *from};
   if (!briefly) before = *link;
   uint8_t *datagram = room_of(length, false), *packet = room_of(length, true);
   size_t packet_length = SIZE_MAX;
   memcpy(datagram, bytes, length);
   random_seed(++seed);
   const enum sw_received received =
-      sw_link_receive(link, now, from, datagram, length, packet, &packet_length);
+      sw_link_receive(link, now, &path, datagram, length, packet, &packet_length);
   check(link);
   if (received == SW_RECEIVED_PACKET) assert(packet_length == length - SW_OVERHEAD);
   if (!briefly) {
@@ -238,9 +240,9 @@ static void receive(unsigned to, const struct sw_address *from, const uint8_t *b
     after = *link;
     *link = before;
     random_seed(seed);
-    receive_fast(link, from, bytes, length, received, packet, &after, seed % 2);
+    receive_fast(link, &path, bytes, length, received, packet, &after, seed % 2);
     *link = after;
-    if (received != SW_RECEIVED_DROPPED) receive_again(link, from, datagram, length, packet);
+    if (received != SW_RECEIVED_DROPPED) receive_again(link, &path, datagram, length, packet);
     *link = after;
   }
 }
@@ -257,14 +259,14 @@ static bool talk(unsigned from, bool heard) {
   unsigned calls = 0;
   for (;; calls++) {
     static uint8_t datagram[SW_CONTROL_MAX];
-    struct sw_address to;
-    const size_t length = sw_link_transmit(links[from], now, datagram, &to);
+    struct sw_path path;
+    const size_t length = sw_link_transmit(links[from], now, datagram, &path);
     check(links[from]);
     if (!length) break;
-    assert(calls < CALLS_AT_ONCE && length <= SW_CONTROL_MAX && to.port != 0);
+    assert(calls < CALLS_AT_ONCE && length <= SW_CONTROL_MAX && path.peer.port != 0);
     keep(!from, datagram, length);
     const struct sw_address source = address(from), expected = address(!from);
-    if (heard && sw_address_equal(&to, &expected)) receive(!from, &source, datagram, length);
+    if (heard && sw_address_equal(&path.peer, &expected)) receive(!from, &source, datagram, length);
   }
   assert(sw_link_deadline(links[from]) > now);
   return calls > 0;
@@ -609,7 +611,7 @@ static void operate(struct input *input) {
     break;
   }
   case 12:
-    sw_link_refused(links[to], now, &from);
+    sw_link_error(links[to], now, &from, ECONNREFUSED);
     break;
   case 13:
     sw_link_endpoints_set(links[to], now, &from, host & 1);

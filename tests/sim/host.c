@@ -159,16 +159,16 @@ static enum sw_received open_batch(struct host *host, uint64_t clock, struct sw_
   return received;
 }
 
-static enum sw_received open_fast(struct host *host, uint64_t clock, const struct sw_address *from,
+static enum sw_received open_fast(struct host *host, uint64_t clock, const struct sw_path *path,
                                   const uint8_t *datagram, size_t length, bool batch,
                                   uint8_t *packet, size_t *packet_length) {
   struct sw_opened opened = {0};
   const struct room in = room_make(IN_FRONT, datagram, length, SW_SLACK);
   const struct room out = room_make(SW_HEADROOM, NULL, length, SW_SLACK);
-  struct sw_opening opening = {from, in.middle, length, .packet = out.middle};
+  struct sw_opening opening = {path, in.middle, length, .packet = out.middle};
   const enum sw_received received =
       batch ? open_batch(host, clock, &opening, &opened)
-            : sw_link_open(host->link, clock, from, in.middle, length, out.middle, &opened);
+            : sw_link_open(host->link, clock, path, in.middle, length, out.middle, &opened);
   if (received == SW_RECEIVED_PACKET) {
     expect(!opened.partial, "a packet with its checksum keeps it");
     expect(opened.length <= length, "a packet is not longer than its datagram");
@@ -200,10 +200,11 @@ enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_a
   memcpy(drops, host->link->status.drops, sizeof(drops));
   if (must_drop) memcpy(state, (uint8_t *)host->link + STATE_OFFSET, STATE_BYTES);
   const uint64_t clock = tell_time(host, now);
+  const struct sw_path path = {.peer = *from};
   const enum sw_received received =
       by == HOST_OPENS_EXACTLY
-          ? sw_link_receive(host->link, clock, from, datagram, length, packet, packet_length)
-          : open_fast(host, clock, from, datagram, length, by == HOST_OPENS_BATCH, packet,
+          ? sw_link_receive(host->link, clock, &path, datagram, length, packet, packet_length)
+          : open_fast(host, clock, &path, datagram, length, by == HOST_OPENS_BATCH, packet,
                       packet_length);
   const uint64_t dropped = drops_since(host, drops, reason);
   expect(dropped == (received == SW_RECEIVED_DROPPED),
@@ -240,13 +241,15 @@ int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t
 
 size_t host_transmit(struct host *host, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
                      struct sw_address *to) {
-  const size_t length = sw_link_transmit(host->link, tell_time(host, now), datagram, to);
+  struct sw_path path;
+  const size_t length = sw_link_transmit(host->link, tell_time(host, now), datagram, &path);
+  if (length) *to = path.peer;
   expect(length <= SW_CONTROL_MAX, "a link's own datagrams are bounded");
   return length;
 }
 
 void host_refused(struct host *host, uint64_t now, const struct sw_address *peer) {
-  sw_link_refused(host->link, tell_time(host, now), peer);
+  sw_link_error(host->link, tell_time(host, now), peer, ECONNREFUSED);
 }
 
 void host_close(struct host *host, uint64_t now) {
@@ -268,7 +271,7 @@ void host_check(const struct host *host) {
       expect(memcmp(&session->seal, &session->open, sizeof(session->seal)) != 0,
              "a session has a key for each direction");
   }
-  const bool peer_known = sw_link_status(host->link)->peer.port || host->link->endpoint_count;
+  const bool peer_known = host->link->endpoints.count > 0;
   switch (host_state(host)) {
   case SW_LINK_WAITING:
     expect(!peer_known, "a link that knows an address of its peer does not just wait");
@@ -292,7 +295,7 @@ bool host_reaches(const struct host *host, const struct host *peer,
                   const struct sw_address *address) {
   if (!host->link->current) return false;
   const struct sw_session *sending = host->link->current;
-  if (!sw_address_equal(&sending->address, address)) return false;
+  if (!sw_address_equal(&sending->path.peer, address)) return false;
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
     const struct sw_session *session = &peer->link->sessions[i];
     if (session->local == sending->remote && session->remote == sending->local &&

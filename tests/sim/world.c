@@ -131,7 +131,7 @@ bool world_send(struct world *world, unsigned side) {
   if (up && !due) expect(sent > 0, "a link that is up takes packets");
   if (sent < 0) return false;
   traffic->packets[traffic->count - 1].accepted = true;
-  emit(world, host, start, (size_t)sent, sw_link_peer(host->link));
+  emit(world, host, start, (size_t)sent, &sw_link_path(host->link)->peer);
   return true;
 }
 

@@ -75,7 +75,9 @@ void pair_stop(struct pair *pair) {
 }
 
 bool pair_take(struct pair_side *side, struct pair_datagram *datagram) {
-  datagram->length = sw_link_transmit(side->link, side->pair->now, datagram->bytes, &datagram->to);
+  struct sw_path path;
+  datagram->length = sw_link_transmit(side->link, side->pair->now, datagram->bytes, &path);
+  if (datagram->length) datagram->to = path.peer;
   datagram->from = side->address;
   assert_true(datagram->length <= SW_CONTROL_MAX);
   return datagram->length > 0;
@@ -89,9 +91,9 @@ void pair_take_letter(struct pair_side *side, char letter, struct pair_datagram 
 enum sw_received pair_give(struct pair_side *side, const struct pair_datagram *datagram) {
   uint8_t packet[PAIR_ROOM];
   size_t length = SIZE_MAX;
-  const enum sw_received received =
-      sw_link_receive(side->link, side->pair->now, &datagram->from, datagram->bytes,
-                      datagram->length, packet, &length);
+  const struct sw_path path = {.peer = datagram->from};
+  const enum sw_received received = sw_link_receive(
+      side->link, side->pair->now, &path, datagram->bytes, datagram->length, packet, &length);
   if (received == SW_RECEIVED_PACKET) assert_int_equal(length, datagram->length - SW_OVERHEAD);
   return received;
 }
@@ -112,7 +114,7 @@ void pair_seal(struct pair_side *side, size_t length, struct pair_datagram *data
   assert_int_equal(sealed, length + SW_OVERHEAD);
   datagram->length = (size_t)sealed;
   datagram->from = side->address;
-  datagram->to = *sw_link_peer(side->link);
+  datagram->to = sw_link_path(side->link)->peer;
 }
 
 void pair_seal_kind(struct pair_side *side, enum sw_kind kind, const uint8_t *plain, size_t length,

@@ -193,9 +193,10 @@ static enum sw_received results[COUNT];
 static struct sw_opened opened[COUNT];
 
 static void open_flight(void) {
+  static struct sw_path path;
+  path.peer = pair.left.address;
   for (unsigned i = 0; i < COUNT; i++)
-    assert_true(sw_batch_add(&batch, right, pair.now, &pair.left.address, flight[i] + SW_HEADROOM,
-                             lengths[i]));
+    assert_true(sw_batch_add(&batch, right, pair.now, &path, flight[i] + SW_HEADROOM, lengths[i]));
   assert_int_equal(sw_batch_open(&batch), COUNT);
   for (unsigned i = 0; i < COUNT; i++)
     results[i] = sw_link_open_finish(right, &batch.openings[i], &opened[i]);
@@ -312,14 +313,14 @@ static void session_may_begin_within_a_batch(void **state) {
 
 static void batch_takes_as_many_datagrams_as_fit(void **state) {
   (void)state;
-  const struct sw_address *from = &pair.left.address;
+  const struct sw_path from = {.peer = pair.left.address};
   for (unsigned i = 0; i < SW_BATCH_OPENINGS; i++)
-    assert_true(sw_batch_add(&batch, right, pair.now, from, flight[0] + SW_HEADROOM, 60));
-  assert_false(sw_batch_add(&batch, right, pair.now, from, flight[0] + SW_HEADROOM, 60));
+    assert_true(sw_batch_add(&batch, right, pair.now, &from, flight[0] + SW_HEADROOM, 60));
+  assert_false(sw_batch_add(&batch, right, pair.now, &from, flight[0] + SW_HEADROOM, 60));
   sw_batch_open(&batch);
   static uint8_t largest[SW_HEADROOM + 65536 + SW_SLACK];
   unsigned count = 0;
-  while (sw_batch_add(&batch, right, pair.now, from, largest + SW_HEADROOM, 65536)) count++;
+  while (sw_batch_add(&batch, right, pair.now, &from, largest + SW_HEADROOM, 65536)) count++;
   assert_int_equal(count, 3);
   const struct sw_opening *last = &batch.openings[2];
   assert_true(last->packet + 65536 + SW_SLACK <= room + SW_GRO_BUFFER);

@@ -1,4 +1,5 @@
 /* How two links come up, and learn where the other is. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,7 +72,7 @@ static void link_comes_up_with_four_datagrams(void **state) {
   assert_int_equal(status->received_time, pair.now);
   assert_true(sw_address_equal(&status->peer, &right->address));
   assert_true(sw_address_equal(&sw_link_status(right->link)->peer, &left->address));
-  assert_true(sw_address_equal(sw_link_peer(right->link), &left->address));
+  assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
   assert_nothing_is_lost(SW_SECOND, 100 * MS);
 }
 
@@ -114,13 +115,25 @@ static void give_response_from(const struct sw_address *from, struct pair_datagr
   pair_take_letter(left, 'p', probe);
 }
 
-static void initiator_sends_to_where_the_response_came_from_if_it_knows_it(void **state) {
+static void initiator_sends_to_where_the_response_came_from_if_its_init_went_there(void **state) {
   (void)state;
   const struct sw_address endpoints[] = {pair_address(77), pair_address(88)};
+  struct pair_datagram first, probe;
   sw_link_endpoints_set(left->link, pair.now, endpoints, 2);
+  pair_take_letter(left, 'i', &first);
+  sw_link_error(left->link, pair.now, &endpoints[0], ECONNREFUSED);
+  pair.now += 125 * MS; /* the init is repeated, to the second */
+  give_response_from(&endpoints[0], &probe);
+  assert_true(sw_address_equal(&probe.to, &endpoints[0]));
+}
+
+static void initiator_believes_no_endpoint_that_its_init_did_not_go_to(void **state) {
+  (void)state;
+  const struct sw_address endpoints[] = {pair_address(77), pair_address(88)};
   struct pair_datagram probe;
+  sw_link_endpoints_set(left->link, pair.now, endpoints, 2);
   give_response_from(&endpoints[1], &probe);
-  assert_true(sw_address_equal(&probe.to, &endpoints[1]));
+  assert_true(sw_address_equal(&probe.to, &endpoints[0]));
 }
 
 static void initiator_sends_to_where_it_sent_its_init_else(void **state) {
@@ -146,7 +159,7 @@ static void responder_sends_to_where_the_init_came_from(void **state) {
   pair_give(right, &datagram);
   pair_take_letter(right, 'a', &datagram);
   assert_true(sw_address_equal(&datagram.to, &asked));
-  assert_true(sw_address_equal(sw_link_peer(right->link), &asked));
+  assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &asked));
   assert_true(sw_address_equal(&sw_link_status(right->link)->peer, &asked));
 }
 
@@ -156,7 +169,7 @@ static void peers_address_stays_for_the_session(void **state) {
   pair_seal(left, 100, &datagram);
   datagram.from = pair_address(77);
   assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_PACKET);
-  assert_true(sw_address_equal(sw_link_peer(right->link), &left->address));
+  assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
   assert_true(sw_address_equal(&sw_link_status(right->link)->peer, &left->address));
 }
 
@@ -174,7 +187,7 @@ static void copy_of_an_init_from_elsewhere_does_not_keep_it_from_being_answered(
   assert_true(sw_address_equal(&response.to, &init.from));
   pair_give(left, &response);
   pair_connect(&pair);
-  assert_true(sw_address_equal(sw_link_peer(right->link), &left->address));
+  assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
 }
 
 static void responder_says_nothing_before_the_first_datagram_of_the_session(void **state) {
@@ -266,7 +279,7 @@ static void replayed_init_does_not_abort_our_own_handshake(void **state) {
 static void replayed_init_touches_no_live_session(void **state) {
   (void)state;
   struct pair_datagram old, response;
-  sw_link_refused(left->link, pair.now, &right->address);
+  sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
   sw_initiation_begin(&left->link->initiation, left->link->me, 99);
   pair_seal_message(left, left->link->initiation.plain, left->link->initiation.length, &old);
   sodium_memzero(&left->link->initiation, sizeof(left->link->initiation));
@@ -280,7 +293,7 @@ static void replayed_init_touches_no_live_session(void **state) {
     pair_run(&pair, 5 * SW_SECOND);
   }
   assert_int_equal(right->link->current->local, session);
-  assert_true(sw_address_equal(sw_link_peer(right->link), &left->address));
+  assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
   assert_nothing_is_lost(SW_SECOND, 100 * MS);
 }
 
@@ -318,7 +331,8 @@ int main(void) {
       APART(link_comes_up_with_four_datagrams),
       APART(states_are_told),
       CONNECTED(endpoints_of_a_link_that_is_up_change_nothing_now),
-      APART(initiator_sends_to_where_the_response_came_from_if_it_knows_it),
+      APART(initiator_sends_to_where_the_response_came_from_if_its_init_went_there),
+      APART(initiator_believes_no_endpoint_that_its_init_did_not_go_to),
       APART(initiator_sends_to_where_it_sent_its_init_else),
       APART(responder_sends_to_where_the_init_came_from),
       CONNECTED(peers_address_stays_for_the_session),

@@ -56,24 +56,31 @@ static void short_datagram_is_dropped(void **state) {
   pair_assert_no_drops(right);
 }
 
-static void datagram_of_no_session_is_dropped_and_told_as_foreign(void **state) {
+static void datagram_of_no_session_is_dropped_and_told(void **state) {
   (void)state;
   pair_seal(left, 100, &datagram);
   sw_session_wipe(right->link->current);
   right->link->current = NULL;
-  datagram.from = pair_address(77);
   assert_dropped(SW_DROP_SESSION);
   const struct sw_link_status *status = sw_link_status(right->link);
   assert_int_equal(status->foreign_time, pair.now);
-  assert_true(sw_address_equal(&status->foreign, &datagram.from));
+  assert_int_equal(status->stranger_time, 0);
+  assert_true(sw_address_equal(&status->foreign, &left->address));
+  const uint64_t foreign_time = pair.now++;
+  datagram.from = pair_address(77);
+  assert_dropped(SW_DROP_SESSION);
+  assert_int_equal(status->foreign_time, foreign_time);
+  assert_int_equal(status->stranger_time, pair.now);
+  assert_true(sw_address_equal(&status->foreign, &left->address));
+  assert_true(sw_address_equal(&status->stranger, &datagram.from));
 }
 
-static void handshake_of_another_key_is_dropped_and_told_as_foreign(void **state) {
+static void handshake_of_another_key_is_dropped_and_told(void **state) {
   (void)state;
   pair_take_letter(left, 'i', &datagram);
   datagram.bytes[datagram.length - 1] ^= 1;
   assert_dropped(SW_DROP_HANDSHAKE_TAG);
-  assert_int_equal(sw_link_status(right->link)->foreign_time, pair.now);
+  assert_int_equal(sw_link_status(right->link)->stranger_time, pair.now);
 }
 
 static void nothing_is_answered_to_random_datagrams(void **state) {
@@ -464,8 +471,8 @@ static int start_sodium(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       CONNECTED(short_datagram_is_dropped),
-      CONNECTED(datagram_of_no_session_is_dropped_and_told_as_foreign),
-      APART(handshake_of_another_key_is_dropped_and_told_as_foreign),
+      CONNECTED(datagram_of_no_session_is_dropped_and_told),
+      APART(handshake_of_another_key_is_dropped_and_told),
       CONNECTED(nothing_is_answered_to_random_datagrams),
       APART(nothing_is_answered_to_a_truncated_or_flipped_capture),
       CONNECTED(truncated_or_flipped_data_is_dropped_and_the_whole_still_taken),

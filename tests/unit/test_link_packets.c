@@ -138,8 +138,8 @@ static void partial_checksum_is_completed_for_who_does_not_ask_for_it(void **sta
   packet_partial(packet, sizeof(packet));
   assert_false(sw_checksum_verify(packet, sizeof(packet), SW_IP4_HEADER, SW_PROTOCOL_UDP));
   pair_seal_kind(left, SW_KIND_PACKET_PARTIAL, packet, sizeof(packet), &datagram);
-  assert_int_equal(sw_link_receive(right->link, pair.now, &left->address, datagram.bytes,
-                                   datagram.length, opened, &length),
+  assert_int_equal(sw_link_receive(right->link, pair.now, &(struct sw_path){.peer = left->address},
+                                   datagram.bytes, datagram.length, opened, &length),
                    SW_RECEIVED_PACKET);
   assert_int_equal(length, sizeof(packet));
   assert_true(sw_checksum_verify(opened, sizeof(opened), SW_IP4_HEADER, SW_PROTOCOL_UDP));
@@ -156,9 +156,9 @@ static void fast_calls_carry_a_packet_and_whether_its_checksum_is_partial(void *
     const int64_t length = sw_link_seal(left->link, pair.now, packet, 80, partial, sealed);
     assert_int_equal(length, 80 + SW_OVERHEAD);
     struct sw_opened opened;
-    assert_int_equal(
-        sw_link_open(right->link, pair.now, &left->address, sealed, (size_t)length, out, &opened),
-        SW_RECEIVED_PACKET);
+    assert_int_equal(sw_link_open(right->link, pair.now, &(struct sw_path){.peer = left->address},
+                                  sealed, (size_t)length, out, &opened),
+                     SW_RECEIVED_PACKET);
     assert_int_equal(opened.length, 80);
     assert_int_equal(opened.partial, partial);
     assert_memory_equal(out, expected, 80);

@@ -1,4 +1,5 @@
 /* What a link makes of reports that nobody listens at the peer's port. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,8 +48,8 @@ static void refused_link_retries_within_125_ms_for_3_s(void **state) {
   pair_run(&pair, 20 * SW_SECOND);
   hush();
   const uint64_t refused = pair.now;
-  sw_link_refused(left->link, pair.now, &right->address);
-  assert_int_equal(sw_link_status(left->link)->refused_time, refused);
+  sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
+  assert_int_equal(sw_link_status(left->link)->endpoints[0].error_time, refused);
   pair_run(&pair, 10 * SW_SECOND);
   assert_in_range(left->said_at[0] - refused, 0, 125 * MS);
   unsigned i = 0;
@@ -63,7 +64,7 @@ static void forged_refusals_do_not_keep_a_slow_link_from_coming_up(void **state)
   (void)state;
   pair.latency = 300 * MS;
   for (unsigned i = 0; i < 30 && pair_state(left) != SW_LINK_UP; i++) {
-    sw_link_refused(left->link, pair.now, &right->address);
+    sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
     pair_run(&pair, 100 * MS);
   }
   assert_int_equal(pair_state(left), SW_LINK_UP);
@@ -74,7 +75,7 @@ static void refusals_do_not_put_a_retry_off(void **state) {
   right->deaf = true;
   pair_run(&pair, 100 * MS);
   for (unsigned i = 0; i < 200; i++) {
-    sw_link_refused(left->link, pair.now, &right->address);
+    sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
     pair_run(&pair, 10 * MS);
   }
   assert_in_range(left->said_count, 15, 30);
@@ -87,9 +88,9 @@ static void refusal_by_an_unknown_address_is_ignored(void **state) {
   const uint64_t deadline = sw_link_deadline(left->link);
   struct sw_address other = right->address;
   other.port++;
-  sw_link_refused(left->link, pair.now, &other);
+  sw_link_error(left->link, pair.now, &other, ECONNREFUSED);
   assert_int_equal(sw_link_deadline(left->link), deadline);
-  assert_int_equal(sw_link_status(left->link)->refused_time, 0);
+  assert_int_equal(sw_link_status(left->link)->endpoints[0].error_time, 0);
 }
 
 static void refusal_is_not_believed_within_3_s_of_a_handshake(void **state) {
@@ -97,11 +98,11 @@ static void refusal_is_not_believed_within_3_s_of_a_handshake(void **state) {
   right->deaf = true;
   pair_send(left);
   pair_run(&pair, 3 * SW_SECOND - 1);
-  sw_link_refused(left->link, pair.now, &right->address);
+  sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
   pair_flush(&pair);
   assert_int_equal(pair_state(left), SW_LINK_UP);
   pair_run(&pair, 1);
-  sw_link_refused(left->link, pair.now, &right->address);
+  sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
   assert_int_equal(sw_link_deadline(left->link), pair.now);
   pair_flush(&pair);
   assert_int_equal(pair_state(left), SW_LINK_SILENT);
@@ -111,7 +112,7 @@ static void refusal_is_not_believed_within_3_s_of_a_handshake(void **state) {
 static void refusal_is_not_believed_while_nothing_is_unanswered(void **state) {
   (void)state;
   pair_run(&pair, 10 * SW_SECOND);
-  sw_link_refused(left->link, pair.now, &right->address);
+  sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
   pair_run(&pair, SW_SECOND);
   assert_int_equal(pair_state(left), SW_LINK_UP);
   assert_string_equal(left->said, "");
@@ -122,7 +123,7 @@ static void refused_responder_begins_a_handshake_to_the_peers_last_address(void 
   left->deaf = true;
   pair_send(right);
   pair_run(&pair, 4 * SW_SECOND);
-  sw_link_refused(right->link, pair.now, &left->address);
+  sw_link_error(right->link, pair.now, &left->address, ECONNREFUSED);
   pair_flush(&pair);
   assert_string_equal(right->said, "di");
 }

@@ -199,8 +199,8 @@ static void close_is_said_in_every_session_and_then_nothing(void **state) {
   assert_string_equal(left->said, "xx");
   assert_int_equal(sw_link_deadline(left->link), SW_NEVER);
   pair_introduce(left);
-  sw_link_refused(left->link, pair.now, &right->address);
-  assert_int_equal(sw_link_status(left->link)->refused_time, 0);
+  sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
+  assert_int_equal(sw_link_status(left->link)->endpoints[0].error_time, 0);
   pair_run(&pair, 100 * SW_SECOND);
   assert_string_equal(left->said, "xx");
   assert_int_equal(pair_state(left), SW_LINK_CLOSED);

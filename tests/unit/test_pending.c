@@ -28,7 +28,7 @@ static void add(unsigned n, uint64_t now) {
   struct sw_agreement agreement = {.local = n, .remote = 1000 + n};
   uint8_t hash[SW_HASH_BYTES] = {(uint8_t)n, (uint8_t)(n >> 8), 1};
   memset(agreement.seal.key, (int)n, sizeof(agreement.seal.key));
-  sw_pending_add(&pending, &agreement, hash, &here, now);
+  sw_pending_add(&pending, &agreement, hash, &(struct sw_path){.peer = here}, now);
 }
 
 static void assert_there(unsigned n) {
@@ -37,7 +37,7 @@ static void assert_there(unsigned n) {
   assert_int_equal(entry->agreement.local, n);
   assert_int_equal(entry->agreement.remote, 1000 + n);
   assert_int_equal(entry->agreement.seal.key[5], n & 255);
-  assert_true(sw_address_equal(&entry->address, &here));
+  assert_true(sw_address_equal(&entry->path.peer, &here));
 }
 
 static void entries_are_found_by_their_id(void **state) {

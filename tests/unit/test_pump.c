@@ -68,9 +68,9 @@ static void syn_send(const struct sw_run *run) {
   size_t length;
   if (run->length != SW_OVERHEAD + SYN_LENGTH) return; /* a datagram of the link itself */
   /* completes a partial checksum */
-  assert_int_equal(sw_link_receive(echo, sw_clock_now(), &run->path.peer, run->bytes, run->length,
-                                   bytes, &length),
-                   SW_RECEIVED_PACKET);
+  assert_int_equal(
+      sw_link_receive(echo, sw_clock_now(), &run->path, run->bytes, run->length, bytes, &length),
+      SW_RECEIVED_PACKET);
   assert_syn_of_mss(bytes, length, false, MTU - 40);
   syns_sent++;
   syn(bytes);
@@ -124,7 +124,7 @@ static void super_send(const struct sw_run *run) {
     uint8_t packet[1500];
     const size_t left = run->length - at;
     size_t length;
-    assert_int_equal(sw_link_receive(echo, sw_clock_now(), &run->path.peer, run->bytes + at,
+    assert_int_equal(sw_link_receive(echo, sw_clock_now(), &run->path, run->bytes + at,
                                      left < run->segment ? left : run->segment, packet, &length),
                      SW_RECEIVED_PACKET);
     const int64_t sealed = sw_link_send(echo, sw_clock_now(), packet, length,
@@ -267,13 +267,14 @@ static struct sw_link *link_up(struct sw_link **other) {
   const struct sw_address address = {.ip = {[15] = 1}, .port = 1};
   uint64_t now = sw_clock_now();
   uint8_t datagram[SW_CONTROL_MAX], packet[SW_CONTROL_MAX];
-  struct sw_address to;
+  const struct sw_path path = {.peer = address};
+  struct sw_path to;
   size_t length;
   sw_link_endpoints_set(link, now, &address, 1);
   for (unsigned i = 0; i < 8; i++) {
     struct sw_link *const from = i % 2 ? *other : link, *const into = i % 2 ? link : *other;
     while ((length = sw_link_transmit(from, now, datagram, &to)) > 0)
-      sw_link_receive(into, now, &address, datagram, length, packet, &length);
+      sw_link_receive(into, now, &path, datagram, length, packet, &length);
   }
   assert_int_equal(sw_link_status(link)->state, SW_LINK_UP);
   return link;
@@ -401,13 +402,13 @@ static void links_own_datagram_waits_for_a_full_socket(void **state) {
     start(NULL);
     uint8_t probe[SW_PROBE_MAX + SW_OVERHEAD];
     size_t opened;
-    const struct sw_address address = {.ip = {[15] = 1}, .port = 1};
+    const struct sw_path path = {.peer = {.ip = {[15] = 1}, .port = 1}};
     const int64_t sealed =
         sw_session_seal(other->current, other->keys.mask, sw_clock_now(), SW_KIND_PROBE,
                         (const uint8_t *)"a token!", SW_PROBE_BYTES, probe);
     assert_true(sealed > 0);
     assert_int_equal(
-        sw_link_receive(pump.link, sw_clock_now(), &address, probe, (size_t)sealed, probe, &opened),
+        sw_link_receive(pump.link, sw_clock_now(), &path, probe, (size_t)sealed, probe, &opened),
         SW_RECEIVED_CONTROL);
     offered = 10;
     sw_pump_flush(&pump);

@@ -34,11 +34,13 @@ static int end(void **state) {
   return 0;
 }
 
+static struct sw_path path;
 static struct sw_opening opening; /* used again and again, as a batch's are */
 static struct sw_opened opened;
 
 static const struct sw_secretbox *begin_opening(const struct pair_datagram *arrived) {
-  opening.from = &arrived->from;
+  path = (struct sw_path){.peer = arrived->from};
+  opening.path = &path;
   opening.datagram = arrived->bytes;
   opening.length = arrived->length;
   opening.packet = room + SW_HEADROOM;
@@ -86,7 +88,8 @@ static void nothing_behind_a_short_datagram_is_read(void **state) {
   assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
   for (size_t length = 0; length < SW_OVERHEAD; length++) {
     size_t length_opened;
-    assert_int_equal(sw_link_receive(pair.right.link, pair.now, &pair.left.address,
+    assert_int_equal(sw_link_receive(pair.right.link, pair.now,
+                                     &(struct sw_path){.peer = pair.left.address},
                                      pages + page - length, length, room, &length_opened),
                      SW_RECEIVED_DROPPED);
     pair_assert_drop(&pair.right, SW_DROP_SHORT);
@@ -149,7 +152,8 @@ static void ack_is_looked_for_among_the_probes_only(void **state) {
   struct sw_link *const link = pair.right.link;
   link->status.rtt = 0;
   uint8_t token[SW_PROBE_BYTES];
-  memset(link->endpoints, 1, sizeof(link->endpoints)); /* what lies behind them is no probe */
+  memset(link->endpoints.known, 1,
+         sizeof(link->endpoints.known)); /* what lies behind them is no probe */
   memcpy(token, (const uint8_t *)link->probes + sizeof(link->probes), sizeof(token));
   pair_seal_kind(&pair.left, SW_KIND_PROBE_ACK, token, sizeof(token), &datagram);
   pair_give(&pair.right, &datagram);

@@ -25,10 +25,10 @@ static int begin(void **state) {
   sw_secretbox_prepare(&agreement.open);
   const struct sw_agreement mirror = {
       .local = 2, .remote = 1, .seal = agreement.open, .open = agreement.seal};
-  const struct sw_address peer = {.port = 9};
+  const struct sw_path path = {.peer = {.port = 9}};
   randombytes_buf(mask, sizeof(mask));
-  sw_session_start(&ours, &agreement, true, &peer, START);
-  sw_session_start(&theirs, &mirror, false, &peer, START);
+  sw_session_start(&ours, &agreement, true, &path, START);
+  sw_session_start(&theirs, &mirror, false, &path, START);
   return 0;
 }
 
