@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define ERRNO_MAX 4095 /* the largest that the kernel returns */
+
 int sw_channel_open(int ends[2]) {
   return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0 ? -errno
                                                                                          : 0;
@@ -30,21 +32,26 @@ static bool is_fingerprint(const char text[SW_FINGERPRINT_TEXT]) {
   return text[SW_FINGERPRINT_TEXT - 1] == '\0';
 }
 
-static bool are_endpoints(const struct sw_link_status *link) {
-  if (link->endpoint_count > SW_ENDPOINTS_MAX + 1) return false;
-  for (uint32_t i = 0; i < link->endpoint_count; i++)
-    if (link->endpoints[i].address.port > UINT16_MAX) return false;
-  return true;
+static bool is_address(const struct sw_address *address) {
+  return address->port <= UINT16_MAX;
+}
+
+static bool is_endpoint(const struct sw_endpoint_status *endpoint) {
+  return is_address(&endpoint->address) && endpoint->error >= 0 && endpoint->error <= ERRNO_MAX;
 }
 
 static bool is_status(const struct sw_link_status *link) {
-  return (unsigned)link->state <= SW_LINK_CLOSED && is_fingerprint(link->fingerprint) &&
-         link->peer.port <= UINT16_MAX && link->foreign.port <= UINT16_MAX &&
-         link->stranger.port <= UINT16_MAX && link->init_from.port <= UINT16_MAX &&
-         are_endpoints(link);
+  if ((unsigned)link->state > SW_LINK_CLOSED || !is_fingerprint(link->fingerprint)) return false;
+  if (!is_address(&link->peer) || !is_address(&link->foreign) || !is_address(&link->stranger) ||
+      !is_address(&link->init_from))
+    return false;
+  if (link->endpoint_count > sizeof(link->endpoints) / sizeof(link->endpoints[0])) return false;
+  for (uint32_t i = 0; i < link->endpoint_count; i++)
+    if (!is_endpoint(&link->endpoints[i])) return false;
+  return true;
 }
 
-static void make_text(char text[SW_CHANNEL_TEXT]) {
+static void make_printable(char text[SW_CHANNEL_TEXT]) {
   text[SW_CHANNEL_TEXT - 1] = '\0';
   for (char *c = text; *c; c++)
     if (!isprint((unsigned char)*c)) *c = '?';
@@ -57,7 +64,7 @@ bool sw_channel_from_engine(struct sw_channel_message *message) {
   case SW_CHANNEL_SNAPSHOT:
     return is_status(&message->snapshot.link);
   case SW_CHANNEL_FAILED:
-    make_text(message->text);
+    make_printable(message->text);
     return true;
   }
   return false;

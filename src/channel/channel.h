@@ -1,10 +1,11 @@
 /*
- * What parent and engine say to each other: messages of one fixed size over a socket pair that
- * keeps their bounds.  The parent asks and tells; the engine answers, and tells what befell it.
+ * The channel between parent and engine: messages of one fixed size over a socket pair that keeps
+ * message boundaries.  The parent sends orders and requests; the engine sends answers and events.
  *
- * The engine may be in an enemy's hands: what comes from it is validated before the parent looks at
- * it, no number in it is a length, an index or an address of the parent's, and one message that
- * could not have been sent ends the link.
+ * An attacker may control the engine.  The parent validates each message before it uses anything in
+ * it, and ends the link at the first one that no engine would send.  The only number in a message
+ * that the parent uses as a length is checked against the size of its array; none is used as an
+ * index or an address.
  */
 #ifndef SALTWAY_CHANNEL_CHANNEL_H
 #define SALTWAY_CHANNEL_CHANNEL_H
@@ -17,13 +18,13 @@
 
 enum sw_channel_kind {
   /* from the parent */
-  SW_CHANNEL_ENDPOINTS = 1, /* where the peer may be found */
-  SW_CHANNEL_ASK,           /* for a snapshot */
-  SW_CHANNEL_STOP,          /* say goodbye and end */
+  SW_CHANNEL_ENDPOINTS = 1, /* the peer's addresses */
+  SW_CHANNEL_ASK,           /* request for a snapshot */
+  SW_CHANNEL_STOP,          /* send the farewell and exit */
   /* from the engine */
-  SW_CHANNEL_STARTED,  /* confined, and carrying */
-  SW_CHANNEL_SNAPSHOT, /* asked for, or the link's state changed */
-  SW_CHANNEL_FAILED,   /* and ends */
+  SW_CHANNEL_STARTED,  /* confined, and ready for packets */
+  SW_CHANNEL_SNAPSHOT, /* answer to a request, or the link's state changed */
+  SW_CHANNEL_FAILED,   /* the engine exits; the text says why */
 };
 
 struct sw_channel_endpoints {
@@ -31,7 +32,7 @@ struct sw_channel_endpoints {
   struct sw_address addresses[SW_ENDPOINTS_MAX];
 };
 
-/* What the engine knows of the link. */
+/** What the engine knows about the link. */
 struct sw_snapshot {
   struct sw_link_status link;
   uint64_t unreachable_time;
@@ -43,22 +44,22 @@ struct sw_channel_message {
   union {
     struct sw_channel_endpoints endpoints;
     struct sw_snapshot snapshot;
-    char text[SW_CHANNEL_TEXT]; /* why it failed */
+    char text[SW_CHANNEL_TEXT];
   };
 };
 
-/** Makes the two ends, non-blocking and closed on exec.  Returns 0 or a negative errno. */
+/** Makes the two ends, non-blocking and close-on-exec.  Returns 0 or a negative errno. */
 int sw_channel_open(int ends[2]);
 
-/** Sends the message.  Returns 0 or a negative errno: -EAGAIN if the other side does not read. */
+/** Sends a message.  Returns 0 or a negative errno: -EAGAIN if the channel is full. */
 int sw_channel_send(int fd, const struct sw_channel_message *message);
 
-/** Receives a message.  Returns its kind, 0 if the other side is gone, -EAGAIN if there is none, or
- * -EPROTO if the bytes are no message. */
+/** Receives a message.  Returns its kind, 0 if the other end is closed, -EAGAIN if there is no
+ * message, or -EPROTO for one of the wrong size or kind. */
 int sw_channel_receive(int fd, struct sw_channel_message *message);
 
-/** Whether the message is one that an engine may send, so that whatever it says can be used;
- * what is not text in a text is replaced. */
+/** Validates a message from the engine.  Returns true if everything in it can be used.  Characters
+ * that are not printable are replaced in its text. */
 bool sw_channel_from_engine(struct sw_channel_message *message);
 
 #endif

@@ -1,4 +1,7 @@
-/* What the parent takes from its engine, which may be in an enemy's hands. */
+/*
+ * The channel between parent and engine, and what the parent accepts from an engine that an attacker
+ * controls.
+ */
 #include "channel/channel.h"
 
 #include <errno.h>
@@ -50,11 +53,11 @@ static void messages_arrive_one_by_one_as_sent(void **state) {
   assert_int_equal(sw_channel_receive(ends[0], &message), -EAGAIN);
 }
 
-static void the_end_of_the_other_side_is_seen_behind_its_messages(void **state) {
+static void closed_end_is_seen_after_its_messages(void **state) {
   (void)state;
   make_snapshot();
   assert_int_equal(sw_channel_send(ends[1], &message), 0);
-  assert_int_equal(sw_channel_send(ends[0], &message), 0); /* not read: a reset */
+  assert_int_equal(sw_channel_send(ends[0], &message), 0); /* unread, so that the end is a reset */
   close(ends[1]);
   int kind = sw_channel_receive(ends[0], &message);
   assert_true(kind == SW_CHANNEL_SNAPSHOT || kind == 0);
@@ -73,10 +76,10 @@ static void every_kind_arrives(void **state) {
   }
 }
 
-static void the_end_of_the_other_side_is_no_error(void **state) {
+static void closed_end_is_no_error(void **state) {
   (void)state;
   close(ends[1]);
-  errno = EINVAL; /* of something before */
+  errno = EINVAL; /* of an earlier call */
   assert_int_equal(sw_channel_receive(ends[0], &message), 0);
   ends[1] = dup(ends[0]);
 }
@@ -93,7 +96,7 @@ static void ends_do_not_block_and_are_not_inherited(void **state) {
   }
 }
 
-static void a_channel_that_cannot_be_made_is_told(void **state) {
+static void failure_to_make_a_channel_is_reported(void **state) {
   (void)state;
   struct rlimit before, none;
   assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -106,7 +109,7 @@ static void a_channel_that_cannot_be_made_is_told(void **state) {
   assert_int_equal(failed, -EMFILE);
 }
 
-static void one_who_does_not_read_blocks_nobody(void **state) {
+static void reader_that_does_not_read_blocks_nobody(void **state) {
   (void)state;
   make_snapshot();
   int sent = 0;
@@ -137,7 +140,7 @@ static void unknown_kinds_are_no_message(void **state) {
   }
 }
 
-static void an_engine_does_not_give_orders(void **state) {
+static void engine_cannot_send_orders(void **state) {
   (void)state;
   for (message.kind = SW_CHANNEL_ENDPOINTS; message.kind <= SW_CHANNEL_STOP; message.kind++)
     assert_false(sw_channel_from_engine(&message));
@@ -145,23 +148,16 @@ static void an_engine_does_not_give_orders(void **state) {
   assert_true(sw_channel_from_engine(&message));
 }
 
-static void snapshot_with_what_cannot_be_is_refused(void **state) {
+static void snapshot_with_impossible_values_is_refused(void **state) {
   (void)state;
   make_snapshot();
   assert_true(sw_channel_from_engine(&message));
   struct sw_link_status *link = &message.snapshot.link;
   link->state = SW_LINK_CLOSED;
-  link->peer.port = link->foreign.port = 65535;
   assert_true(sw_channel_from_engine(&message));
   link->state = SW_LINK_CLOSED + 1;
   assert_false(sw_channel_from_engine(&message));
   link->state = (enum sw_link_state) - 1;
-  assert_false(sw_channel_from_engine(&message));
-  make_snapshot();
-  link->peer.port = 65536;
-  assert_false(sw_channel_from_engine(&message));
-  make_snapshot();
-  link->foreign.port = UINT32_MAX;
   assert_false(sw_channel_from_engine(&message));
   for (size_t i = 0; i < SW_FINGERPRINT_TEXT; i++) {
     make_snapshot();
@@ -172,7 +168,54 @@ static void snapshot_with_what_cannot_be_is_refused(void **state) {
   }
 }
 
-static void text_of_a_failure_ends_and_has_no_control_characters(void **state) {
+static void snapshot_with_an_impossible_port_is_refused(void **state) {
+  (void)state;
+  struct sw_link_status *link = &message.snapshot.link;
+  struct sw_address *const addresses[] = {&link->peer,
+                                          &link->foreign,
+                                          &link->stranger,
+                                          &link->init_from,
+                                          &link->endpoints[0].address,
+                                          &link->endpoints[SW_ENDPOINTS_MAX].address};
+  for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+    make_snapshot();
+    link->endpoint_count = SW_ENDPOINTS_MAX + 1;
+    addresses[i]->port = 65535;
+    assert_true(sw_channel_from_engine(&message));
+    addresses[i]->port = 65536;
+    assert_false(sw_channel_from_engine(&message));
+    addresses[i]->port = UINT32_MAX;
+    assert_false(sw_channel_from_engine(&message));
+  }
+}
+
+static void snapshot_with_too_many_endpoints_is_refused(void **state) {
+  (void)state;
+  make_snapshot();
+  message.snapshot.link.endpoint_count = SW_ENDPOINTS_MAX + 1;
+  assert_true(sw_channel_from_engine(&message));
+  message.snapshot.link.endpoint_count++;
+  assert_false(sw_channel_from_engine(&message));
+  message.snapshot.link.endpoint_count = UINT32_MAX;
+  assert_false(sw_channel_from_engine(&message));
+}
+
+static void snapshot_with_an_impossible_errno_is_refused(void **state) {
+  (void)state;
+  static const struct {
+    int32_t error;
+    bool accepted;
+  } errors[] = {{0, true},     {ECONNREFUSED, true}, {4095, true},
+                {4096, false}, {-1, false},          {INT32_MIN, false}};
+  for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+    make_snapshot();
+    message.snapshot.link.endpoint_count = 2;
+    message.snapshot.link.endpoints[1].error = errors[i].error;
+    assert_int_equal(sw_channel_from_engine(&message), errors[i].accepted);
+  }
+}
+
+static void text_is_terminated_and_printable(void **state) {
   (void)state;
   message.kind = SW_CHANNEL_FAILED;
   strcpy(message.text, "tun: \x1b[2J\n\xff gone");
@@ -187,17 +230,20 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_ends, close_ends)
   const struct CMUnitTest tests[] = {
       TEST(messages_arrive_one_by_one_as_sent),
-      TEST(the_end_of_the_other_side_is_seen_behind_its_messages),
+      TEST(closed_end_is_seen_after_its_messages),
       TEST(every_kind_arrives),
-      TEST(the_end_of_the_other_side_is_no_error),
+      TEST(closed_end_is_no_error),
       TEST(ends_do_not_block_and_are_not_inherited),
-      TEST(a_channel_that_cannot_be_made_is_told),
-      TEST(one_who_does_not_read_blocks_nobody),
+      TEST(failure_to_make_a_channel_is_reported),
+      TEST(reader_that_does_not_read_blocks_nobody),
       TEST(bytes_of_another_length_are_no_message),
       TEST(unknown_kinds_are_no_message),
-      TEST(an_engine_does_not_give_orders),
-      TEST(snapshot_with_what_cannot_be_is_refused),
-      TEST(text_of_a_failure_ends_and_has_no_control_characters),
+      TEST(engine_cannot_send_orders),
+      TEST(snapshot_with_impossible_values_is_refused),
+      TEST(snapshot_with_an_impossible_port_is_refused),
+      TEST(snapshot_with_too_many_endpoints_is_refused),
+      TEST(snapshot_with_an_impossible_errno_is_refused),
+      TEST(text_is_terminated_and_printable),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

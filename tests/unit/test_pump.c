@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -286,10 +287,22 @@ static struct sw_udp udp;
 static struct sw_pump pump;
 static struct sw_link *other;
 
+static bool socket_is_full;
+static int full_pair[2];
+
+/* A socket that is neither readable nor writable. */
+static int full_socket(void) {
+  static const uint8_t bytes[4096];
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, full_pair), 0);
+  while (write(full_pair[0], bytes, sizeof(bytes)) > 0) continue;
+  return full_pair[0];
+}
+
 static void start(struct sw_workers *workers) {
   tun = (struct sw_tun){.fd = eventfd(1, EFD_NONBLOCK), .offload = true}; /* readable, as long as
                                                                              nobody reads it */
-  udp = (struct sw_udp){.fd = eventfd(0, EFD_NONBLOCK), .reports = true}; /* writable */
+  udp = (struct sw_udp){.fd = socket_is_full ? full_socket() : eventfd(0, EFD_NONBLOCK),
+                        .reports = true}; /* writable, unless it is full */
   pump = (struct sw_pump){.loop = &loop,
                           .link = link_up(&other),
                           .tun = &tun,
@@ -441,6 +454,28 @@ static void refused_datagrams_take_no_others_along(void **state) {
   }
 }
 
+static void keys_expire_while_the_socket_is_full(void **state) {
+  (void)state;
+  full_from = 1;
+  full_until = UINT32_MAX;
+  offered = 1;
+  socket_is_full = true;
+  start(NULL);
+  for (unsigned i = 0; i < 10; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(reads, 1);
+  assert_false(uv_is_active((uv_handle_t *)&pump.tun_poll));
+  struct sw_session *session = pump.link->current;
+  session->created -= SW_REJECT_AFTER;
+  const uint64_t end = sw_clock_now() + 60 * SW_SECOND;
+  while (pump.link->current && sw_clock_now() < end) uv_run(&loop, UV_RUN_ONCE);
+  assert_null(pump.link->current);
+  assert_true(sodium_is_zero((const uint8_t *)session, sizeof(*session)));
+  assert_int_equal(sent_datagrams, 0);
+  socket_is_full = false;
+  stop();
+  close(full_pair[1]);
+}
+
 static void super_packets_of_small_segments_are_sent(void **state) {
   (void)state;
   static const struct {
@@ -517,6 +552,7 @@ int main(void) {
       cmocka_unit_test(packets_leave_in_batches),
       cmocka_unit_test(links_own_datagram_waits_for_a_full_socket),
       cmocka_unit_test(refused_datagrams_take_no_others_along),
+      cmocka_unit_test(keys_expire_while_the_socket_is_full),
       cmocka_unit_test(super_packets_of_small_segments_are_sent),
       cmocka_unit_test(flood_of_reports_costs_no_datagram),
       cmocka_unit_test(reports_are_asked_for_as_soon_as_there_is_no_session),
