@@ -25,6 +25,7 @@
 #include "saltway/address.h"
 #include "saltway/drop.h"
 #include "saltway/key.h"
+#include "saltway/view.h"
 
 /** Bytes a datagram is longer than the packet in it. */
 #define SW_OVERHEAD 28
@@ -98,7 +99,7 @@ int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, 
  */
 
 struct sw_opened {
-  size_t length;
+  struct sw_view view;
   bool partial; /* a TCP or UDP packet whose checksum holds the sum of the pseudo-header only */
 };
 

@@ -95,10 +95,10 @@ int64_t sw_batch_seal(struct sw_batch *batch, struct sw_link *link, uint64_t now
                       const struct sw_gso *gso, uint8_t *datagrams, size_t *each) {
   const size_t size = gso->offload.size;
   if (gso->offload.gso == SW_GSO_NONE || size < SEGMENT_LEAST || size > SEGMENT_MOST ||
-      !spreads(batch, gso->length))
+      !spreads(batch, gso->view.length))
     return -EAGAIN;
   const unsigned count = sw_gso_count(gso);
-  const size_t bytes = count * gso->header + (gso->length - gso->header);
+  const size_t bytes = count * gso->header + (gso->view.length - gso->header);
   const size_t sealed = bytes + (size_t)count * SW_OVERHEAD;
   struct seal seal = {.seams = batch->seams,
                       .gso = gso,

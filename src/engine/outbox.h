@@ -12,21 +12,16 @@
 #define SALTWAY_ENGINE_OUTBOX_H
 
 #include "linux/udp.h"
-#include "packet/packet.h"
+#include "packet/gso.h"
 #include "saltway/link.h"
-
-/** Longest packet that is sealed into it, and most segments that one is cut into: those of a packet
- * of 48-byte segments. */
-#define SW_OUTBOX_PACKET 65535
-#define SW_OUTBOX_SEGMENTS (SW_OUTBOX_PACKET / 48)
 
 /** Bytes and runs after which the outbox is full.  One packet more always fits. */
 #define SW_OUTBOX_BYTES 32768
 #define SW_OUTBOX_RUNS SW_UDP_BATCH
 
 enum {
-  SW_OUTBOX_PACKET_SEALED = SW_OUTBOX_PACKET + SW_OUTBOX_SEGMENTS * (SW_HEADERS_MAX + SW_OVERHEAD),
-  SW_OUTBOX_PACKET_RUNS = SW_OUTBOX_SEGMENTS / SW_UDP_SEGMENTS + 2,
+  SW_OUTBOX_PACKET_SEALED = SW_GSO_BYTES_MAX + SW_GSO_SEGMENTS_MAX * SW_OVERHEAD,
+  SW_OUTBOX_PACKET_RUNS = SW_GSO_SEGMENTS_MAX / SW_UDP_SEGMENTS + 2,
   SW_OUTBOX_BUFFER = SW_HEADROOM + SW_OUTBOX_BYTES + SW_OUTBOX_PACKET_SEALED + SW_SLACK,
 };
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stack.h"
+#include "packet/checksum.h"
 #include "packet/gso.h"
 #include "packet/mss.h"
 
@@ -21,7 +22,7 @@
 #define STACK_USED 16384               /* by a wake-up, in bytes */
 
 enum {
-  PACKET_BUFFER = SW_HEADROOM + SW_OUTBOX_PACKET + SW_SLACK,
+  PACKET_BUFFER = SW_HEADROOM + SW_GSO_PACKET_MAX + SW_SLACK,
   INBOX_BUFFER = SW_HEADROOM + SW_UDP_BUFFER + SW_SLACK,
   MEMORY = PACKET_BUFFER + SW_OUTBOX_BUFFER + SW_PUMP_RECEIVE * INBOX_BUFFER + SW_GRO_BUFFER,
 };
@@ -200,14 +201,13 @@ static void seal_packet(struct sw_pump *pump, uint64_t now, size_t length,
                         const struct sw_offload *offload) {
   struct sw_gso gso;
   struct sw_segment segment;
-  if (sw_gso_start(&gso, pump->packet, length, offload) != 0 ||
-      sw_gso_count(&gso) > SW_OUTBOX_SEGMENTS) {
+  if (sw_gso_start(&gso, pump->packet, length, offload) != 0) {
     sw_link_drop(pump->link, SW_DROP_OFFLOAD, 1);
     return;
   }
   const struct sw_path path = *sw_link_path(pump->link);
   /* a super-packet is never a SYN */
-  if (offload->gso == SW_GSO_NONE) sw_mss_clamp(pump->packet, length, gso.partial, pump->mtu);
+  if (offload->gso == SW_GSO_NONE) sw_mss_clamp(pump->packet, &gso.view, gso.partial, pump->mtu);
   if (seal_batch(pump, now, &gso, &path)) return;
   while (sw_gso_next(&gso, &segment)) {
     const int64_t sealed = sw_link_seal(pump->link, now, segment.packet, segment.length,
@@ -222,7 +222,7 @@ static void on_tun(uv_poll_t *poll, int status, int events) {
   const uint64_t now = sw_clock_now();
   for (unsigned reads = 0; reads < READS_MAX; reads++) {
     struct sw_offload offload;
-    const ssize_t length = sw_tun_read(pump->tun, pump->packet, SW_OUTBOX_PACKET, &offload);
+    const ssize_t length = sw_tun_read(pump->tun, pump->packet, SW_GSO_PACKET_MAX, &offload);
     if (length == -EAGAIN || length == -EIO) break;
     if (length < 0) {
       pump->failed(pump->user,
@@ -258,14 +258,14 @@ static void write_merged(struct sw_pump *pump) {
 
 /* Writes a packet that was opened, or coalesces it with the ones before it. */
 static void deliver(struct sw_pump *pump, uint8_t *packet, const struct sw_opened *opened) {
-  sw_mss_clamp(packet, opened->length, opened->partial, pump->mtu);
+  sw_mss_clamp(packet, &opened->view, opened->partial, pump->mtu);
   if (pump->tun->offload) {
-    while (sw_gro_add(&pump->gro, packet, opened->length, opened->partial)) write_merged(pump);
+    while (sw_gro_add(&pump->gro, packet, &opened->view, opened->partial)) write_merged(pump);
     return;
   }
   static const struct sw_offload none;
-  if (opened->partial) sw_gro_complete(packet, opened->length);
-  write_packet(pump, packet, opened->length, &none);
+  if (opened->partial) sw_checksum_partial_complete(packet, &opened->view);
+  write_packet(pump, packet, opened->view.length, &none);
 }
 
 static void handle_opened(struct sw_pump *pump, enum sw_received received, uint8_t *packet,

@@ -15,7 +15,7 @@ static uint16_t fold(uint64_t sum) {
   return (uint16_t)sum;
 }
 
-/* Sums in the machine's own byte order, which RFC 1071 §2(B) allows, and swaps once at the end. */
+/* Sums in the byte order of the machine, which RFC 1071 §2(B) allows, and swaps once at the end. */
 uint16_t sw_checksum_add(uint16_t sum, const uint8_t *bytes, size_t length) {
   uint64_t lanes[4] = {htobe16(sum)};
   uint64_t words[4];
@@ -34,9 +34,8 @@ uint16_t sw_checksum_pseudo(const uint8_t *packet, uint8_t protocol, size_t leng
   uint8_t tail[8] = {0};
   sw_put32(tail, (uint32_t)length);
   tail[7] = protocol;
-  const bool v4 = packet[0] >> 4 == 4;
   const uint16_t addresses =
-      v4 ? sw_checksum_add(0, packet + 12, 8) : sw_checksum_add(0, packet + 8, 32);
+      packet[0] >> 4 == 4 ? sw_checksum_add(0, packet + 12, 8) : sw_checksum_add(0, packet + 8, 32);
   return sw_checksum_add(addresses, tail, sizeof(tail));
 }
 
@@ -49,6 +48,10 @@ void sw_checksum_complete(uint8_t *packet, size_t length, size_t start, size_t o
   uint16_t sum = (uint16_t)~sw_checksum_add(0, packet + start, length - start);
   if (sum == 0) sum = 0xffff; /* 0 means none in UDP, and the same in TCP */
   sw_put16(packet + start + offset, sum);
+}
+
+void sw_checksum_partial_complete(uint8_t *packet, const struct sw_view *view) {
+  sw_checksum_complete(packet, view->length, view->transport, sw_view_checksum(view));
 }
 
 bool sw_checksum_verify(const uint8_t *packet, size_t length, size_t start, uint8_t protocol) {

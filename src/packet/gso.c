@@ -5,52 +5,55 @@
 
 #include "packet/checksum.h"
 
-static size_t ip_header(const uint8_t *packet) {
-  return packet[0] >> 4 == 4 ? (size_t)(packet[0] & 15) * 4 : SW_IP6_HEADER;
-}
-
-static uint8_t ip_protocol(const uint8_t *packet) {
-  return packet[0] >> 4 == 4 ? packet[9] : packet[6];
-}
-
-bool sw_gso_partial_travels(const uint8_t *packet, size_t length, size_t csum_start,
-                            size_t csum_offset) {
-  const size_t header = ip_header(packet);
-  if (csum_start != header || csum_start + csum_offset + 2 > length) return false;
-  const uint8_t protocol = ip_protocol(packet);
-  return (protocol == SW_PROTOCOL_TCP && csum_offset == SW_TCP_CHECKSUM &&
-          length >= header + SW_TCP_HEADER) ||
-         (protocol == SW_PROTOCOL_UDP && csum_offset == SW_UDP_CHECKSUM &&
-          length >= header + SW_UDP_HEADER);
-}
-
-static bool is_packet(const uint8_t *packet, size_t length) {
-  if (length >= SW_IP4_HEADER && packet[0] >> 4 == 4)
-    return ip_header(packet) >= SW_IP4_HEADER && ip_header(packet) <= length;
-  return length >= SW_IP6_HEADER && packet[0] >> 4 == 6;
+/* Whether the checksum may stay partial where the kernel says it is. */
+static bool stays_partial(const struct sw_gso *gso) {
+  const struct sw_offload *offload = &gso->offload;
+  return sw_view_may_be_partial(&gso->view) && offload->csum_start == gso->view.transport &&
+         offload->csum_offset == sw_view_checksum(&gso->view);
 }
 
 static int start_whole(struct sw_gso *gso) {
   const struct sw_offload *offload = &gso->offload;
+  const size_t length = gso->view.length;
   if (!offload->partial) return 0;
-  if ((size_t)offload->csum_start + offload->csum_offset + 2 > gso->length) return -EINVAL;
-  gso->partial =
-      sw_gso_partial_travels(gso->packet, gso->length, offload->csum_start, offload->csum_offset);
+  if ((size_t)offload->csum_start + offload->csum_offset + 2 > length) return -EINVAL;
+  gso->partial = stays_partial(gso);
   if (!gso->partial)
-    sw_checksum_complete(gso->packet, gso->length, offload->csum_start, offload->csum_offset);
+    sw_checksum_complete(gso->packet, length, offload->csum_start, offload->csum_offset);
   return 0;
 }
 
-/* The sum of the pseudo-header but for its length.  Behind options and extension headers it is
- * taken out of the kernel's own, as a source route or routing header may have the address that
+/* Finds where the transport header and the payload begin.  Returns whether the packet can be what
+ * the kernel says. */
+static bool find_headers(struct sw_gso *gso) {
+  const struct sw_offload *offload = &gso->offload;
+  const size_t length = gso->view.length;
+  const bool udp = offload->gso == SW_GSO_UDP;
+  if (offload->gso == (gso->view.v4 ? SW_GSO_TCP6 : SW_GSO_TCP4)) return false;
+  if (!offload->partial) return false;
+  if (offload->csum_offset != (udp ? SW_UDP_CHECKSUM : SW_TCP_CHECKSUM)) return false;
+  gso->transport = offload->csum_start;
+  if (gso->transport < gso->view.transport) return false;
+  size_t transport_header = SW_UDP_HEADER;
+  if (!udp) {
+    if (gso->transport + SW_TCP_HEADER > length) return false;
+    transport_header = (size_t)(gso->packet[gso->transport + 12] >> 4) * 4;
+    if (transport_header < SW_TCP_HEADER) return false;
+  }
+  gso->header = gso->transport + transport_header;
+  return gso->header < length && gso->header <= SW_HEADERS_MAX;
+}
+
+/* The sum of the pseudo-header without its length.  Behind options and extension headers it is
+ * taken from the sum of the kernel: a source route or routing header may hold the address that
  * counts (RFC 1122 §4.1.1, RFC 8200 §8.1). */
 static uint16_t pseudo_without_length(const struct sw_gso *gso) {
   const uint8_t *packet = gso->packet;
   const bool udp = gso->offload.gso == SW_GSO_UDP;
-  if (gso->transport == (packet[0] >> 4 == 4 ? SW_IP4_HEADER : SW_IP6_HEADER))
+  if (gso->transport == (gso->view.v4 ? SW_IP4_HEADER : SW_IP6_HEADER))
     return sw_checksum_pseudo(packet, udp ? SW_PROTOCOL_UDP : SW_PROTOCOL_TCP, 0);
   uint8_t negative[4];
-  sw_put32(negative, ~(uint32_t)(gso->length - gso->transport));
+  sw_put32(negative, ~(uint32_t)(gso->view.length - gso->transport));
   return sw_checksum_add(sw_get16(packet + gso->transport + gso->offload.csum_offset), negative,
                          sizeof(negative));
 }
@@ -58,33 +61,22 @@ static uint16_t pseudo_without_length(const struct sw_gso *gso) {
 int sw_gso_start(struct sw_gso *gso, uint8_t *packet, size_t length,
                  const struct sw_offload *offload) {
   gso->packet = packet;
-  gso->length = length;
   gso->offload = *offload;
   gso->at = gso->index = 0;
   gso->partial = false;
-  if (!is_packet(packet, length)) return -EINVAL;
+  if (length > SW_GSO_PACKET_MAX || !sw_view_parse(&gso->view, packet, length)) return -EINVAL;
   if (offload->gso == SW_GSO_NONE) return start_whole(gso);
 
-  const bool udp = offload->gso == SW_GSO_UDP;
-  const bool v4 = packet[0] >> 4 == 4;
-  if ((offload->gso == SW_GSO_TCP4 && !v4) || (offload->gso == SW_GSO_TCP6 && v4)) return -EINVAL;
-  if (!offload->partial || !offload->size) return -EINVAL;
-  gso->transport = offload->csum_start; /* behind IPv6 extension headers, if there are any */
-  if (gso->transport < ip_header(packet)) return -EINVAL;
-  if (offload->csum_offset != (udp ? SW_UDP_CHECKSUM : SW_TCP_CHECKSUM)) return -EINVAL;
-  if (gso->transport + (udp ? SW_UDP_HEADER : SW_TCP_HEADER) > length) return -EINVAL;
-  gso->header =
-      gso->transport + (udp ? SW_UDP_HEADER : (size_t)(packet[gso->transport + 12] >> 4) * 4);
-  if (!udp && gso->header < gso->transport + SW_TCP_HEADER) return -EINVAL;
-  if (gso->header >= length || gso->header > SW_HEADERS_MAX) return -EINVAL;
-  gso->partial = sw_gso_partial_travels(packet, length, gso->transport, offload->csum_offset);
+  if (!offload->size || !find_headers(gso)) return -EINVAL;
+  if (sw_gso_count(gso) > SW_GSO_SEGMENTS_MAX) return -EINVAL;
+  gso->partial = stays_partial(gso);
   gso->pseudo = pseudo_without_length(gso);
   memcpy(gso->template, packet, gso->header);
   return 0;
 }
 
 static void write_ip(const struct sw_gso *gso, uint8_t *packet, size_t length) {
-  if (packet[0] >> 4 == 4) {
+  if (gso->view.v4) {
     sw_put16(packet + 2, (uint16_t)length);
     sw_put16(packet + 4, (uint16_t)(sw_get16(gso->template + 4) + gso->index));
     sw_checksum_ip4(packet);
@@ -100,10 +92,10 @@ static void write_tcp(const struct sw_gso *gso, uint8_t *tcp, bool last) {
 }
 
 static size_t payload_left(const struct sw_gso *gso) {
-  return gso->length - gso->header - gso->at;
+  return gso->view.length - gso->header - gso->at;
 }
 
-/* The next segment of a super-packet: in `room`, or where it is if that is NULL. */
+/* The next segment of a super-packet: in `room`, or in place if that is NULL. */
 static bool next(struct sw_gso *gso, uint8_t *room, struct sw_segment *segment) {
   const size_t left = payload_left(gso);
   if (left == 0) return false;
@@ -135,7 +127,7 @@ static bool next(struct sw_gso *gso, uint8_t *room, struct sw_segment *segment) 
 
 bool sw_gso_next(struct sw_gso *gso, struct sw_segment *segment) {
   if (gso->offload.gso != SW_GSO_NONE) return next(gso, NULL, segment);
-  *segment = (struct sw_segment){gso->packet, gso->length, gso->partial};
+  *segment = (struct sw_segment){gso->packet, gso->view.length, gso->partial};
   return gso->index++ == 0;
 }
 

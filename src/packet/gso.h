@@ -1,10 +1,13 @@
 /*
- * Cutting a super-packet, as the kernel hands it over with TSO or USO, into the segments it stands
- * for.
+ * Segmentation of a super-packet, as the kernel hands it over with TSO or USO.
  *
- * Nothing is copied: each segment's header is written into the bytes just before its payload, which
- * belong to the segment before.  So a segment is good until the next one is asked for, and the
- * buffer is used up.
+ * Nothing is copied: the header of each segment is written into the bytes just before its payload,
+ * which belong to the segment before.  So a segment is valid until the next one is asked for, and
+ * the buffer is used up.
+ *
+ * Several threads may segment one super-packet.  Each has its own copy of what sw_gso_start made,
+ * and its own share of the segments.  The first segment of a share is made elsewhere
+ * (sw_gso_next_apart), because its header would overwrite the end of another share.
  */
 #ifndef SALTWAY_PACKET_GSO_H
 #define SALTWAY_PACKET_GSO_H
@@ -12,15 +15,25 @@
 #include "packet/packet.h"
 #include "saltway/offload.h"
 
+/** Longest packet or super-packet. */
+#define SW_GSO_PACKET_MAX 65535
+
+/** Most segments of a super-packet: those of the longest one if each carries 32 bytes.  The smallest
+ * MSS that Linux accepts leaves 36 beside timestamps (net.ipv4.tcp_min_snd_mss). */
+#define SW_GSO_SEGMENTS_MAX (SW_GSO_PACKET_MAX / 32)
+
+/** Most bytes of all segments of a super-packet together. */
+#define SW_GSO_BYTES_MAX (SW_GSO_PACKET_MAX + SW_GSO_SEGMENTS_MAX * SW_HEADERS_MAX)
+
 struct sw_gso {
   uint8_t *packet;
-  size_t length; /* of the whole */
+  struct sw_view view; /* of the whole */
   struct sw_offload offload;
-  size_t transport; /* where the transport header begins */
-  size_t header;    /* where the payload does */
-  size_t at;        /* payload cut so far */
-  unsigned index;   /* segments cut so far */
-  bool partial;     /* segments leave with a partial checksum, else with a full one */
+  size_t transport; /* offset of the transport header, behind IPv6 extension headers */
+  size_t header;    /* offset of the payload */
+  size_t at;        /* bytes of payload in the segments so far */
+  unsigned index;   /* segments so far */
+  bool partial;     /* segments have a partial checksum, else a full one */
   uint16_t pseudo;  /* sum of the pseudo-header without its length */
   uint8_t template[SW_HEADERS_MAX];
 };
@@ -28,35 +41,24 @@ struct sw_gso {
 struct sw_segment {
   uint8_t *packet;
   size_t length;
-  bool partial; /* its checksum is partial, and is where sw_gro and the protocol expect it */
+  bool partial; /* its checksum is partial, and sw_view_may_be_partial holds for it */
 };
 
-/** Takes a packet and what was said of it.  Returns 0; or -EINVAL if what is said can't be true of
- * the packet (it is from the kernel, so this is not expected, and is to be dropped). */
+/** Starts with a packet of `length` bytes and what the kernel said of it.  Returns 0, or -EINVAL if
+ * that cannot be true of the packet or exceeds a limit above: the packet is to be dropped. */
 int sw_gso_start(struct sw_gso *gso, uint8_t *packet, size_t length,
                  const struct sw_offload *offload);
 
 /** Gives the next segment.  Returns whether there was one. */
 bool sw_gso_next(struct sw_gso *gso, struct sw_segment *segment);
 
-/*
- * Several threads may cut a super-packet, each with its own copy of what sw_gso_start made and a
- * share of the segments.  The first segment of a share is cut apart, as its header would be written
- * over the end of another's.
- */
-
-/** How many segments are left. */
+/** Returns how many segments are left. */
 unsigned sw_gso_count(const struct sw_gso *gso);
 
-/** Passes over `count` segments; there is at least one more. */
+/** Skips `count` segments.  At least one more must be left. */
 void sw_gso_skip(struct sw_gso *gso, unsigned count);
 
-/** As sw_gso_next, but copies the segment to `room` and leaves what is in front of it alone. */
+/** As sw_gso_next, but copies the segment to `room` and leaves the bytes in front of it alone. */
 bool sw_gso_next_apart(struct sw_gso *gso, uint8_t *room, struct sw_segment *segment);
-
-/** Whether a packet's partial checksum may travel as it is: at the end of the plain IP header,
- * where a receiver finds it without being told. */
-bool sw_gso_partial_travels(const uint8_t *packet, size_t length, size_t csum_start,
-                            size_t csum_offset);
 
 #endif

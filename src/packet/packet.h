@@ -1,5 +1,8 @@
 /*
- * Where things are in IP, TCP and UDP packets (RFC 791, 8200, 9293, 768), and how to get at them.
+ * The layout of IP, TCP and UDP headers (RFC 791, 8200, 9293, 768), and the parser of packets.
+ *
+ * sw_view_parse looks at the version of a packet, and so does sw_checksum_pseudo, which also serves
+ * packets that are being built.  Everything else reads the view.
  */
 #ifndef SALTWAY_PACKET_PACKET_H
 #define SALTWAY_PACKET_PACKET_H
@@ -8,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "saltway/view.h"
 
 enum { SW_PROTOCOL_TCP = 6, SW_PROTOCOL_UDP = 17 };
 enum { SW_IP4_HEADER = 20, SW_IP6_HEADER = 40, SW_TCP_HEADER = 20, SW_UDP_HEADER = 8 };
@@ -23,9 +28,14 @@ enum {
   SW_TCP_CWR = 0x80,
 };
 
-/* Longest IP and transport header together that is handled: IPv4 or IPv6 with options, TCP with
- * options. */
-#define SW_HEADERS_MAX 256
+enum {
+  SW_IP4_MORE_FRAGMENTS = 0x2000,
+  SW_IP4_OFFSET = 0x1fff, /* of a fragment */
+};
+
+/* Most bytes of the IP and transport headers of a super-packet.  IPv6 (40), an SRv6 header with 17
+ * segments (8 + 17 * 16) and TCP with all options (60) fit.  Routers impose about 10 segments. */
+#define SW_HEADERS_MAX 384
 
 static inline uint16_t sw_get16(const uint8_t *bytes) {
   return (uint16_t)(bytes[0] << 8 | bytes[1]);
@@ -43,6 +53,47 @@ static inline void sw_put16(uint8_t *bytes, uint16_t value) {
 static inline void sw_put32(uint8_t *bytes, uint32_t value) {
   sw_put16(bytes, (uint16_t)(value >> 16));
   sw_put16(bytes + 2, (uint16_t)value);
+}
+
+/** Parses `length` bytes that should be an IP packet.  Returns whether they begin with a whole IPv4
+ * or IPv6 header; only then is `view` valid.  The length fields of the packet are not checked. */
+static inline bool sw_view_parse(struct sw_view *view, const uint8_t *packet, size_t length) {
+  view->length = (uint32_t)length;
+  if (length >= SW_IP4_HEADER && packet[0] >> 4 == 4) {
+    view->transport = (uint16_t)((packet[0] & 15) * 4);
+    view->fragment = sw_get16(packet + 6) & (SW_IP4_MORE_FRAGMENTS | SW_IP4_OFFSET);
+    view->protocol = packet[9];
+    view->v4 = true;
+    return view->transport >= SW_IP4_HEADER && view->transport <= length;
+  }
+  if (length < SW_IP6_HEADER || packet[0] >> 4 != 6) return false;
+  view->transport = SW_IP6_HEADER;
+  view->fragment = 0;
+  view->protocol = packet[6];
+  view->v4 = false;
+  return true;
+}
+
+/** Whether the length field in the IP header says that the packet is as long as it is. */
+static inline bool sw_view_is_whole(const struct sw_view *view, const uint8_t *packet) {
+  const size_t length = view->v4 ? sw_get16(packet + 2) : sw_get16(packet + 4) + SW_IP6_HEADER;
+  return length == view->length;
+}
+
+/** The offset of the checksum in a TCP or UDP header; 0 for any other protocol. */
+static inline size_t sw_view_checksum(const struct sw_view *view) {
+  if (view->protocol == SW_PROTOCOL_TCP) return SW_TCP_CHECKSUM;
+  return view->protocol == SW_PROTOCOL_UDP ? SW_UDP_CHECKSUM : 0;
+}
+
+/** Whether a packet may travel with a partial checksum: it is no fragment, and a whole TCP or UDP
+ * header follows its IP header, so that a receiver finds the checksum without being told where it
+ * is.  Senders and receivers both ask this function. */
+static inline bool sw_view_may_be_partial(const struct sw_view *view) {
+  const size_t left = view->length - view->transport;
+  if (view->fragment) return false;
+  if (view->protocol == SW_PROTOCOL_TCP) return left >= SW_TCP_HEADER;
+  return view->protocol == SW_PROTOCOL_UDP && left >= SW_UDP_HEADER;
 }
 
 #endif

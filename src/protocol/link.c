@@ -104,14 +104,15 @@ static bool any_contains(const struct sw_prefix *prefixes, size_t count, const u
   return false;
 }
 
-/* Whether a whole IP packet comes from where the peer's packets may come from. */
-bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet) {
+/* Whether a packet comes from an address that packets of the peer may come from. */
+bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet,
+                            const struct sw_view *view) {
   uint8_t ip[SW_IP_BYTES] = {[10] = 0xff, [11] = 0xff};
-  if (packet[0] >> 4 == 4)
+  if (view->v4)
     memcpy(ip + 12, packet + 12, 4);
   else
     memcpy(ip, packet + 8, SW_IP_BYTES);
-  if (packet[0] >> 4 == 6 && sw_ip_is_v4(ip)) return false; /* IPv4 comes as IPv4 */
+  if (!view->v4 && sw_ip_is_v4(ip)) return false; /* IPv4 comes as IPv4 */
   return any_contains(link->sources, link->source_count, ip) &&
          !any_contains(link->own, link->own_count, ip);
 }

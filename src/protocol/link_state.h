@@ -79,7 +79,8 @@ void sw_link_session_wipe(struct sw_link *link, struct sw_session *session);
 struct sw_session *sw_link_session_place(struct sw_link *link);
 struct sw_session *sw_link_sending_session(struct sw_link *link);
 uint32_t sw_link_session_id(struct sw_link *link);
-bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet);
+bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet,
+                            const struct sw_view *view);
 
 /* timers.c: what changed, told to the timers */
 void sw_schedule_start(struct sw_link *link);

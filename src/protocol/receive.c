@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sodium.h>
 
-#include "packet/gro.h"
+#include "packet/checksum.h"
 #include "protocol/link_state.h"
 
 static enum sw_received drop(struct sw_link *link, enum sw_drop reason) {
@@ -145,22 +145,15 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
 
 /* ---- sessions ---- */
 
-/* Whether `packet` is exactly one IP packet. */
-static bool is_ip(const uint8_t *packet, size_t length) {
-  if (length >= 20 && packet[0] >> 4 == 4)
-    return (packet[0] & 15) >= 5 && (size_t)(packet[2] << 8 | packet[3]) == length;
-  if (length >= 40 && packet[0] >> 4 == 6)
-    return (size_t)(packet[4] << 8 | packet[5]) + 40 == length;
-  return false;
-}
-
 static enum sw_received receive_packet(struct sw_link *link, const uint8_t *packet, size_t length,
-                                       bool partial) {
-  if (length == 0 && !partial) return SW_RECEIVED_CONTROL; /* a keepalive of older peers */
+                                       struct sw_opened *opened) {
+  struct sw_view *view = &opened->view;
+  if (length == 0 && !opened->partial) return SW_RECEIVED_CONTROL; /* a keepalive of older peers */
   sw_schedule_received_packet(link); /* one that is refused, too, shall not make us seem dead */
-  if (!is_ip(packet, length)) return drop(link, SW_DROP_NOT_IP);
-  if (partial && !sw_gro_partial_valid(packet, length)) return drop(link, SW_DROP_MALFORMED);
-  if (!sw_link_source_allowed(link, packet)) return drop(link, SW_DROP_SOURCE);
+  if (!sw_view_parse(view, packet, length) || !sw_view_is_whole(view, packet))
+    return drop(link, SW_DROP_NOT_IP);
+  if (opened->partial && !sw_view_may_be_partial(view)) return drop(link, SW_DROP_MALFORMED);
+  if (!sw_link_source_allowed(link, packet, view)) return drop(link, SW_DROP_SOURCE);
   link->status.packets_in++;
   link->status.bytes_in += length;
   return SW_RECEIVED_PACKET;
@@ -279,11 +272,11 @@ enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *op
   const uint64_t kind = opening->word >> SW_COUNTER_BITS;
   const uint8_t *packet = opening->packet;
   const size_t length = opening->length - SW_OVERHEAD;
-  *opened = (struct sw_opened){length, kind == SW_KIND_PACKET_PARTIAL};
+  opened->partial = kind == SW_KIND_PACKET_PARTIAL;
   switch (kind) {
   case SW_KIND_PACKET:
   case SW_KIND_PACKET_PARTIAL:
-    return receive_packet(link, packet, length, opened->partial);
+    return receive_packet(link, packet, length, opened);
   case SW_KIND_PROBE:
     return receive_probe(link, session, packet, length);
   case SW_KIND_PROBE_ACK:
@@ -306,11 +299,11 @@ enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struc
                                  const uint8_t *datagram, size_t length, uint8_t *packet,
                                  size_t *packet_length) {
   struct sw_opening opening = {path, datagram, length, .packet = packet};
-  struct sw_opened opened = {0};
+  struct sw_opened opened;
   begin(link, now, &opening, true);
   const enum sw_received received = sw_link_open_finish(link, &opening, &opened);
   if (received != SW_RECEIVED_PACKET) return received;
-  if (opened.partial) sw_gro_complete(packet, opened.length);
-  *packet_length = opened.length;
+  if (opened.partial) sw_checksum_partial_complete(packet, &opened.view);
+  *packet_length = opened.view.length;
   return received;
 }

@@ -20,7 +20,7 @@
 #include <sys/mman.h>
 
 #include "../sim/random.h"
-#include "packet/gro.h"
+#include "packet/checksum.h"
 #include "protocol/link_state.h"
 #include "saltway/batch.h"
 
@@ -184,9 +184,9 @@ static void receive_fast(struct sw_link *link, const struct sw_path *path, const
   if (batch && session)
     assert(sw_link_open_finish(link, &openings[1], &copy) == SW_RECEIVED_DROPPED);
   if (received != SW_RECEIVED_PACKET) return;
-  assert(opened.length == length - SW_OVERHEAD);
-  if (opened.partial) sw_gro_complete(rooms[0] + SW_HEADROOM, opened.length);
-  assert(memcmp(rooms[0] + SW_HEADROOM, packet, opened.length) == 0);
+  assert(opened.view.length == length - SW_OVERHEAD);
+  if (opened.partial) sw_checksum_partial_complete(rooms[0] + SW_HEADROOM, &opened.view);
+  assert(memcmp(rooms[0] + SW_HEADROOM, packet, opened.view.length) == 0);
 }
 
 /* Nothing of a session is taken twice. */

@@ -1,6 +1,6 @@
 /*
- * The MSS of any packet, lowered: what comes out is what is said here in another way, and nothing
- * else changes but the checksum, which is as right as it was.
+ * The MSS of any packet is clamped.  The result is that of the second implementation here, and
+ * nothing else changes but the checksum, which is as right as it was.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -9,13 +9,7 @@
 #include "packet/checksum.h"
 #include "packet/mss.h"
 
-/* Whether it may be asked for: what a link or a cut has looked at. */
-static bool is_packet(const uint8_t *packet, size_t length) {
-  if (packet[0] >> 4 == 4) return length >= SW_IP4_HEADER && (packet[0] & 15) >= 5;
-  return length >= SW_IP6_HEADER;
-}
-
-/* Where TCP begins in a packet whose checksum can be made right; 0: it can't. */
+/* The offset of the TCP header, if it is one whose checksum can be made right; else 0. */
 static size_t find_tcp(const uint8_t *packet, size_t length) {
   const bool v4 = packet[0] >> 4 == 4;
   const size_t ip = v4 ? (size_t)(packet[0] & 15) * 4 : SW_IP6_HEADER;
@@ -28,8 +22,8 @@ static void sum(uint8_t *packet, size_t length, size_t tcp, bool partial) {
   if (!partial) sw_checksum_complete(packet, length, tcp, SW_TCP_CHECKSUM);
 }
 
-/* Lowers each value of an MSS option, one byte of the options after the other.  Returns whether it
- * did. */
+/* Lowers the value of each MSS option, one byte of the options after the other.  Returns whether
+ * one was lowered. */
 static bool lower(uint8_t *tcp, size_t header, unsigned mss) {
   uint8_t *values[10];
   unsigned count = 0, skip = 0;
@@ -51,7 +45,7 @@ static bool lower(uint8_t *tcp, size_t header, unsigned mss) {
   return lowered;
 }
 
-/* The same of a packet. */
+/* The same for a whole packet. */
 static bool lower_in(uint8_t *packet, size_t length, size_t tcp, unsigned mtu) {
   const bool v4 = packet[0] >> 4 == 4;
   if (!tcp || !(packet[tcp + 13] & SW_TCP_SYN)) return false;
@@ -62,7 +56,8 @@ static bool lower_in(uint8_t *packet, size_t length, size_t tcp, unsigned mtu) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  if (size < 4 || !is_packet(data + 3, size - 3)) return 0;
+  struct sw_view view;
+  if (size < 4 || !sw_view_parse(&view, data + 3, size - 3)) return 0;
   const bool partial = data[0] & 1;
   const unsigned mtu = SW_MSS_MTU_MIN + sw_get16(data + 1) % (65536 - SW_MSS_MTU_MIN);
   data += 3;
@@ -78,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (sw_get16(expected + tcp + SW_TCP_CHECKSUM) == 0xffff)
       sw_put16(expected + tcp + SW_TCP_CHECKSUM, 0);
   }
-  sw_mss_clamp(packet, size, partial, mtu);
+  sw_mss_clamp(packet, &view, partial, mtu);
   assert(memcmp(packet, expected, size) == 0);
   free(packet);
   free(expected);

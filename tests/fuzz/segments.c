@@ -1,6 +1,7 @@
 /*
- * Segments of flows, glued; and what was glued, cut again.  Every segment comes back in its turn as
- * it was, but for the identification of IPv4 packets that may not be fragmented (RFC 6864 §4.1).
+ * Segments of flows are coalesced, and the super-packets segmented.  Every segment comes back in
+ * its turn as it was, except for the identification of IPv4 packets that may not be fragmented
+ * (RFC 6864 §4.1).
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static void flow_make(struct flow *flow, unsigned how, unsigned options) {
   flow->header[flow->transport + 13] = SW_TCP_ACK;
 }
 
-/* What goes on from segment to segment. */
+/* Advances the fields that differ from segment to segment. */
 static void flow_advance(struct flow *flow, size_t payload) {
   if (flow->transport == SW_IP4_HEADER)
     sw_put16(flow->header + 4, (uint16_t)(sw_get16(flow->header + 4) + 1));
@@ -54,7 +55,13 @@ static void flow_advance(struct flow *flow, size_t payload) {
   sw_put32(sequence, sw_get32(sequence) + (uint32_t)payload);
 }
 
-/* Lengths and sums of whatever the patches made of it. */
+static struct sw_view parse(const uint8_t *packet, size_t length) {
+  struct sw_view view;
+  assert(sw_view_parse(&view, packet, length));
+  return view;
+}
+
+/* Writes lengths and sums that suit what the patches have left. */
 static void complete(struct segment *segment, size_t transport_at, bool sum) {
   uint8_t *packet = segment->bytes, *transport = packet + transport_at;
   const size_t length = segment->length - transport_at;
@@ -68,8 +75,9 @@ static void complete(struct segment *segment, size_t transport_at, bool sum) {
     sw_put16(packet + 4, (uint16_t)length);
   }
   if (protocol == SW_PROTOCOL_UDP) sw_put16(transport + 4, (uint16_t)length);
-  segment->partial = segment->partial && sw_gro_partial_valid(packet, segment->length);
-  if (!segment->partial && (!sum || !sw_gro_partial_valid(packet, segment->length))) return;
+  const struct sw_view view = parse(packet, segment->length);
+  segment->partial = segment->partial && sw_view_may_be_partial(&view);
+  if (!segment->partial && (!sum || !sw_view_may_be_partial(&view))) return;
   const size_t at = protocol == SW_PROTOCOL_UDP ? SW_UDP_CHECKSUM : SW_TCP_CHECKSUM;
   sw_put16(transport + at, sw_checksum_pseudo(packet, protocol, length));
   if (!segment->partial) sw_checksum_complete(packet, segment->length, transport_at, at);
@@ -90,8 +98,9 @@ static void assert_come_back(const uint8_t *packet, size_t length, bool partial)
   struct segment *expected = &segments[come++];
   assert(length == expected->length);
   memcpy(copy, packet, length);
-  if (partial) sw_gro_complete(copy, length);
-  if (expected->partial) sw_gro_complete(expected->bytes, length);
+  const struct sw_view view = parse(copy, length);
+  if (partial) sw_checksum_partial_complete(copy, &view);
+  if (expected->partial) sw_checksum_partial_complete(expected->bytes, &view);
   if (copy[0] >> 4 == 4 && copy[6] & 0x40) {
     sw_put16(copy + 4, sw_get16(expected->bytes + 4));
     sw_checksum_ip4(copy);
@@ -150,7 +159,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       flow_advance(&flow, payload);
     uint8_t *room = sw_gro_room(&gro);
     memcpy(room, segment->bytes, segment->length);
-    while (sw_gro_add(&gro, room, segment->length, segment->partial)) take(&gro);
+    const struct sw_view view = parse(room, segment->length);
+    while (sw_gro_add(&gro, room, &view, segment->partial)) take(&gro);
   }
   while (gro.packet) take(&gro);
   assert(come == made);

@@ -1,6 +1,6 @@
 /*
- * What a kernel might say of a packet: cut, and what comes of it glued.  Nothing may leave its
- * buffer, no byte may be lost.
+ * Whatever a kernel may say of a packet: it is segmented, and the segments are coalesced.  Nothing
+ * may leave its buffer, and no byte may be lost.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                      .ecn = data[0] & 16,
                                      .partial = data[0] & 32,
                                      .size = (uint16_t)(data[1] | data[2] << 8),
-                                     .csum_start = data[3],
+                                     .csum_start = data[3] * 2U,
                                      .csum_offset = data[4] % 32};
   const size_t repeat = 1 + data[5] % 8; /* larger packets than the fuzzer likes to make */
   data += 8;
@@ -28,20 +28,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct sw_segment segment;
   struct sw_gro gro;
   struct sw_gro_packet merged;
-  size_t cut_bytes = 0, glued_bytes = 0;
+  size_t segmented = 0, coalesced = 0;
   sw_gro_start(&gro, buffer, data[0] & 1);
   if (sw_gso_start(&gso, packet, length, &offload) == 0) {
     while (sw_gso_next(&gso, &segment)) {
       const bool whole = offload.gso == SW_GSO_NONE;
-      const bool partial = segment.partial && sw_gro_partial_valid(segment.packet, segment.length);
-      cut_bytes += whole ? segment.length : segment.length - gso.header;
+      struct sw_view view;
+      if (!sw_view_parse(&view, segment.packet, segment.length)) abort();
+      if (segment.partial && !sw_view_may_be_partial(&view)) abort();
+      segmented += whole ? segment.length : segment.length - gso.header;
       uint8_t *room = sw_gro_room(&gro);
       memcpy(room, segment.packet, segment.length);
-      while (sw_gro_add(&gro, room, segment.length, partial))
-        if (sw_gro_take(&gro, &merged)) glued_bytes += merged.length;
+      while (sw_gro_add(&gro, room, &view, segment.partial))
+        if (sw_gro_take(&gro, &merged)) coalesced += merged.length;
     }
-    while (sw_gro_take(&gro, &merged)) glued_bytes += merged.length;
-    if (glued_bytes < cut_bytes) abort();
+    while (sw_gro_take(&gro, &merged)) coalesced += merged.length;
+    if (coalesced < segmented) abort();
   }
   free(packet);
   return 0;

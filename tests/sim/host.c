@@ -171,9 +171,9 @@ static enum sw_received open_fast(struct host *host, uint64_t clock, const struc
             : sw_link_open(host->link, clock, path, in.middle, length, out.middle, &opened);
   if (received == SW_RECEIVED_PACKET) {
     expect(!opened.partial, "a packet with its checksum keeps it");
-    expect(opened.length <= length, "a packet is not longer than its datagram");
-    memcpy(packet, out.middle, opened.length);
-    *packet_length = opened.length;
+    expect(opened.view.length <= length, "a packet is not longer than its datagram");
+    memcpy(packet, out.middle, opened.view.length);
+    *packet_length = opened.view.length;
   }
   free(in.start);
   free(out.start);

@@ -204,8 +204,8 @@ static void open_flight(void) {
 
 static void assert_opened(unsigned i) {
   assert_int_equal(results[i], SW_RECEIVED_PACKET);
-  assert_int_equal(opened[i].length, lengths[i] - SW_OVERHEAD);
-  assert_memory_equal(batch.openings[i].packet, plain[i], opened[i].length);
+  assert_int_equal(opened[i].view.length, lengths[i] - SW_OVERHEAD);
+  assert_memory_equal(batch.openings[i].packet, plain[i], opened[i].view.length);
 }
 
 static uint64_t drops(enum sw_drop reason) {

@@ -1,6 +1,6 @@
 /*
- * Cutting and gluing.  The properties: what is cut is what the kernel's own segmentation would send
- * (an independent, copying one here), and gluing that again gives the super-packet back.
+ * Segmentation and coalescing.  Segments are those that the kernel would send (made here by
+ * independent code, which copies), and coalescing them gives the super-packet back.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -129,8 +129,20 @@ static void assert_segment(const struct shape *shape, const struct sw_segment *s
   assert_true(sw_checksum_verify(packet, segment->length, ip, protocol));
 }
 
-/* Cuts the shape, checks every segment, and glues them; returns how many pieces the glue gave, the
- * last in `glued` (a copy in `whole`). */
+static bool add(struct sw_gro *gro, uint8_t *packet, size_t length, bool partial) {
+  struct sw_view view;
+  assert_true(sw_view_parse(&view, packet, length));
+  return sw_gro_add(gro, packet, &view, partial);
+}
+
+static void complete_checksum(uint8_t *packet, size_t length) {
+  struct sw_view view;
+  assert_true(sw_view_parse(&view, packet, length));
+  sw_checksum_partial_complete(packet, &view);
+}
+
+/* Segments the shape, checks every segment, and coalesces them.  Returns how many packets came of
+ * it, the last one in `merged` and copied to `whole`. */
 static unsigned segment_and_coalesce(const struct shape *shape, struct sw_gro_packet *merged,
                                      uint8_t *whole, bool complete) {
   static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
@@ -148,8 +160,8 @@ static unsigned segment_and_coalesce(const struct shape *shape, struct sw_gro_pa
     at += shape->size;
     uint8_t *room = sw_gro_room(&gro);
     memcpy(room, segment.packet, segment.length);
-    if (complete && segment.partial) sw_gro_complete(room, segment.length);
-    while (sw_gro_add(&gro, room, segment.length, segment.partial && !complete)) {
+    if (complete && segment.partial) complete_checksum(room, segment.length);
+    while (add(&gro, room, segment.length, segment.partial && !complete)) {
       assert_true(sw_gro_take(&gro, merged));
       pieces++;
     }
@@ -183,7 +195,7 @@ static struct shape random_shape(void) {
   return shape;
 }
 
-static void cut_then_glue_is_identity(void **state) {
+static void segmented_and_coalesced_a_packet_is_the_same(void **state) {
   (void)state;
   static uint8_t packet[ROOM], whole[ROOM];
   srand(2);
@@ -206,7 +218,8 @@ static void cut_then_glue_is_identity(void **state) {
   }
 }
 
-static void extension_headers_are_cut_with_full_checksums_and_not_glued(void **state) {
+static void
+behind_extension_headers_segments_have_full_checksums_and_are_not_coalesced(void **state) {
   (void)state;
   static uint8_t whole[ROOM];
   const struct shape shape = {.v6 = true, .extension = 8, .size = 1000, .payload = 5000};
@@ -215,7 +228,7 @@ static void extension_headers_are_cut_with_full_checksums_and_not_glued(void **s
   assert_false(merged.offload.partial);
 }
 
-static void ip_options_are_cut_and_not_glued(void **state) {
+static void segments_with_ip_options_are_not_coalesced(void **state) {
   (void)state;
   static uint8_t whole[ROOM];
   const struct shape shape = {.ip_options = 8, .size = 1000, .payload = 5000};
@@ -226,8 +239,8 @@ static void ip_options_are_cut_and_not_glued(void **state) {
   assert_int_equal(merged.offload.csum_start, 28);
 }
 
-/* With a source route the address in the header is the next router's, but the sum is made with the
- * last one's (RFC 1122 §4.1.1, RFC 9293 §3.1). */
+/* With a source route the header holds the address of the next router, but the checksum covers the
+ * last one (RFC 1122 §4.1.1, RFC 9293 §3.1). */
 static void sums_behind_a_source_route_are_for_its_end(void **state) {
   (void)state;
   static uint8_t routed[ROOM];
@@ -252,7 +265,7 @@ static void sums_behind_a_source_route_are_for_its_end(void **state) {
   }
 }
 
-static void what_the_kernel_cannot_mean_is_refused(void **state) {
+static void super_packet_that_cannot_be_is_refused(void **state) {
   (void)state;
   static uint8_t packet[ROOM];
   const struct shape shape = {.size = 1000, .payload = 5000};
@@ -272,16 +285,17 @@ static void what_the_kernel_cannot_mean_is_refused(void **state) {
   bad[7].gso = SW_GSO_UDP;
   bad[8] =
       (struct sw_offload){.partial = true, .csum_start = (uint16_t)length - 1, .csum_offset = 0};
-  bad[9].csum_start = 300; /* a header that is too long */
+  bad[9].csum_start = 400; /* the headers are too long */
   for (unsigned i = 0; i < 10; i++)
     assert_int_equal(sw_gso_start(&gso, packet, length, &bad[i]), -22);
-  for (size_t cut_length = 0; cut_length < 41; cut_length++)
-    assert_int_equal(sw_gso_start(&gso, packet, cut_length, &good), -22);
+  for (size_t shorter = 0; shorter < 41; shorter++)
+    assert_int_equal(sw_gso_start(&gso, packet, shorter, &good), -22);
   packet[32] = 0x40; /* TCP header shorter than it can be */
   assert_int_equal(sw_gso_start(&gso, packet, length, &good), -22);
 }
 
-/* Two segments that would be glued, then one byte of the second changed. */
+/* Coalesces two segments, of which one byte of the second is changed.  Returns how many packets
+ * came of them. */
 static unsigned pieces_of_two(const struct shape *shape, size_t at, uint8_t change) {
   static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
   struct sw_offload offload;
@@ -298,7 +312,7 @@ static unsigned pieces_of_two(const struct shape *shape, size_t at, uint8_t chan
     memcpy(room, segment.packet, segment.length);
     if (i == 1) room[at] ^= change;
     if (i == 1 && !shape->v6 && at < 10) sw_checksum_ip4(room); /* right for what it says */
-    while (sw_gro_add(&gro, room, segment.length, true)) {
+    while (add(&gro, room, segment.length, true)) {
       sw_gro_take(&gro, &merged);
       pieces++;
     }
@@ -307,12 +321,12 @@ static unsigned pieces_of_two(const struct shape *shape, size_t at, uint8_t chan
   return pieces;
 }
 
-static void segments_that_differ_in_their_headers_are_not_glued(void **state) {
+static void segments_that_differ_in_their_headers_are_not_coalesced(void **state) {
   (void)state;
   const struct shape v4 = {.size = 1000, .payload = 2000, .options = 12};
   assert_int_equal(pieces_of_two(&v4, 0, 0), 1);
   /* all of IP but length; ports, seq, ack, offset, flags, window, urgent, options */
-  static const uint8_t not_v4[] = {2, 3, 36, 37}; /* lengths and TCP's sum are their own story */
+  static const uint8_t not_v4[] = {2, 3, 36, 37}; /* lengths and the sum of TCP */
   for (size_t at = 1; at < 52; at++) {
     if (memchr(not_v4, (int)at, sizeof(not_v4)) || at == 33) continue;
     assert_int_equal(pieces_of_two(&v4, at, 0x04), 2);
@@ -340,7 +354,7 @@ static void ip_id_may_stay_the_same_with_df(void **state) {
   assert_int_equal(pieces_of_two(&df, 6, 0x20), 2); /* more fragments */
 }
 
-static void psh_and_fin_close_what_is_glued(void **state) {
+static void psh_and_fin_close_a_super_packet(void **state) {
   (void)state;
   const struct shape shape = {.size = 1000, .payload = 3000};
   assert_int_equal(pieces_of_two(&shape, 33, 0), 1);
@@ -348,7 +362,7 @@ static void psh_and_fin_close_what_is_glued(void **state) {
   assert_int_equal(pieces_of_two(&shape, 33, SW_TCP_FIN), 2);
 }
 
-static void segment_with_a_wrong_full_checksum_is_not_glued_and_not_changed(void **state) {
+static void segment_with_a_wrong_full_checksum_is_neither_coalesced_nor_changed(void **state) {
   (void)state;
   static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER], second[ROOM];
   const struct shape shape = {.size = 1000, .payload = 2000};
@@ -363,25 +377,25 @@ static void segment_with_a_wrong_full_checksum_is_not_glued_and_not_changed(void
   sw_gso_next(&gso, &segment);
   uint8_t *room = sw_gro_room(&gro);
   memcpy(room, segment.packet, segment.length);
-  sw_gro_complete(room, segment.length);
-  assert_false(sw_gro_add(&gro, room, segment.length, false));
+  complete_checksum(room, segment.length);
+  assert_false(add(&gro, room, segment.length, false));
   sw_gso_next(&gso, &segment);
   room = sw_gro_room(&gro);
   memcpy(room, segment.packet, segment.length);
-  sw_gro_complete(room, segment.length);
+  complete_checksum(room, segment.length);
   room[500] ^= 1;
   memcpy(second, room, segment.length);
-  assert_true(sw_gro_add(&gro, room, segment.length, false));
+  assert_true(add(&gro, room, segment.length, false));
   assert_true(sw_gro_take(&gro, &merged));
   assert_false(merged.offload.partial);
-  assert_false(sw_gro_add(&gro, room, segment.length, false));
+  assert_false(add(&gro, room, segment.length, false));
   assert_true(sw_gro_take(&gro, &merged));
   assert_int_equal(merged.length, segment.length);
   assert_memory_equal(merged.packet, second, merged.length);
   assert_false(merged.offload.partial);
 }
 
-static void udp_is_not_glued_where_the_kernel_does_not_take_it(void **state) {
+static void udp_is_not_coalesced_where_the_kernel_does_not_take_it(void **state) {
   (void)state;
   static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
   const struct shape shape = {.udp = true, .size = 1000, .payload = 3000};
@@ -397,7 +411,7 @@ static void udp_is_not_glued_where_the_kernel_does_not_take_it(void **state) {
   while (sw_gso_next(&gso, &segment)) {
     uint8_t *room = sw_gro_room(&gro);
     memcpy(room, segment.packet, segment.length);
-    while (sw_gro_add(&gro, room, segment.length, true)) {
+    while (add(&gro, room, segment.length, true)) {
       sw_gro_take(&gro, &merged);
       pieces++;
     }
@@ -415,7 +429,7 @@ static void order_holds_and_nothing_outgrows_the_buffer(void **state) {
   srand(3);
   uint32_t sent = 0, taken = 0;
   for (unsigned round = 0; round < 20000; round++) {
-    /* lone packets of any size, each with its number in the ports: none fits another */
+    /* single packets of any size, numbered in the ports: none continues another */
     const struct shape shape = {
         .udp = true, .size = 65535, .payload = 4 + (size_t)rand() % (rand() % 10 ? 1400 : 65000)};
     struct sw_offload offload;
@@ -425,7 +439,7 @@ static void order_holds_and_nothing_outgrows_the_buffer(void **state) {
     uint8_t *room = sw_gro_room(&gro);
     memcpy(room, packet, length);
     memset(room + length, 0, 256);
-    while (sw_gro_add(&gro, room, length, true)) {
+    while (add(&gro, room, length, true)) {
       assert_true(sw_gro_take(&gro, &merged));
       assert_int_equal(sw_get32(merged.packet + 20), taken++);
     }
@@ -436,18 +450,133 @@ static void order_holds_and_nothing_outgrows_the_buffer(void **state) {
   for (unsigned i = 0; i < 64; i++) assert_int_equal(buffer[SW_GRO_BUFFER + i], 0xa5);
 }
 
+/* 64 segments of 40 bytes, of which headers are the larger part; and the most there may be. */
+static void super_packets_of_small_segments_are_segmented(void **state) {
+  (void)state;
+  static uint8_t whole[ROOM];
+  static const struct shape shapes[] = {
+      {.size = 40, .payload = 64 * 40},
+      {.size = 1, .payload = 64},
+      {.udp = true, .size = 1, .payload = 64},
+      {.v6 = true, .options = 12, .size = 36, .payload = 1800 * 36},
+      {.size = 7, .payload = SW_GSO_SEGMENTS_MAX * 7},
+  };
+  for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+    struct sw_gro_packet merged;
+    assert_int_equal(segment_and_coalesce(&shapes[i], &merged, whole, false), 1);
+    assert_int_equal(merged.offload.size, shapes[i].size);
+  }
+}
+
+/* Whether a super-packet of the shape is segmented.  `bytes`: of all its segments. */
+static bool starts(const struct shape *shape, size_t *bytes) {
+  static uint8_t packet[ROOM];
+  struct sw_offload offload;
+  struct sw_gso gso;
+  struct sw_segment segment;
+  const size_t length = make(shape, packet, &offload);
+  if (sw_gso_start(&gso, packet, length, &offload) != 0) return false;
+  *bytes = 0;
+  while (sw_gso_next(&gso, &segment)) *bytes += segment.length;
+  return true;
+}
+
+static void limits_of_super_packets_hold(void **state) {
+  (void)state;
+  size_t bytes;
+  struct shape shape = {.size = 1, .payload = SW_GSO_SEGMENTS_MAX};
+  assert_true(starts(&shape, &bytes));
+  shape.payload++;
+  assert_false(starts(&shape, &bytes));
+  shape = (struct shape){.size = 1000, .payload = SW_GSO_PACKET_MAX - 40};
+  assert_true(starts(&shape, &bytes));
+  shape.payload++;
+  assert_false(starts(&shape, &bytes));
+  /* the longest headers, and the most segments that leave room for them */
+  shape = (struct shape){.v6 = true, .extension = SW_HEADERS_MAX - 60, .size = 32};
+  shape.payload = SW_GSO_PACKET_MAX - SW_HEADERS_MAX;
+  shape.extension -= shape.extension % 8;
+  assert_true(starts(&shape, &bytes));
+  assert_in_range(bytes, SW_GSO_BYTES_MAX / 100 * 95, SW_GSO_BYTES_MAX);
+  shape.extension += 8;
+  assert_false(starts(&shape, &bytes));
+}
+
+/* An SRv6 header of 17 segments, and TCP with all options. */
+static void long_ipv6_headers_are_segmented(void **state) {
+  (void)state;
+  static uint8_t whole[ROOM];
+  const struct shape shape = {
+      .v6 = true, .extension = 8 + 17 * 16, .options = 40, .size = 1000, .payload = 3000};
+  struct sw_gro_packet merged;
+  assert_int_equal(segment_and_coalesce(&shape, &merged, whole, false), 3);
+}
+
+/* A checksum is partial only where the receiver finds it without being told: the sender completes
+ * every other one, that of a fragment too. */
+static void only_what_a_receiver_finds_leaves_with_a_partial_checksum(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM];
+  const struct shape shape = {.size = 1000, .payload = 500};
+  const struct shape udp = {.udp = true, .size = 1000, .payload = 500};
+  for (unsigned i = 0; i < 9; i++) {
+    struct sw_offload offload;
+    size_t length = make(i == 8 ? &udp : &shape, packet, &offload);
+    const bool expected = i == 0 || i == 8;
+    switch (i) {
+    case 1:
+      packet[6] = 0x20;
+      break; /* first fragment */
+    case 2:
+      packet[7] = 1;
+      break; /* later ones */
+    case 3:
+      packet[6] = 0x10;
+      break;
+    case 4:
+      packet[9] = SW_PROTOCOL_UDP;
+      break;
+    case 5:
+      packet[9] = 1;
+      break;
+    case 6:
+      offload.csum_start += 2;
+      break;
+    case 7:
+      offload.csum_offset -= 2;
+      break;
+    }
+    uint8_t *sum = packet + offload.csum_start + offload.csum_offset;
+    const uint16_t before = sw_get16(sum);
+    struct sw_gso gso;
+    struct sw_segment segment;
+    assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
+    assert_int_equal(sw_gso_count(&gso), 1);
+    assert_true(sw_gso_next(&gso, &segment));
+    assert_int_equal(segment.partial, expected);
+    assert_int_equal(segment.length, length);
+    assert_int_equal(sw_get16(sum) == before, expected);
+    assert_int_equal(sw_gso_count(&gso), 0);
+    assert_false(sw_gso_next(&gso, &segment));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(cut_then_glue_is_identity),
-      cmocka_unit_test(extension_headers_are_cut_with_full_checksums_and_not_glued),
-      cmocka_unit_test(ip_options_are_cut_and_not_glued),
+      cmocka_unit_test(segmented_and_coalesced_a_packet_is_the_same),
+      cmocka_unit_test(behind_extension_headers_segments_have_full_checksums_and_are_not_coalesced),
+      cmocka_unit_test(segments_with_ip_options_are_not_coalesced),
       cmocka_unit_test(sums_behind_a_source_route_are_for_its_end),
-      cmocka_unit_test(what_the_kernel_cannot_mean_is_refused),
-      cmocka_unit_test(segments_that_differ_in_their_headers_are_not_glued),
+      cmocka_unit_test(super_packet_that_cannot_be_is_refused),
+      cmocka_unit_test(segments_that_differ_in_their_headers_are_not_coalesced),
       cmocka_unit_test(ip_id_may_stay_the_same_with_df),
-      cmocka_unit_test(psh_and_fin_close_what_is_glued),
-      cmocka_unit_test(segment_with_a_wrong_full_checksum_is_not_glued_and_not_changed),
-      cmocka_unit_test(udp_is_not_glued_where_the_kernel_does_not_take_it),
+      cmocka_unit_test(psh_and_fin_close_a_super_packet),
+      cmocka_unit_test(segment_with_a_wrong_full_checksum_is_neither_coalesced_nor_changed),
+      cmocka_unit_test(udp_is_not_coalesced_where_the_kernel_does_not_take_it),
+      cmocka_unit_test(super_packets_of_small_segments_are_segmented),
+      cmocka_unit_test(limits_of_super_packets_hold),
+      cmocka_unit_test(long_ipv6_headers_are_segmented),
+      cmocka_unit_test(only_what_a_receiver_finds_leaves_with_a_partial_checksum),
       cmocka_unit_test(order_holds_and_nothing_outgrows_the_buffer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,12 @@ static void packet_that_is_not_one_whole_ipv4_packet_is_dropped(void **state) {
     packet[0] = (uint8_t)(0x40 | words);
     assert_not_ip(packet, 100);
   }
+  pair_packet4(packet, 24, source);
+  packet[0] = 0x47; /* the header is longer than the packet */
+  assert_not_ip(packet, 24);
+  packet[0] = 0x46;
+  give_packet(packet, 24);
+  assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_PACKET);
   for (size_t length = 1; length < 20; length++) {
     pair_packet4(packet, 20, source);
     packet[3] = (uint8_t)length;
@@ -111,16 +117,6 @@ static void packet_that_is_not_one_whole_ipv6_packet_is_dropped(void **state) {
   }
 }
 
-static void packet_whose_checksum_is_said_to_be_partial_must_have_one(void **state) {
-  (void)state;
-  uint8_t packet[60];
-  pair_packet4(packet, sizeof(packet), (uint8_t[]){10, 1, 0, 1}); /* protocol 0 has none */
-  pair_seal_kind(left, SW_KIND_PACKET_PARTIAL, packet, sizeof(packet), &datagram);
-  assert_dropped(SW_DROP_MALFORMED);
-  pair_seal_kind(left, SW_KIND_PACKET_PARTIAL, packet, 0, &datagram);
-  assert_dropped(SW_DROP_NOT_IP); /* nothing is no keepalive in this kind */
-}
-
 /* A UDP packet whose checksum holds the sum of the pseudo-header only. */
 static void packet_partial(uint8_t *packet, size_t length) {
   pair_packet4(packet, length, (uint8_t[]){10, 1, 0, 1});
@@ -129,6 +125,22 @@ static void packet_partial(uint8_t *packet, size_t length) {
   memset(packet + 28, 0x5a, length - 28);
   sw_put16(packet + SW_IP4_HEADER + SW_UDP_CHECKSUM,
            sw_checksum_pseudo(packet, SW_PROTOCOL_UDP, length - SW_IP4_HEADER));
+}
+
+static void packet_whose_checksum_is_said_to_be_partial_must_have_one(void **state) {
+  (void)state;
+  uint8_t packet[60];
+  pair_packet4(packet, sizeof(packet), (uint8_t[]){10, 1, 0, 1}); /* protocol 0 has none */
+  pair_seal_kind(left, SW_KIND_PACKET_PARTIAL, packet, sizeof(packet), &datagram);
+  assert_dropped(SW_DROP_MALFORMED);
+  for (unsigned bit = 0; bit < 14; bit++) { /* a fragment */
+    packet_partial(packet, sizeof(packet));
+    sw_put16(packet + 6, (uint16_t)(1U << bit));
+    pair_seal_kind(left, SW_KIND_PACKET_PARTIAL, packet, sizeof(packet), &datagram);
+    assert_dropped(SW_DROP_MALFORMED);
+  }
+  pair_seal_kind(left, SW_KIND_PACKET_PARTIAL, packet, 0, &datagram);
+  assert_dropped(SW_DROP_NOT_IP); /* nothing is no keepalive in this kind */
 }
 
 static void partial_checksum_is_completed_for_who_does_not_ask_for_it(void **state) {
@@ -159,7 +171,7 @@ static void fast_calls_carry_a_packet_and_whether_its_checksum_is_partial(void *
     assert_int_equal(sw_link_open(right->link, pair.now, &(struct sw_path){.peer = left->address},
                                   sealed, (size_t)length, out, &opened),
                      SW_RECEIVED_PACKET);
-    assert_int_equal(opened.length, 80);
+    assert_int_equal(opened.view.length, 80);
     assert_int_equal(opened.partial, partial);
     assert_memory_equal(out, expected, 80);
   }

@@ -70,8 +70,14 @@ static struct segment segment(size_t ip, uint8_t flags, const uint8_t *options, 
   return made;
 }
 
-/* Clamps it, and all that may change by that is the two bytes at `value` of the options and the
- * sum; `value` < 0: nothing may. */
+static void clamp_mss(struct segment *segment, unsigned mtu) {
+  struct sw_view view;
+  assert_true(sw_view_parse(&view, segment->packet, segment->length));
+  sw_mss_clamp(segment->packet, &view, segment->partial, mtu);
+}
+
+/* Clamps it.  Only the two bytes at `value` of the options and the checksum may change; nothing if
+ * `value` < 0. */
 static void clamp(struct segment *segment, unsigned mtu, int value, unsigned mss) {
   uint8_t expected[ROOM];
   assert_true(segment->length <= ROOM);
@@ -82,7 +88,7 @@ static void clamp(struct segment *segment, unsigned mtu, int value, unsigned mss
     sw_put16(expected + segment->ip + SW_TCP_HEADER + value, (uint16_t)mss);
     sum(&want);
   }
-  sw_mss_clamp(segment->packet, segment->length, segment->partial, mtu);
+  clamp_mss(segment, mtu);
   assert_memory_equal(segment->packet, expected, segment->length);
 }
 
@@ -167,7 +173,7 @@ static void checksum_stays_as_right_or_wrong_as_it_was(void **state) {
     sum(&s);
     const bool wrong = round & 2;
     if (wrong) s.packet[s.ip + 5] ^= 1;
-    sw_mss_clamp(s.packet, s.length, false, 68 + (unsigned)rand() % 1500);
+    clamp_mss(&s, 68 + (unsigned)rand() % 1500);
     assert_int_equal(sw_checksum_verify(s.packet, s.length, s.ip, SW_PROTOCOL_TCP), !wrong);
   }
 }
@@ -238,7 +244,11 @@ static void what_is_no_whole_tcp_header_stays_as_it_is(void **state) {
     const size_t ip = v6 ? 40 : 24;
     struct segment s = segment(ip, SW_TCP_SYN, OPTIONS(MSS(1460)), 0, false);
     const size_t whole = s.length;
-    for (size_t length = v6 ? SW_IP6_HEADER : SW_IP4_HEADER; length < whole; length++) {
+    for (size_t length = 1; length < ip; length++) { /* nor a whole IP header */
+      struct sw_view view;
+      assert_false(sw_view_parse(&view, s.packet, length));
+    }
+    for (size_t length = ip; length < whole; length++) {
       s = segment(ip, SW_TCP_SYN, OPTIONS(MSS(1460)), 0, false);
       memmove(memory_end - length, s.packet, length);
       s.packet = memory_end - length;
