@@ -19,6 +19,7 @@
 #include "parent/names.h"
 #include "parent/notify.h"
 #include "parent/report.h"
+#include "parent/signals.h"
 #include "parent/undo.h"
 
 #define OBSERVE_MS 1000                /* between snapshots while the link is not up */
@@ -27,9 +28,6 @@
 #define HOST_STEP_US 50000             /* between tries to get what a killed link still holds */
 #define HOST_STEPS 40
 #define DESCRIPTORS 32 /* more than a link ever has open */
-
-static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
-enum { STOP_SIGNALS = sizeof(stop_signals) / sizeof(stop_signals[0]) };
 
 struct parent {
   const struct sw_config *config;
@@ -41,13 +39,13 @@ struct parent {
   struct sw_snapshot snapshot; /* the engine's latest */
   struct sw_control control;
   struct sw_names names;
-  uv_signal_t signals[STOP_SIGNALS];
+  struct sw_signals signals;
   uv_timer_t observer;
   enum sw_condition condition;
   uint64_t started;
   uint64_t resolving;          /* since when the latest resolution has been under way */
   bool resolved;               /* the engine was told of endpoints, or that there are none */
-  bool covered;                /* see covers */
+  bool covered;                /* the link's own datagrams could be routed into it */
   bool ending;                 /* told to end, or failed */
   char failure[SW_ERROR_TEXT]; /* why the link ends; empty: it was told to */
 };
@@ -66,7 +64,7 @@ static void fail(struct parent *parent, const char *what) {
   parent->ending = true;
 }
 
-/* ---- what is told of the link ---- */
+/* ---- the link's condition ---- */
 
 static struct sw_report report_of(struct parent *parent) {
   return (struct sw_report){
@@ -158,11 +156,11 @@ static void on_resolved(void *user, const struct sw_address *addresses, size_t c
   parent->resolved = true;
 }
 
-/* ---- what tells it to end ---- */
+/* ---- signals and commands ---- */
 
-static void on_signal(uv_signal_t *signal, int number) {
-  struct parent *parent = signal->data;
-  if (!parent->ending) sw_log(SW_LOG_INFO, "%s: closing the link", strsignal(number));
+static void on_signal(void *user, int signal) {
+  struct parent *parent = user;
+  if (!parent->ending) sw_log(SW_LOG_INFO, "%s: closing the link", strsignal(signal));
   parent->ending = true;
 }
 
@@ -184,29 +182,6 @@ static bool on_command(void *user, const char *command, char **answer) {
     return true;
   }
   return false;
-}
-
-/* Under nohup(1) SIGHUP is ignored, and stays so. */
-static bool is_ignored(int signal) {
-  struct sigaction action;
-  return signal == SIGHUP && sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
-static void listen_to_signals(struct parent *parent) {
-  for (unsigned i = 0; i < STOP_SIGNALS; i++) {
-    uv_signal_init(&parent->loop, &parent->signals[i]);
-    parent->signals[i].data = parent;
-    if (!is_ignored(stop_signals[i]))
-      uv_signal_start(&parent->signals[i], on_signal, stop_signals[i]);
-  }
-}
-
-/* Until the interface is gone a signal must not end the process, and after that none comes. */
-static void close_signals(struct parent *parent) {
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, NULL);
-  for (unsigned i = 0; i < STOP_SIGNALS; i++) uv_close((uv_handle_t *)&parent->signals[i], NULL);
 }
 
 /* ---- hooks ---- */
@@ -264,19 +239,21 @@ static void post_up(struct parent *parent, const char *undo) {
 
 /* ---- start, run, end ---- */
 
-static void open_control(struct parent *parent, int *failed, struct sw_error *error) {
+/* Fails only if the link is up already. */
+static int open_control(struct parent *parent, struct sw_error *error) {
   const char *name = parent->config->name;
   char socket[SW_RUNTIME_PATH];
-  *failed = sw_control_open(&parent->control, &parent->loop, name, on_command, parent, error);
-  if (!*failed && sw_runtime_path(name, SW_RUNTIME_SOCKET, socket, error) == 0)
+  const int failed =
+      sw_control_open(&parent->control, &parent->loop, name, on_command, parent, error);
+  if (failed == -EADDRINUSE) return failed;
+  if (failed)
+    sw_log(SW_LOG_WARNING, "%s; going on without status and down", error->text);
+  else if (sw_runtime_path(name, SW_RUNTIME_SOCKET, socket, error) == 0)
     sw_last_words(socket);
-  if (!*failed || *failed == -EADDRINUSE) return;
-  sw_log(SW_LOG_WARNING, "%s; going on without status and down", error->text);
-  *failed = 0;
+  return 0;
 }
 
-/* A link that was killed holds its interface and port for a moment more, until its engine has
- * ended. */
+/* After a parent was killed its engine holds interface and port for a moment more. */
 static int open_host(struct parent *parent, struct sw_error *error) {
   for (unsigned i = 0;; i++) {
     const int failed = sw_host_open(&parent->host, parent->config, error);
@@ -295,7 +272,7 @@ static int start_engine(struct parent *parent, sw_setup_main *engine, struct sw_
   return 0;
 }
 
-/* A hook may lead the traffic of name servers into the link: names are resolved before. */
+/* A hook may route the traffic to name servers into the link: names are resolved before it. */
 static void resolve_first(struct parent *parent) {
   parent->resolving = sw_clock_now();
   sw_names_start(&parent->names);
@@ -313,19 +290,23 @@ static void say_started(const struct parent *parent) {
 }
 
 static void carry(struct parent *parent) {
-  const struct sw_config *config = parent->config;
-  char *undo = sw_hook_commands(config->pre_down, config->pre_down_count, config->name);
-  if (!undo) {
-    fail(parent, "no memory for PreDown");
-    return;
-  }
   say_started(parent);
   parent->started = sw_clock_now();
   parent->condition = SW_CONDITION_STARTING;
   uv_timer_start(&parent->observer, on_observer, OBSERVE_MS, OBSERVE_MS);
   resolve_first(parent);
   ask(parent);
-  if (config->post_up_count && running(parent)) post_up(parent, undo);
+}
+
+/* From PostUp to PreDown. */
+static void serve(struct parent *parent) {
+  const struct sw_config *config = parent->config;
+  char *undo = sw_hook_commands(config->pre_down, config->pre_down_count, config->name);
+  if (!undo) {
+    fail(parent, "no memory for PreDown");
+    return;
+  }
+  if (config->post_up_count) post_up(parent, undo);
   if (running(parent)) sw_notify("READY=1");
   while (running(parent)) turn(parent);
   sw_notify("STOPPING=1");
@@ -348,18 +329,18 @@ static int run(struct parent *parent, sw_setup_main *engine, struct sw_error *er
   if (!failed) failed = start_engine(parent, engine, error);
   if (failed) return failed;
   if (running(parent)) carry(parent);
+  if (running(parent)) serve(parent);
   stop_engine(parent);
   return 0;
 }
 
 static int run_on_loop(struct parent *parent, sw_setup_main *engine, struct sw_error *error) {
-  int failed;
-  open_control(parent, &failed, error);
+  int failed = open_control(parent, error);
   if (failed) {
     sw_control_close(&parent->control);
     return failed;
   }
-  listen_to_signals(parent);
+  sw_signals_open(&parent->signals, &parent->loop, on_signal, parent);
   uv_timer_init(&parent->loop, &parent->observer);
   parent->observer.data = parent;
   sw_names_init(&parent->names, &parent->loop, parent->config, on_resolved, parent);
@@ -368,7 +349,7 @@ static int run_on_loop(struct parent *parent, sw_setup_main *engine, struct sw_e
   uv_close((uv_handle_t *)&parent->observer, NULL);
   sw_host_close(&parent->host);
   sw_control_close(&parent->control); /* last: then `saltway down` knows that the rest is gone */
-  close_signals(parent);
+  sw_signals_close(&parent->signals);
   if (!failed && parent->failure[0]) failed = sw_error_set(error, 0, NULL, "%s", parent->failure);
   return failed;
 }

@@ -1,0 +1,35 @@
+#include "parent/signals.h"
+
+#include <signal.h>
+#include <stdbool.h>
+
+static const int numbers[SW_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+
+static void on_signal(uv_signal_t *handle, int number) {
+  const struct sw_signals *signals = handle->data;
+  signals->received(signals->user, number);
+}
+
+/* A shell ignores SIGINT for what it runs in the background; that is no wish of anybody's. */
+static bool stays_ignored(int number) {
+  struct sigaction action;
+  return number == SIGHUP && sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void sw_signals_open(struct sw_signals *signals, uv_loop_t *loop,
+                     void (*received)(void *user, int signal), void *user) {
+  signals->received = received;
+  signals->user = user;
+  for (unsigned i = 0; i < SW_SIGNALS; i++) {
+    uv_signal_init(loop, &signals->handles[i]);
+    signals->handles[i].data = signals;
+    if (!stays_ignored(numbers[i])) uv_signal_start(&signals->handles[i], on_signal, numbers[i]);
+  }
+}
+
+void sw_signals_close(struct sw_signals *signals) {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, NULL);
+  for (unsigned i = 0; i < SW_SIGNALS; i++) uv_close((uv_handle_t *)&signals->handles[i], NULL);
+}

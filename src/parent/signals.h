@@ -1,0 +1,26 @@
+/*
+ * The signals that end a link: SIGINT, SIGTERM, and SIGHUP unless it was ignored at the start, as
+ * under nohup(1).  The struct is its owner's and must outlive the loop's run.
+ */
+#ifndef SALTWAY_PARENT_SIGNALS_H
+#define SALTWAY_PARENT_SIGNALS_H
+
+#include <uv.h>
+
+#define SW_SIGNALS 3
+
+struct sw_signals {
+  uv_signal_t handles[SW_SIGNALS];
+  void (*received)(void *user, int signal);
+  void *user;
+};
+
+/** Has `received` called, on the loop, for each signal. */
+void sw_signals_open(struct sw_signals *signals, uv_loop_t *loop,
+                     void (*received)(void *user, int signal), void *user);
+
+/** Blocks all signals for the rest of the process's life, and closes the handles.  Before that a
+ * signal would kill a process that is about to leave in order. */
+void sw_signals_close(struct sw_signals *signals);
+
+#endif
