@@ -10,7 +10,7 @@ static char file[SW_RUNTIME_PATH];
 
 static void on_abort(int signal) {
   static const char words[] =
-      "saltway: aborted; without another reason above: the system is out of memory, open files or "
+      "saltway: aborted; if no reason is given above, the system is out of memory, open files or "
       "epoll watches (sysctl fs.file-nr fs.epoll.max_user_watches)\n";
   (void)signal;
   if (file[0]) unlink(file);

@@ -1,12 +1,12 @@
 /*
- * What is said and done where a process of ours ends by abort(3): libuv does so where the system is
- * out of descriptors or of watches, without a word.
+ * What a process of ours says and does before it ends by abort(3).  libuv aborts without a word where
+ * the system is out of descriptors or watches.
  */
 #ifndef SALTWAY_BASE_LAST_WORDS_H
 #define SALTWAY_BASE_LAST_WORDS_H
 
-/** From now on an abort writes a line to standard error, removes the file `path` (NULL: none), which
- * is copied, and ends the process with status 1.  Holds for children, too. */
+/** From now on an abort writes a line to standard error, removes the file `path` (NULL: none) and
+ * ends the process with status 1.  `path` is copied.  Children inherit this. */
 void sw_last_words(const char *path);
 
 #endif

@@ -12,8 +12,8 @@
 static const char *link_name;
 static bool journal;
 
-/* Whether what is written goes to the journal (systemd.exec(5)), and not to a file or terminal that
- * was opened below a service. */
+/* Whether standard error is the journal (systemd.exec(5)) and not a file or terminal that a service
+ * opened. */
 static bool is_journal(void) {
   const char *stream = getenv("JOURNAL_STREAM");
   struct stat status;
@@ -37,5 +37,5 @@ void sw_log(enum sw_log_level level, const char *format, ...) {
   if (journal)
     fprintf(stderr, "<%d>%s\n", (int)level, line);
   else
-    fprintf(stderr, "%s%s%s\n", link_name ? link_name : "saltway", ": ", line);
+    fprintf(stderr, "%s: %s\n", link_name ? link_name : "saltway", line);
 }

@@ -19,64 +19,29 @@
 #define FIX_TEXT 256
 #define REASON_TEXT 96
 
-/* the metric that the kernel gives a route without one: to find the one that is in the way */
+/* the metric that the kernel gives a route without one */
 #define METRIC_V4 0
 #define METRIC_V6 1024
 
 struct sw_netlink {
   struct nl_sock *socket;
-  int refusal;              /* the kernel's errno for the last request; libnl knows but some */
-  char reason[REASON_TEXT]; /* its own words for it, if it has any */
+  int refusal;              /* the kernel's errno for the last request; 0: it had none */
+  char reason[REASON_TEXT]; /* the kernel's text for it; empty: it had none */
 };
 
 /* ---- errors ---- */
 
-/* What libnl fails with by itself, or of a system call, whose errno it may have lost. */
-static int errno_of(int nle) {
-  switch (-nle) {
-  case NLE_PERM:
-    return EPERM;
-  case NLE_NOACCESS:
-    return EACCES;
-  case NLE_EXIST:
-    return EEXIST;
-  case NLE_NODEV:
-  case NLE_OBJ_NOTFOUND:
-    return ENODEV;
-  case NLE_INVAL:
-  case NLE_RANGE:
-  case NLE_MISSING_ATTR:
-  case NLE_AF_MISMATCH:
-    return EINVAL;
-  case NLE_NOMEM:
-    return ENOMEM;
-  case NLE_AGAIN:
-  case NLE_DUMP_INTR:
-    return EAGAIN;
-  case NLE_INTR:
-    return EINTR;
-  case NLE_BUSY:
-    return EBUSY;
-  case NLE_NOADDR:
-    return EADDRNOTAVAIL;
-  case NLE_OPNOTSUPP:
-    return EOPNOTSUPP;
-  case NLE_AF_NOSUPPORT:
-    return EAFNOSUPPORT;
-  case NLE_PROTO_MISMATCH:
-    return EPROTONOSUPPORT;
-  case NLE_FAILURE:
-    return errno ? errno : EIO;
-  }
-  return EPROTO;
-}
-
+/* libnl has fewer error numbers than the kernel: the kernel's own come first, then what a system
+ * call left in errno, which `begin` cleared. */
 static int code_of(const struct sw_netlink *netlink, int failed) {
-  return netlink->refusal ? netlink->refusal : errno_of(failed);
+  if (netlink->refusal) return netlink->refusal;
+  if (failed == -NLE_NOMEM) return ENOMEM;
+  if (failed == -NLE_NODEV) return ENODEV; /* rtnl_link_get_kernel keeps it to itself */
+  return errno ? errno : EPROTO;
 }
 
-/* Extended acknowledgements follow the request that the kernel sends back, unless it is left out
- * (Linux Documentation/userspace-api/netlink/intro.rst). */
+/* Extended acknowledgements follow the request that the kernel returns, which it may omit (Linux
+ * Documentation/userspace-api/netlink/intro.rst). */
 static int take_refusal(struct sockaddr_nl *from, struct nlmsgerr *refusal, void *taker) {
   (void)from;
   struct sw_netlink *netlink = taker;
@@ -109,9 +74,9 @@ static const char *fix_of(const struct sw_netlink *netlink, int code) {
   case EPERM:
     return "CAP_NET_ADMIN is needed: run as root; in a container: --cap-add NET_ADMIN";
   case ENODEV:
-    return "somebody has deleted the interface: start anew";
+    return "it was deleted: start the link again";
   case ENETDOWN:
-    return "somebody has set the interface down: start anew";
+    return "the interface was set down: start the link again";
   case ENFILE:
     return "the system has too many files open; raise the limit: sysctl fs.file-max";
   case EMFILE:
@@ -120,8 +85,8 @@ static const char *fix_of(const struct sw_netlink *netlink, int code) {
   return netlink->reason[0] ? netlink->reason : NULL;
 }
 
-/* The same, of what has to do with IPv6.  A device that goes when the program ends cannot be given
- * the sysctl by hand: the default is what the next one gets. */
+/* The same for what concerns IPv6.  A sysctl of a device that goes when the program ends cannot be
+ * set by hand: a new device takes the default. */
 static const char *fix_of_v6(const struct sw_netlink *netlink, int code, const char *name,
                              char text[FIX_TEXT]) {
   switch (code) {
@@ -219,7 +184,7 @@ int sw_netlink_gso_segments(struct sw_netlink *netlink, unsigned index, uint32_t
 
 /* ---- addresses ---- */
 
-/* The prefix as libnl has it; IPv4 in its own family. */
+/* The prefix in libnl's form; IPv4 in its own family. */
 static struct nl_addr *address_of(const struct sw_prefix *prefix) {
   const bool v4 = sw_ip_is_v4(prefix->ip);
   assert(prefix->length <= 128 && (!v4 || prefix->length >= 96));
@@ -239,7 +204,7 @@ int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
   if (!failed) {
     rtnl_addr_set_ifindex(entry, (int)index);
     failed = rtnl_addr_set_local(entry, local);
-    /* nobody answers on a TUN device: without duplicate address detection it can be used at once */
+    /* nobody answers on a TUN device: duplicate address detection would only delay its use */
     if (!v4) rtnl_addr_set_flags(entry, IFA_F_NODAD);
   }
   if (!failed) failed = rtnl_addr_add(socket, entry, 0);
@@ -260,10 +225,10 @@ int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
 struct route_search {
   const struct sw_prefix *prefix;
   uint32_t table;
-  unsigned index; /* of the interface it goes over, once it is found; 0: over none, or several */
+  unsigned index; /* of its interface, once it is found; 0: it has none, or several */
 };
 
-/* Whether a route is the one that keeps another to the prefix out of the table. */
+/* Whether a route is the one because of which the kernel refuses another to the prefix. */
 static int compare_route(struct nl_msg *message, void *taker) {
   struct route_search *search = taker;
   struct nlmsghdr *header = nlmsg_hdr(message);
@@ -284,7 +249,7 @@ static int compare_route(struct nl_msg *message, void *taker) {
   return NL_OK;
 }
 
-/* Looks through the kernel's tables for the route; only done when it said there is one. */
+/* Looks through the kernel's tables for the route; called only when the kernel said there is one. */
 static void find_route(struct sw_netlink *netlink, struct route_search *search) {
   struct rtmsg request = {.rtm_family = sw_ip_is_v4(search->prefix->ip) ? AF_INET : AF_INET6};
   struct nl_cb *callback = nl_cb_alloc(NL_CB_DEFAULT);
@@ -333,8 +298,8 @@ int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struc
   sw_prefix_text(prefix, text);
   if (code == EEXIST)
     snprintf(fix, sizeof(fix),
-             "there is one%s%s: ip -%c route show table %u %s; delete it, or Table = off leaves "
-             "the routes to you",
+             "there is one%s%s: ip -%c route show table %u %s; delete it, or make the routes "
+             "yourself and write Table = off",
              search.index ? " over " : "", search.index ? name_of(search.index, other) : "",
              v4 ? '4' : '6', search.table, text);
   const char *known = v4 ? fix_of(netlink, code) : fix_of_v6(netlink, code, name, fix);

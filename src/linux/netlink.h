@@ -2,8 +2,9 @@
  * The interface's MTU, state, addresses and routes, by rtnetlink (rtnetlink(7)) through
  * libnl-route-3.
  *
- * Whatever changes something needs CAP_NET_ADMIN in the network namespace of the process.  What is
- * set on a device goes with it.  Main thread only: the requests block (the kernel answers at once).
+ * Every change needs CAP_NET_ADMIN in the network namespace of the process.  What is set on a device
+ * goes with it.  Main thread only: the requests block until the kernel answers, which it does at
+ * once.
  */
 #ifndef SALTWAY_LINUX_NETLINK_H
 #define SALTWAY_LINUX_NETLINK_H
@@ -30,11 +31,11 @@ int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu,
 int sw_netlink_link_mtu(struct sw_netlink *netlink, unsigned index, unsigned *mtu,
                         struct sw_error *error);
 
-/** Caps the segments of the super-packets the interface is given (IFLA_GSO_MAX_SEGS): what fits one
- * send. A kernel that does not take it does no harm.  Returns 0 or a negative errno. */
+/** Limits the segments of the super-packets that the interface is given (IFLA_GSO_MAX_SEGS), so that
+ * one fits one send.  A kernel without this still works.  Returns 0 or a negative errno. */
 int sw_netlink_gso_segments(struct sw_netlink *netlink, unsigned index, uint32_t segments);
 
-/** Adds an address; one that the interface has already is fine. */
+/** Adds an address; one that the interface has already is no error. */
 int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
                            const struct sw_prefix *address, struct sw_error *error);
 

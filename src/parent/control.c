@@ -89,7 +89,7 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room) {
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *room) {
   (void)room;
   struct sw_control_client *client = stream->data;
-  if (length < 0) { /* the end, or UV_ENOBUFS for a line that is too long */
+  if (length < 0) { /* the end, or UV_ENOBUFS: the line is too long */
     client_close(client);
     return;
   }
@@ -110,7 +110,7 @@ static void on_connection(uv_stream_t *listener, int status) {
   struct sw_control *control = listener->data;
   if (status < 0) return;
   struct sw_control_client *client = client_free(control);
-  if (!client) { /* it is accepted when another one ends */
+  if (!client) { /* it is accepted when another one is closed */
     control->waiting = true;
     return;
   }

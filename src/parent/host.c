@@ -6,7 +6,7 @@
 #include "channel/setup.h"
 #include "linux/netlink.h"
 
-/* A super-packet that does not fit one send would leave as a large one and a small one. */
+/* A super-packet that does not fit one send would be sent as a large one and a small one. */
 static void cap_super_packets(struct sw_netlink *netlink, unsigned index, unsigned mtu) {
   const unsigned fit = SW_UDP_RUN / (mtu + SW_OVERHEAD);
   sw_netlink_gso_segments(netlink, index, fit < SW_UDP_SEGMENTS ? fit : SW_UDP_SEGMENTS);
@@ -20,7 +20,8 @@ static int configure(struct sw_host *host, const struct sw_config *config, struc
   host->mtu = config->mtu ? config->mtu : SW_HOST_MTU;
   failed = sw_netlink_link_up(netlink, index, host->mtu, SW_HOST_QUEUE, error);
   if (failed == -EPERM && host->tun.persistent) {
-    sw_log(SW_LOG_INFO, "without CAP_NET_ADMIN: using the interface %s as it is", host->tun.name);
+    sw_log(SW_LOG_INFO, "without CAP_NET_ADMIN: using the interface %s as it is configured",
+           host->tun.name);
     failed = sw_netlink_link_mtu(netlink, index, &host->mtu, error);
     sw_netlink_close(netlink);
     return failed;
@@ -39,7 +40,9 @@ int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw
   *host = (struct sw_host){.tun.fd = -1, .udp.fd = -1};
   int failed = sw_tun_open(&host->tun, config->name, config->offload, error);
   if (!failed && config->offload && !host->tun.offload)
-    sw_log(SW_LOG_WARNING, "the kernel's TUN device hands over packets one by one; going on so");
+    sw_log(
+        SW_LOG_WARNING,
+        "the kernel's TUN device has no offloads: packets come one by one, and the link is slower");
   if (!failed)
     failed = sw_udp_open(&host->udp, config->listen_port, config->fwmark, config->offload, error);
   if (!failed) failed = configure(host, config, error);

@@ -1,6 +1,6 @@
 /*
- * What a link takes of its host: the TUN interface with its addresses and routes, the UDP port, and
- * the hooks.  All privileged calls of the daemon are made here, at start and at the end.
+ * What a link takes from its host: the TUN interface with its addresses and routes, and the UDP
+ * port.  The parent owns them, and makes its privileged calls here.
  */
 #ifndef SALTWAY_PARENT_HOST_H
 #define SALTWAY_PARENT_HOST_H
@@ -10,15 +10,15 @@
 #include "linux/tun.h"
 #include "linux/udp.h"
 
-/* without an MTU in the config: 1376 = 32 + 21 * 64 meets the cipher's blocks, and with the
- * overhead and the outer IPv6 and UDP headers (28 + 48) it fits in paths of 1452 bytes and more
- * (PPPoE, LTE) */
+/* The MTU where none is configured.  1376 = 32 + 21 * 64 fills the cipher's blocks.  With the
+ * overhead and the outer IPv6 and UDP headers (28 + 48) it fits paths of 1452 bytes and more (PPPoE,
+ * LTE). */
 #define SW_HOST_MTU 1376
 
-/* packets.  Measured on two busy cores, 32, 128, 512 and 1000: a burst of small packets waits here
- * until the scheduler comes round (64-byte UDP delivered: 7 to 35, 24 to 47, 77 to 80, 66 to 95
- * thousand a second), one TCP stream is retransmitted at 32 only, and a ping beside it takes 3 to 5
- * ms with each. */
+/* The transmit queue, in packets: a burst of small packets waits there until the engine is scheduled.
+ * Measured on two busy cores with 32, 128, 512 and 1000 packets: 7 to 35, 24 to 47, 77 to 80 and 66
+ * to 95 thousand 64-byte UDP packets delivered a second; retransmissions of one TCP stream with 32
+ * only; 3 to 5 ms for a ping beside it with each. */
 #define SW_HOST_QUEUE 512
 
 struct sw_host {
@@ -27,8 +27,8 @@ struct sw_host {
   unsigned mtu; /* of the interface */
 };
 
-/** Opens and configures everything.  Returns 0, or a negative errno with `error` filled and nothing
- * left open.  Without CAP_NET_ADMIN a device that is there already is used as it is. */
+/** Opens and configures all of it.  Without CAP_NET_ADMIN an existing device is used as it is
+ * configured.  Returns 0, or a negative errno with `error` filled and nothing left open. */
 int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw_error *error);
 
 void sw_host_close(struct sw_host *host);

@@ -1,5 +1,5 @@
 /*
- * Tells systemd how the service is (sd_notify(3)), for units of Type=notify.
+ * Tells systemd the state of the service (sd_notify(3)), for units of Type=notify.
  */
 #ifndef SALTWAY_PARENT_NOTIFY_H
 #define SALTWAY_PARENT_NOTIFY_H

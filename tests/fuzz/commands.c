@@ -1,7 +1,7 @@
 /*
- * The control socket: clients that come, send bytes in pieces, and go, more of them than there are
- * places.  Whoever sent a command that there is gets its answer, whole; whoever did not gets
- * nothing; and in the end every place is free.
+ * The control socket: more clients than it has places connect, send bytes in pieces, and close.  A
+ * client that sent a known command gets the whole answer, any other gets nothing, and at the end
+ * every place is free.
  */
 #include <assert.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #define CLIENTS (SW_CONTROL_CLIENTS + 4)
 #define QUEUE (SW_CONTROL_CLIENTS / 2)
-#define TURNS 200 /* of the loop: more than CLIENTS clients need */
+#define TURNS 200 /* of the loop: more than CLIENTS need */
 
 static const char stopping[] = "stopping\n", status[] = "{}\n";
 static char directory[64];
@@ -46,7 +46,7 @@ static void remove_directory(void) {
 static void start(void) {
   struct sw_error error;
   snprintf(directory, sizeof(directory), "/tmp/saltway-fuzz-%d", (int)getpid());
-  signal(SIGPIPE, SIG_IGN); /* as the daemon does */
+  signal(SIGPIPE, SIG_IGN); /* as the parent does */
   setenv("RUNTIME_DIRECTORY", directory, 1);
   if (uv_loop_init(&loop) != 0 ||
       sw_control_open(&control, &loop, "fuzz", on_command, clients, &error) != 0)
@@ -54,13 +54,13 @@ static void start(void) {
   atexit(remove_directory);
 }
 
-/* The loop takes connections at once; what it leaves waiting must not fill the kernel's queue, as
- * the next client would wait for ever. */
+/* The loop accepts connections at once.  Those that it leaves waiting must not fill the kernel's
+ * queue, or the next client would wait for ever. */
 static void client_connect(struct client *client) {
   static unsigned waiting;
   struct sw_error error;
   for (unsigned i = 0; i < 2 * QUEUE; i++)
-    uv_run(&loop, UV_RUN_NOWAIT); /* one a place that is free */
+    uv_run(&loop, UV_RUN_NOWAIT); /* accepts one for each free place */
   waiting = control.waiting ? waiting + 1 : 0;
   if (client->fd || waiting > QUEUE) return;
   *client = (struct client){.fd = sw_runtime_connect("fuzz", &error)};
@@ -96,8 +96,8 @@ static bool busy(void) {
   return control.waiting;
 }
 
-/* All have said what they had to say. */
-static void settle(void) {
+/* Lets all clients end and reads what they got. */
+static void finish(void) {
   for (unsigned i = 0; i < CLIENTS; i++)
     if (clients[i].fd) shutdown(clients[i].fd, SHUT_WR);
   unsigned turns = 0;
@@ -144,6 +144,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       uv_run(&loop, UV_RUN_NOWAIT);
     }
   }
-  settle();
+  finish();
   return 0;
 }

@@ -295,6 +295,21 @@ PreDown = ip rule del pref 99 fwmark 78"
   [ ! -e "$(file_of a undo)" ]
 }
 
+@test "while a killed run is undone status and down are answered" {
+  topology_pair
+  killed "read -r _ <$work/go; ip rule del pref 99"
+  mkfifo "$work/go"
+  up a
+  until_true 20 grep -q 'running: read' "$work/a/up.log"
+  [ "$(status_of a .name)" = sw0 ]
+  in_ns a "$SALTWAY" down sw0 &
+  until_true 20 grep -q 'told to stop' "$work/a/up.log"
+  echo >"$work/go"
+  wait "$pid_a"
+  wait $!
+  refute eval 'ip -n "$A" rule | grep -q "^99:"'
+}
+
 @test "commands that others may have written to the runtime directory are not run" {
   topology_pair
   for what in 'chmod 620 "$record"' 'chown 65534 "$record"' 'ln "$record" "$record.2"' 'mv "$record" "$work/x"; ln -s "$work/x" "$record"' 'chmod 777 "$work/run-a"'; do

@@ -1,5 +1,5 @@
-/* Needs root.  Each test has a network namespace of its own, which goes with all that is in it.
- * What was set is looked at with ip(8), so as not to ask the code under test. */
+/* Needs root.  Each test has a network namespace of its own.  What was set is read with ip(8), not with
+ * the code under test. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ static struct sw_netlink *netlink;
 static struct sw_error error;
 static unsigned device; /* the index of sw0 */
 
-/* ---- the world around ---- */
+/* ---- the namespace ---- */
 
 static void ip(const char *words) {
   char command[200];
@@ -113,7 +113,7 @@ static void assert_done(int failed) {
   if (failed) fail_msg("refused: %s", error.text);
 }
 
-/* It failed with this errno, in one whole line that says all of this. */
+/* It failed with this errno, and one whole line has all of these texts. */
 #define assert_refused(returned, code, ...)                      \
   assert_refused_texts((strcpy(error.text, ""), returned), code, \
                        (const char *const[]){__VA_ARGS__, NULL})
@@ -125,7 +125,7 @@ static void assert_refused_texts(int returned, int code, const char *const *text
   for (; *texts; texts++)
     if (!strstr(error.text, *texts)) fail_msg("\"%s\" is not in: %s", *texts, error.text);
   assert_null(strchr(error.text, '\n'));
-  assert_int_equal(error.text[strlen(error.text) - 1], ')'); /* else it was cut short */
+  assert_int_equal(error.text[strlen(error.text) - 1], ')'); /* it was not cut short */
 }
 
 /* ---- socket ---- */
@@ -190,7 +190,7 @@ static void deleted_interface_is_told(void **state) {
   unsigned mtu;
   device = NO_INDEX;
   assert_refused(sw_netlink_link_mtu(netlink, device, &mtu, &error), ENODEV, "#4242", "deleted");
-  assert_refused(up(1400, 32), ENODEV, "#4242", "deleted the interface");
+  assert_refused(up(1400, 32), ENODEV, "#4242", "it was deleted");
   assert_refused(add_address("10.77.0.1/30"), ENODEV, "10.77.0.1/30", "#4242", "deleted");
   assert_refused(add_address("fd77::1/64"), ENODEV, "fd77::1/64", "#4242", "deleted");
   assert_refused(add_route("10.2.0.0/16", 0), ENODEV, "10.2.0.0/16", "#4242", "deleted");
@@ -394,8 +394,8 @@ static void route_is_found_among_many(void **state) {
 static void interface_that_is_down_is_told(void **state) {
   (void)state;
   ip("link set sw0 down");
-  assert_refused(add_route("10.2.0.0/16", 0), ENETDOWN, "10.2.0.0/16", "sw0", "start anew");
-  assert_refused(add_route("fd02::/64", 0), ENETDOWN, "fd02::/64", "sw0", "start anew");
+  assert_refused(add_route("10.2.0.0/16", 0), ENETDOWN, "10.2.0.0/16", "sw0", "start the link again");
+  assert_refused(add_route("fd02::/64", 0), ENETDOWN, "fd02::/64", "sw0", "start the link again");
 }
 
 static void not_permitted(void **state) {
