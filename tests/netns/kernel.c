@@ -1,6 +1,6 @@
 /*
- * An older or an odd kernel, preloaded into the daemon (LD_PRELOAD): $KERNEL_LACKS names what it
- * refuses.
+ * An older or unusual kernel, preloaded into the daemon (LD_PRELOAD).  $KERNEL_LACKS names the
+ * feature that it lacks.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#define USO 0x60 /* TUN_F_USO4 and 6, of Linux 6.2 */
+#define USO 0x60 /* TUN_F_USO4 and TUN_F_USO6, Linux 6.2 */
 
 static bool lacks(const char *what) {
   const char *given = getenv("KERNEL_LACKS");
@@ -65,11 +65,18 @@ long syscall(long number, ...) {
   return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-/* "checksums": the network device can't sum, so nothing can be cut for it */
+static bool is_segmented(const struct msghdr *message) {
+  struct msghdr copy = *message;
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(&copy); c; c = CMSG_NXTHDR(&copy, c))
+    if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_SEGMENT) return true;
+  return false;
+}
+
+/* "checksums": the network device computes none, so the kernel cannot segment for it */
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
   int (*real)(int, struct mmsghdr *, unsigned, int) = dlsym(RTLD_NEXT, "sendmmsg");
   unsigned whole = 0;
-  while (whole < count && messages[whole].msg_hdr.msg_controllen == 0) whole++;
+  while (whole < count && !is_segmented(&messages[whole].msg_hdr)) whole++;
   if (whole == count || !lacks("checksums")) return real(fd, messages, count, flags);
   return whole > 0 ? real(fd, messages, whole, flags) : refuse(EIO);
 }

@@ -1,17 +1,17 @@
 #!/usr/bin/env bats
-# Kernels and devices that lack something: all arrives whole, and the log says once what is slower for it.
+# Kernels and devices that lack a feature: all packets arrive whole, and the log says once what is slower.
 
 load topology
 
 KERNEL_LIBRARY=$(dirname "$SALTWAY")/tests/netns/kernel.so
 
-# on_a_kernel_without WHAT [LINE]: side a lacks it; what the log says once, or nothing.
+# on_a_kernel_without FEATURE [LINE]: side a lacks the feature; its log has one line, LINE, or none.
 on_a_kernel_without() {
-  not_sanitized "nothing can be loaded before them"
+  not_sanitized "nothing can be preloaded"
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
-  touch "$work/a/up.log" # as the journal, into which the engine writes, too
+  touch "$work/a/up.log" # a journal, to which the engine writes as well
   JOURNAL_STREAM=$(stat -c %d:%i "$work/a/up.log") LD_PRELOAD=$KERNEL_LIBRARY KERNEL_LACKS=$1 up a
   up b
   wait_up
@@ -42,8 +42,8 @@ on_a_kernel_without() {
 
 @test "without UDP_GRO" { on_a_kernel_without gro; }
 
-@test "a network device that can't sum what it would cut: the log says so once" {
-  on_a_kernel_without checksums "does not send runs of datagrams"
+@test "a network device that cannot compute the checksums of segments: the log says so once" {
+  on_a_kernel_without checksums "cannot segment datagrams"
 }
 
 @test "without close_range (before 5.9): the engine keeps as few descriptors" {

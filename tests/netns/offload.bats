@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Super-packets and checksums: what one side's kernel hands over arrives at the other as if there were no tunnel.
+# Super-packets and checksums: packets arrive on the far side as they would without a tunnel.
 
 load topology
 
@@ -12,7 +12,7 @@ topology_lans() {
   for n in 1 2; do
     [ $n = 1 ] && host=$C gateway=$A || host=$D gateway=$B
     ip netns add "$host"
-    # who has just got an address may ask for neighbours at once
+    # a new address may ask for neighbours at once
     for ns in "$host" "$gateway"; do ip netns exec "$ns" sysctl -qw net.ipv6.conf.default.accept_dad=0; done
     ip link add lan netns "$gateway" type veth peer name lan netns "$host"
     ip -n "$host" link set lo up
@@ -28,7 +28,7 @@ topology_lans() {
   done
 }
 
-# Frames as on a real network: cut to size, checksums complete, and checked by who gets them.
+# plain_lan NS: frames as on a real network: no super-packets, complete checksums, verified by the receiver.
 plain_lan() {
   ip netns exec "$1" ethtool -K lan tx off sg off tso off gso off gro off >/dev/null
 }
@@ -41,7 +41,7 @@ up_both() {
   wait_up
 }
 
-# stream FROM TO ADDRESS: 4 MB of TCP; what arrives is what was sent.
+# stream FROM TO ADDRESS: sends 4 MB through TCP and compares what arrives.
 stream() {
   local from=$1 to=$2 address=$3 listener
   [ -f "$work/sent" ] || head -c 4000000 /dev/urandom >"$work/sent"
@@ -84,28 +84,28 @@ for_all_pairs() {
   for_all_pairs
 }
 
-@test "LANs that cut and check for themselves, offloads on the link" {
+@test "LANs without offloads, offloads on the link" {
   topology_lans
   for ns in "$A" "$B" "$C" "$D"; do plain_lan "$ns"; done
   up_both auto auto
   for_all_pairs
 }
 
-@test "LANs that cut and check for themselves, offloads off on one side" {
+@test "LANs without offloads, offloads off on one side" {
   topology_lans
   for ns in "$A" "$B" "$C" "$D"; do plain_lan "$ns"; done
   up_both auto off
   for_all_pairs
 }
 
-@test "a path that does not carry runs: the wire shows single datagrams, and all arrives" {
+@test "a path without GSO and GRO: the wire shows single datagrams, and all arrive" {
   topology_lans
   for ns in "$A" "$B"; do ip netns exec "$ns" ethtool -K v0 tx-udp-segmentation off gro off >/dev/null; done
   up_both auto auto
   for_all_pairs
 }
 
-# near_and_far COMMAND...: what host C sends to host D meanwhile arrives packet for packet; prints what there was.
+# near_and_far COMMAND...: while it runs, each packet that host C sends to host D arrives; prints a summary.
 near_and_far() {
   local ns tap taps=()
   for ns in "$C" "$D"; do
@@ -122,7 +122,7 @@ near_and_far() {
   python3 "$BATS_TEST_DIRNAME/lans.py" "$work/$C.pcap" "$work/$D.pcap"
 }
 
-# Hosts that cut by themselves, to what fits the tunnel, between gateways that glue on both sides of it.
+# Hosts segment to a size that fits the tunnel; the gateways coalesce on both sides of it.
 topology_compared() {
   local ns
   topology_lans
@@ -144,24 +144,24 @@ ping_host() { until_true 20 ip netns exec "$C" ping -c 1 -W 1 "$1"; }
     tcp dport 5001 numgen inc mod 8 7 ip6 ecn ect0 ip6 ecn set ce; }; }"
   near_and_far stream "$C" "$D" 10.2.0.2 | tee "$work/seen"
   near_and_far stream "$C" "$D" fd02::2 | tee -a "$work/seen"
-  [ "$(grep -cE ' ([2-9]|[1-9][0-9]+) CWR' "$work/seen")" = 2 ] # the SYN has one
+  [ "$(grep -cE ' ([2-9]|[1-9][0-9]+) CWR' "$work/seen")" = 2 ] # the SYN has one as well
   [ "$(grep -c '[1-9][0-9]* CE' "$work/seen")" = 2 ]
   refute grep '[1-9][0-9]* wrong sum' "$work/seen"
   nothing_dropped
 }
 
-# runs_of SOURCE TARGET: all of segments.py, each run at once.
+# runs_of SOURCE TARGET: all runs of segments.py, each sent at once.
 runs_of() {
   local mac number engine; engine=$(status_of a .engine_pid)
   mac=$(ip netns exec "$A" cat /sys/class/net/lan/address)
   for number in $(seq 0 $((runs - 1))); do
-    kill -STOP "$engine" # so that it reads the run as a whole
+    kill -STOP "$engine" # it will read the run as a whole
     ip netns exec "$C" python3 "$BATS_TEST_DIRNAME/segments.py" lan "$mac" "$1" "$2" "$number"
     kill -CONT "$engine"
   done
 }
 
-@test "whatever differs from segment to segment arrives as it was sent" {
+@test "fields that differ between segments arrive as they were sent" {
   topology_compared
   runs=$(python3 "$BATS_TEST_DIRNAME/segments.py" count)
   near_and_far runs_of 10.1.0.2 10.2.0.2 | tee "$work/seen"
@@ -169,7 +169,7 @@ runs_of() {
   [ "$(grep -c "^$((runs * 12)) packets" "$work/seen")" = 2 ]
 }
 
-# datagrams_arrive HOW: between hosts and between gateways.
+# datagrams_arrive MODE: between hosts and between gateways.
 datagrams_arrive() {
   local address from to receiver
   for address in 10.2.0.2 fd02::2 10.77.0.2; do
@@ -178,7 +178,7 @@ datagrams_arrive() {
     receiver=$!
     pids+=("$receiver")
     until_true 20 eval 'ip netns exec "$to" ss -Hlun sport = :5002 | grep -q 5002'
-    until_true 20 ip netns exec "$from" ping -c 1 -W 1 $address # the neighbours know each other
+    until_true 20 ip netns exec "$from" ping -c 1 -W 1 $address # neighbours are resolved
     ip netns exec "$from" python3 "$BATS_TEST_DIRNAME/datagrams.py" send $address
     wait "$receiver" || { cat "$work/got"; status_of a .drops; status_of b .drops; false; }
     cat "$work/got"
@@ -192,7 +192,7 @@ datagrams_arrive() {
   nothing_dropped
 }
 
-@test "UDP: who receives runs (UDP_GRO) gets the same datagrams" {
+@test "UDP: a receiver of runs (UDP_GRO) gets the same datagrams" {
   topology_lans
   up_both auto auto
   datagrams_arrive receive-runs | tee "$work/runs"
@@ -215,7 +215,7 @@ datagrams_arrive() {
 @test "a SYN with data passes, v4 and v6" {
   topology_lans
   up_both auto auto
-  # without a cookie of an earlier connection
+  # there is no cookie from an earlier connection
   for ns in "$C" "$D"; do ip netns exec "$ns" sysctl -qw net.ipv4.tcp_fastopen=0x207; done
   answered "$C" "$D" fastopen.py 10.2.0.2
   answered "$D" "$C" fastopen.py fd01::2
@@ -225,7 +225,7 @@ datagrams_arrive() {
   nothing_dropped
 }
 
-@test "TCP of LANs announces what fits the link, and passes where nobody tells of its MTU, v4 and v6" {
+@test "TCP between LANs announces an MSS that fits the link, and passes where no ICMP tells its MTU, v4 and v6" {
   topology_lans
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900 "MTU = 1300
@@ -246,7 +246,7 @@ Offload = off"
   stream "$D" "$C" 10.1.0.2
   stream "$C" "$D" fd02::2
   stream "$D" "$C" fd01::2
-  # what of the near LAN's comes out at the far one: SYN and SYN-ACK of either family
+  # SYN and SYN-ACK of both families, as they leave the link
   announced() { grep -E "$1\.[0-9]+ > .*Flags \[$2\]" "$work/far" | grep -o 'mss [0-9]*' | sort -u; }
   until_true 20 eval '[ "$(announced fd01::2 S\\.)" = "mss 1240" ]'
   [ "$(announced fd01::2 S)" = "mss 1240" ]
@@ -254,10 +254,10 @@ Offload = off"
   [ "$(announced 10.1.0.2 S)" = "mss 1260" ]
 }
 
-@test "an ICMP error about what was sent through the link comes back through it" {
+@test "an ICMP error about a packet that went through the link comes back through it" {
   topology_lans
   up_both auto auto
-  run ip netns exec "$C" ping -c 1 -W 10 10.2.0.99 # nobody has the address
+  run ip netns exec "$C" ping -c 1 -W 10 10.2.0.99 # no host has the address
   [[ $output == *"Destination Host Unreachable"* ]]
 }
 
@@ -273,7 +273,7 @@ answered() {
   wait "$receiver" || { cat "$work/got"; false; }
 }
 
-@test "1,000 connections at once, each with content of its own" {
+@test "1,000 connections at once, each with different content" {
   topology_lans
   up_both auto auto
   answered "$C" "$D" connections.py 10.2.0.2 1000
@@ -285,8 +285,8 @@ answered() {
   topology_lans
   up_both auto auto
   answered "$C" "$D" options.py 10.2.0.2
-  # A Linux router takes TCP's header to be right behind IPv6's when it looks whether a super-packet's segments fit, and,
-  # depending on the sequence number, says that they are too big: what it forwards is cut before.
+  # A Linux router expects the TCP header right behind the IPv6 header when it checks whether the segments of a super-packet
+  # fit.  Depending on the sequence number it finds them too big.  So the host segments before the router.
   plain_lan "$C"
   answered "$C" "$D" options.py fd02::2
   answered "$A" "$B" options.py 10.77.0.2
@@ -327,7 +327,7 @@ answered() {
   nothing_dropped
 }
 
-@test "a path smaller than a run's datagrams: they go one by one, in fragments, and the log says so once" {
+@test "a path whose MTU is smaller than the datagrams: they leave one by one, in fragments, and the log says so once" {
   topology_lans
   ip -n "$A" link set v0 mtu 1300
   ip -n "$B" link set v0 mtu 1300
@@ -338,7 +338,7 @@ answered() {
   nothing_dropped
 }
 
-@test "a socket that is full stops the reader, and nothing is lost in this machine" {
+@test "a full socket stops the TUN reader, and no packet is lost in this machine" {
   topology_lans
   tc -n "$A" qdisc add dev v0 root tbf rate 100mbit burst 64k limit 4m
   up_both auto auto

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# What crosses the wire tells nothing to who has no key: the statistics of many links at once.
+# The wire tells nothing to anyone without the key: statistics of many links at once.
 
 load topology
 
 LINKS=48
 
-# link_config SIDE INDEX: interface, port, addresses and key of their own, and of all the lines in $extra.
+# link_config SIDE INDEX: each link has its own interface, port, addresses and key; $extra is added to every file.
 link_config() {
   local side=$1 i=$2 n
   [ "$side" = a ] && n=1 || n=2
@@ -30,7 +30,7 @@ links_up() {
 
 all_up() { [ "$(in_ns "$1" "$SALTWAY" status --json | jq '[.[] | select(.state == "up")] | length')" = $LINKS ]; }
 
-# one capture of all ports, IPv4 only
+# capture_all: one capture of the ports of all links, IPv4 only
 capture_all() {
   ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/wire.pcap" udp and portrange 51900-51999 2>"$work/tcpdump" 3>&- &
   capture_pid=$!
@@ -38,13 +38,13 @@ capture_all() {
   until_true 20 grep -q 'listening on' "$work/tcpdump"
 }
 
-# only_ours: no packets of the kernel's own in the links (router solicitations), as the sizes of packets show
+# only_ours: the kernel sends no packets of its own (router solicitations) into the links; their sizes would show
 only_ours() {
   topology_pair
   for side in a b; do in_ns $side sysctl -qw net.ipv6.conf.default.disable_ipv6=1; done
 }
 
-# all_ping: packets of random sizes, as those show
+# all_ping: packets of random sizes, since sizes show
 all_ping() { for i in $(seq 0 $((LINKS - 1))); do in_ns a ping -q -c 2 -i 0.01 -W 5 -s $((RANDOM % 1000)) "10.77.$i.2" >/dev/null; done; }
 
 @test "48 links at once: no bit, byte, length or interval of their handshakes, data and keepalives is constant" {
@@ -56,12 +56,12 @@ all_ping() { for i in $(seq 0 $((LINKS - 1))); do in_ns a ping -q -c 2 -i 0.01 -
   until_true 60 all_up a
   until_true 60 all_up b
   all_ping
-  sleep 10 # the keepalives
+  sleep 10 # for keepalives
   capture_stop
   python3 "$BATS_TEST_DIRNAME/statistics.py" "$work/wire.pcap" $LINKS
 }
 
-@test "48 links that idle and end: no bit, byte, length or interval of it is constant" {
+@test "48 links that idle and end: no bit, byte, length or interval of theirs is constant" {
   only_ours
   extra='PersistentKeepalive = 1'
   links_up a b
@@ -70,7 +70,7 @@ all_ping() { for i in $(seq 0 $((LINKS - 1))); do in_ns a ping -q -c 2 -i 0.01 -
   capture_all
   sleep 5
   for i in $(seq 0 $((LINKS - 1))); do in_ns a "$SALTWAY" down "sw$i"; done
-  sleep 2 # the other side tries again
+  sleep 2 # the other side tries to connect again
   capture_stop
   python3 "$BATS_TEST_DIRNAME/statistics.py" "$work/wire.pcap" $LINKS 192.0.2.1
 }
