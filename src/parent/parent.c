@@ -20,6 +20,7 @@
 #include "parent/notify.h"
 #include "parent/report.h"
 #include "parent/signals.h"
+#include "parent/status_json.h"
 #include "parent/undo.h"
 
 #define OBSERVE_MS 1000                /* between snapshots while the link is not up */
@@ -41,11 +42,10 @@ struct parent {
   struct sw_names names;
   struct sw_signals signals;
   uv_timer_t observer;
-  enum sw_condition condition;
+  struct sw_report report;
   uint64_t started;
   uint64_t resolving;          /* since when the latest resolution has been under way */
   bool resolved;               /* the engine was told of endpoints, or that there are none */
-  bool covered;                /* the link's own datagrams could be routed into it */
   bool ending;                 /* told to end, or failed */
   char failure[SW_ERROR_TEXT]; /* why the link ends; empty: it was told to */
 };
@@ -66,21 +66,24 @@ static void fail(struct parent *parent, const char *what) {
 
 /* ---- the link's condition ---- */
 
-static struct sw_report report_of(struct parent *parent) {
-  return (struct sw_report){
+static struct sw_facts facts_of(const struct parent *parent) {
+  return (struct sw_facts){
       .config = parent->config,
       .link = &parent->snapshot.link,
       .now = sw_clock_now(),
-      .started = parent->started,
       .port = parent->host.udp.port,
-      .interface_mtu = parent->host.mtu,
-      .engine = parent->child.pid,
-      .confined = sw_child_confined(parent->config),
-      .unreachable = parent->snapshot.unreachable,
-      .unreachable_time = parent->snapshot.unreachable_time,
       .unresolved = parent->names.failure,
-      .covered = parent->covered,
   };
+}
+
+/* From malloc; NULL if memory is short. */
+static char *status_text(const struct parent *parent) {
+  const struct sw_facts facts = facts_of(parent);
+  return sw_status_json(&facts, &parent->report,
+                        &(struct sw_running){.started = parent->started,
+                                             .mtu = parent->host.mtu,
+                                             .engine = parent->child.pid,
+                                             .confined = sw_child_confined(parent->config)});
 }
 
 static void ask(struct parent *parent) {
@@ -91,8 +94,7 @@ static void ask(struct parent *parent) {
 }
 
 static void answer_status(struct parent *parent) {
-  const struct sw_report report = report_of(parent);
-  char *json = sw_report_json(&report);
+  char *json = status_text(parent);
   if (json) sw_control_answer(&parent->control, json);
   free(json);
 }
@@ -113,13 +115,12 @@ static void on_observer(uv_timer_t *timer) {
 /* Logs the link's condition whenever it changes. */
 static void observe(struct parent *parent) {
   if (parent->ending) return;
-  const struct sw_report report = report_of(parent);
-  char text[SW_REPORT_TEXT];
-  const enum sw_condition condition = sw_report_condition(&report, text);
-  if (condition != parent->condition)
-    sw_log(condition > SW_CONDITION_WAITING ? SW_LOG_WARNING : SW_LOG_INFO, "%s", text);
-  parent->condition = condition;
-  if (condition == SW_CONDITION_UP)
+  const struct sw_facts facts = facts_of(parent);
+  const struct sw_report report = sw_report_make(&facts, &parent->report);
+  if (report.since != parent->report.since)
+    sw_log(report.condition > SW_CONDITION_UP ? SW_LOG_WARNING : SW_LOG_INFO, "%s", report.text);
+  parent->report = report;
+  if (report.condition == SW_CONDITION_UP)
     uv_timer_stop(&parent->observer);
   else if (!uv_is_active((uv_handle_t *)&parent->observer))
     uv_timer_start(&parent->observer, on_observer, OBSERVE_MS, OBSERVE_MS);
@@ -134,19 +135,8 @@ static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
 
 /* ---- where the peer is ---- */
 
-/* Whether the link's own datagrams to one of the addresses could go into the link. */
-static bool covers(const struct sw_config *config, const struct sw_address *addresses,
-                   size_t count) {
-  if (config->table_kind != SW_CONFIG_TABLE_AUTO || config->fwmark) return false;
-  for (size_t i = 0; i < config->allowed_ip_count; i++)
-    for (size_t j = 0; j < count; j++)
-      if (sw_prefix_contains(&config->allowed_ips[i], addresses[j].ip)) return true;
-  return false;
-}
-
 static void on_resolved(void *user, const struct sw_address *addresses, size_t count) {
   struct parent *parent = user;
-  parent->covered = covers(parent->config, addresses, count);
   struct sw_channel_message message;
   memset(&message, 0, sizeof(message));
   message.kind = SW_CHANNEL_ENDPOINTS;
@@ -167,12 +157,10 @@ static void on_signal(void *user, int signal) {
 static bool on_command(void *user, const char *command, char **answer) {
   struct parent *parent = user;
   if (strcmp(command, "status") == 0) {
-    if (parent->child.pid) {
+    if (parent->child.pid)
       ask(parent); /* on_snapshot answers */
-    } else {
-      const struct sw_report report = report_of(parent);
-      *answer = sw_report_json(&report);
-    }
+    else
+      *answer = status_text(parent);
     return true;
   }
   if (strcmp(command, "down") == 0) {
@@ -292,7 +280,7 @@ static void say_started(const struct parent *parent) {
 static void carry(struct parent *parent) {
   say_started(parent);
   parent->started = sw_clock_now();
-  parent->condition = SW_CONDITION_STARTING;
+  parent->report = (struct sw_report){.since = parent->started};
   uv_timer_start(&parent->observer, on_observer, OBSERVE_MS, OBSERVE_MS);
   resolve_first(parent);
   ask(parent);

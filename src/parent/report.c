@@ -1,221 +1,393 @@
 #include "parent/report.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <jansson.h>
-#include <stdlib.h>
+#include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 
-static bool within(const struct sw_report *report, uint64_t time, uint64_t memory) {
-  return time && report->now - time < memory;
+#define PEER_TEXT 300 /* a configured host and its port */
+
+/* What became of the tries at one endpoint, from what tells least to what tells most.  That it
+ * cannot be reached tells least: many hosts have IPv4 only, and a name with addresses of both
+ * families. */
+enum outcome { PENDING, UNREACHABLE, SILENT, COVERED, REJECTED, REFUSED };
+
+static const struct {
+  int error;
+  enum outcome outcome; /* REJECTED: this machine does not send to the endpoint */
+  const char *fix;
+  bool route; /* the fix is completed by the command that shows the route */
+} errors[] = {
+    {ECONNREFUSED, REFUSED, "is saltway up on it? is the port right?", false},
+    {ENETUNREACH, UNREACHABLE, "is there a route to it?", true},
+    {EHOSTUNREACH, UNREACHABLE, "is the host up? is there a route to it?", true},
+    {EHOSTDOWN, UNREACHABLE, "is the host up? is there a route to it?", true},
+    {ENETDOWN, UNREACHABLE, "is the interface that leads to it up?", true},
+    {EADDRNOTAVAIL, UNREACHABLE, "has this machine an address of that family? ip address", false},
+    {EAFNOSUPPORT, UNREACHABLE, "is IPv6 off on this machine?", false},
+    {ENODEV, UNREACHABLE, "is the interface after the % there? ip link", false},
+    {EPERM, REJECTED, "does a firewall on this machine drop it? nft list ruleset", false},
+    {EACCES, REJECTED, "does a route or a firewall prohibit it? is it a broadcast address?", true},
+    {EINVAL, REJECTED,
+     "does a blackhole route lead to it? has a link-local address its %interface?", true},
+    {EMSGSIZE, REJECTED,
+     "an interface on the way has a small MTU: raise it, or set a lower MTU in the configuration",
+     false},
+    {ENOBUFS, REJECTED,
+     "the queue of the interface that leads to it is full, or memory is short: ip -s link", false},
+};
+enum { ERRORS = sizeof(errors) / sizeof(errors[0]) };
+
+static unsigned error_find(int error) {
+  unsigned i = 0;
+  while (i < ERRORS && errors[i].error != error) i++;
+  return i;
 }
 
-/* A try failed, and the peer was not heard since. */
-static bool try_failed(const struct sw_report *report, uint64_t time) {
-  return within(report, time, SW_REPORT_MEMORY_OF_TRY) && time >= report->link->received_time;
+/* ---- what was observed ---- */
+
+static bool within(const struct sw_facts *facts, uint64_t time, uint64_t memory) {
+  return time && facts->now - time <= memory;
 }
 
-static bool lately(const struct sw_report *report, uint64_t time) {
-  return within(report, time, SW_REPORT_MEMORY);
+static uint64_t round_of(const struct sw_facts *facts) {
+  return (facts->link->endpoint_count + 1) * SW_REPORT_TRY;
 }
 
-static uint64_t refused_time(const struct sw_link_status *link) {
-  uint64_t latest = 0;
-  for (uint32_t i = 0; i < link->endpoint_count; i++) {
-    const struct sw_endpoint_status *endpoint = &link->endpoints[i];
-    if (endpoint->error == ECONNREFUSED && endpoint->error_time > latest)
-      latest = endpoint->error_time;
+static bool failed(const struct sw_facts *facts, const struct sw_endpoint_status *endpoint) {
+  return endpoint->error && endpoint->error_time > endpoint->answer_time &&
+         within(facts, endpoint->error_time, round_of(facts));
+}
+
+/* Whether each endpoint had its try, and one had a second. */
+static bool tried(const struct sw_link_status *link) {
+  return link->state == SW_LINK_SILENT || link->attempts >= link->endpoint_count + 2;
+}
+
+/* Whether the routes to AllowedIPs may lead the link's own datagrams into the link. */
+static bool covered(const struct sw_config *config, const struct sw_address *endpoint) {
+  if (config->table_kind != SW_CONFIG_TABLE_AUTO || config->fwmark) return false;
+  for (size_t i = 0; i < config->allowed_ip_count; i++)
+    if (sw_prefix_contains(&config->allowed_ips[i], endpoint->ip)) return true;
+  return false;
+}
+
+static enum outcome outcome_of(const struct sw_facts *facts,
+                               const struct sw_endpoint_status *endpoint) {
+  if (failed(facts, endpoint)) {
+    const unsigned i = error_find(endpoint->error);
+    return i < ERRORS ? errors[i].outcome : UNREACHABLE;
   }
-  return latest;
+  if (!tried(facts->link) || endpoint->attempt_time <= endpoint->answer_time) return PENDING;
+  return covered(facts->config, &endpoint->address) ? COVERED : SILENT;
 }
 
-static bool foreign_is_latest(const struct sw_link_status *link) {
-  return link->foreign_time >= link->stranger_time;
+/* The endpoints that there is something to tell of, those that tell most first.  Returns how many:
+ * none before every endpoint has had its try. */
+static unsigned endpoints_told(const struct sw_facts *facts,
+                               const struct sw_endpoint_status *told[SW_ENDPOINTS_MAX + 1]) {
+  const struct sw_link_status *link = facts->link;
+  unsigned count = 0;
+  for (enum outcome outcome = REFUSED; outcome > PENDING; outcome--)
+    for (unsigned i = 0; i < link->endpoint_count; i++)
+      if (outcome_of(facts, &link->endpoints[i]) == outcome) told[count++] = &link->endpoints[i];
+  return count == link->endpoint_count || tried(link) ? count : 0;
 }
 
-static uint64_t foreign_time(const struct sw_link_status *link) {
-  return foreign_is_latest(link) ? link->foreign_time : link->stranger_time;
+/* An init of the peer led to no session, although we answered it. */
+static bool one_way(const struct sw_facts *facts) {
+  const struct sw_link_status *link = facts->link;
+  return within(facts, link->init_time, SW_REPORT_MEMORY) &&
+         facts->now - link->init_time >= SW_REPORT_ANSWER &&
+         link->init_time > link->handshake_time && link->init_time > link->closed_time;
 }
 
-/* The condition of a link without a session that works: the most telling of what was observed. */
-static enum sw_condition fault(const struct sw_report *report) {
-  const struct sw_link_status *link = report->link;
-  if (lately(report, link->version_time)) return SW_CONDITION_VERSION;
-  if (lately(report, foreign_time(link)) && foreign_time(link) > link->received_time)
-    return SW_CONDITION_FOREIGN; /* noise while the peer was heard means nothing */
-  if (report->unresolved[0]) return SW_CONDITION_UNRESOLVED;
-  if (try_failed(report, refused_time(link))) return SW_CONDITION_REFUSED;
-  if (try_failed(report, report->unreachable_time)) return SW_CONDITION_UNREACHABLE;
-  if (lately(report, link->closed_time)) return SW_CONDITION_CLOSED;
-  if (link->state == SW_LINK_WAITING && !report->config->endpoint_count)
-    return SW_CONDITION_WAITING;
-  if (link->state == SW_LINK_SILENT || link->attempts >= 3) return SW_CONDITION_SILENT;
-  return SW_CONDITION_STARTING;
+/* Things sealed by the peer arrive, in a session that we cannot renew. */
+static bool heard(const struct sw_facts *facts) {
+  return within(facts, facts->link->received_time, SW_REPORT_TRY);
 }
 
-static const char *peer_text(const struct sw_report *report, char text[SW_ADDRESS_TEXT + 300]) {
-  const struct sw_config *config = report->config;
-  if (report->link->peer.port)
-    sw_address_text(&report->link->peer, text);
-  else if (config->endpoint_count)
-    snprintf(text, SW_ADDRESS_TEXT + 300, "%s port %u", config->endpoints[0].host,
-             config->endpoints[0].port);
+static bool closed(const struct sw_facts *facts) {
+  const struct sw_link_status *link = facts->link;
+  return within(facts, link->closed_time, SW_REPORT_MEMORY) &&
+         link->closed_time >= link->received_time;
+}
+
+/* An observation explains why the link is not up only if nothing authentic came after it. */
+static bool explains(const struct sw_facts *facts, uint64_t time) {
+  return within(facts, time, SW_REPORT_MEMORY) && time > facts->link->received_time;
+}
+
+/* ---- sentences ---- */
+
+__attribute__((format(printf, 2, 3))) static void add(char text[SW_REPORT_TEXT], const char *format,
+                                                      ...) {
+  const size_t length = strlen(text);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text + length, SW_REPORT_TEXT - length, format, arguments);
+  va_end(arguments);
+}
+
+static void add_route(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
+                      const struct sw_address *to) {
+  char ip[INET6_ADDRSTRLEN];
+  if (sw_ip_is_v4(to->ip))
+    inet_ntop(AF_INET, to->ip + 12, ip, sizeof(ip));
   else
-    snprintf(text, SW_ADDRESS_TEXT + 300, "the peer");
+    inet_ntop(AF_INET6, to->ip, ip, sizeof(ip));
+  add(text, "ip route get %s", ip);
+  if (facts->config->fwmark) add(text, " mark %u", facts->config->fwmark);
+}
+
+static void add_cause(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
+                      const struct sw_endpoint_status *endpoint) {
+  const unsigned i = error_find(endpoint->error);
+  add(text, "%s (%s", strerror(endpoint->error), i < ERRORS ? errors[i].fix : "see");
+  if (i == ERRORS || errors[i].route) {
+    add(text, " ");
+    add_route(text, facts, &endpoint->address);
+  }
+  add(text, ")");
+}
+
+static void add_endpoint(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
+                         const struct sw_endpoint_status *endpoint) {
+  char address[SW_ADDRESS_TEXT];
+  sw_address_text(&endpoint->address, address);
+  switch (outcome_of(facts, endpoint)) {
+  case PENDING:
+    break;
+  case SILENT:
+    add(text, "%s is silent (is saltway up there, with the same key? does a firewall drop UDP?)",
+        address);
+    break;
+  case COVERED:
+    add(text, "no answer from %s, which is within AllowedIPs: without a better route to it (",
+        address);
+    add_route(text, facts, &endpoint->address);
+    add(text, ") the link's own datagrams go into the link; see FwMark in saltway.conf(5)");
+    break;
+  case UNREACHABLE:
+    add(text, "%s is unreachable: ", address);
+    add_cause(text, facts, endpoint);
+    break;
+  case REJECTED:
+    add(text, "cannot send to %s: ", address);
+    add_cause(text, facts, endpoint);
+    break;
+  case REFUSED:
+    add(text, "the host of %s says that nothing listens there (%s)", address,
+        errors[error_find(ECONNREFUSED)].fix);
+    break;
+  }
+}
+
+static void add_endpoints(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
+                          const struct sw_endpoint_status *const *told, unsigned count) {
+  const unsigned named = count < SW_REPORT_ENDPOINTS ? count : SW_REPORT_ENDPOINTS;
+  for (unsigned i = 0; i < named; i++) {
+    if (i > 0) add(text, "; ");
+    add_endpoint(text, facts, told[i]);
+  }
+  if (count > named) add(text, "; and %u more", count - named);
+}
+
+static void add_names(char text[SW_REPORT_TEXT], const struct sw_endpoint_status *const *told,
+                      unsigned count) {
+  const unsigned named = count < SW_REPORT_ENDPOINTS ? count : SW_REPORT_ENDPOINTS;
+  char address[SW_ADDRESS_TEXT];
+  for (unsigned i = 0; i < named; i++)
+    add(text, "%s%s", i > 0 ? ", " : "", sw_address_text(&told[i]->address, address));
+  if (count > named) add(text, " and %u more", count - named);
+}
+
+static void add_stranger(char text[SW_REPORT_TEXT], const struct sw_facts *facts) {
+  const struct sw_link_status *link = facts->link;
+  char address[SW_ADDRESS_TEXT];
+  add(text,
+      "datagrams arrive from %s that our key does not open (is that the peer, with another key? "
+      "our key's fingerprint is %s)",
+      sw_address_text(&link->stranger, address), link->fingerprint);
+}
+
+/* No endpoint answers, and there is no other word of any of them. */
+static void add_silence(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
+                        const struct sw_endpoint_status *const *told, unsigned count) {
+  add(text, "no answer from ");
+  add_names(text, told, count);
+  add(text,
+      ": nothing arrives at all (is saltway up there, with the same key? our key's fingerprint is "
+      "%s; does a firewall let UDP through both ways?)",
+      facts->link->fingerprint);
+}
+
+static const struct sw_endpoint_status *endpoint_at(const struct sw_link_status *link,
+                                                    const struct sw_address *address) {
+  for (unsigned i = 0; i < link->endpoint_count; i++)
+    if (sw_address_equal(&link->endpoints[i].address, address)) return &link->endpoints[i];
+  return NULL;
+}
+
+static void add_firewall(char text[SW_REPORT_TEXT], const struct sw_facts *facts) {
+  add(text, "(does a firewall, here or there, drop UDP from our port %u to it?)", facts->port);
+}
+
+static void add_one_way(char text[SW_REPORT_TEXT], const struct sw_facts *facts) {
+  const struct sw_link_status *link = facts->link;
+  const struct sw_endpoint_status *endpoint = endpoint_at(link, &link->init_from);
+  char address[SW_ADDRESS_TEXT];
+  add(text, "handshakes of the peer arrive from %s, but our answers do not reach it",
+      sw_address_text(&link->init_from, address));
+  if (endpoint && failed(facts, endpoint)) {
+    add(text, ": ");
+    add_cause(text, facts, endpoint);
+  } else {
+    add(text, " ");
+    add_firewall(text, facts);
+  }
+}
+
+static const char *peer_text(const struct sw_facts *facts, char text[PEER_TEXT]) {
+  const struct sw_config *config = facts->config;
+  if (facts->link->peer.port)
+    sw_address_text(&facts->link->peer, text);
+  else if (config->endpoint_count)
+    snprintf(text, PEER_TEXT, "%s port %u", config->endpoints[0].host, config->endpoints[0].port);
+  else
+    snprintf(text, PEER_TEXT, "the peer");
   return text;
 }
 
-static void say(enum sw_condition condition, const struct sw_report *report,
-                char text[SW_REPORT_TEXT]) {
-  const struct sw_link_status *link = report->link;
-  char peer[SW_ADDRESS_TEXT + 300], foreign[SW_ADDRESS_TEXT];
-  peer_text(report, peer);
-  switch (condition) {
-  case SW_CONDITION_UP:
-    snprintf(text, SW_REPORT_TEXT, "up with %s", peer);
-    break;
-  case SW_CONDITION_STARTING:
-    snprintf(text, SW_REPORT_TEXT, "connecting to %s", peer);
-    break;
-  case SW_CONDITION_WAITING:
-    snprintf(text, SW_REPORT_TEXT,
-             "waiting on UDP port %u for the peer to start: no Endpoint is configured",
-             report->port);
-    break;
-  case SW_CONDITION_UNRESOLVED:
-    snprintf(text, SW_REPORT_TEXT, "%s (is the name right? does DNS work here?)",
-             report->unresolved);
-    break;
-  case SW_CONDITION_VERSION:
-    snprintf(text, SW_REPORT_TEXT,
-             "the peer speaks protocol version %u, this side 1 (upgrade the older side)",
-             link->version);
-    break;
-  case SW_CONDITION_FOREIGN:
-    snprintf(text, SW_REPORT_TEXT,
-             "datagrams arrive from %s that our key does not open: the other side has another "
-             "key, or has not noticed yet that this one restarted (our key's fingerprint is %s; "
-             "compare it with that of the other side)",
-             sw_address_text(foreign_is_latest(link) ? &link->foreign : &link->stranger, foreign),
-             link->fingerprint);
-    break;
-  case SW_CONDITION_CLOSED:
-    snprintf(text, SW_REPORT_TEXT, "%s closed the link in order; waiting for it to come back",
-             peer);
-    break;
-  case SW_CONDITION_REFUSED:
-    snprintf(text, SW_REPORT_TEXT,
-             "the host of %s says that nothing listens there (is saltway up on it? is the port "
-             "right?)",
-             peer);
-    break;
-  case SW_CONDITION_UNREACHABLE:
-    snprintf(text, SW_REPORT_TEXT, "%s is unreachable: %s (%s)", peer,
-             strerror(report->unreachable),
-             report->unreachable == EPERM || report->unreachable == EACCES
-                 ? "does a firewall on this machine drop it?"
-                 : "is there a route to it? ip route get tells");
-    break;
-  case SW_CONDITION_SILENT:
-    if (report->covered)
-      snprintf(text, SW_REPORT_TEXT,
-               "no answer from %s, which is within AllowedIPs: without a better route to it (ip "
-               "route get tells) the link's own datagrams go into the link; see FwMark in "
-               "saltway.conf(5)",
-               peer);
-    else
-      snprintf(text, SW_REPORT_TEXT,
-               "no answer from %s: nothing arrives at all (is saltway up there, with the same key? "
-               "our key's fingerprint is %s; does a firewall let UDP through both ways?)",
-               peer, link->fingerprint);
-    break;
+/* ---- the condition ---- */
+
+static const enum sw_condition conditions[] = {
+    [SILENT] = SW_CONDITION_SILENT,           [COVERED] = SW_CONDITION_COVERED,
+    [UNREACHABLE] = SW_CONDITION_UNREACHABLE, [REJECTED] = SW_CONDITION_UNREACHABLE,
+    [REFUSED] = SW_CONDITION_REFUSED,
+};
+
+static void set(struct sw_report *report, enum sw_condition condition,
+                const struct sw_address *endpoint) {
+  report->condition = condition;
+  if (endpoint) report->endpoint = *endpoint;
+}
+
+/* What the tries at the endpoints told.  Returns whether that is anything. */
+static bool diagnose_endpoints(const struct sw_facts *facts, struct sw_report *report) {
+  const struct sw_link_status *link = facts->link;
+  const struct sw_endpoint_status *told[SW_ENDPOINTS_MAX + 1];
+  const unsigned count = endpoints_told(facts, told);
+  const enum outcome most = count ? outcome_of(facts, told[0]) : PENDING;
+  char peer[PEER_TEXT];
+  if (facts->unresolved[0]) {
+    set(report, SW_CONDITION_UNRESOLVED, NULL);
+    add(report->text, "%s (is the name right? does DNS work here?)", facts->unresolved);
+    if (count) add(report->text, "; ");
+    add_endpoints(report->text, facts, told, count);
+    return true;
+  }
+  if (most <= SILENT && closed(facts)) {
+    set(report, SW_CONDITION_CLOSED, &link->peer);
+    add(report->text, "%s closed the link in order; waiting for it to come back",
+        peer_text(facts, peer));
+    return true;
+  }
+  if (most == PENDING) return false;
+  if (most == SILENT && heard(facts)) {
+    set(report, SW_CONDITION_ONE_WAY, &told[0]->address);
+    add(report->text, "datagrams of the peer arrive, but ours do not reach %s ",
+        sw_address_text(&told[0]->address, peer));
+    add_firewall(report->text, facts);
+    return true;
+  }
+  set(report, conditions[most], &told[0]->address);
+  if (most == SILENT && outcome_of(facts, told[count - 1]) == SILENT) {
+    add_silence(report->text, facts, told, count);
+  } else {
+    if (count > 1) add(report->text, "no endpoint answers: ");
+    add_endpoints(report->text, facts, told, count);
+  }
+  if (most == SILENT && explains(facts, link->stranger_time)) {
+    add(report->text, "; ");
+    add_stranger(report->text, facts);
+  }
+  return true;
+}
+
+static void diagnose(const struct sw_facts *facts, struct sw_report *report) {
+  const struct sw_link_status *link = facts->link;
+  char *const text = report->text;
+  char address[SW_ADDRESS_TEXT], peer[PEER_TEXT];
+  if (link->state == SW_LINK_UP) {
+    set(report, SW_CONDITION_UP, &link->peer);
+    add(text, "up with %s", peer_text(facts, peer));
+  } else if (explains(facts, link->version_time)) {
+    set(report, SW_CONDITION_VERSION, &link->peer);
+    add(text, "%s speaks protocol version %u, this side 1 (upgrade the older side)",
+        peer_text(facts, peer), link->version);
+  } else if (explains(facts, link->foreign_time)) {
+    set(report, SW_CONDITION_FOREIGN, &link->foreign);
+    add(text,
+        "datagrams arrive from %s that our key does not open: the other side has another key, or "
+        "has not noticed yet that this one restarted (our key's fingerprint is %s; compare it with "
+        "that of the other side)",
+        sw_address_text(&link->foreign, address), link->fingerprint);
+  } else if (one_way(facts)) {
+    set(report, SW_CONDITION_ONE_WAY, &link->init_from);
+    add_one_way(text, facts);
+  } else if (diagnose_endpoints(facts, report)) {
+    return;
+  } else if (link->state != SW_LINK_WAITING || facts->config->endpoint_count) {
+    set(report, SW_CONDITION_STARTING, NULL);
+    add(text, "connecting to %s", peer_text(facts, peer));
+  } else if (explains(facts, link->stranger_time)) {
+    set(report, SW_CONDITION_STRANGER, &link->stranger);
+    add_stranger(text, facts);
+  } else {
+    set(report, SW_CONDITION_WAITING, NULL);
+    add(text, "waiting on UDP port %u for the peer to start: no Endpoint is configured",
+        facts->port);
   }
 }
 
-enum sw_condition sw_report_condition(const struct sw_report *report, char text[SW_REPORT_TEXT]) {
-  const enum sw_condition condition =
-      report->link->state == SW_LINK_UP ? SW_CONDITION_UP : fault(report);
-  say(condition, report, text);
-  return condition;
+static bool is_fault(enum sw_condition condition) {
+  return condition > SW_CONDITION_UP;
 }
 
-static const char *state_name(enum sw_link_state state) {
-  switch (state) {
-  case SW_LINK_WAITING:
-    return "waiting";
-  case SW_LINK_CONNECTING:
-    return "connecting";
-  case SW_LINK_UP:
-    return "up";
-  case SW_LINK_SILENT:
-    return "silent";
-  case SW_LINK_CLOSED:
-    return "closed";
+static bool same(const struct sw_report *a, const struct sw_report *b) {
+  return a->condition == b->condition &&
+         (!is_fault(a->condition) || sw_address_equal(&a->endpoint, &b->endpoint));
+}
+
+struct sw_report sw_report_make(const struct sw_facts *facts, const struct sw_report *before) {
+  struct sw_report report = {.since = facts->now, .observed = facts->now};
+  diagnose(facts, &report);
+  if (same(&report, before)) {
+    report.since = before->since;
+    return report;
   }
-  return "unknown";
+  const bool more = report.condition == SW_CONDITION_UP || report.condition > before->condition;
+  if (is_fault(before->condition) && !more && within(facts, before->observed, round_of(facts)))
+    return *before;
+  return report;
 }
 
-/* Seconds since `time`, or null for never. */
-static json_t *ago(const struct sw_report *report, uint64_t time) {
-  return time ? json_real((double)(report->now - time) / (double)SW_SECOND) : json_null();
-}
-
-static json_t *integer(uint64_t value) {
-  return json_integer((json_int_t)value);
-}
-
-static json_t *drops_json(const struct sw_link_status *link) {
-  json_t *drops = json_object();
-  for (unsigned i = 0; i < SW_DROP_COUNT; i++)
-    json_object_set_new(drops, sw_drop_name(i), integer(link->drops[i]));
-  return drops;
-}
-
-static json_t *prefixes_json(const struct sw_prefix *prefixes, size_t count) {
-  json_t *list = json_array();
-  char text[SW_PREFIX_TEXT];
-  for (size_t i = 0; i < count; i++)
-    json_array_append_new(list, json_string(sw_prefix_text(&prefixes[i], text)));
-  return list;
-}
-
-char *sw_report_json(const struct sw_report *report) {
-  const struct sw_link_status *link = report->link;
-  const struct sw_config *config = report->config;
-  char text[SW_REPORT_TEXT], address[SW_ADDRESS_TEXT];
-  sw_report_condition(report, text);
-  json_t *root = json_object();
-  json_object_set_new(root, "name", json_string(config->name));
-  json_object_set_new(root, "state", json_string(state_name(link->state)));
-  json_object_set_new(root, "condition", json_string(text));
-  json_object_set_new(root, "fingerprint", json_string(link->fingerprint));
-  json_object_set_new(root, "pid", integer((uint64_t)getpid()));
-  json_object_set_new(root, "engine_pid", integer((uint64_t)report->engine));
-  json_object_set_new(root, "sandbox", json_string(report->confined ? "on" : "off"));
-  json_object_set_new(root, "uptime", ago(report, report->started));
-  json_object_set_new(root, "port", integer(report->port));
-  json_object_set_new(root, "mtu", integer(report->interface_mtu));
-  json_object_set_new(root, "endpoint",
-                      link->peer.port ? json_string(sw_address_text(&link->peer, address))
-                                      : json_null());
-  json_object_set_new(root, "addresses", prefixes_json(config->addresses, config->address_count));
-  json_object_set_new(root, "allowed_ips",
-                      prefixes_json(config->allowed_ips, config->allowed_ip_count));
-  json_object_set_new(root, "last_handshake", ago(report, link->handshake_time));
-  json_object_set_new(root, "last_received", ago(report, link->received_time));
-  json_object_set_new(root, "last_sent", ago(report, link->sent_time));
-  json_object_set_new(root, "handshakes", integer(link->handshakes));
-  json_object_set_new(root, "attempts", integer(link->attempts));
-  json_object_set_new(root, "cookies_sent", integer(link->cookies_sent));
-  json_object_set_new(root, "rtt_ms", link->rtt ? json_real((double)link->rtt / 1e6) : json_null());
-  json_object_set_new(root, "probes_sent", integer(link->probes_sent));
-  json_object_set_new(root, "probes_lost", integer(link->probes_lost));
-  json_object_set_new(root, "packets_in", integer(link->packets_in));
-  json_object_set_new(root, "packets_out", integer(link->packets_out));
-  json_object_set_new(root, "bytes_in", integer(link->bytes_in));
-  json_object_set_new(root, "bytes_out", integer(link->bytes_out));
-  json_object_set_new(root, "drops", drops_json(link));
-  char *line = json_dumps(root, JSON_COMPACT);
-  json_decref(root);
-  return line;
+const char *sw_condition_name(enum sw_condition condition) {
+  static const char *const names[] = {
+      [SW_CONDITION_STARTING] = "starting",
+      [SW_CONDITION_WAITING] = "waiting",
+      [SW_CONDITION_UP] = "up",
+      [SW_CONDITION_STRANGER] = "stranger",
+      [SW_CONDITION_SILENT] = "silent",
+      [SW_CONDITION_CLOSED] = "closed",
+      [SW_CONDITION_COVERED] = "covered",
+      [SW_CONDITION_UNREACHABLE] = "unreachable",
+      [SW_CONDITION_REFUSED] = "refused",
+      [SW_CONDITION_UNRESOLVED] = "unresolved",
+      [SW_CONDITION_ONE_WAY] = "one-way",
+      [SW_CONDITION_FOREIGN] = "foreign",
+      [SW_CONDITION_VERSION] = "version",
+  };
+  return names[condition];
 }

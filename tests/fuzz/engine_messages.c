@@ -1,6 +1,6 @@
 /*
- * What an engine in an enemy's hands might send to its parent: it is no message of an engine's, or
- * all that is said of it is printable, and is JSON.
+ * Messages of an engine that an attacker controls: the parent rejects them, or everything it reports
+ * of them is printable, and the JSON is valid.
  */
 #include <assert.h>
 #include <ctype.h>
@@ -11,6 +11,7 @@
 
 #include "channel/channel.h"
 #include "parent/report.h"
+#include "parent/status_json.h"
 
 static void check_text(const char *text, size_t room) {
   const size_t length = strnlen(text, room);
@@ -18,11 +19,11 @@ static void check_text(const char *text, size_t room) {
   for (size_t i = 0; i < length; i++) assert(isprint((unsigned char)text[i]));
 }
 
-static void check_report(const struct sw_report *report) {
-  char text[SW_REPORT_TEXT];
-  assert(sw_report_condition(report, text) <= SW_CONDITION_SILENT);
-  check_text(text, sizeof(text));
-  char *line = sw_report_json(report);
+static void check_report(const struct sw_facts *facts, const struct sw_report *before) {
+  const struct sw_report report = sw_report_make(facts, before);
+  assert(report.condition <= SW_CONDITION_VERSION);
+  check_text(report.text, sizeof(report.text));
+  char *line = sw_status_json(facts, &report, &(struct sw_running){.started = 1});
   assert(line);
   check_text(line, SIZE_MAX);
   json_t *json = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
@@ -41,9 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (ends[0] < 0 && sw_channel_open(ends) < 0) abort();
   if (size < 9) return 0;
   const unsigned how = data[0];
-  struct sw_report report = {.config = &config, .unresolved = how & 1 ? "no such name" : ""};
+  struct sw_facts facts = {.config = &config, .unresolved = how & 1 ? "no such name" : ""};
   config.endpoint_count = how >> 1 & 1;
-  memcpy(&report.now, data + 1, sizeof(report.now));
+  memcpy(&facts.now, data + 1, sizeof(facts.now));
   data += 9;
   size -= 9;
   /* of the right length, zero where the input has nothing; or of the input's length */
@@ -60,9 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   assert(message.kind >= SW_CHANNEL_STARTED);
   if (message.kind == SW_CHANNEL_FAILED) check_text(message.text, sizeof(message.text));
   if (message.kind != SW_CHANNEL_SNAPSHOT) return 0;
-  report.link = &message.snapshot.link;
-  report.unreachable = message.snapshot.unreachable;
-  report.unreachable_time = message.snapshot.unreachable_time;
-  check_report(&report);
+  facts.link = &message.snapshot.link;
+  check_report(&facts, &(struct sw_report){.condition = (how >> 2) % (SW_CONDITION_VERSION + 1)});
   return 0;
 }

@@ -21,7 +21,7 @@ import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FILES = [f"src/protocol/{n}.c" for n in ("replay", "session", "handshake", "wire", "secretbox", "pending", "cookie",
-                                         "seen", "receive")] + ["src/packet/mss.c", "src/channel/channel.c"]
+                                         "seen", "receive")] + ["src/packet/mss.c", "src/channel/channel.c", "src/parent/report.c"]
 # beside the test of the file's own name, and before all others
 TESTS_OF = {"receive": ["test_link_drops", "test_link_packets", "test_link_sessions"], "cookie": ["test_link_load"],
             "seen": ["test_link_load"], "session": ["test_batch", "test_link_sessions"]}
@@ -97,7 +97,7 @@ class Bench:
         self.folder, self.objects, self.tests = tempfile.mkdtemp(prefix="mutation."), {}, tests
         for part in ("src", "include", "tests"): shutil.copytree(f"{ROOT}/{part}", f"{self.folder}/{part}")
         core = [f"src/{d}/{n}" for d in ("protocol", "packet") for n in sorted(os.listdir(f"{ROOT}/src/{d}")) if n.endswith(".c")]
-        core += ["src/base/address.c", "src/channel/channel.c"]
+        core += ["src/base/address.c", "src/channel/channel.c", "src/parent/report.c"]
         for file in core: self.objects[file] = self.compile(file, file.replace("/", "_") + ".o")
         self.codes = {file: self.code(compiled) for file, compiled in self.objects.items()}
         self.library(self.objects)
@@ -162,7 +162,7 @@ def main():
         if line.startswith(("#", "  ")) or not line.strip(): continue
         listed[line.strip()] = True
     tests = sorted(n[:-2] for n in os.listdir(f"{ROOT}/tests/unit") if re.fullmatch(
-        r"test_(link\w*|receive|replay|session|handshake|wire|secretbox|pending|cookie|seen|mss|channel|batch|key)\.c", n))
+        r"test_(link\w*|receive|replay|session|handshake|wire|secretbox|pending|cookie|seen|mss|channel|batch|key|report)\.c", n))
     local, benches = threading.local(), []
 
     def run(task):

@@ -86,3 +86,104 @@ running() { until_true 20 eval '[ "$(status_of '"$1"' .name)" = sw0 ]'; }
   [ "$status" = 0 ]
   [ "$output" = "$work/a/sw0.conf: ok, key fingerprint $(status_of a .fingerprint)" ]
 }
+
+# ---- the sentence ----
+
+says() { [[ $(condition_of "$1") == *"$2"* ]]; }
+
+# listener: something on B that takes what comes to port 51900, and never answers.
+listener() {
+  ip netns exec "$B" socat -u UDP4-RECV:51900 OPEN:/dev/null 3>&- &
+  pids+=($!)
+  until_true 20 eval 'ip netns exec "$B" ss -Hlun sport = :51900 | grep -q 51900'
+}
+
+# lines_of SIDE: what the log says of the link's condition.
+lines_of() { grep -cvE 'interface sw0|no user saltway' "$work/$1/up.log"; }
+
+@test "one endpoint silent, one without a route: each is named with its own state, and the log is quiet" {
+  topology_pair
+  listener
+  ip -n "$A" addr flush dev v0 scope global
+  ip -n "$A" addr add 192.0.2.1/24 dev v0 # no IPv6
+  config a '192.0.2.2:51900, [2001:db8::9]:51900'
+  up a
+  until_true 30 says a "no endpoint answers: 192.0.2.2:51900 is silent"
+  says a "[2001:db8::9]:51900 is unreachable: Network is unreachable"
+  says a "ip route get 2001:db8::9)"
+  [ "$(status_of a .reason)" = silent ]
+  [ "$(status_of a .about)" = 192.0.2.2:51900 ]
+  [ "$(status_of a '[.endpoints[].error] | map(. // "-") | join(",")')" = '-,Network is unreachable' ]
+  refute grep -qE '192\.0\.2\.2:51900 is unreachable' "$work/a/up.log"
+  sleep 30 # both are tried several times
+  cat "$work/a/up.log"
+  [ "$(lines_of a)" -le 3 ]
+}
+
+@test "a refusal is told of the endpoint whose host refuses" {
+  topology_pair
+  listener
+  config a '192.0.2.2:51900, 127.0.0.1:9'
+  up a
+  until_true 30 says a "the host of 127.0.0.1:9 says that nothing listens there"
+  says a "192.0.2.2:51900 is silent"
+  [ "$(status_of a .about)" = 127.0.0.1:9 ]
+  refute grep -q 'host of 192.0.2.2' "$work/a/up.log"
+}
+
+# one_way ENDPOINT_OF_B: a firewall on A drops what comes in, while A's handshakes reach B.
+one_way() {
+  topology_pair
+  ip netns exec "$A" nft 'table inet f { chain i { type filter hook input priority 0; udp dport 51900 drop; }; }'
+  config a 192.0.2.2:51900
+  config b "$1"
+  up b
+  up a
+  until_true 30 says b "handshakes of the peer arrive from 192.0.2.1:51900, but our answers do not reach it"
+  [ "$(status_of b .reason)" = one-way ]
+  grep -q 'our answers do not reach it' "$work/b/up.log"
+  until_true 30 says a "no answer from 192.0.2.2:51900: nothing arrives at all"
+  refute says b "nothing arrives at all"
+}
+
+@test "a firewall that lets UDP through one way is told on both sides" {
+  one_way 192.0.2.1:51900
+  refute grep -q "nothing arrives at all" "$work/b/up.log"
+}
+
+@test "a firewall that lets UDP through one way is told on a side without Endpoint" {
+  one_way ''
+}
+
+@test "a firewall of this machine that drops what the link sends is told" {
+  topology_pair
+  listener
+  ip netns exec "$A" nft 'table inet f { chain o { type filter hook output priority 0; udp dport 51900 drop; }; }'
+  config a 192.0.2.2:51900
+  up a
+  until_true 20 says a "cannot send to 192.0.2.2:51900: Operation not permitted (does a firewall on this machine drop it?"
+}
+
+@test "a stray byte hides no true cause" {
+  topology_pair
+  config a 198.51.100.1:51900 # no route
+  up a
+  until_true 20 says a "198.51.100.1:51900 is unreachable: Network is unreachable"
+  echo x | ip netns exec "$B" socat -u - UDP4-SENDTO:192.0.2.1:51900
+  until_true 20 eval '[ "$(status_of a .drops.short)" = 1 ]'
+  says a "198.51.100.1:51900 is unreachable: Network is unreachable"
+  sleep 3
+  says a "198.51.100.1:51900 is unreachable: Network is unreachable"
+  [ "$(lines_of a)" = 1 ]
+}
+
+@test "a side that waits tells of datagrams that its key does not open" {
+  topology_pair
+  config b
+  up b
+  until_true 20 says b "waiting on UDP port 51900 for the peer to start"
+  (umask 077 && "$SALTWAY" genkey >"$work/other.key")
+  key=$work/other.key config a 192.0.2.2:51900
+  up a
+  until_true 20 says b "datagrams arrive from 192.0.2.1:51900 that our key does not open"
+}

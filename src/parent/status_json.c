@@ -1,0 +1,110 @@
+#include "parent/status_json.h"
+
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "parent/report.h"
+
+static const char *state_name(enum sw_link_state state) {
+  switch (state) {
+  case SW_LINK_WAITING:
+    return "waiting";
+  case SW_LINK_CONNECTING:
+    return "connecting";
+  case SW_LINK_UP:
+    return "up";
+  case SW_LINK_SILENT:
+    return "silent";
+  case SW_LINK_CLOSED:
+    return "closed";
+  }
+  return "unknown";
+}
+
+/* Seconds since `time`, or null for never. */
+static json_t *age(const struct sw_facts *facts, uint64_t time) {
+  return time ? json_real((double)(facts->now - time) / (double)SW_SECOND) : json_null();
+}
+
+static json_t *integer(uint64_t value) {
+  return json_integer((json_int_t)value);
+}
+
+static json_t *address_json(const struct sw_address *address) {
+  char text[SW_ADDRESS_TEXT];
+  return address->port ? json_string(sw_address_text(address, text)) : json_null();
+}
+
+static json_t *prefixes_json(const struct sw_prefix *prefixes, size_t count) {
+  json_t *list = json_array();
+  char text[SW_PREFIX_TEXT];
+  for (size_t i = 0; i < count; i++)
+    json_array_append_new(list, json_string(sw_prefix_text(&prefixes[i], text)));
+  return list;
+}
+
+static json_t *endpoints_json(const struct sw_facts *facts) {
+  json_t *list = json_array();
+  for (unsigned i = 0; i < facts->link->endpoint_count; i++) {
+    const struct sw_endpoint_status *endpoint = &facts->link->endpoints[i];
+    json_t *object = json_object();
+    json_object_set_new(object, "address", address_json(&endpoint->address));
+    json_object_set_new(object, "last_attempt", age(facts, endpoint->attempt_time));
+    json_object_set_new(object, "last_answer", age(facts, endpoint->answer_time));
+    json_object_set_new(object, "last_error", age(facts, endpoint->error_time));
+    json_object_set_new(object, "error",
+                        endpoint->error ? json_string(strerror(endpoint->error)) : json_null());
+    json_array_append_new(list, object);
+  }
+  return list;
+}
+
+static json_t *drops_json(const struct sw_link_status *link) {
+  json_t *drops = json_object();
+  for (unsigned i = 0; i < SW_DROP_COUNT; i++)
+    json_object_set_new(drops, sw_drop_name(i), integer(link->drops[i]));
+  return drops;
+}
+
+char *sw_status_json(const struct sw_facts *facts, const struct sw_report *report,
+                     const struct sw_running *running) {
+  const struct sw_link_status *link = facts->link;
+  const struct sw_config *config = facts->config;
+  json_t *root = json_object();
+  json_object_set_new(root, "name", json_string(config->name));
+  json_object_set_new(root, "state", json_string(state_name(link->state)));
+  json_object_set_new(root, "reason", json_string(sw_condition_name(report->condition)));
+  json_object_set_new(root, "condition", json_string(report->text));
+  json_object_set_new(root, "about", address_json(&report->endpoint));
+  json_object_set_new(root, "since", age(facts, report->since));
+  json_object_set_new(root, "fingerprint", json_string(link->fingerprint));
+  json_object_set_new(root, "pid", integer((uint64_t)getpid()));
+  json_object_set_new(root, "engine_pid", integer((uint64_t)running->engine));
+  json_object_set_new(root, "sandbox", json_string(running->confined ? "on" : "off"));
+  json_object_set_new(root, "uptime", age(facts, running->started));
+  json_object_set_new(root, "port", integer(facts->port));
+  json_object_set_new(root, "mtu", integer(running->mtu));
+  json_object_set_new(root, "endpoint", address_json(&link->peer));
+  json_object_set_new(root, "endpoints", endpoints_json(facts));
+  json_object_set_new(root, "addresses", prefixes_json(config->addresses, config->address_count));
+  json_object_set_new(root, "allowed_ips",
+                      prefixes_json(config->allowed_ips, config->allowed_ip_count));
+  json_object_set_new(root, "last_handshake", age(facts, link->handshake_time));
+  json_object_set_new(root, "last_received", age(facts, link->received_time));
+  json_object_set_new(root, "last_sent", age(facts, link->sent_time));
+  json_object_set_new(root, "handshakes", integer(link->handshakes));
+  json_object_set_new(root, "attempts", integer(link->attempts));
+  json_object_set_new(root, "cookies_sent", integer(link->cookies_sent));
+  json_object_set_new(root, "rtt_ms", link->rtt ? json_real((double)link->rtt / 1e6) : json_null());
+  json_object_set_new(root, "probes_sent", integer(link->probes_sent));
+  json_object_set_new(root, "probes_lost", integer(link->probes_lost));
+  json_object_set_new(root, "packets_in", integer(link->packets_in));
+  json_object_set_new(root, "packets_out", integer(link->packets_out));
+  json_object_set_new(root, "bytes_in", integer(link->bytes_in));
+  json_object_set_new(root, "bytes_out", integer(link->bytes_out));
+  json_object_set_new(root, "drops", drops_json(link));
+  char *line = json_dumps(root, JSON_COMPACT);
+  json_decref(root);
+  return line;
+}

@@ -1,0 +1,26 @@
+/*
+ * All that a running link tells of itself as one JSON object: its report and its numbers, with the
+ * fields that saltway(8) lists under JSON OUTPUT.  `saltway status` reads it.  Any thread.
+ */
+#ifndef SALTWAY_PARENT_STATUS_JSON_H
+#define SALTWAY_PARENT_STATUS_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sw_facts;
+struct sw_report;
+
+struct sw_running {
+  uint64_t started; /* on the clock of sw_facts */
+  unsigned mtu;     /* of the interface, bytes */
+  pid_t engine;
+  bool confined; /* the engine is */
+};
+
+/** Returns a line from malloc, which the caller frees; NULL if memory is short. */
+char *sw_status_json(const struct sw_facts *facts, const struct sw_report *report,
+                     const struct sw_running *running);
+
+#endif

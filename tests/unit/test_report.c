@@ -1,0 +1,738 @@
+/* What people are told of a link: situations, and the sentence and condition that each leads to. */
+#include "parent/report.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MS (SW_SECOND / 1000)
+#define NOW (1000 * SW_SECOND)
+
+#define A4 "192.0.2.2:51900"
+#define B4 "198.51.100.1:7"
+#define A6 "[2001:db8::9]:51900"
+#define ELSEWHERE "203.0.113.5:1234"
+
+static struct sw_address address_of(const char *text) {
+  struct sw_address address = {0};
+  char host[64];
+  if (!text) return address;
+  const char *colon = strrchr(text, ':');
+  const bool v6 = *text == '[';
+  const char *start = text + v6;
+  snprintf(host, sizeof(host), "%.*s", (int)(colon - start - v6), start);
+  address.port = (uint32_t)atoi(colon + 1);
+  if (!v6) address.ip[10] = address.ip[11] = 0xff;
+  assert_int_equal(
+      v6 ? inet_pton(AF_INET6, host, address.ip) : inet_pton(AF_INET, host, address.ip + 12), 1);
+  return address;
+}
+
+#define TRIED(address, attempt) \
+  { address, attempt, 0, 0, 0 }
+#define ANSWERED(address, attempt, answer) \
+  { address, attempt, answer, 0, 0 }
+#define FAILED(address, attempt, answer, failed, error) \
+  { address, attempt, answer, failed, error }
+
+/* Times are milliseconds before now; 0: never. */
+struct situation {
+  const char *what;
+  enum sw_link_state state;
+  unsigned attempts;
+  struct {
+    const char *address;
+    unsigned attempt, answer, failed;
+    int error;
+  } endpoints[SW_ENDPOINTS_MAX + 1];
+  unsigned received, handshake, closed, foreign, stranger, init, version;
+  const char *foreign_from, *stranger_from, *init_from, *peer;
+  const char *unresolved;
+  const char *host;    /* the configured Endpoint */
+  const char *allowed; /* AllowedIPs */
+  enum sw_config_table table;
+  uint32_t fwmark;
+  /* expected */
+  enum sw_condition condition;
+  const char *about;
+  const char *says[4];
+  const char *says_not;
+};
+
+static struct sw_prefix allowed[2];
+static struct sw_config config;
+static struct sw_link_status status;
+static struct sw_facts facts;
+
+static uint64_t time_of(unsigned ago) {
+  return ago ? NOW - ago * MS : 0;
+}
+
+static void arrange(const struct situation *s) {
+  memset(&config, 0, sizeof(config));
+  if (s->host) {
+    snprintf(config.endpoints[0].host, sizeof(config.endpoints[0].host), "%s", s->host);
+    config.endpoints[0].port = 51900;
+    config.endpoint_count = 1;
+  }
+  config.table_kind = s->table;
+  config.fwmark = s->fwmark;
+  if (s->allowed) {
+    assert_int_equal(sw_prefix_parse("10.2.0.0/16", &allowed[0]), 0);
+    assert_int_equal(sw_prefix_parse(s->allowed, &allowed[1]), 0);
+    config.allowed_ips = allowed;
+    config.allowed_ip_count = 2;
+  }
+  status = (struct sw_link_status){
+      .state = s->state,
+      .fingerprint = "0123abcd",
+      .attempts = s->attempts,
+      .peer = address_of(s->peer),
+      .handshake_time = time_of(s->handshake),
+      .received_time = time_of(s->received),
+      .closed_time = time_of(s->closed),
+      .foreign_time = time_of(s->foreign),
+      .foreign = address_of(s->foreign_from),
+      .stranger_time = time_of(s->stranger),
+      .stranger = address_of(s->stranger_from),
+      .init_time = time_of(s->init),
+      .init_from = address_of(s->init_from),
+      .version_time = time_of(s->version),
+      .version = 2,
+  };
+  for (; s->endpoints[status.endpoint_count].address; status.endpoint_count++)
+    status.endpoints[status.endpoint_count] = (struct sw_endpoint_status){
+        .address = address_of(s->endpoints[status.endpoint_count].address),
+        .attempt_time = time_of(s->endpoints[status.endpoint_count].attempt),
+        .answer_time = time_of(s->endpoints[status.endpoint_count].answer),
+        .error_time = time_of(s->endpoints[status.endpoint_count].failed),
+        .error = s->endpoints[status.endpoint_count].error,
+    };
+  facts = (struct sw_facts){.config = &config,
+                            .link = &status,
+                            .now = NOW,
+                            .port = 51900,
+                            .unresolved = s->unresolved ? s->unresolved : ""};
+}
+
+/* clang-format off: a row has few lines */
+static const struct situation situations[] = {
+    /* no fault */
+    {"a link that carries packets", SW_LINK_UP, .peer = A4, .condition = SW_CONDITION_UP,
+     .about = A4, .says = {"up with " A4}},
+    {"whatever was observed before it came up", SW_LINK_UP, .attempts = 9,
+     .endpoints = {FAILED(A4, 1000, 0, 900, ECONNREFUSED)}, .peer = A4, .foreign = 500,
+     .foreign_from = A4, .init = 3000, .init_from = A4, .version = 1000,
+     .unresolved = "cannot resolve b", .condition = SW_CONDITION_UP, .says = {"up with " A4}},
+    {"no Endpoint", SW_LINK_WAITING, .condition = SW_CONDITION_WAITING,
+     .says = {"waiting on UDP port 51900 for the peer to start: no Endpoint is configured"}},
+    {"a name that is being resolved", SW_LINK_WAITING, .host = "b.example.net",
+     .condition = SW_CONDITION_STARTING, .says = {"connecting to b.example.net port 51900"}},
+    {"the first try", SW_LINK_CONNECTING, .attempts = 1, .endpoints = {TRIED(A4, 500)},
+     .host = "192.0.2.2", .condition = SW_CONDITION_STARTING,
+     .says = {"connecting to 192.0.2.2 port 51900"}},
+    {"the second try", SW_LINK_CONNECTING, .attempts = 2, .endpoints = {TRIED(A4, 500)},
+     .host = "192.0.2.2", .condition = SW_CONDITION_STARTING, .says = {"connecting to"}},
+    {"a try at a peer that was met before", SW_LINK_CONNECTING, .attempts = 1,
+     .endpoints = {TRIED(A4, 500)}, .peer = A4, .condition = SW_CONDITION_STARTING,
+     .says = {"connecting to " A4}},
+    {"a peer's old address, of a side without Endpoint", SW_LINK_CONNECTING, .attempts = 1,
+     .endpoints = {TRIED(A4, 500)}, .condition = SW_CONDITION_STARTING,
+     .says = {"connecting to the peer"}},
+    {"an endpoint has just answered", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {ANSWERED(A4, 500, 400)}, .condition = SW_CONDITION_STARTING,
+     .says = {"connecting to"}},
+    {"it answered at the moment of the try", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {ANSWERED(A4, 500, 500)}, .condition = SW_CONDITION_STARTING},
+
+    /* silence */
+    {"three tries without an answer", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .condition = SW_CONDITION_SILENT, .about = A4,
+     .says = {"no answer from " A4 ": nothing arrives at all", "same key?", "0123abcd",
+              "firewall"}},
+    {"a session whose peer is silent", SW_LINK_SILENT, .attempts = 0,
+     .endpoints = {ANSWERED(A4, 10, 20000)}, .peer = A4, .received = 16000, .handshake = 60000,
+     .condition = SW_CONDITION_SILENT, .about = A4, .says = {"no answer from " A4}},
+    {"a session whose peer is silent, before the first try", SW_LINK_SILENT, .attempts = 0,
+     .endpoints = {ANSWERED(A4, 0, 20000)}, .peer = A4, .received = 16000,
+     .condition = SW_CONDITION_STARTING},
+    {"two endpoints, three tries: the second had one", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {TRIED(A4, 500), TRIED(B4, 900)}, .condition = SW_CONDITION_STARTING},
+    {"two silent endpoints", SW_LINK_CONNECTING, .attempts = 4,
+     .endpoints = {TRIED(A4, 500), TRIED(B4, 900)}, .condition = SW_CONDITION_SILENT, .about = A4,
+     .says = {"no answer from " A4 ", " B4 ": nothing arrives at all"}, .says_not = "more"},
+    {"two, one never tried", SW_LINK_CONNECTING, .attempts = 4,
+     .endpoints = {TRIED(A4, 500), TRIED(B4, 0)}, .condition = SW_CONDITION_SILENT, .about = A4,
+     .says = {"no answer from " A4 ": "}},
+    {"five silent endpoints: three are named", SW_LINK_CONNECTING, .attempts = 7,
+     .endpoints = {TRIED(A4, 500), TRIED(B4, 900), TRIED(A6, 100), TRIED("192.0.2.3:1", 5),
+                   TRIED("192.0.2.4:1", 5)},
+     .condition = SW_CONDITION_SILENT, .says = {A4 ", " B4 ", " A6 " and 2 more: nothing arrives"},
+     .says_not = "192.0.2.3"},
+    {"three silent endpoints: all are named", SW_LINK_CONNECTING, .attempts = 5,
+     .endpoints = {TRIED(A4, 500), TRIED(B4, 900), TRIED(A6, 100)},
+     .condition = SW_CONDITION_SILENT, .says = {A4 ", " B4 ", " A6 ": nothing"},
+     .says_not = "more"},
+    {"silence, and a stray byte", SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)},
+     .stranger = 100, .stranger_from = ELSEWHERE, .condition = SW_CONDITION_SILENT, .about = A4,
+     .says = {"no answer from " A4, "datagrams arrive from " ELSEWHERE, "with another key?"}},
+    {"silence, and a stray byte a minute ago", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .stranger = 60000, .stranger_from = ELSEWHERE,
+     .condition = SW_CONDITION_SILENT, .says_not = ELSEWHERE},
+
+    /* AllowedIPs that lead to the endpoint */
+    {"an endpoint within AllowedIPs", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .allowed = "192.0.2.0/24", .condition = SW_CONDITION_COVERED,
+     .about = A4,
+     .says = {"no answer from " A4 ", which is within AllowedIPs", "ip route get 192.0.2.2)",
+              "go into the link", "FwMark"}},
+    {"only the second of two is within AllowedIPs", SW_LINK_CONNECTING, .attempts = 4,
+     .endpoints = {TRIED(B4, 500), TRIED(A4, 500)}, .allowed = "192.0.2.0/24",
+     .condition = SW_CONDITION_COVERED, .about = A4,
+     .says = {"no endpoint answers: no answer from " A4 ", which is", "; " B4 " is silent"}},
+    {"with a mark it is routed elsewhere", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .allowed = "192.0.2.0/24", .fwmark = 7,
+     .condition = SW_CONDITION_SILENT},
+    {"no routes are made", SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)},
+     .allowed = "192.0.2.0/24", .table = SW_CONFIG_TABLE_OFF, .condition = SW_CONDITION_SILENT},
+    {"AllowedIPs elsewhere", SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)},
+     .allowed = "198.51.100.0/24", .condition = SW_CONDITION_SILENT},
+
+    /* errors: one endpoint */
+    {"nothing listens", SW_LINK_CONNECTING, .attempts = 1,
+     .endpoints = {FAILED(A4, 500, 0, 499, ECONNREFUSED)}, .condition = SW_CONDITION_REFUSED,
+     .about = A4,
+     .says = {"the host of " A4 " says that nothing listens there", "is saltway up on it?"},
+     .says_not = "no endpoint answers"},
+    {"an error that is older than the latest try", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {FAILED(A4, 500, 0, 5900, ECONNREFUSED)}, .condition = SW_CONDITION_REFUSED,
+     .about = A4},
+    {"an error of a round ago", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {FAILED(A4, 500, 0, 12000, ECONNREFUSED)}, .condition = SW_CONDITION_REFUSED},
+    {"an error of more than a round ago", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {FAILED(A4, 500, 0, 12001, ECONNREFUSED)}, .condition = SW_CONDITION_SILENT},
+    {"an error before the latest answer", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {FAILED(A4, 500, 600, 700, ECONNREFUSED)}, .condition = SW_CONDITION_SILENT},
+    {"an error at the moment of the latest answer", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {FAILED(A4, 500, 700, 700, ECONNREFUSED)}, .condition = SW_CONDITION_SILENT},
+    {"a session whose peer's host refuses", SW_LINK_SILENT, .attempts = 1,
+     .endpoints = {FAILED(A4, 500, 9000, 499, ECONNREFUSED)}, .received = 1000, .handshake = 60000,
+     .condition = SW_CONDITION_REFUSED, .about = A4},
+    {"a route is asked for with the link's mark", SW_LINK_CONNECTING, .attempts = 1,
+     .endpoints = {FAILED(A4, 500, 0, 499, ENETUNREACH)}, .fwmark = 51820,
+     .condition = SW_CONDITION_UNREACHABLE, .says = {"ip route get 192.0.2.2 mark 51820)"}},
+    {"the scope of a link-local address", SW_LINK_CONNECTING, .attempts = 1,
+     .endpoints = {FAILED("[fe80::1]:51900", 500, 0, 499, ENODEV)},
+     .condition = SW_CONDITION_UNREACHABLE,
+     .says = {"[fe80::1]:51900 is unreachable: No such device", "ip link"}},
+
+    /* errors: several endpoints */
+    {"one silent, one without a route", SW_LINK_CONNECTING, .attempts = 4,
+     .endpoints = {TRIED(A4, 500), FAILED(A6, 900, 0, 899, ENETUNREACH)},
+     .condition = SW_CONDITION_SILENT, .about = A4,
+     .says = {"no endpoint answers: " A4 " is silent (",
+              "; " A6 " is unreachable: Network is unreachable (is there a route to it? ip route "
+              "get 2001:db8::9)"},
+     .says_not = A4 " is unreachable"},
+    {"the same in the other order", SW_LINK_CONNECTING, .attempts = 4,
+     .endpoints = {FAILED(A6, 900, 0, 899, ENETUNREACH), TRIED(A4, 500)},
+     .condition = SW_CONDITION_SILENT, .about = A4,
+     .says = {"no endpoint answers: " A4 " is silent (", "; " A6 " is unreachable"}},
+    {"no route to one, before the other is judged", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {FAILED(A6, 900, 0, 899, ENETUNREACH), TRIED(A4, 500)},
+     .condition = SW_CONDITION_STARTING},
+    {"one silent, one refused", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {TRIED(A4, 500), FAILED("127.0.0.1:9", 900, 0, 899, ECONNREFUSED)},
+     .condition = SW_CONDITION_REFUSED, .about = "127.0.0.1:9",
+     .says = {"the host of 127.0.0.1:9 says that nothing listens there", "; " A4 " is silent"}},
+    {"one unreachable, one refused", SW_LINK_CONNECTING, .attempts = 2,
+     .endpoints = {FAILED(A4, 500, 0, 400, EHOSTUNREACH), FAILED(B4, 900, 0, 899, ECONNREFUSED)},
+     .condition = SW_CONDITION_REFUSED, .about = B4,
+     .says = {"no endpoint answers: the host of " B4, "; " A4 " is unreachable: No route to host"}},
+    {"a firewall of ours drops one, the other is unreachable", SW_LINK_CONNECTING, .attempts = 2,
+     .endpoints = {FAILED(A6, 500, 0, 400, ENETUNREACH), FAILED(A4, 900, 0, 899, EPERM)},
+     .condition = SW_CONDITION_UNREACHABLE, .about = A4,
+     .says = {"cannot send to " A4 ": Operation not permitted", "; " A6 " is unreachable"}},
+    {"a firewall of ours drops one, the other is silent", SW_LINK_CONNECTING, .attempts = 4,
+     .endpoints = {TRIED(A6, 500), FAILED(A4, 900, 0, 899, EPERM)},
+     .condition = SW_CONDITION_UNREACHABLE, .about = A4,
+     .says = {"cannot send to " A4, "; " A6 " is silent"}},
+    {"four unreachable endpoints: three are told of", SW_LINK_CONNECTING, .attempts = 4,
+     .endpoints = {FAILED(A4, 9, 0, 8, ENETUNREACH), FAILED(B4, 9, 0, 8, ENETUNREACH),
+                   FAILED(A6, 9, 0, 8, ENETUNREACH), FAILED("192.0.2.3:1", 9, 0, 8, ENETUNREACH)},
+     .condition = SW_CONDITION_UNREACHABLE, .about = A4, .says = {B4, A6, "; and 1 more"},
+     .says_not = "192.0.2.3"},
+    {"an error of a round of two ago", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {TRIED(A4, 500), FAILED(B4, 900, 0, 18000, ECONNREFUSED)},
+     .condition = SW_CONDITION_REFUSED},
+    {"an error of more than a round of two ago", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {TRIED(A4, 500), FAILED(B4, 900, 0, 18001, ECONNREFUSED)},
+     .condition = SW_CONDITION_SILENT},
+    {"no route, and a stray byte", SW_LINK_CONNECTING, .attempts = 1,
+     .endpoints = {FAILED(A4, 500, 0, 499, ENETUNREACH)}, .stranger = 10,
+     .stranger_from = ELSEWHERE, .condition = SW_CONDITION_UNREACHABLE, .about = A4,
+     .says = {"Network is unreachable"}, .says_not = ELSEWHERE},
+
+    /* names */
+    {"a name that does not resolve", SW_LINK_WAITING, .host = "b.example.net",
+     .unresolved = "cannot resolve b.example.net: Name or service not known",
+     .condition = SW_CONDITION_UNRESOLVED,
+     .says = {"cannot resolve b.example.net: Name or service not known (is the name right? does "
+              "DNS work here?)"},
+     .says_not = ";"},
+    {"a name that does not resolve beside a silent address", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .host = "b", .unresolved = "cannot resolve b: no",
+     .condition = SW_CONDITION_UNRESOLVED,
+     .says = {"cannot resolve b: no (", "; " A4 " is silent"}},
+    {"a name that does not resolve, and a stray byte", SW_LINK_WAITING, .host = "b",
+     .unresolved = "cannot resolve b: no", .stranger = 10, .stranger_from = ELSEWHERE,
+     .condition = SW_CONDITION_UNRESOLVED, .says = {"cannot resolve"}},
+
+    /* another key */
+    {"an endpoint's datagrams are not of our key", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {TRIED(A4, 500)}, .foreign = 100, .foreign_from = A4,
+     .condition = SW_CONDITION_FOREIGN, .about = A4,
+     .says = {"datagrams arrive from " A4 " that our key does not open", "another key",
+              "0123abcd"}},
+    {"the same while the host also refuses", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {FAILED(A4, 500, 0, 499, ECONNREFUSED)}, .foreign = 30000, .foreign_from = A4,
+     .condition = SW_CONDITION_FOREIGN, .about = A4},
+    {"the same more than half a minute ago", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {TRIED(A4, 500)}, .foreign = 30001, .foreign_from = A4,
+     .condition = SW_CONDITION_SILENT},
+    {"the peer was heard since", SW_LINK_CONNECTING, .attempts = 9, .endpoints = {TRIED(A4, 500)},
+     .foreign = 9001, .foreign_from = A4, .received = 9000, .condition = SW_CONDITION_SILENT,
+     .about = A4},
+    {"the peer was heard at that moment", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {TRIED(A4, 500)}, .foreign = 9000, .foreign_from = A4, .received = 9000,
+     .condition = SW_CONDITION_SILENT},
+    {"a waiting side is sent what is not of our key", SW_LINK_WAITING, .stranger = 100,
+     .stranger_from = ELSEWHERE, .condition = SW_CONDITION_STRANGER, .about = ELSEWHERE,
+     .says = {"datagrams arrive from " ELSEWHERE " that our key does not open", "0123abcd"}},
+    {"a waiting side was sent that a minute ago", SW_LINK_WAITING, .stranger = 60000,
+     .stranger_from = ELSEWHERE, .condition = SW_CONDITION_WAITING},
+
+    /* one way */
+    {"the peer's handshakes arrive, and lead to nothing", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {TRIED(A4, 500)}, .init = 2000, .init_from = A4,
+     .condition = SW_CONDITION_ONE_WAY, .about = A4,
+     .says = {"handshakes of the peer arrive from " A4 ", but our answers do not reach it",
+              "firewall", "our port 51900"},
+     .says_not = "nothing arrives"},
+    {"the same without Endpoint", SW_LINK_WAITING, .init = 5000, .init_from = ELSEWHERE,
+     .condition = SW_CONDITION_ONE_WAY, .about = ELSEWHERE,
+     .says = {"handshakes of the peer arrive from " ELSEWHERE}, .says_not = "waiting"},
+    {"the same, and this machine drops our answers", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {TRIED(B4, 500), FAILED(A4, 500, 0, 499, EPERM)}, .init = 5000, .init_from = A4,
+     .condition = SW_CONDITION_ONE_WAY, .about = A4,
+     .says = {"do not reach it: Operation not permitted", "firewall on this machine"}},
+    {"the same, and the other endpoint is unreachable", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {FAILED(B4, 500, 0, 499, ENETUNREACH), TRIED(A4, 500)}, .init = 5000,
+     .init_from = A4, .condition = SW_CONDITION_ONE_WAY, .about = A4, .says = {"do not reach it ("},
+     .says_not = "unreachable"},
+    {"an init that was answered a moment ago", SW_LINK_WAITING, .init = 1999, .init_from = A4,
+     .condition = SW_CONDITION_WAITING},
+    {"an init of half a minute ago", SW_LINK_WAITING, .init = 30000, .init_from = A4,
+     .condition = SW_CONDITION_ONE_WAY},
+    {"an init of long ago", SW_LINK_WAITING, .init = 30001, .init_from = A4,
+     .condition = SW_CONDITION_WAITING},
+    {"an init that led to a session", SW_LINK_SILENT, .attempts = 3, .endpoints = {TRIED(A4, 500)},
+     .init = 20000, .init_from = A4, .handshake = 19900, .received = 16000,
+     .condition = SW_CONDITION_SILENT},
+    {"an init before the peer closed the link", SW_LINK_WAITING, .init = 6000, .init_from = A4,
+     .closed = 5000, .received = 5000, .peer = A4, .condition = SW_CONDITION_CLOSED},
+    {"the peer's packets arrive in an old session", SW_LINK_SILENT, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .received = 6000, .handshake = 90000,
+     .condition = SW_CONDITION_ONE_WAY, .about = A4,
+     .says = {"datagrams of the peer arrive, but ours do not reach " A4 " (does a firewall"},
+     .says_not = "nothing arrives"},
+    {"they did until lately", SW_LINK_SILENT, .attempts = 3, .endpoints = {TRIED(A4, 500)},
+     .received = 6001, .handshake = 90000, .condition = SW_CONDITION_SILENT},
+
+    /* the peer's word */
+    {"the peer closed the link", SW_LINK_CONNECTING, .attempts = 1, .endpoints = {TRIED(A4, 500)},
+     .peer = A4, .closed = 1000, .received = 1000, .condition = SW_CONDITION_CLOSED, .about = A4,
+     .says = {A4 " closed the link in order; waiting for it to come back"}},
+    {"the peer closed the link, and is silent", SW_LINK_CONNECTING, .attempts = 6,
+     .endpoints = {TRIED(A4, 500)}, .peer = A4, .closed = 30000, .received = 30000,
+     .condition = SW_CONDITION_CLOSED},
+    {"the peer closed the link a while ago", SW_LINK_CONNECTING, .attempts = 6,
+     .endpoints = {TRIED(A4, 500)}, .peer = A4, .closed = 30001, .received = 30001,
+     .condition = SW_CONDITION_SILENT},
+    {"the peer closed the link, and its host refuses", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {FAILED(A4, 500, 0, 499, ECONNREFUSED)}, .peer = A4, .closed = 1000,
+     .received = 1000, .condition = SW_CONDITION_REFUSED},
+    {"the peer closed the link, and was heard since", SW_LINK_CONNECTING, .attempts = 6,
+     .endpoints = {TRIED(A4, 500)}, .peer = A4, .closed = 9000, .received = 8000,
+     .condition = SW_CONDITION_SILENT},
+    {"another version", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {FAILED(A4, 500, 0, 499, ECONNREFUSED)}, .version = 1000, .foreign = 100,
+     .foreign_from = A4, .init = 3000, .init_from = A4, .host = "b.example.net",
+     .condition = SW_CONDITION_VERSION,
+     .says = {"b.example.net port 51900 speaks protocol version 2, this side 1 (upgrade"}},
+    {"another version, of a peer of which nothing is known", SW_LINK_WAITING, .version = 30000,
+     .condition = SW_CONDITION_VERSION, .says = {"the peer speaks protocol version 2"}},
+    {"another version, long ago", SW_LINK_WAITING, .version = 30001,
+     .condition = SW_CONDITION_WAITING},
+    {"our own farewell", SW_LINK_CLOSED, .peer = A4, .condition = SW_CONDITION_STARTING},
+};
+/* clang-format on */
+
+static void assert_says(const char *what, const char *text, const char *words) {
+  if (!strstr(text, words)) fail_msg("%s: \"%s\" does not say \"%s\"", what, text, words);
+}
+
+static void each_situation_has_its_sentence(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof(situations) / sizeof(situations[0]); i++) {
+    const struct situation *s = &situations[i];
+    arrange(s);
+    const struct sw_report report = sw_report_make(&facts, &(struct sw_report){0});
+    if (report.condition != s->condition)
+      fail_msg("%s: %s: %s", s->what, sw_condition_name(report.condition), report.text);
+    for (unsigned j = 0; j < 4 && s->says[j]; j++) assert_says(s->what, report.text, s->says[j]);
+    if (s->says_not && strstr(report.text, s->says_not)) fail_msg("%s: %s", s->what, report.text);
+    const struct sw_address about = address_of(s->about);
+    if (s->about && !sw_address_equal(&report.endpoint, &about))
+      fail_msg("%s: about another endpoint", s->what);
+    if (report.condition <= SW_CONDITION_WAITING) assert_int_equal(report.endpoint.port, 0);
+  }
+}
+
+/* What people can meet, with its cause and what to do. */
+static void each_error_has_its_cause_and_fix(void **state) {
+  (void)state;
+  static const struct {
+    int error;
+    const char *says;
+  } errors[] = {
+      {ECONNREFUSED, "the host of " A4 " says that nothing listens there (is saltway up on it? is "
+                     "the port right?)"},
+      {ENETUNREACH, A4 " is unreachable: Network is unreachable (is there a route to it? ip route "
+                       "get 192.0.2.2)"},
+      {EHOSTUNREACH, A4 " is unreachable: No route to host (is the host up? is there a route to "
+                        "it? ip route get 192.0.2.2)"},
+      {EHOSTDOWN, A4 " is unreachable: Host is down (is the host up? is there a route to it? ip "
+                     "route get 192.0.2.2)"},
+      {ENETDOWN, A4 " is unreachable: Network is down (is the interface that leads to it up? ip "
+                    "route get 192.0.2.2)"},
+      {EADDRNOTAVAIL, A4 " is unreachable: Cannot assign requested address (has this machine an "
+                         "address of that family? ip address)"},
+      {EAFNOSUPPORT, A4 " is unreachable: Address family not supported by protocol (is IPv6 off on "
+                        "this machine?)"},
+      {ENODEV, A4 " is unreachable: No such device (is the interface after the % there? ip link)"},
+      {EPERM,
+       "cannot send to " A4 ": Operation not permitted (does a firewall on this machine drop "
+       "it? nft list ruleset)"},
+      {EACCES, "cannot send to " A4 ": Permission denied (does a route or a firewall prohibit it? "
+               "is it a broadcast address? ip route get 192.0.2.2)"},
+      {EINVAL, "cannot send to " A4 ": Invalid argument (does a blackhole route lead to it? has a "
+               "link-local address its %interface? ip route get 192.0.2.2)"},
+      {EMSGSIZE,
+       "cannot send to " A4 ": Message too long (an interface on the way has a small MTU: "
+       "raise it, or set a lower MTU in the configuration)"},
+      {ENOBUFS, "cannot send to " A4 ": No buffer space available (the queue of the interface that "
+                "leads to it is full, or memory is short: ip -s link)"},
+      {EPROTO, A4 " is unreachable: Protocol error (see ip route get 192.0.2.2)"},
+  };
+  for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+    arrange(&(struct situation){.state = SW_LINK_CONNECTING,
+                                .attempts = 1,
+                                .endpoints = {FAILED(A4, 500, 0, 499, errors[i].error)}});
+    const struct sw_report report = sw_report_make(&facts, &(struct sw_report){0});
+    assert_string_equal(report.text, errors[i].says);
+    assert_int_equal(report.condition, errors[i].error == ECONNREFUSED ? SW_CONDITION_REFUSED
+                                                                       : SW_CONDITION_UNREACHABLE);
+  }
+}
+
+/* ---- from report to report ---- */
+
+static struct sw_report report;
+
+/* Reports at `seconds` after NOW.  Returns whether a line would be logged. */
+static bool step(double seconds) {
+  facts.now = NOW + (uint64_t)(seconds * 1000) * MS;
+  const struct sw_report next = sw_report_make(&facts, &report);
+  const bool changed = next.since != report.since;
+  report = next;
+  return changed;
+}
+
+static void start(const struct situation *s) {
+  arrange(s);
+  report = (struct sw_report){.since = NOW - SW_SECOND};
+}
+
+static void what_lasts_is_told_once(void **state) {
+  (void)state;
+  start(&(struct situation){
+      .state = SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)}});
+  assert_true(step(1));
+  assert_false(step(2));
+  status.endpoints[0].attempt_time = NOW + 5 * SW_SECOND;
+  assert_false(step(500));
+  assert_int_equal(report.since, NOW + SW_SECOND);
+  assert_int_equal(report.observed, NOW + 500 * SW_SECOND);
+}
+
+static void the_first_try_is_not_told(void **state) {
+  (void)state;
+  start(&(struct situation){
+      .state = SW_LINK_CONNECTING, .attempts = 1, .endpoints = {TRIED(A4, 500)}, .host = "b"});
+  assert_false(step(1));
+  assert_string_equal(report.text, "connecting to b port 51900");
+}
+
+static void what_tells_more_is_told_at_once(void **state) {
+  (void)state;
+  start(&(struct situation){
+      .state = SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)}, .init_from = A4});
+  assert_true(step(1));
+  status.endpoints[0].error = ECONNREFUSED;
+  status.endpoints[0].error_time = facts.now;
+  assert_true(step(2));
+  assert_int_equal(report.condition, SW_CONDITION_REFUSED);
+  status.init_time = facts.now;
+  assert_true(step(4));
+  assert_int_equal(report.condition, SW_CONDITION_ONE_WAY);
+}
+
+static void what_tells_less_is_told_a_round_after_the_last_that_told_more(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_CONNECTING,
+                            .attempts = 9,
+                            .endpoints = {FAILED(A4, 500, 0, 400, ECONNREFUSED)}});
+  assert_true(step(0));
+  assert_false(step(11)); /* the error is within its round */
+  const struct sw_report refused = report;
+  assert_false(step(12));
+  assert_string_equal(report.text, refused.text);
+  assert_int_equal(report.since, refused.since);
+  assert_false(step(23));
+  assert_true(step(23.1));
+  assert_int_equal(report.condition, SW_CONDITION_SILENT);
+}
+
+static void an_endpoint_takes_the_place_of_another_after_a_round(void **state) {
+  (void)state;
+  const struct sw_address a = address_of(A4), b = address_of(B4);
+  start(&(struct situation){.state = SW_LINK_CONNECTING,
+                            .attempts = 9,
+                            .endpoints = {TRIED(A4, 500), TRIED(B4, 500)},
+                            .foreign = 10,
+                            .foreign_from = A4});
+  assert_true(step(0));
+  status.foreign = b;
+  status.foreign_time = NOW + SW_SECOND;
+  assert_false(step(1));
+  assert_true(sw_address_equal(&report.endpoint, &a));
+  assert_false(step(18));
+  assert_true(step(18.1));
+  assert_true(sw_address_equal(&report.endpoint, &b));
+  assert_string_equal(strstr(report.text, "from ") + 5 + strlen(B4),
+                      strstr(report.text, " that our key"));
+}
+
+static void a_link_that_comes_up_or_goes_down_is_told_at_once(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_CONNECTING,
+                            .attempts = 3,
+                            .endpoints = {FAILED(A4, 500, 0, 400, ECONNREFUSED)},
+                            .peer = A4});
+  assert_true(step(1));
+  status.state = SW_LINK_UP;
+  assert_true(step(2));
+  assert_int_equal(report.condition, SW_CONDITION_UP);
+  status.peer = address_of(B4); /* its address may change */
+  assert_false(step(3));
+  assert_string_equal(report.text, "up with " B4);
+  status.state = SW_LINK_CONNECTING;
+  status.attempts = 0;
+  status.endpoints[0].error = 0;
+  assert_true(step(4));
+  assert_int_equal(report.condition, SW_CONDITION_STARTING);
+  status.attempts = 3;
+  assert_true(step(5));
+  assert_int_equal(report.condition, SW_CONDITION_SILENT);
+  assert_false(step(6));
+}
+
+static void every_condition_has_a_name(void **state) {
+  (void)state;
+  static const char *const names[] = {
+      "starting",    "waiting", "up",         "stranger", "silent",  "closed", "covered",
+      "unreachable", "refused", "unresolved", "one-way",  "foreign", "version"};
+  for (unsigned i = 0; i <= SW_CONDITION_VERSION; i++)
+    assert_string_equal(sw_condition_name(i), names[i]);
+}
+
+static void a_long_sentence_is_cut(void **state) {
+  (void)state;
+  char name[900];
+  memset(name, 'x', sizeof(name) - 1);
+  name[sizeof(name) - 1] = '\0';
+  start(&(struct situation){.state = SW_LINK_CONNECTING,
+                            .attempts = 3,
+                            .endpoints = {TRIED(A4, 500)},
+                            .unresolved = name});
+  assert_true(step(1));
+  assert_int_equal(strlen(report.text), SW_REPORT_TEXT - 1);
+}
+
+/* ---- ten minutes ---- */
+
+struct course {
+  const char *what;
+  struct situation start;
+  void (*happen)(unsigned second);
+  unsigned lines; /* of the log, at most */
+};
+
+static uint64_t at(unsigned second) {
+  return NOW + second * SW_SECOND;
+}
+
+/* One after the other is tried, every five seconds, which is what the link does. */
+static void try_in_turn(unsigned second) {
+  if (second % 5) return;
+  status.attempts++;
+  status.endpoints[second / 5 % status.endpoint_count].attempt_time = at(second);
+}
+
+static void fail_endpoint(unsigned i, unsigned second, int error) {
+  if (status.endpoints[i].attempt_time != at(second)) return;
+  status.endpoints[i].error = error;
+  status.endpoints[i].error_time = at(second);
+}
+
+static void one_unreachable(unsigned second) {
+  try_in_turn(second);
+  fail_endpoint(1, second, ENETUNREACH);
+}
+
+static void every_second_report_lost(unsigned second) {
+  try_in_turn(second);
+  if (second / 5 / status.endpoint_count % 2) fail_endpoint(0, second, ECONNREFUSED);
+}
+
+static void errors_alternate(unsigned second) {
+  try_in_turn(second);
+  fail_endpoint(0, second, second / 10 % 2 ? EHOSTUNREACH : ECONNREFUSED);
+  fail_endpoint(1, second, second / 10 % 3 ? ENETUNREACH : EPERM);
+}
+
+static void scanned_now_and_then(unsigned second) {
+  one_unreachable(second);
+  if (second % 20 == 7) status.stranger_time = at(second);
+}
+
+static void answers_lost(unsigned second) {
+  try_in_turn(second);
+  if (second % 6 == 3) status.init_time = at(second);
+}
+
+static void names_come_and_go(unsigned second) {
+  try_in_turn(second);
+  facts.unresolved = second / 5 % 2 ? "cannot resolve b: again" : "";
+}
+
+static void ten_minutes_take_few_lines(void **state) {
+  (void)state;
+  const struct course courses[] = {
+      {"one silent endpoint",
+       {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0)}},
+       try_in_turn,
+       1},
+      {"one unreachable, one silent",
+       {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0), TRIED(A6, 0)}},
+       one_unreachable,
+       1},
+      {"reports that nothing listens get lost",
+       {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0)}},
+       every_second_report_lost,
+       2},
+      {"errors that alternate",
+       {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0), TRIED(A6, 0)}},
+       errors_alternate,
+       3},
+      {"scans",
+       {.state = SW_LINK_CONNECTING,
+        .attempts = 0,
+        .endpoints = {TRIED(A4, 0), TRIED(A6, 0)},
+        .stranger_from = ELSEWHERE},
+       scanned_now_and_then,
+       1},
+      {"answers do not arrive",
+       {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0)}, .init_from = A4},
+       answers_lost,
+       2},
+      {"they do not, without Endpoint",
+       {.state = SW_LINK_CONNECTING,
+        .attempts = 0,
+        .endpoints = {TRIED(A4, 0), TRIED(B4, 0)},
+        .init_from = A4},
+       answers_lost,
+       2},
+      {"a name server that comes and goes",
+       {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0)}, .host = "b"},
+       names_come_and_go,
+       2},
+  };
+  for (size_t i = 0; i < sizeof(courses) / sizeof(courses[0]); i++) {
+    start(&courses[i].start);
+    unsigned lines = 0;
+    for (unsigned second = 1; second <= 600; second++) {
+      courses[i].happen(second);
+      lines += step(second + 0.5);
+    }
+    if (lines > courses[i].lines || lines == 0) fail_msg("%s: %u lines", courses[i].what, lines);
+  }
+}
+
+/* All of it, one after the other and mixed: what changes for good is told, and nothing else. */
+static void ten_changing_minutes_take_few_lines(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_CONNECTING,
+                            .attempts = 0,
+                            .endpoints = {TRIED(A4, 0), TRIED(A6, 0)},
+                            .peer = A4,
+                            .init_from = A4});
+  unsigned lines = 0;
+  for (unsigned second = 1; second <= 600; second++) {
+    if (second < 200)
+      one_unreachable(second);
+    else if (second < 400)
+      every_second_report_lost(second);
+    else
+      answers_lost(second);
+    status.state = second < 590 ? SW_LINK_CONNECTING : SW_LINK_UP;
+    lines += step(second + 0.5);
+  }
+  assert_int_equal(report.condition, SW_CONDITION_UP);
+  assert_in_range(lines, 4, 5);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(each_situation_has_its_sentence),
+      cmocka_unit_test(each_error_has_its_cause_and_fix),
+      cmocka_unit_test(what_lasts_is_told_once),
+      cmocka_unit_test(the_first_try_is_not_told),
+      cmocka_unit_test(what_tells_more_is_told_at_once),
+      cmocka_unit_test(what_tells_less_is_told_a_round_after_the_last_that_told_more),
+      cmocka_unit_test(an_endpoint_takes_the_place_of_another_after_a_round),
+      cmocka_unit_test(a_link_that_comes_up_or_goes_down_is_told_at_once),
+      cmocka_unit_test(every_condition_has_a_name),
+      cmocka_unit_test(a_long_sentence_is_cut),
+      cmocka_unit_test(ten_minutes_take_few_lines),
+      cmocka_unit_test(ten_changing_minutes_take_few_lines),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
