@@ -16,6 +16,7 @@
   X(SW_DROP_OLD, "too-old", "counter before the replay window")                                  \
   X(SW_DROP_COUNTER, "counter-limit", "counter past the limit of a session")                     \
   X(SW_DROP_TAG, "bad-tag", "datagram of a session whose tag does not verify")                   \
+  X(SW_DROP_PATH, "wrong-path", "first datagram of a session from where its answer did not go")  \
   X(SW_DROP_HANDSHAKE_TAG, "bad-handshake-tag", "handshake message whose tag does not verify")   \
   /* from a holder of the key */                                                                 \
   X(SW_DROP_MALFORMED, "malformed", "authentic message of the wrong size or type")               \

@@ -199,22 +199,34 @@ int sw_initiation_finish(const struct sw_initiation *initiation, const struct sw
                plain, length, true, agreement);
 }
 
+void sw_response_compose(const uint8_t me[SW_ME_BYTES], const struct sw_agreement *agreement,
+                         const uint8_t hash[SW_HASH_BYTES], const uint8_t point[SW_POINT_BYTES],
+                         size_t length, uint8_t plain[SW_INIT_MAX]) {
+  memset(plain, 0, length);
+  plain[TYPE] = SW_MESSAGE_RESPONSE;
+  memcpy(plain + REPLY_ME, me, SW_ME_BYTES);
+  sw_store32(plain + RESPONSE_SENDER, agreement->local);
+  sw_store32(plain + RESPONSE_RECEIVER, agreement->remote);
+  memcpy(plain + RESPONSE_POINT, point, SW_POINT_BYTES);
+  memcpy(plain + RESPONSE_HASH, hash, SW_HASH_BYTES);
+}
+
+const uint8_t *sw_response_point(const uint8_t *plain) {
+  return plain + RESPONSE_POINT;
+}
+
 int sw_response_make(const struct sw_keys *keys, const uint8_t me[SW_ME_BYTES], uint32_t local,
                      const struct sw_handshake_message *init, const uint8_t *init_plain,
                      size_t init_length, uint8_t plain[SW_INIT_MAX],
                      struct sw_agreement *agreement) {
   const size_t length = padded_length(SW_RESPONSE_FIXED_BYTES, init_length);
-  uint8_t secret[SW_KEY_BYTES];
+  uint8_t secret[SW_KEY_BYTES], point[SW_POINT_BYTES], hash[SW_HASH_BYTES];
   randombytes_buf(secret, sizeof(secret));
-  memset(plain, 0, length);
-  plain[TYPE] = SW_MESSAGE_RESPONSE;
-  memcpy(plain + REPLY_ME, me, SW_ME_BYTES);
-  sw_store32(plain + RESPONSE_SENDER, local);
-  sw_store32(plain + RESPONSE_RECEIVER, init->sender);
-  crypto_scalarmult_base(plain + RESPONSE_POINT, secret);
-  sw_message_hash(init_plain, init_length, plain + RESPONSE_HASH);
+  crypto_scalarmult_base(point, secret);
+  sw_message_hash(init_plain, init_length, hash);
   agreement->local = local;
   agreement->remote = init->sender;
+  sw_response_compose(me, agreement, hash, point, length, plain);
   const int failed =
       agree(keys, secret, init->point, init_plain, init_length, plain, length, false, agreement);
   sodium_memzero(secret, sizeof(secret));

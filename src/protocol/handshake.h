@@ -96,6 +96,14 @@ int sw_response_make(const struct sw_keys *keys, const uint8_t me[SW_ME_BYTES], 
                      size_t init_length, uint8_t plain[SW_INIT_MAX],
                      struct sw_agreement *agreement);
 
+/** Composes the plaintext of the response that made this agreement, from what it is made of. */
+void sw_response_compose(const uint8_t me[SW_ME_BYTES], const struct sw_agreement *agreement,
+                         const uint8_t hash[SW_HASH_BYTES], const uint8_t point[SW_POINT_BYTES],
+                         size_t length, uint8_t plain[SW_INIT_MAX]);
+
+/** Where E_r is in the plaintext of a response. */
+const uint8_t *sw_response_point(const uint8_t *plain);
+
 /** Composes a cookie message that answers the init of this hash and length, and is never longer;
  * returns its length. */
 size_t sw_cookie_message_make(const uint8_t me[SW_ME_BYTES], const uint8_t hash[SW_HASH_BYTES],

@@ -9,19 +9,21 @@ struct sw_pending_entry *sw_pending_find(struct sw_pending *pending, uint32_t lo
   return NULL;
 }
 
-bool sw_pending_answered(const struct sw_pending *pending, const uint8_t hash[SW_HASH_BYTES],
-                         const struct sw_address *address) {
+const struct sw_pending_entry *sw_pending_answered(const struct sw_pending *pending,
+                                                   const uint8_t hash[SW_HASH_BYTES],
+                                                   const struct sw_address *address) {
   for (unsigned i = 0; i < pending->count; i++) {
     const struct sw_pending_entry *entry = &pending->entries[i];
     if (sodium_memcmp(entry->hash, hash, SW_HASH_BYTES) == 0 &&
         sw_address_equal(&entry->path.peer, address))
-      return true;
+      return entry;
   }
-  return false;
+  return NULL;
 }
 
 void sw_pending_add(struct sw_pending *pending, const struct sw_agreement *agreement,
-                    const uint8_t hash[SW_HASH_BYTES], const struct sw_path *path, uint64_t now) {
+                    const uint8_t hash[SW_HASH_BYTES], const struct sw_path *path, uint64_t now,
+                    const uint8_t *response, size_t length) {
   assert(pending->count < SW_PENDING_MAX);
   struct sw_pending_entry *entry = &pending->entries[pending->count];
   pending->ids[pending->count] = agreement->local;
@@ -30,6 +32,8 @@ void sw_pending_add(struct sw_pending *pending, const struct sw_agreement *agree
   entry->path = *path;
   entry->created = now;
   memcpy(entry->hash, hash, SW_HASH_BYTES);
+  memcpy(entry->point, sw_response_point(response), SW_POINT_BYTES);
+  entry->length = length;
 }
 
 void sw_pending_remove(struct sw_pending *pending, struct sw_pending_entry *entry) {

@@ -17,6 +17,8 @@ struct sw_pending_entry {
   uint8_t hash[SW_HASH_BYTES]; /* of the init it answers */
   struct sw_path path;         /* by which that came, and the answer went */
   uint64_t created;
+  uint8_t point[SW_POINT_BYTES]; /* E_r and the length of the answer, which may be sent again */
+  size_t length;
 };
 
 struct sw_pending {
@@ -28,14 +30,16 @@ struct sw_pending {
 /** The entry of a session id, or NULL. */
 struct sw_pending_entry *sw_pending_find(struct sw_pending *pending, uint32_t local);
 
-/** Whether the init of this hash is answered already, to this address.  A copy from elsewhere may
+/** The entry of the init of this hash, answered to this address, or NULL.  A copy from elsewhere may
  * have overtaken the init itself, and must not keep it from being answered. */
-bool sw_pending_answered(const struct sw_pending *pending, const uint8_t hash[SW_HASH_BYTES],
-                         const struct sw_address *address);
+const struct sw_pending_entry *sw_pending_answered(const struct sw_pending *pending,
+                                                   const uint8_t hash[SW_HASH_BYTES],
+                                                   const struct sw_address *address);
 
-/** Adds an entry; there must be room (count below SW_PENDING_MAX). */
+/** Adds an entry for an answer of this plaintext; there must be room (count below SW_PENDING_MAX). */
 void sw_pending_add(struct sw_pending *pending, const struct sw_agreement *agreement,
-                    const uint8_t hash[SW_HASH_BYTES], const struct sw_path *path, uint64_t now);
+                    const uint8_t hash[SW_HASH_BYTES], const struct sw_path *path, uint64_t now,
+                    const uint8_t *response, size_t length);
 
 void sw_pending_remove(struct sw_pending *pending, struct sw_pending_entry *entry);
 

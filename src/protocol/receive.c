@@ -33,15 +33,28 @@ static uint8_t *reply_begin(struct sw_link *link, const struct sw_path *path) {
 
 /* ---- handshake ---- */
 
+static enum sw_received respond(struct sw_link *link, const struct sw_path *path,
+                                const uint8_t *answer, size_t length) {
+  link->status.init_time = link->now;
+  link->status.init_from = path->peer;
+  uint8_t *reply = reply_begin(link, path);
+  link->reply_length = sw_message_seal(&link->keys, answer, length, reply);
+  return SW_RECEIVED_CONTROL;
+}
+
+/* `seen`: this very datagram was opened before.  `load`: inits arrive too fast. */
 static enum sw_received receive_init(struct sw_link *link, const struct sw_path *path,
                                      const struct sw_handshake_message *init, const uint8_t *plain,
-                                     size_t length, bool load) {
+                                     size_t length, bool seen, bool load) {
   const struct sw_address *from = &path->peer;
-  uint8_t hash[SW_HASH_BYTES];
+  uint8_t hash[SW_HASH_BYTES], answer[SW_INIT_MAX];
   sw_message_hash(plain, length, hash);
-  if (sw_pending_answered(&link->pending, hash, from)) return drop(link, SW_DROP_REPEATED_INIT);
-
-  uint8_t answer[SW_INIT_MAX];
+  const struct sw_pending_entry *entry = sw_pending_answered(&link->pending, hash, from);
+  if (entry && seen) return drop(link, SW_DROP_REPEATED_INIT);
+  if (entry) { /* the peer repeats it, and has not received the answer */
+    sw_response_compose(link->me, &entry->agreement, hash, entry->point, entry->length, answer);
+    return respond(link, &entry->path, answer, entry->length);
+  }
   if ((load || link->pending.count >= SW_LOAD_PENDING) &&
       !sw_cookies_verify(&link->cookies, link->now, from, init->point, init->cookie)) {
     uint8_t cookie[SW_COOKIE_BYTES];
@@ -58,13 +71,9 @@ static enum sw_received receive_init(struct sw_link *link, const struct sw_path 
   const int made = sw_response_make(&link->keys, link->me, sw_link_session_id(link), init, plain,
                                     length, answer, &agreement);
   if (made < 0) return drop(link, SW_DROP_WEAK_KEY);
-  sw_pending_add(&link->pending, &agreement, hash, path, link->now);
+  sw_pending_add(&link->pending, &agreement, hash, path, link->now, answer, (size_t)made);
   sodium_memzero(&agreement, sizeof(agreement));
-  link->status.init_time = link->now;
-  link->status.init_from = *from;
-  uint8_t *reply = reply_begin(link, path);
-  link->reply_length = sw_message_seal(&link->keys, answer, (size_t)made, reply);
-  return SW_RECEIVED_CONTROL;
+  return respond(link, path, answer, (size_t)made);
 }
 
 static bool answers_our_init(const struct sw_link *link,
@@ -133,7 +142,7 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
   switch (message.type) {
   case SW_MESSAGE_INIT:
     sw_seen_add(&link->seen, mark);
-    return receive_init(link, path, &message, plain, length,
+    return receive_init(link, path, &message, plain, length, seen,
                         !seen && sw_cookies_load(&link->cookies, link->now));
   case SW_MESSAGE_RESPONSE:
     return receive_response(link, from, &message, plain, length);
@@ -148,7 +157,6 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
 static enum sw_received receive_packet(struct sw_link *link, const uint8_t *packet, size_t length,
                                        struct sw_opened *opened) {
   struct sw_view *view = &opened->view;
-  if (length == 0 && !opened->partial) return SW_RECEIVED_CONTROL; /* a keepalive of older peers */
   sw_schedule_received_packet(link); /* one that is refused, too, shall not make us seem dead */
   if (!sw_view_parse(view, packet, length) || !sw_view_is_whole(view, packet))
     return drop(link, SW_DROP_NOT_IP);
@@ -205,9 +213,14 @@ static void confirm(struct sw_link *link, struct sw_session *session) {
   sw_schedule_confirmed(link);
 }
 
-/* Opens a datagram of an answered, unconfirmed session, which makes it a session. */
+/* Opens a datagram of an answered session, which confirms it, if it comes from where the answer
+ * went: whoever relays a copy of the init has to relay this, too. */
 static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_entry *entry,
                                        struct sw_opening *opening, enum sw_drop *reason) {
+  if (!sw_address_equal(&opening->path->peer, &entry->path.peer)) {
+    *reason = SW_DROP_PATH;
+    return NULL;
+  }
   struct sw_session session;
   sw_session_start(&session, &entry->agreement, false, &entry->path, entry->created);
   struct sw_session *place = NULL;

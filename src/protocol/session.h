@@ -1,8 +1,10 @@
 /*
  * A session: the keys of one handshake in use, its counters and its age.
  *
- * Nonces can't repeat: the only way to seal takes the next counters, and refuses at the limit.  A
- * session of all zero (local id 0) is an empty place.  Its owner wipes it with sw_session_wipe.
+ * Nonces do not repeat: the only way to seal takes the next counters, and refuses at the limit.  The
+ * exception is a copy of the memory itself, as of a virtual machine that is restored or cloned
+ * (docs/security.md).  A session of all zero (local id 0) is an empty place.  Its owner wipes it
+ * with sw_session_wipe.
  */
 #ifndef SALTWAY_PROTOCOL_SESSION_H
 #define SALTWAY_PROTOCOL_SESSION_H

@@ -32,6 +32,7 @@ static void heal(struct world *world) {
   world_log(world, "calm");
   struct dice *dice = &world->dice;
   world->network.intercept = NULL;
+  world->network.steal = 0;
   for (unsigned side = 0; side < 2; side++) {
     world->network.paths[side] = (struct path){.delay = dice_between(dice, 1, 300) * SW_MILLISECOND,
                                                .jitter = dice_below(dice, 50) * SW_MILLISECOND};

@@ -291,6 +291,14 @@ void host_check(const struct host *host) {
   }
 }
 
+bool host_sends_to(const struct host *host, const struct sw_address *address) {
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    const struct sw_session *session = &host->link->sessions[i];
+    if (session->local && sw_address_equal(&session->path.peer, address)) return true;
+  }
+  return false;
+}
+
 bool host_reaches(const struct host *host, const struct host *peer,
                   const struct sw_address *address) {
   if (!host->link->current) return false;

@@ -81,6 +81,9 @@ void host_check(const struct host *host);
 
 enum sw_link_state host_state(const struct host *host);
 
+/* Whether any session of the host leads to this address. */
+bool host_sends_to(const struct host *host, const struct sw_address *address);
+
 /* Whether packets that `host` sends are in a session that `peer` has, to an address that is its. */
 bool host_reaches(const struct host *host, const struct host *peer,
                   const struct sw_address *address);

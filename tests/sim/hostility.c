@@ -240,6 +240,8 @@ static void configure(struct hostility *hostility) {
   }
   if (dice_chance(dice, 500)) world->hosts[dice_below(dice, 2)].endpoint_count = 0;
   world->refusals = dice_chance(dice, 500);
+  world->network.thief = network_address(dice);
+  world->network.steal = mostly_not(dice, 1000);
 }
 
 uint64_t hostility_run(uint64_t seed, bool verbose) {

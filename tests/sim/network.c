@@ -146,11 +146,27 @@ static void pass_copy(struct network *network, uint64_t time, size_t index) {
   launch(network, flight, bytes);
 }
 
+static void steal(struct network *network, uint64_t now, size_t index) {
+  const struct recording *recording = &network->tap->recordings[index];
+  const struct path *path = &network->paths[recording->sender];
+  struct dice *dice = network->dice;
+  const unsigned victim = !recording->sender;
+  if (recording->kind == DATAGRAM_RESPONSE && sw_address_equal(&recording->to, &network->thief)) {
+    const bool spoofed = dice_chance(dice, 500);
+    network_replay(network, now, index, victim,
+                   spoofed ? &network->address[recording->sender] : &network->thief);
+  } else if (recording->kind == DATAGRAM_INIT && dice_chance(dice, network->steal)) {
+    const uint64_t most = 2 * (path->delay + path->jitter);
+    network_replay(network, now + dice_below(dice, most + 1), index, victim, &network->thief);
+  }
+}
+
 void network_pass(struct network *network, uint64_t now, size_t index) {
   const struct recording *recording = &network->tap->recordings[index];
   const struct path *path = &network->paths[recording->sender];
   struct dice *dice = network->dice;
   if (network->intercept && !network->intercept(network->context, index)) return;
+  steal(network, now, index);
   const uint64_t soon = now + dice_below(dice, path->delay + path->jitter + 1);
   if (dice_chance(dice, path->replay)) network_replay_any(network, soon);
   if (dice_chance(dice, path->reflect))

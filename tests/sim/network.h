@@ -39,6 +39,10 @@ struct network {
   struct flight *flights;       /* a heap, soonest first */
   size_t count, capacity;
   uint64_t order;
+  /* a thief copies, injects and relays, and drops nothing: from his own address he sends a copy of
+   * this part of all inits, per mille, and passes on what he is answered */
+  struct sw_address thief;
+  unsigned steal;
   /* if set, called with each datagram sent; false: it is lost */
   bool (*intercept)(void *context, size_t recording);
   void *context;

@@ -10,10 +10,10 @@
 #define INITS_A_SECOND 30
 
 /* What must not come twice: a data key (by its session and sender) with a counter, the nonce of a
- * handshake message, the first bytes of an ephemeral key. */
+ * handshake message, the first bytes of an ephemeral key.  Responses are there to be compared. */
 struct nonce {
   uint64_t words[3];
-  enum { NONCE_NONE, NONCE_DATA, NONCE_HANDSHAKE, NONCE_POINT } type;
+  enum { NONCE_NONE, NONCE_DATA, NONCE_HANDSHAKE, NONCE_POINT, NONCE_RESPONSE } type;
 };
 
 struct sending {
@@ -86,7 +86,8 @@ static void nonce_use(struct wiretap *tap, const struct nonce *nonce) {
   struct nonce *place = nonce_place(tap->nonces, tap->nonce_capacity, nonce);
   static const char *const names[] = {[NONCE_DATA] = "a nonce of data",
                                       [NONCE_HANDSHAKE] = "a nonce of a handshake",
-                                      [NONCE_POINT] = "an ephemeral key"};
+                                      [NONCE_POINT] = "an ephemeral key",
+                                      [NONCE_RESPONSE] = "a response"};
   if (place->type != NONCE_NONE) verdict_fail("%s was used twice", names[nonce->type]);
   *place = *nonce;
   tap->nonce_count++;
@@ -115,6 +116,17 @@ static void init_use(struct wiretap *tap, uint64_t now, unsigned sender,
     verdict_fail("a link sent more than %d inits within a second", INITS_A_SECOND);
 }
 
+/* A response may be sent again, to where it was sent before. */
+static void response_use(struct wiretap *tap, const struct recording *what, const uint8_t *plain,
+                         size_t length, const uint8_t *point) {
+  struct nonce nonce = {.type = NONCE_RESPONSE};
+  crypto_generichash((uint8_t *)nonce.words, sizeof(nonce.words), plain, length,
+                     (const uint8_t *)&what->to, sizeof(what->to));
+  if (nonce_place(tap->nonces, tap->nonce_capacity, &nonce)->type != NONCE_NONE) return;
+  nonce_use(tap, &nonce);
+  point_use(tap, point);
+}
+
 static enum datagram_kind handshake_kind(struct wiretap *tap, uint64_t now,
                                          const struct recording *what, struct sw_header header) {
   struct nonce nonce = {.words = {header.word}, .type = NONCE_HANDSHAKE};
@@ -132,7 +144,7 @@ static enum datagram_kind handshake_kind(struct wiretap *tap, uint64_t now,
     init_use(tap, now, what->sender, &message);
     return DATAGRAM_INIT;
   case SW_MESSAGE_RESPONSE:
-    point_use(tap, message.point);
+    response_use(tap, what, plain, (size_t)length, message.point);
     return DATAGRAM_RESPONSE;
   case SW_MESSAGE_COOKIE:
     break;

@@ -112,6 +112,7 @@ static void drain(struct world *world, struct host *host, const struct flight *p
     if (provoked) check_answer(world, provoked, recording, count);
   }
   host_check(host);
+  expect(!host_sends_to(host, &world->network.thief), "a thief takes no half of a link");
 }
 
 bool world_send(struct world *world, unsigned side) {
@@ -174,7 +175,8 @@ static void receive(struct world *world, struct host *host, const struct flight 
               sw_drop_name(reason));
   else
     world_log(world, "%c receives %s #%zu", host_name(host), what, flight->recording);
-  if (recording) recording->handed[host->side] = host->life;
+  /* from the wrong address the first datagram of a session commits nothing */
+  if (recording && reason != SW_DROP_PATH) recording->handed[host->side] = host->life;
   if (received == SW_RECEIVED_PACKET)
     traffic_deliver(&world->traffic[!host->side], packet, packet_length);
   free(packet);

@@ -155,7 +155,11 @@ static void responder_sends_to_where_the_init_came_from(void **state) {
   assert_true(sw_address_equal(&datagram.to, &asked));
   pair_give(left, &datagram);
   pair_take_letter(left, 'p', &datagram);
+  const struct pair_datagram probe = datagram;
   datagram.from = pair_address(88); /* moved by someone on the path */
+  assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_DROPPED);
+  datagram = probe;
+  datagram.from = asked;
   pair_give(right, &datagram);
   pair_take_letter(right, 'a', &datagram);
   assert_true(sw_address_equal(&datagram.to, &asked));

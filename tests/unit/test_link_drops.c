@@ -52,8 +52,7 @@ static void short_datagram_is_dropped(void **state) {
   pair_seal_kind(left, SW_KIND_PACKET, NULL, 0, &datagram);
   for (datagram.length = 0; datagram.length < SW_OVERHEAD; datagram.length++)
     assert_dropped(SW_DROP_SHORT);
-  assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
-  pair_assert_no_drops(right);
+  assert_dropped(SW_DROP_NOT_IP); /* long enough, and no packet */
 }
 
 static void datagram_of_no_session_is_dropped_and_told(void **state) {
@@ -259,6 +258,59 @@ static void init_is_answered_once(void **state) {
   pair_take_letter(right, 'r', &response);
   assert_dropped(SW_DROP_REPEATED_INIT);
   assert_silence(right);
+}
+
+static void repeat_of_an_answered_init_gets_the_same_answer(void **state) {
+  (void)state;
+  struct pair_datagram init, first, again;
+  uint8_t plain[2][SW_INIT_MAX];
+  pair_take_letter(left, 'i', &init);
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &first);
+  const uint32_t session = right->link->pending.ids[0];
+  const struct sw_initiation *initiation = &left->link->initiation;
+  pair_seal_message(left, initiation->plain, initiation->length, &init);
+  memset(right->link->reply, 0, sizeof(right->link->reply));
+  assert_int_equal(pair_give(right, &init), SW_RECEIVED_CONTROL);
+  pair_take_letter(right, 'r', &again);
+  assert_int_equal(right->link->pending.count, 1);
+  assert_int_equal(right->link->pending.ids[0], session);
+  assert_int_equal(again.length, first.length);
+  assert_memory_not_equal(again.bytes, first.bytes, first.length);
+  const struct pair_datagram *const responses[] = {&first, &again};
+  for (unsigned i = 0; i < 2; i++) {
+    const struct sw_header header = sw_header_read(left->link->keys.mask, responses[i]->bytes);
+    assert_int_equal(
+        sw_message_open(&left->link->keys, header, responses[i]->bytes, first.length, plain[i]),
+        first.length - SW_HANDSHAKE_OVERHEAD);
+  }
+  assert_memory_equal(plain[0], plain[1], first.length - SW_HANDSHAKE_OVERHEAD);
+  pair_give(left, &again);
+  pair_connect(&pair);
+}
+
+static void first_datagram_of_a_session_from_elsewhere_is_dropped(void **state) {
+  (void)state;
+  struct pair_datagram ack;
+  pair_take_letter(left, 'i', &datagram);
+  pair_give(right, &datagram);
+  pair_take_letter(right, 'r', &datagram);
+  pair_give(left, &datagram);
+  pair_take_letter(left, 'p', &datagram);
+  for (unsigned i = 0; i < 3; i++) {
+    datagram.from = left->address;
+    if (i == 0) datagram.from.ip[15]++;
+    if (i == 1) datagram.from.port++;
+    if (i == 2) datagram.from.scope++;
+    assert_dropped(SW_DROP_PATH);
+    assert_silence(right);
+    assert_int_equal(right->link->pending.count, 1);
+  }
+  assert_int_equal(sw_link_status(right->link)->received_time, 0);
+  datagram.from = left->address;
+  assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
+  pair_take_letter(right, 'a', &ack);
+  assert_true(sw_address_equal(&ack.to, &left->address));
 }
 
 static void reply_that_answers_no_init_is_dropped(void **state) {
@@ -487,6 +539,8 @@ int main(void) {
       APART(init_of_another_version_is_dropped_and_told_by_its_number),
       APART(own_messages_come_back_are_dropped),
       APART(init_is_answered_once),
+      APART(repeat_of_an_answered_init_gets_the_same_answer),
+      APART(first_datagram_of_a_session_from_elsewhere_is_dropped),
       APART(reply_that_answers_no_init_is_dropped),
       APART(response_of_another_init_or_receiver_is_dropped),
       APART(points_of_low_order_are_dropped_on_both_sides),

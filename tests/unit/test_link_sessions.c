@@ -109,11 +109,12 @@ static void older_answer_confirmed_late_is_taken_beside_the_current_session(void
   sw_initiation_begin(&initiation, left->link->me, 99);
   left->link->initiation = initiation;
   pair_seal_message(left, initiation.plain, initiation.length, &init);
+  init.from = pair_address(77);
   pair_give(right, &init);
   pair_take_letter(right, 'r', &response);
   pair_give(left, &response);
   pair_take_letter(left, 'p', &probe);
-  probe.from = pair_address(77);
+  probe.from = init.from;
   /* meanwhile another session is made */
   pair.now += SW_SECOND / 10;
   sw_initiation_begin(&left->link->initiation, left->link->me, 98);

@@ -103,17 +103,6 @@ static void no_keepalive_is_sent_when_something_else_was(void **state) {
   assert_string_equal(left->said, "da");
 }
 
-static void keepalive_of_older_peers_is_a_sign_of_life_and_answered_by_nothing(void **state) {
-  (void)state;
-  struct pair_datagram datagram;
-  pair.now += SW_SECOND;
-  pair_seal_kind(left, SW_KIND_PACKET, NULL, 0, &datagram);
-  assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
-  assert_int_equal(sw_link_status(right->link)->received_time, pair.now);
-  pair_run(&pair, 60 * SW_SECOND);
-  assert_string_equal(right->said, "");
-}
-
 static void ack_does_for_a_keepalive(void **state) {
   (void)state;
   struct pair_datagram probe;
@@ -656,7 +645,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CONNECTED(keepalive_is_sent_8_to_10_s_after_a_packet_that_nothing_answered),
       CONNECTED(no_keepalive_is_sent_when_something_else_was),
-      CONNECTED(keepalive_of_older_peers_is_a_sign_of_life_and_answered_by_nothing),
       CONNECTED(ack_does_for_a_keepalive),
       CONNECTED(idle_link_says_nothing_until_it_is_renewed),
       CONNECTED(link_is_silent_14_to_15_s_after_a_packet_that_nothing_answered),

@@ -28,7 +28,10 @@ static void add(unsigned n, uint64_t now) {
   struct sw_agreement agreement = {.local = n, .remote = 1000 + n};
   uint8_t hash[SW_HASH_BYTES] = {(uint8_t)n, (uint8_t)(n >> 8), 1};
   memset(agreement.seal.key, (int)n, sizeof(agreement.seal.key));
-  sw_pending_add(&pending, &agreement, hash, &(struct sw_path){.peer = here}, now);
+  uint8_t response[SW_RESPONSE_FIXED_BYTES] = {0};
+  memset(response + 25, (int)n, SW_POINT_BYTES);
+  sw_pending_add(&pending, &agreement, hash, &(struct sw_path){.peer = here}, now, response,
+                 sizeof(response) + n);
 }
 
 static void assert_there(unsigned n) {
@@ -37,6 +40,9 @@ static void assert_there(unsigned n) {
   assert_int_equal(entry->agreement.local, n);
   assert_int_equal(entry->agreement.remote, 1000 + n);
   assert_int_equal(entry->agreement.seal.key[5], n & 255);
+  assert_int_equal(entry->point[0], n & 255);
+  assert_int_equal(entry->point[SW_POINT_BYTES - 1], n & 255);
+  assert_int_equal(entry->length, SW_RESPONSE_FIXED_BYTES + n);
   assert_true(sw_address_equal(&entry->path.peer, &here));
 }
 
@@ -53,11 +59,11 @@ static void init_is_answered_once_for_each_address(void **state) {
   (void)state;
   add(7, START);
   uint8_t hash[SW_HASH_BYTES] = {7, 0, 1};
-  assert_true(sw_pending_answered(&pending, hash, &here));
-  assert_false(sw_pending_answered(&pending, hash, &there));
+  assert_ptr_equal(sw_pending_answered(&pending, hash, &here), sw_pending_find(&pending, 7));
+  assert_null(sw_pending_answered(&pending, hash, &there));
   for (unsigned i = 0; i < SW_HASH_BYTES; i++) {
     hash[i] ^= 0x10;
-    assert_false(sw_pending_answered(&pending, hash, &here));
+    assert_null(sw_pending_answered(&pending, hash, &here));
     hash[i] ^= 0x10;
   }
 }
@@ -67,7 +73,7 @@ static void every_entry_of_a_full_table_is_answered(void **state) {
   for (unsigned n = 1; n <= SW_PENDING_MAX; n++) add(n, START);
   for (unsigned n = 1; n <= SW_PENDING_MAX + 1; n++) {
     const uint8_t hash[SW_HASH_BYTES] = {(uint8_t)n, (uint8_t)(n >> 8), 1};
-    assert_int_equal(sw_pending_answered(&pending, hash, &here), n <= SW_PENDING_MAX);
+    assert_int_equal(sw_pending_answered(&pending, hash, &here) != NULL, n <= SW_PENDING_MAX);
   }
 }
 
@@ -75,9 +81,9 @@ static void place_of_a_removed_entry_is_not_answered(void **state) {
   (void)state;
   static const uint8_t none[SW_HASH_BYTES];
   static const struct sw_address nowhere;
-  assert_false(sw_pending_answered(&pending, none, &nowhere));
+  assert_null(sw_pending_answered(&pending, none, &nowhere));
   add(1, START);
-  assert_false(sw_pending_answered(&pending, none, &nowhere));
+  assert_null(sw_pending_answered(&pending, none, &nowhere));
 }
 
 /* Whether the process does not survive it. */
