@@ -22,6 +22,9 @@ import threading
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FILES = [f"src/protocol/{n}.c" for n in ("replay", "session", "handshake", "wire", "secretbox", "pending", "cookie",
                                          "seen", "receive")] + ["src/packet/mss.c", "src/channel/channel.c", "src/parent/report.c"]
+CONFIG = [f"src/config/{n}.c" for n in ("lines", "reader", "table", "value", "endpoint", "checks", "config", "locate", "psk_file")]
+FILES += CONFIG
+CONFIG_TESTS = ["test_lines", "test_config_lines", "test_config_value", "test_config", "test_psk_file"]
 # beside the test of the file's own name, and before all others
 TESTS_OF = {"receive": ["test_link_drops", "test_link_packets", "test_link_sessions"], "cookie": ["test_link_load"],
             "seen": ["test_link_load"], "session": ["test_batch", "test_link_sessions"]}
@@ -97,13 +100,13 @@ class Bench:
         self.folder, self.objects, self.tests = tempfile.mkdtemp(prefix="mutation."), {}, tests
         for part in ("src", "include", "tests"): shutil.copytree(f"{ROOT}/{part}", f"{self.folder}/{part}")
         core = [f"src/{d}/{n}" for d in ("protocol", "packet") for n in sorted(os.listdir(f"{ROOT}/src/{d}")) if n.endswith(".c")]
-        core += ["src/base/address.c", "src/channel/channel.c", "src/parent/report.c"]
+        core += [f"src/config/{n}" for n in sorted(os.listdir(f"{ROOT}/src/config")) if n.endswith(".c")]
+        core += ["src/base/address.c", "src/base/error.c", "src/channel/channel.c", "src/parent/report.c"]
         for file in core: self.objects[file] = self.compile(file, file.replace("/", "_") + ".o")
         self.codes = {file: self.code(compiled) for file, compiled in self.objects.items()}
         self.library(self.objects)
         shared = [f"tests/unit/{n}" for n in os.listdir(f"{ROOT}/tests/unit") if n.endswith(".c") and not n.startswith("test_")]
-        rest = [f"src/config/{n}" for n in sorted(os.listdir(f"{ROOT}/src/config")) if n.endswith(".c")]
-        rest += ["src/base/error.c", "src/base/log.c", "src/engine/batch.c", "src/engine/workers.c"]
+        rest = ["src/base/log.c", "src/engine/batch.c", "src/engine/workers.c"]
         rest = [f for f in rest if os.path.exists(f"{ROOT}/{f}")]
         for test in tests: self.link(test, [f"tests/unit/{test}.c"] + shared + rest)
         self.link("sim", [f"tests/sim/{n}" for n in os.listdir(f"{ROOT}/tests/sim") if n.endswith(".c")])
@@ -141,6 +144,7 @@ class Bench:
             if not changed: return "does not compile"
             if self.code(changed) == self.codes[file]: return "same code"
             self.library({**self.objects, file: changed})
+            if file in CONFIG: return "unit" if any(self.fails([t]) for t in CONFIG_TESTS) else "survived"
             own = os.path.basename(file)[:-2]
             first = [t for t in ["test_" + own] + TESTS_OF.get(own, []) if t in self.tests and t not in LAST]
             if any(self.fails([t]) for t in first + [t for t in self.tests if t not in first + LAST]): return "unit"
@@ -162,7 +166,7 @@ def main():
         if line.startswith(("#", "  ")) or not line.strip(): continue
         listed[line.strip()] = True
     tests = sorted(n[:-2] for n in os.listdir(f"{ROOT}/tests/unit") if re.fullmatch(
-        r"test_(link\w*|receive|replay|session|handshake|wire|secretbox|pending|cookie|seen|mss|channel|batch|key|report)\.c", n))
+        r"test_(link\w*|receive|replay|session|handshake|wire|secretbox|pending|cookie|seen|mss|channel|batch|key|report|lines|config\w*|psk_file)\.c", n))
     local, benches = threading.local(), []
 
     def run(task):
