@@ -83,9 +83,13 @@ fuzz:
 	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_FUZZ)'
 	@$(MAKE) --no-print-directory -j2 --output-sync=target $(FUZZERS:build/fuzz/%=fuzz-%)
 
+# a line of a configuration may have 16384 bytes
+FUZZ_LENGTH := 1024
+fuzz-config: FUZZ_LENGTH := 20000
+
 fuzz-%: build/fuzz/%
 	@mkdir -p build/fuzz/corpus/$* build/fuzz/found tests/fuzz/corpus/$*
-	@$< -max_total_time=$(FUZZ_SECONDS) -max_len=1024 -print_final_stats=1 \
+	@$< -max_total_time=$(FUZZ_SECONDS) -max_len=$(FUZZ_LENGTH) -print_final_stats=1 \
 	  -artifact_prefix=build/fuzz/found/$*- build/fuzz/corpus/$* tests/fuzz/corpus/$* >build/fuzz/$*.log 2>&1 || \
 	  { tail -n 50 build/fuzz/$*.log; exit 1; }
 	@echo "$*: $$(awk '/number_of_executed_units/ {print $$2}' build/fuzz/$*.log) executions"

@@ -6,12 +6,13 @@
 #include <string.h>
 
 int sw_error_set(struct sw_error *error, int code, const char *fix, const char *format, ...) {
-  char what[SW_ERROR_TEXT / 2];
+  char end[SW_ERROR_TEXT / 2];
+  snprintf(end, sizeof(end), "%s%s%s%s%s", code ? ": " : "", code ? strerror(code) : "",
+           fix ? " (" : "", fix ? fix : "", fix ? ")" : "");
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(what, sizeof(what), format, arguments);
+  vsnprintf(error->text, sizeof(error->text) - strlen(end), format, arguments);
   va_end(arguments);
-  snprintf(error->text, sizeof(error->text), "%s%s%s%s%s%s", what, code ? ": " : "",
-           code ? strerror(code) : "", fix ? " (" : "", fix ? fix : "", fix ? ")" : "");
+  strcat(error->text, end);
   return code ? -code : -EINVAL;
 }

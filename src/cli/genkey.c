@@ -9,14 +9,14 @@
 #include "cli/cli.h"
 #include "saltway/key.h"
 
-static bool lands_where_others_read(void) {
+static bool others_can_read_output(void) {
   struct stat status;
   return fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode) &&
          (status.st_mode & (S_IRGRP | S_IROTH)) != 0;
 }
 
-/* Not by stdio, whose buffer would keep the key. */
-static int write_out(const char *text, size_t length) {
+/* stdio would keep the key in its buffer. */
+static int write_key(const char *text, size_t length) {
   while (length > 0) {
     const ssize_t written = write(STDOUT_FILENO, text, length);
     if (written < 0 && errno == EINTR) continue;
@@ -32,7 +32,7 @@ int sw_cli_genkey(int argc, char **argv) {
     fprintf(stderr, "genkey: unexpected argument %s\nusage: saltway genkey\n", argv[1]);
     return 2;
   }
-  if (lands_where_others_read())
+  if (others_can_read_output())
     fprintf(stderr, "warning: writing a key to a file that others can read; use umask 077\n");
 
   struct sw_psk psk;
@@ -40,7 +40,7 @@ int sw_cli_genkey(int argc, char **argv) {
   sw_psk_generate(&psk);
   sw_psk_encode(&psk, text);
   text[SW_PSK_TEXT - 1] = '\n';
-  const int result = write_out(text, SW_PSK_TEXT);
+  const int result = write_key(text, SW_PSK_TEXT);
   sodium_memzero(&psk, sizeof(psk));
   sodium_memzero(text, sizeof(text));
   if (result == 0) return 0;

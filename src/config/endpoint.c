@@ -2,18 +2,20 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LABEL_MAX 63 /* RFC 1035 §2.3.4 */
 #define NAME_MAX_BYTES 253
+#define ENDPOINT_MAX (NAME_MAX_BYTES + 6) /* with ":65535" */
 
 static bool is_v4(const char *text) {
   struct in_addr ip;
   return inet_pton(AF_INET, text, &ip) == 1;
 }
 
-/* With or without a scope, as in fe80::1%eth0. */
+/* A scope may follow the address, as in fe80::1%eth0. */
 static bool is_v6(const char *text) {
   char address[INET6_ADDRSTRLEN];
   struct in6_addr ip;
@@ -24,8 +26,8 @@ static bool is_v6(const char *text) {
   return inet_pton(AF_INET6, address, &ip) == 1;
 }
 
-/* Whether it is a name that could be looked up (RFC 1123 §2.1, and "_", which is in use).  One
- * that ends in a number is none: it was to be an IPv4 address. */
+/* Whether `text` is a host name (RFC 1123 §2.1, and "_", which is in use).  A name whose last label
+ * is a number is not: it is a mistyped IPv4 address. */
 static bool is_name(const char *text) {
   const char *label = text;
   if (strlen(text) > NAME_MAX_BYTES) return false;
@@ -48,7 +50,7 @@ static uint16_t parse_port(const char *text) {
   return port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
-/* `text` has two colons at least and no brackets. */
+/* `text` has at least two colons and no brackets. */
 static int refuse_bare_v6(const char *text, struct sw_error *error) {
   const char *last = strrchr(text, ':');
   char head[INET6_ADDRSTRLEN] = "";
@@ -68,6 +70,7 @@ static int refuse_bare_v6(const char *text, struct sw_error *error) {
 
 int sw_config_endpoint_parse(const char *text, struct sw_config_endpoint *endpoint,
                              struct sw_error *error) {
+  if (strlen(text) > ENDPOINT_MAX) return -EINVAL;
   const bool bracketed = text[0] == '[';
   const char *start = bracketed ? text + 1 : text, *end = strchr(text, bracketed ? ']' : ':');
   if (bracketed && !end)
@@ -82,17 +85,17 @@ int sw_config_endpoint_parse(const char *text, struct sw_config_endpoint *endpoi
   const size_t length = (size_t)(end - start);
   struct sw_config_endpoint parsed = {.port = *colon == ':' ? parse_port(colon + 1) : 0};
   if (parsed.port == 0)
-    return sw_error_set(error, 0, NULL, "\"%s\" does not end in a UDP port; \":1\" to \":65535\"",
-                        text);
+    return sw_error_set(error, 0, NULL,
+                        "\"%s\" does not end in a UDP port; write \":1\" to \":65535\"", text);
   if (length < sizeof(parsed.host)) memcpy(parsed.host, start, length);
   if (bracketed && !is_v6(parsed.host))
     return sw_error_set(error, 0, NULL,
-                        "what \"%s\" has in brackets is not an IPv6 address; write it like "
+                        "the text in the brackets of \"%s\" is not an IPv6 address; write it like "
                         "[2001:db8::1]:51900",
                         text);
   if (!bracketed && !is_v4(parsed.host) && !is_name(parsed.host))
     return sw_error_set(error, 0, NULL,
-                        "\"%.*s\" is neither an IPv4 address nor the name of a host; write it like "
+                        "\"%.*s\" is neither an IPv4 address nor a host name; write it like "
                         "192.0.2.1:51900 or b.example.net:51900",
                         (int)length, start);
   *endpoint = parsed;

@@ -9,16 +9,15 @@
 
 #include "config/regular_file.h"
 
-/* A key and a few comments; anything longer is not a key file. */
-#define FILE_MAX 4096
+#define FILE_MAX 4096 /* bytes: a key and some comments */
 
 #define KEY_LENGTH (SW_PSK_TEXT - 1)
 
 #define BLANKS " \t"
-#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* as Windows' editors put in front of UTF-8 */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* editors of Windows write it before the first line */
 
 static const char one_line[] = "a key file is one line of 44 characters of base64";
-static const char draw_anew[] = "copy the key whole, or draw one for both ends: saltway genkey";
+static const char make_another[] = "copy the whole key, or make one for both ends: saltway genkey";
 
 static bool is_credential(const char *file) {
   const char *directory = secure_getenv("CREDENTIALS_DIRECTORY");
@@ -50,7 +49,7 @@ static int check_access(const char *file, const struct stat *status, struct sw_e
 static int decode(const char *file, unsigned line, const char *text, size_t length,
                   struct sw_psk *psk, struct sw_error *error) {
   if (strcspn(text, BLANKS) < length)
-    return sw_error_set(error, 0, "a comment has its own line, which starts with #",
+    return sw_error_set(error, 0, "write a comment on a line of its own, which starts with #",
                         "key file %s: line %u holds more than a key", file, line);
   size_t padding = 0;
   while (padding < length && text[length - 1 - padding] == '=') padding++;
@@ -58,19 +57,19 @@ static int decode(const char *file, unsigned line, const char *text, size_t leng
   case 0:
     return 0;
   case -EKEYREJECTED:
-    return sw_error_set(error, 0, "draw one for both ends: saltway genkey",
+    return sw_error_set(error, 0, "make one for both ends: saltway genkey",
                         "key file %s: line %u is a key whose bytes are all the same", file, line);
   case -EMSGSIZE:
-    return sw_error_set(error, 0, draw_anew,
+    return sw_error_set(error, 0, make_another,
                         "key file %s: line %u has %zu characters that decode to %zu bytes, but a "
-                        "key is %d characters for %d bytes",
+                        "key has %d characters that decode to %d",
                         file, line, length, length * 3 / 4 - padding, KEY_LENGTH, SW_PSK_BYTES);
   default:
     if (length != KEY_LENGTH)
-      return sw_error_set(error, 0, draw_anew,
+      return sw_error_set(error, 0, make_another,
                           "key file %s: line %u has %zu characters, but a key has %d", file, line,
                           length, KEY_LENGTH);
-    return sw_error_set(error, 0, draw_anew, "key file %s: line %u is not base64", file, line);
+    return sw_error_set(error, 0, make_another, "key file %s: line %u is not base64", file, line);
   }
 }
 
@@ -81,14 +80,12 @@ static int refuse_second(const char *file, unsigned line, const char *text, size
   sodium_memzero(&second, sizeof(second));
   if (is_key)
     return sw_error_set(error, 0, "leave one key in the file",
-                        "key file %s: line %u is a second key, but key rotation is not accepted "
-                        "yet",
-                        file, line);
-  return sw_error_set(error, 0, "remove it", "key file %s: line %u follows the key and is no key",
-                      file, line);
+                        "key file %s: line %u is a second key, but a link has one", file, line);
+  return sw_error_set(error, 0, "remove it",
+                      "key file %s: line %u follows the key, but is not a comment", file, line);
 }
 
-/* `text` ends with a zero byte and is cut up. */
+/* Cuts up `text`. */
 static int parse(const char *file, char *text, struct sw_psk *psk, struct sw_error *error) {
   bool found = false;
   unsigned line = 0;
@@ -104,7 +101,7 @@ static int parse(const char *file, char *text, struct sw_psk *psk, struct sw_err
     if (result != 0) return result;
     found = true;
   }
-  if (!found) return sw_error_set(error, 0, draw_anew, "key file %s holds no key", file);
+  if (!found) return sw_error_set(error, 0, make_another, "key file %s holds no key", file);
   return 0;
 }
 
@@ -117,7 +114,7 @@ static int read_and_parse(const char *file, int descriptor, struct sw_psk *psk,
   if (size < 0) {
     result = sw_error_set(error, (int)-size, NULL, "cannot read key file %s", file);
   } else if (size == 0) {
-    result = sw_error_set(error, 0, draw_anew, "key file %s is empty", file);
+    result = sw_error_set(error, 0, make_another, "key file %s is empty", file);
   } else if (size > FILE_MAX) {
     result =
         sw_error_set(error, 0, one_line, "key file %s is longer than %d bytes", file, FILE_MAX);
@@ -140,8 +137,8 @@ int sw_psk_file_read(const char *file, struct sw_psk *psk, struct sw_error *erro
     char fix[SW_ERROR_TEXT / 2];
     snprintf(fix, sizeof(fix), "to make one: umask 077; saltway genkey > %s", file);
     if (kind)
-      result =
-          sw_error_set(error, 0, "a key has a file of its own", "key file %s is %s", file, kind);
+      result = sw_error_set(error, 0, "keep the key in a file of its own", "key file %s is %s",
+                            file, kind);
     else
       result = sw_error_set(error, -descriptor, descriptor == -ENOENT ? fix : NULL,
                             "cannot open key file %s", file);

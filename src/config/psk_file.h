@@ -1,7 +1,6 @@
 /*
- * The file that holds a link's pre-shared key: one key, 44 characters of base64, on the first line
- * that is neither empty nor a comment (#).  A second line with a second key is the place of key
- * rotation (not yet accepted; it is an error that says so).
+ * The file that holds a link's pre-shared key: one line of 44 characters of base64, besides empty
+ * lines and comments (lines that start with #).  A second key is an error.
  */
 #ifndef SALTWAY_CONFIG_PSK_FILE_H
 #define SALTWAY_CONFIG_PSK_FILE_H
@@ -9,10 +8,10 @@
 #include "base/error.h"
 #include "saltway/key.h"
 
-/** Reads the key in `file`.  The file must be a regular file that nobody but its owner may read or
- * write; what systemd passes below $CREDENTIALS_DIRECTORY may also have mode 0440.  The owner must
- * be root or the user who runs this.  Returns 0 or a negative errno with `error` filled; `psk` is
- * wiped on failure and else belongs to the caller, who wipes it. */
+/** Reads the key in `file`, which must be a regular file that only its owner may read or write.  A
+ * file that systemd passes in $CREDENTIALS_DIRECTORY may also have mode 0440.  The owner must be
+ * root or the user who runs this process.  Returns 0, with the key in `psk`, which the caller wipes;
+ * or a negative errno, with `error` filled and `psk` wiped. */
 int sw_psk_file_read(const char *file, struct sw_psk *psk, struct sw_error *error);
 
 #endif

@@ -14,7 +14,7 @@ static const char *kind_of(mode_t mode) {
   case S_IFBLK:
     return "a device";
   default:
-    return "no regular file";
+    return "not a regular file";
   }
 }
 

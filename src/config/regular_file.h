@@ -1,5 +1,6 @@
 /*
- * Opening a file the user named, without trusting that it is one: what is checked is what is read.
+ * Reads a file that a user named and that may be something else: a directory, a pipe, a device.
+ * What is checked is the open descriptor, so that it cannot be replaced in between.
  */
 #ifndef SALTWAY_CONFIG_REGULAR_FILE_H
 #define SALTWAY_CONFIG_REGULAR_FILE_H
@@ -7,13 +8,13 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/** Opens a regular file for reading and fills `status` with what fstat says of it.  Returns the
- * descriptor, which the caller closes, or a negative errno; if the name is that of something else,
- * -EINVAL, and `kind` says what it is ("a directory"), else `kind` is NULL.  Never blocks. */
+/** Opens a regular file for reading and fills `status` (fstat(2)).  Returns the descriptor, which the
+ * caller closes, or a negative errno.  `kind` is set to NULL, or to what it is that the name stands
+ * for ("a directory") if it is not a regular file, with -EINVAL.  Never blocks. */
 int sw_regular_file_open(const char *file, struct stat *status, const char **kind);
 
-/** Reads until `size` bytes are there or the file ends.  Returns their number, or a negative
- * errno. */
+/** Reads until `bytes` has `size` bytes or the file ends.  Returns the number of bytes read, or a
+ * negative errno. */
 ssize_t sw_regular_file_read(int descriptor, void *bytes, size_t size);
 
 #endif

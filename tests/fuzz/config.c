@@ -1,6 +1,6 @@
 /*
- * Configuration files: any bytes are a configuration, or are refused with as many lines of
- * complaint as there are mistakes.  What was understood, written as a file, is understood the same.
+ * Configuration files: any bytes are read as a configuration, or refused with one line of complaint
+ * for each mistake.  A configuration that is written to a file and read again is the same.
  */
 #include <assert.h>
 #include <sodium.h>
@@ -40,7 +40,7 @@ static void write_prefixes(FILE *out, const char *key, const struct sw_prefix *p
 }
 
 static void write_hooks(FILE *out, const char *key, char *const *hooks, size_t count) {
-  for (size_t i = 0; i < count; i++) fprintf(out, "%s = %s\n", key, hooks[i]);
+  for (size_t i = 0; i < count; i++) fprintf(out, "%s=%s\n", key, hooks[i]);
 }
 
 static void write_config(FILE *out, const struct sw_config *config) {
@@ -106,7 +106,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memory_file_write(KEY_FD, key, strlen(key));
     ready = 1;
   }
-  if (load(data, size, &config) != 0) return 0;
+  const int mistakes = load(data, size, &config);
+  assert((mistakes == 0) == (config.key_file[0] != '\0')); /* no part of a bad file is kept */
+  if (mistakes != 0) return 0;
   char *text = NULL;
   size_t length = 0;
   FILE *out = open_memstream(&text, &length);
@@ -115,6 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (fclose(out) != 0) abort();
   assert(load(text, length, &again) == 0);
   assert_same(&config, &again);
+  sw_config_free(&config);
+  sw_config_free(&again);
   free(text);
   return 0;
 }

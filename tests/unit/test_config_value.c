@@ -166,13 +166,15 @@ static void endpoint_is_host_and_port(void **state) {
       {"Endpoint = a:b:c", "\"a:b:c\" is not HOST:PORT"},
       {"Endpoint = [2001:db8::1:51900", "has no \"]\""},
       {"Endpoint = [2001:db8::1]51900", "does not end in a UDP port"},
-      {"Endpoint = [b.example.net]:51900", "has in brackets is not an IPv6 address"},
-      {"Endpoint = b.example.net:0", "does not end in a UDP port; \":1\" to \":65535\""},
+      {"Endpoint = [b.example.net]:51900",
+       "the text in the brackets of \"[b.example.net]:51900\" is not"},
+      {"Endpoint = b.example.net:0", "does not end in a UDP port; write \":1\" to \":65535\""},
       {"Endpoint = b.example.net:65536", "does not end in a UDP port"},
       {"Endpoint = b.example.net:http", "does not end in a UDP port"},
       {"Endpoint = b.example.net:", "does not end in a UDP port"},
-      {"Endpoint = :51900", "\"\" is neither an IPv4 address nor the name of a host"},
-      {"Endpoint = 192.0.2.256:51900", "\"192.0.2.256\" is neither an IPv4 address nor the name"},
+      {"Endpoint = :51900", "\"\" is neither an IPv4 address nor a host name"},
+      {"Endpoint = 192.0.2.256:51900",
+       "\"192.0.2.256\" is neither an IPv4 address nor a host name"},
       {"Endpoint = 192.0.2:51900", "\"192.0.2\" is neither"},
       {"Endpoint = b..example:51900", "\"b..example\" is neither"},
       {"Endpoint = -b.example:51900", "\"-b.example\" is neither"},
@@ -184,6 +186,41 @@ static void endpoint_is_host_and_port(void **state) {
               "Endpoint = b:1, B_2.example.:65535, [fe80::1%eth0]:51900, 3com.de:1\n");
   assert_string_equal(config.endpoints[1].host, "B_2.example.");
   assert_string_equal(config.endpoints[2].host, "fe80::1%eth0");
+}
+
+static void longest_name_of_a_host_is_an_endpoint(void **state) {
+  (void)state;
+  char name[256], text[512]; /* four labels: 63 + 63 + 63 + 61 and three dots */
+  memset(name, 'a', sizeof(name));
+  name[63] = name[127] = name[191] = '.';
+  name[253] = '\0';
+  snprintf(text, sizeof(text), INTERFACE PEER "Endpoint = %s:65535\n", name);
+  assert_good(text);
+  assert_string_equal(config.endpoints[0].host, name);
+  snprintf(text, sizeof(text), "Endpoint = a%s:65535", name);
+  assert_peer_mistake(text, "aaa...\" is not HOST:PORT; write it like b.example.net:51900");
+  snprintf(text, sizeof(text), "Endpoint = a%s:1", name);
+  assert_peer_mistake(text, "is neither an IPv4 address nor a host name");
+  name[63] = 'a'; /* a label of 127 */
+  snprintf(text, sizeof(text), "Endpoint = %s:1", name);
+  assert_peer_mistake(text, "is neither an IPv4 address nor a host name");
+}
+
+static void long_value_is_shown_in_part(void **state) {
+  (void)state;
+  static const char *const shown[][2] = {
+      /* 64 bytes, 65, and a character across the limit */
+      {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+       "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\" is not"},
+      {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdefg",
+       "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef...\" is not"},
+      {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\xe2\x82\xac",
+       "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd...\" is not"}};
+  for (size_t i = 0; i < 3; i++) {
+    char line[128];
+    snprintf(line, sizeof(line), "AllowedIPs = %s", shown[i][0]);
+    assert_peer_mistake(line, shown[i][1]);
+  }
 }
 
 static void too_many_entries_are_told_once_with_the_limit(void **state) {
@@ -230,6 +267,8 @@ int main(void) {
       TEST(allowed_ip_with_host_bits_names_the_right_network),
       TEST(allowed_ip_that_is_none_or_given_twice_is_told),
       TEST(endpoint_is_host_and_port),
+      TEST(longest_name_of_a_host_is_an_endpoint),
+      TEST(long_value_is_shown_in_part),
       TEST(too_many_entries_are_told_once_with_the_limit),
       TEST(mistake_in_the_key_file_is_told_at_its_line),
   };

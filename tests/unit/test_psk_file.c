@@ -20,7 +20,7 @@
 #define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define OTHER_KEY "//////////////////////////////////////////4="
 
-static char directory[] = "/tmp/saltway-keyfile-XXXXXX";
+static char directory[] = "/tmp/saltway-psk-file-XXXXXX";
 static char file[PATH_MAX];
 static struct sw_error error;
 static struct sw_psk psk;
@@ -66,7 +66,7 @@ static void assert_good(void) {
   for (unsigned i = 0; i < SW_PSK_BYTES; i++) assert_int_equal(psk.bytes[i], i);
 }
 
-/* Refused for this reason; nothing of the key is kept or told. */
+/* It is refused for this reason, no byte of the key is kept, and the error shows none. */
 static void assert_refused(const char *reason) {
   assert_true(read_key() < 0);
   if (!strstr(error.text, reason)) fail_msg("\"%s\" is not in: %s", reason, error.text);
@@ -176,7 +176,7 @@ static void credentials_are_only_what_lies_in_their_directory(void **state) {
   snprintf(beginning, sizeof(beginning), "%s/site", directory);
   setenv("CREDENTIALS_DIRECTORY", beginning, 1);
   assert_refused("can be read by others (mode 0440)");
-  setenv("CREDENTIALS_DIRECTORY", "/tmp", 1); /* a level up: /tmp/x/.. could be anywhere */
+  setenv("CREDENTIALS_DIRECTORY", "/tmp", 1); /* a level up: /tmp/x/.. could lead anywhere */
   assert_refused("can be read by others (mode 0440)");
   setenv("CREDENTIALS_DIRECTORY", "", 1);
   assert_refused("can be read by others (mode 0440)");
@@ -219,12 +219,13 @@ static void binary_file_is_refused(void **state) {
 
 static void key_of_wrong_length_tells_both_lengths(void **state) {
   (void)state;
-  write_key("# a letter is lost\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n");
+  write_key("# one letter is missing\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n");
   assert_refused("line 2 has 43 characters, but a key has 44");
   write_key(KEY "x\n");
   assert_refused("line 1 has 45 characters, but a key has 44");
   write_key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==\n");
-  assert_refused("has 44 characters that decode to 31 bytes, but a key is 44 characters for 32");
+  assert_refused(
+      "has 44 characters that decode to 31 bytes, but a key has 44 characters that decode to 32");
   write_key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g\n");
   assert_refused("decode to 33 bytes");
   write_key("AAECAwQFBgcICQoLDA0ODw==\n");
@@ -237,24 +238,24 @@ static void key_that_is_not_base64_is_refused(void **state) {
   assert_refused("line 1 is not base64");
 }
 
-static void key_that_nobody_drew_is_refused(void **state) {
+static void key_of_equal_bytes_is_refused(void **state) {
   (void)state;
   write_key("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
   assert_refused("line 1 is a key whose bytes are all the same");
 }
 
-static void second_key_is_not_accepted_yet(void **state) {
+static void second_key_is_refused(void **state) {
   (void)state;
   write_key(KEY "\n# the next one\n" OTHER_KEY "\n");
-  assert_refused("line 3 is a second key, but key rotation is not accepted yet");
+  assert_refused("line 3 is a second key, but a link has one (leave one key in the file)");
 }
 
-static void junk_behind_the_key_is_refused(void **state) {
+static void text_behind_the_key_is_refused(void **state) {
   (void)state;
   write_key(KEY " # site b\n");
   assert_refused("line 1 holds more than a key");
   write_key(KEY "\n\nsite b\n");
-  assert_refused("line 3 follows the key and is no key");
+  assert_refused("line 3 follows the key, but is not a comment");
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, remove_file)
@@ -281,9 +282,9 @@ int main(void) {
       TEST(binary_file_is_refused),
       TEST(key_of_wrong_length_tells_both_lengths),
       TEST(key_that_is_not_base64_is_refused),
-      TEST(key_that_nobody_drew_is_refused),
-      TEST(second_key_is_not_accepted_yet),
-      TEST(junk_behind_the_key_is_refused),
+      TEST(key_of_equal_bytes_is_refused),
+      TEST(second_key_is_refused),
+      TEST(text_behind_the_key_is_refused),
   };
-  return cmocka_run_group_tests_name("keyfile", tests, start, finish);
+  return cmocka_run_group_tests_name("psk file", tests, start, finish);
 }

@@ -1,6 +1,6 @@
 /*
- * Key files: any bytes are a key or are refused in words.  A key's text, as `saltway genkey` would
- * print it, is in the file that it was read from, and is a key file itself.
+ * Key files: any bytes are read as a key, or refused with an error text.  The text of a key that was
+ * read, as `saltway genkey` would print it, is in the file, and is a key file itself.
  */
 #include <assert.h>
 #include <ctype.h>
