@@ -1,6 +1,11 @@
 #include "config/complaint.h"
 
+#include <errno.h>
 #include <stdarg.h>
+
+void sw_complaints_note(struct sw_complaints *complaints, int failed) {
+  if (failed == -ENOMEM || failed == -EMFILE || failed == -ENFILE) complaints->shortage = failed;
+}
 
 void sw_complain(struct sw_complaints *complaints, unsigned line, const char *format, ...) {
   va_list arguments;

@@ -45,6 +45,7 @@ static void read_file(struct sw_config_reader *reader) {
   const char *kind;
   const int descriptor = sw_regular_file_open(complaints->file, &status, &kind);
   if (descriptor < 0) {
+    sw_complaints_note(complaints, descriptor);
     if (kind)
       sw_complain(complaints, 0, "this is %s; a configuration is a file", kind);
     else
@@ -58,6 +59,7 @@ static void read_file(struct sw_config_reader *reader) {
   const ssize_t length =
       text ? sw_regular_file_read(descriptor, text, SW_CONFIG_FILE_MAX + 1) : -ENOMEM;
   close(descriptor);
+  sw_complaints_note(complaints, length < 0 ? (int)length : 0);
   if (length < 0)
     sw_complain(complaints, 0, "cannot read: %s", strerror((int)-length));
   else
@@ -68,7 +70,9 @@ static void read_file(struct sw_config_reader *reader) {
 static void read_key(struct sw_config_reader *reader, struct sw_psk *psk) {
   const char *file = reader->config->key_file;
   struct sw_error error;
-  if (file[0] != '\0' && sw_psk_file_read(file, psk, &error) != 0)
+  const int failed = file[0] != '\0' ? sw_psk_file_read(file, psk, &error) : 0;
+  sw_complaints_note(&reader->complaints, failed);
+  if (failed)
     sw_complain(&reader->complaints, reader->key_lines[SW_CONFIG_KEY_PSK_FILE],
                 "PresharedKeyFile: %s", error.text);
 }
@@ -84,7 +88,7 @@ int sw_config_load(struct sw_config *config, struct sw_psk *psk, FILE *complaint
     sw_config_free(config);
     sodium_memzero(psk, sizeof(*psk));
   }
-  return reader.complaints.count;
+  return reader.complaints.shortage ? reader.complaints.shortage : reader.complaints.count;
 }
 
 void sw_config_free(struct sw_config *config) {

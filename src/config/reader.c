@@ -74,6 +74,7 @@ static void set_value(struct sw_config_reader *reader, enum sw_config_key key, c
     reader->range_lines[reader->config->allowed_ip_count - 1] = reader->line;
   if (!failed || (failed == -ENOSPC && reader->full[key])) return;
   reader->full[key] = failed == -ENOSPC;
+  sw_complaints_note(&reader->complaints, failed);
   const int shown = shown_length(text);
   if (error.text[0] != '\0')
     complain(reader, "%s: %s", row->name, error.text);
