@@ -233,6 +233,10 @@ C
     <(tar tf "$BATS_TEST_TMPDIR/saltway.tar.gz" | grep -v '/$' | sed 's,^[^/]*/,,' | sort)
 }
 
+@test "every include points down the layers" {
+  "$BATS_TEST_DIRNAME/layers"
+}
+
 @test "an include that points up or across the layers is found" {
   local tree=$BATS_TEST_TMPDIR/tree
   mkdir "$tree"
