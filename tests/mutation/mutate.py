@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 """Mutation testing: are the tests able to fail?
 
-usage: mutate.py [-j JOBS] [-k PATTERN] [FILE ...]
+usage: mutate.py [-j JOBS] [-k PATTERN] [--changed REVISION | FILE ...]
 
 Changes one thing at a time in each file: a comparison, a bound, a sign, an operator, a returned value, a statement left
-out.  Each mutant is compiled into a shared library of the core, and the tests run against that: the file's own, the
-other unit tests, then the simulation.  A mutant that makes none of them fail has survived, and is an error, unless it
-is listed in equivalent.txt with the reason why nothing can tell it from the original; mutants that compile to the
-same code are not counted.  -k: only those whose name contains this.
+out. Each mutant is compiled into a shared library of all sources, and tests run against that until one fails. A mutant
+that makes none of them fail has survived, and is an error, unless it is listed in equivalent.txt with the reason why
+nothing can tell it from the original. Mutants that compile to the same code are not counted.
+
+A test is run for a file if it names a function that the file's folder exports, in its own text or in that of a helper
+it includes. Tests that name a function of the file itself come first, quick ones before slow ones; the simulation last.
+-k: only mutants whose name contains this. --changed: only files of the table that differ from the revision.
 """
 import argparse
 import concurrent.futures
+import glob
 import os
 import re
 import shutil
@@ -18,22 +22,17 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-FILES = [f"src/protocol/{n}.c" for n in ("replay", "session", "handshake", "wire", "secretbox", "pending", "cookie",
-                                         "seen", "receive")] + ["src/packet/mss.c", "src/channel/channel.c", "src/parent/report.c"]
-CONFIG = [f"src/config/{n}.c" for n in ("lines", "reader", "table", "value", "endpoint", "checks", "config", "locate", "psk_file")]
-FILES += CONFIG
-CONFIG_TESTS = ["test_lines", "test_config_lines", "test_config_value", "test_config", "test_psk_file"]
-# beside the test of the file's own name, and before all others
-TESTS_OF = {"receive": ["test_link_drops", "test_link_packets", "test_link_sessions"], "cookie": ["test_link_load"],
-            "seen": ["test_link_load"], "session": ["test_batch", "test_link_sessions"]}
+FILES = [file for pattern in ("src/protocol/*.c", "src/packet/*.c", "src/packet/packet.h", "src/channel/channel.c",
+                              "src/config/*.c", "src/parent/report.c") for file in sorted(glob.glob(pattern, root_dir=ROOT))]
 TESTS_THEMSELVES = ["agrees"]  # the cipher's self-test: its data is as good as any
-LAST = ["test_secretbox"]  # takes seconds
-SIM = ["sim", "--seeds", "1-100"]
-FLAGS = ("-std=gnu11 -D_GNU_SOURCE -Iinclude -iquote src -O1 -g0 -fPIC -w -D_FORTIFY_SOURCE=3 "
+SIM = ["./sim", "--seeds", "1-100"]
+PACKAGES = "libsodium libuv libnl-route-3.0 jansson"
+FLAGS = ("-std=gnu11 -D_GNU_SOURCE -DSALTWAY_VERSION='\"mutant\"' -Iinclude -iquote src -O1 -g0 -fPIC -w -D_FORTIFY_SOURCE=3 "
          "-fsanitize=bounds -fno-sanitize-recover=all")
-TIMEOUT = 30  # of tests that take a second or two
+TIMEOUT = 10  # seconds, and twenty times what the test takes
 
 SWAPS = {"==": ["!="], "!=": ["=="], "<": ["<=", ">="], "<=": ["<", ">"], ">": [">=", "<="], ">=": [">", "<"],
          "&&": ["||"], "||": ["&&"], "+=": ["-="], "-=": ["+="], "|=": ["=", "&="], "&=": ["="], "++": ["--"],
@@ -93,94 +92,140 @@ def name_of(file, text, mutation):
     return f"{os.path.basename(file)}: {function_of(text, start)}: {before} -> {after}"
 
 
-class Bench:
-    """A copy of the tree, with the tests built against a shared library."""
+def read(file):
+    with open(f"{ROOT}/{file}") as f: return f.read()
 
-    def __init__(self, tests):
-        self.folder, self.objects, self.tests = tempfile.mkdtemp(prefix="mutation."), {}, tests
+
+def files_of(pattern):
+    return sorted(glob.glob(pattern, root_dir=ROOT))
+
+
+def exports(files):
+    """The names of the public functions that these files define."""
+    return {name for file in files for name in re.findall(r"^(?!static (?!inline))\w[^\n;={]*?\b(sw_\w+)\([^;{]*\{", read(file), re.M)}
+
+
+def words_of(test):
+    """The words of a test and of the helpers it includes."""
+    if test == "sim": return set(re.findall(r"\w+", "".join(read(f) for f in files_of("tests/sim/*.c"))))
+    text = read(f"tests/unit/{test}.c")
+    for helper in re.findall(r'#include "(\w+)\.h"', text):
+        if os.path.exists(f"{ROOT}/tests/unit/{helper}.c"): text += read(f"tests/unit/{helper}.c")
+    return set(re.findall(r"\w+", text))
+
+
+class Bench:
+    """A copy of the tree, with all tests linked to one shared library."""
+
+    def __init__(self, tests, built=None):
+        self.folder = tempfile.mkdtemp(prefix="mutation.")
+        if built:
+            shutil.copytree(built.folder, self.folder, dirs_exist_ok=True)
+            self.objects, self.codes, self.needs = built.objects, built.codes, built.needs
+            return
         for part in ("src", "include", "tests"): shutil.copytree(f"{ROOT}/{part}", f"{self.folder}/{part}")
-        core = [f"src/{d}/{n}" for d in ("protocol", "packet") for n in sorted(os.listdir(f"{ROOT}/src/{d}")) if n.endswith(".c")]
-        core += [f"src/config/{n}" for n in sorted(os.listdir(f"{ROOT}/src/config")) if n.endswith(".c")]
-        core += ["src/base/address.c", "src/base/error.c", "src/channel/channel.c", "src/parent/report.c"]
-        for file in core: self.objects[file] = self.compile(file, file.replace("/", "_") + ".o")
-        self.codes = {file: self.code(compiled) for file, compiled in self.objects.items()}
-        self.library(self.objects)
-        shared = [f"tests/unit/{n}" for n in os.listdir(f"{ROOT}/tests/unit") if n.endswith(".c") and not n.startswith("test_")]
-        rest = ["src/base/log.c", "src/engine/batch.c", "src/engine/workers.c"]
-        rest = [f for f in rest if os.path.exists(f"{ROOT}/{f}")]
-        for test in tests: self.link(test, [f"tests/unit/{test}.c"] + shared + rest)
-        self.link("sim", [f"tests/sim/{n}" for n in os.listdir(f"{ROOT}/tests/sim") if n.endswith(".c")])
+        sources = [f for f in files_of("src/*/*.c") if f != "src/cli/main.c"]
+        self.objects = {file: file.replace("/", "_") + ".o" for file in sources}
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(lambda file: self.must(self.compile(file, self.objects[file])), sources))
+            self.codes = {file: self.code(compiled) for file, compiled in self.objects.items()}
+            self.needs = {file: self.shell(f"cat {compiled[:-2]}.d").stdout.decode().split() for file, compiled in self.objects.items()}
+            self.must(self.library(self.objects))
+            helpers = [f for f in files_of("tests/unit/*.c") if not os.path.basename(f).startswith("test_")]
+            list(pool.map(lambda test: self.link(test, files_of("tests/sim/*.c") if test == "sim"
+                                                 else [f"tests/unit/{test}.c"] + helpers), tests))
 
     def shell(self, command):
         return subprocess.run(command, shell=True, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
+    def must(self, done):
+        if done.returncode: sys.exit(done.stdout.decode())
+
     def compile(self, file, target):
-        done = self.shell(f"cc {FLAGS} -c -o {target} {file}")
-        return target if done.returncode == 0 else None
+        return self.shell(f"cc {FLAGS} $(pkg-config --cflags {PACKAGES}) -MMD -c -o {target} {file}")
 
     def library(self, objects):
-        done = self.shell(f"cc -shared -fsanitize=bounds -o libcore.so {' '.join(objects.values())} -lsodium")
-        if done.returncode: sys.exit(done.stdout.decode())
+        return self.shell(f"cc -shared -fsanitize=bounds -o libcore.so {' '.join(objects.values())} $(pkg-config --libs {PACKAGES})")
 
     def link(self, target, files):
-        done = self.shell(f"cc {FLAGS} -o {target} {' '.join(files)} -L. -lcore -Wl,-rpath,. -lcmocka -lsodium -lpthread")
-        if done.returncode: sys.exit(done.stdout.decode())
+        self.must(self.shell(f"cc {FLAGS} $(pkg-config --cflags {PACKAGES}) -o {target} {' '.join(files)} -L. -lcore -Wl,-rpath,. "
+                             f"-lcmocka $(pkg-config --libs {PACKAGES}) -lpthread"))
 
-    def fails(self, command):
-        # one that allocates without end shall not take the machine along
-        try: return subprocess.run(["sh", "-c", 'ulimit -c 0; exec "$@"', "-", "./" + command[0]] + command[1:], cwd=self.folder,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIMEOUT).returncode != 0
+    def fails(self, test, timeout):
+        command = SIM if test == "sim" else ["./" + test]
+        # a mutant that allocates without end must not take the machine along
+        try: return subprocess.run(["sh", "-c", 'ulimit -c 0; ulimit -v 8000000; exec "$@"', "-"] + command, cwd=self.folder,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=timeout).returncode != 0
         except subprocess.TimeoutExpired: return True
 
     def code(self, compiled):
         return self.shell(f"objcopy -O binary -j '.rodata*' -j .data {compiled} /dev/stdout; objdump -dr {compiled} | tail -n +4").stdout
 
-    def judge(self, file, mutant):
-        """equivalent, does not compile, unit, sim or survived."""
-        original = open(f"{ROOT}/{file}").read()
+    def judge(self, file, mutant, tests):
+        """What becomes of a mutant: "same code", "unit", "sim", "survived" or "does not compile"."""
+        original = read(file)
         with open(f"{self.folder}/{file}", "w") as f: f.write(mutant)
         try:
-            changed = self.compile(file, "mutant.o")
-            if not changed: return "does not compile"
-            if self.code(changed) == self.codes[file]: return "same code"
-            self.library({**self.objects, file: changed})
-            if file in CONFIG: return "unit" if any(self.fails([t]) for t in CONFIG_TESTS) else "survived"
-            own = os.path.basename(file)[:-2]
-            first = [t for t in ["test_" + own] + TESTS_OF.get(own, []) if t in self.tests and t not in LAST]
-            if any(self.fails([t]) for t in first + [t for t in self.tests if t not in first + LAST]): return "unit"
-            if "secretbox" in file and any(self.fails([t]) for t in LAST): return "unit"
-            if self.fails(SIM): return "sim"
+            users = [source for source, needed in self.needs.items() if file in needed] # of a header there are several
+            mutants = {source: f"mutant{i}.o" for i, source in enumerate(users)}
+            if any(self.compile(source, target).returncode for source, target in mutants.items()): return "does not compile"
+            if all(self.code(target) == self.codes[source] for source, target in mutants.items()): return "same code"
+            self.must(self.library({**self.objects, **mutants}))
+            for test, seconds in tests:
+                if self.fails(test, TIMEOUT + 20 * seconds): return "sim" if test == "sim" else "unit"
             return "survived"
         finally:
             with open(f"{self.folder}/{file}", "w") as f: f.write(original)
+
+
+def changed_since(revision):
+    names = subprocess.run(["git", "diff", "--name-only", revision], cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
+    return [f for f in FILES if f in names.split()]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-j", type=int, default=os.cpu_count())
     parser.add_argument("-k", default="")
+    parser.add_argument("--changed", metavar="REVISION")
     parser.add_argument("file", nargs="*")
     arguments = parser.parse_args()
-    listed = {}
-    for line in open(f"{ROOT}/tests/mutation/equivalent.txt"):
-        if line.startswith(("#", "  ")) or not line.strip(): continue
-        listed[line.strip()] = True
-    tests = sorted(n[:-2] for n in os.listdir(f"{ROOT}/tests/unit") if re.fullmatch(
-        r"test_(link\w*|receive|replay|session|handshake|wire|secretbox|pending|cookie|seen|mss|channel|batch|key|report|lines|config\w*|psk_file)\.c", n))
-    local, benches = threading.local(), []
+    files = changed_since(arguments.changed) if arguments.changed else arguments.file or FILES
+    listed = {line.strip() for line in read("tests/mutation/equivalent.txt").splitlines()
+              if line.strip() and not line.startswith(("#", "  "))}
+
+    words = {os.path.basename(f)[:-2]: None for f in files_of("tests/unit/test_*.c")} | {"sim": None}
+    words = {test: words_of(test) for test in words}
+    chosen = {}
+    for file in files:
+        own, folder = exports([file]), exports(files_of(os.path.dirname(file) + "/*.c"))
+        chosen[file] = [(not words[t] & own, t) for t in words if words[t] & folder]
+        if not chosen[file]: sys.exit(f"{file}: no test names a function of its folder")
+    first = Bench({t for tests in chosen.values() for _, t in tests})
+    local, benches, seconds = threading.local(), [first], {}
+    free = [first]
+    for test in {t for tests in chosen.values() for _, t in tests}:
+        start = time.monotonic()
+        if first.fails(test, 600): sys.exit(f"{test} fails without any change")
+        seconds[test] = time.monotonic() - start
+    for file, tests in chosen.items():
+        chosen[file] = [(t, seconds[t]) for _, _, _, t in sorted((t == "sim", other, seconds[t], t) for other, t in tests)]
 
     def run(task):
         if not hasattr(local, "bench"):
-            local.bench = Bench(tests)
-            benches.append(local.bench)
+            local.bench = free.pop() if free else Bench([], first)
+            if local.bench is not first: benches.append(local.bench)
         file, text, (start, end, other) = task
-        return task, local.bench.judge(file, text[:start] + other + text[end:])
+        return task, local.bench.judge(file, text[:start] + other + text[end:], chosen[file])
 
-    tasks = []
-    for file in arguments.file or FILES:
-        text = open(f"{ROOT}/{file}").read()
-        tasks += [(file, text, m) for m in sorted(set(mutations(text)))
-                  if arguments.k in name_of(file, text, m) and function_of(text, m[0]) not in TESTS_THEMSELVES]
+    tasks, names = [], set()
+    for file in files:
+        text = read(file)
+        every = [(file, text, m) for m in sorted(set(mutations(text))) if function_of(text, m[0]) not in TESTS_THEMSELVES]
+        names |= {name_of(file, text, m) for _, _, m in every}
+        tasks += [task for task in every if arguments.k in name_of(*task)]
+    stale = {name for name in listed - names if name.split(":")[0] in {os.path.basename(f) for f in files}}
+    for name in sorted(stale): print(f"equivalent.txt lists what is no mutant any more:\n{name}")
     table, survivors = {}, 0
     try:
         with concurrent.futures.ThreadPoolExecutor(arguments.j) as pool:
@@ -194,10 +239,10 @@ def main():
                     print(f"{file}:{text.count(chr(10), 0, mutation[0]) + 1}: survived:\n{name}", flush=True)
     finally:
         for bench in benches: shutil.rmtree(bench.folder)
-    print(f"\n| file | mutants | killed by unit tests | by the simulation | equivalent | survived |\n|---|---|---|---|---|---|")
+    print("\n| file | mutants | killed by unit tests | by the simulation | equivalent | survived |\n|---|---|---|---|---|---|")
     for file, row in table.items():
         print(f"| {file} | {sum(row.values())} | {row['unit']} | {row['sim']} | {row['equivalent']} | {row['survived']} |")
-    sys.exit(survivors > 0)
+    sys.exit(survivors > 0 or bool(stale))
 
 
 if __name__ == "__main__": main()
