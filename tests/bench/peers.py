@@ -3,16 +3,18 @@
 
 usage: peers.py [-r ROUNDS] [-t SECONDS] [-o results.json] [peer ...]
 
-Each round runs every peer once, in turn, so that the machine's noise is shared; medians are printed,
-and their ratios to the reference, wireguard-go, and a variant's to its peer: of TCP (with all retransmits, and datagrams that the receive
-buffers of UDP sockets could not hold), processor time of the daemons and of the machine, 64-byte UDP, ping, and memory.  A peer whose program is missing is skipped.
-Programs built by hand are named by environment variables:
+Each round runs every peer once, in turn, so that all share the machine's noise. Printed are medians, and their ratios to
+the reference, wireguard-go, to the plain peer of a variant, and to the other builds of a peer: of TCP (with all retransmits, and the datagrams that
+the receive buffers of UDP sockets could not hold), processor time of the daemons and of the machine, 64-byte UDP, ping,
+and memory. A peer whose program is missing is skipped. Programs built by hand are named by environment variables:
   WIREGUARD_GO_NEW=... GLORYTUN=... SALTWAY=...
-All use cubic, which is allowed in namespaces meanwhile: where a kernel's default is BBR, the timers by which it paces
+All use cubic, which is allowed in namespaces for the time of the run: where a kernel's default is BBR, its pacing timers
 cost a virtual machine more than the tunnels do.
-"none" is the bare veth; "+nogso" and "+jumbo" behind a peer's name run it on a path without UDP
-segmentation and GRO, and on one of 9000 bytes; "saltway+nosandbox" has Sandbox = off.  Variants run when they are named:
-what the sandbox costs, for one, is told by  peers.py saltway saltway+nosandbox
+"none" is the bare veth. "+nogso" and "+jumbo" after a peer's name run it on a path without UDP segmentation and GRO, and
+on one of 9000 bytes; "saltway+nosandbox" has Sandbox = off. "saltway@/path/to/saltway" is another build, an older one for
+example; both get the same configuration, of keys that every version knows. Variants run only when they are named.
+What the sandbox costs:   peers.py saltway saltway+nosandbox
+What a change costs:      peers.py -r 5 saltway saltway@/path/to/the/build/before
 """
 import argparse
 import contextlib
@@ -154,7 +156,7 @@ class Glorytun(Peer):
         return procs
 
 class Saltway(Peer):
-    program = os.environ.get("SALTWAY", "/nonexistent")
+    program = os.path.abspath(os.environ.get("SALTWAY", "build/saltway"))
     def start(self):
         sh(f"umask 077; {self.program} genkey > {self.d}/link.key")
         procs = []
@@ -162,7 +164,7 @@ class Saltway(Peer):
         for i, n in enumerate((A, B)):
             f = f"{self.d}/salt{i}.conf"
             sandbox = "off" if self.variant == "nosandbox" else "on"
-            mtu = 32 + (self.mtu - 56 - 32) // 64 * 64 # IPv4; blocks of the cipher
+            mtu = 32 + (self.mtu - 56 - 32) // 64 * 64 # over IPv4, in whole blocks of the cipher
             open(f, "w").write(f"[Interface]\nAddress = {INNER[n]}/24\nListenPort = 51900\nMTU = {mtu}\nSandbox = {sandbox}\n"
                                f"[Peer]\nPresharedKeyFile = {self.d}/link.key\nEndpoint = {OUTER[other(n)]}:51900\nAllowedIPs = {INNER[other(n)]}/32\n")
             procs.append(spawn(n, f"{self.program} up {f}", f"{self.d}/{i}.log"))
@@ -170,6 +172,20 @@ class Saltway(Peer):
 
 PEERS = {"none": Bare, "saltway": Saltway, "wireguard-go-new": WireguardGoNew, "wireguard-go": WireguardGo, "openvpn-static": OpenvpnStatic,
          "tinc": Tinc, "fastd": Fastd, "glorytun": Glorytun}
+
+def peer_of(name, directory=""):
+    """The peer of a name: KIND, KIND+VARIANT, KIND@PROGRAM or KIND@PROGRAM+VARIANT."""
+    kind, variant = re.fullmatch(r"(.*?)(?:\+(\w+))?", name).groups()
+    kind, _, program = kind.partition("@")
+    if kind not in PEERS: sys.exit(f"peers.py: there is no peer {kind}; there are: {', '.join(PEERS)}")
+    peer = PEERS[kind](directory, variant or "")
+    if program: peer.program = os.path.abspath(program)
+    return peer
+
+def bases(name, names):
+    """What the figures of a peer are compared with: a variant with the plain one, a build with other builds."""
+    builds = [n for n in names if "@" in n and re.sub(r"@[^+]*", "", n) == name]
+    return dict.fromkeys(["wireguard-go", re.sub(r"\+\w+$", "", name)] + builds)
 
 # ---- measuring ----
 def leaves(pid):
@@ -253,27 +269,30 @@ def main():
     ap.add_argument("-r", type=int, default=3); ap.add_argument("-t", type=int, default=4)
     ap.add_argument("-o"); ap.add_argument("--svg"); ap.add_argument("peer", nargs="*")
     a = ap.parse_args()
-    names = [n for n in (a.peer or PEERS) if PEERS[n.split("+")[0]]("").available()]
+    names = [n for n in (a.peer or PEERS) if peer_of(n).available()]
+    for n in a.peer:
+        if n not in names: print(f"{n}: there is no {peer_of(n).program}", file=sys.stderr)
     got = {n: [] for n in names}
     with cubic_allowed():
         for n in names * a.r:
             d = tempfile.mkdtemp(prefix="peers.")
-            kind, _, variant = n.partition("+")
+            peer = peer_of(n, d)
             try:
                 net_up()
-                path_options(variant)
-                got[n].append(measure(PEERS[kind](d, variant), a.t))
+                path_options(peer.variant)
+                got[n].append(measure(peer, a.t))
             except Exception as e: print(f"{n}: {e}", file=sys.stderr)
             finally: net_down(); shutil.rmtree(d, ignore_errors=True)
     med = {n: {k: statistics.median(x[k] for x in v if k in x) for k in v[0]} for n, v in got.items() if v}
     cols = ["tcp1_gbps", "tcp1_rev_gbps", "tcp4_gbps", "retrans", "dropped", "cpu_s_per_gb", "busy_s_per_gb", "udp64_kpps", "rtt_us", "rss_mib"]
-    print(f"{'peer':28}" + "".join(f"{c:>15}" for c in cols))
-    for n, m in med.items(): print(f"{n:28}" + "".join(f"{m[c]:15.2f}" for c in cols))
+    width = max(map(len, med)) + 20
+    print(f"{'peer':{width}}" + "".join(f"{c:>15}" for c in cols))
+    for n, m in med.items(): print(f"{n:{width}}" + "".join(f"{m[c]:15.2f}" for c in cols))
     for n, m in med.items():
-        for base in dict.fromkeys(("wireguard-go", n.partition("+")[0])):
+        for base in bases(n, med):
             reference = med.get(base)
             if reference and m is not reference:
-                print(f"{n + ' / ' + base:28}" + "".join(f"{m[c] / reference[c]:15.2f}" if reference[c] else f"{'-':>15}" for c in cols))
+                print(f"{n + ' / ' + base:{width}}" + "".join(f"{m[c] / reference[c]:15.2f}" if reference[c] else f"{'-':>15}" for c in cols))
     if a.o: json.dump({"median": med, "runs": got}, open(a.o, "w"), indent=1)
     if a.svg: chart(med, a.svg)
 

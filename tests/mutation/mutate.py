@@ -132,6 +132,8 @@ class Bench:
             self.needs = {file: self.shell(f"cat {compiled[:-2]}.d").stdout.decode().split() for file, compiled in self.objects.items()}
             self.must(self.library(self.objects))
             helpers = [f for f in files_of("tests/unit/*.c") if not os.path.basename(f).startswith("test_")]
+            list(pool.map(lambda file: self.must(self.compile(file, file[:-2] + ".o")), helpers))
+            helpers = [file[:-2] + ".o" for file in helpers]
             list(pool.map(lambda test: self.link(test, files_of("tests/sim/*.c") if test == "sim"
                                                  else [f"tests/unit/{test}.c"] + helpers), tests))
 
