@@ -25,8 +25,10 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+NOT_MUTATED = ["src/protocol/drop.c", "src/config/complaint.c", "src/config/regular_file.c"]  # names and texts; the kernel's errors
 FILES = [file for pattern in ("src/protocol/*.c", "src/packet/*.c", "src/packet/packet.h", "src/channel/channel.c",
-                              "src/config/*.c", "src/parent/report.c") for file in sorted(glob.glob(pattern, root_dir=ROOT))]
+                              "src/config/*.c", "src/parent/report.c")
+         for file in sorted(glob.glob(pattern, root_dir=ROOT)) if file not in NOT_MUTATED]
 TESTS_THEMSELVES = ["agrees"]  # the cipher's self-test: its data is as good as any
 SIM = ["./sim", "--seeds", "1-100"]
 PACKAGES = "libsodium libuv libnl-route-3.0 jansson"
