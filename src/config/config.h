@@ -27,7 +27,7 @@
 #define SW_CONFIG_ADDRESSES_MAX 16
 #define SW_CONFIG_ALLOWED_IPS_MAX 256
 #define SW_CONFIG_ENDPOINTS_MAX 8
-#define SW_CONFIG_HOOKS_MAX 8 /* of each kind */
+#define SW_CONFIG_HOOKS_MAX 64 /* of each kind */
 
 enum sw_config_table {
   SW_CONFIG_TABLE_AUTO, /* routes to AllowedIPs go to the main table */

@@ -236,10 +236,10 @@ static void too_many_entries_are_told_once_with_the_limit(void **state) {
   for (int i = 0; i < SW_CONFIG_ENDPOINTS_MAX + 2; i++) strcat(text, "Endpoint = b.example:1\n");
   assert_int_equal(load(text), 5);
   assert_said(2 + 16 + 1, "Address: too many; a link has at most 16 addresses");
-  assert_said(2 + 18 + 8 + 1, "PostUp: too many; a link has at most 8 of these hooks");
-  assert_said(2 + 18 + 10 + 8 + 1, "PreDown: too many; a link has at most 8 of these hooks");
-  assert_said(2 + 18 + 20 + 3 + 256, "AllowedIPs: too many; a link has at most 256 ranges");
-  assert_said(2 + 18 + 20 + 3 + 258 + 8 + 1, "Endpoint: too many; a link has at most 8 endpoints");
+  assert_said(2 + 18 + 64 + 1, "PostUp: too many; a link has at most 64 of these hooks");
+  assert_said(2 + 18 + 66 + 64 + 1, "PreDown: too many; a link has at most 64 of these hooks");
+  assert_said(2 + 18 + 132 + 3 + 256, "AllowedIPs: too many; a link has at most 256 ranges");
+  assert_said(2 + 18 + 132 + 3 + 258 + 8 + 1, "Endpoint: too many; a link has at most 8 endpoints");
 }
 
 static void mistake_in_the_key_file_is_told_at_its_line(void **state) {
