@@ -82,16 +82,22 @@ static enum outcome outcome_of(const struct sw_facts *facts,
   return covered(facts->config, &endpoint->address) ? COVERED : SILENT;
 }
 
-/* The endpoints that there is something to tell of, those that tell most first.  Returns how many:
- * none before every endpoint has had its try. */
-static unsigned endpoints_told(const struct sw_facts *facts,
-                               const struct sw_endpoint_status *told[SW_ENDPOINTS_MAX + 1]) {
+/* Endpoints that there is something to tell of, those that tell most first. */
+struct told {
+  const struct sw_endpoint_status *endpoints[SW_ENDPOINTS_MAX + 1];
+  unsigned count;
+};
+
+/* None is told of before every endpoint has had its try. */
+static struct told select_told(const struct sw_facts *facts) {
   const struct sw_link_status *link = facts->link;
-  unsigned count = 0;
+  struct told told = {.count = 0};
   for (enum outcome outcome = REFUSED; outcome > PENDING; outcome--)
     for (unsigned i = 0; i < link->endpoint_count; i++)
-      if (outcome_of(facts, &link->endpoints[i]) == outcome) told[count++] = &link->endpoints[i];
-  return count == link->endpoint_count || tried(link) ? count : 0;
+      if (outcome_of(facts, &link->endpoints[i]) == outcome)
+        told.endpoints[told.count++] = &link->endpoints[i];
+  if (told.count < link->endpoint_count && !tried(link)) told.count = 0;
+  return told;
 }
 
 /* An init of the peer led to no session, although we answered it. */
@@ -155,51 +161,40 @@ static void add_endpoint(char text[SW_REPORT_TEXT], const struct sw_facts *facts
                          const struct sw_endpoint_status *endpoint) {
   char address[SW_ADDRESS_TEXT];
   sw_address_text(&endpoint->address, address);
-  switch (outcome_of(facts, endpoint)) {
-  case PENDING:
-    break;
-  case SILENT:
+  const enum outcome outcome = outcome_of(facts, endpoint);
+  if (outcome == SILENT) {
     add(text, "%s is silent (is saltway up there, with the same key? does a firewall drop UDP?)",
         address);
-    break;
-  case COVERED:
+  } else if (outcome == COVERED) {
     add(text, "no answer from %s, which is within AllowedIPs: without a better route to it (",
         address);
     add_route(text, facts, &endpoint->address);
     add(text, ") the link's own datagrams go into the link; see FwMark in saltway.conf(5)");
-    break;
-  case UNREACHABLE:
-    add(text, "%s is unreachable: ", address);
-    add_cause(text, facts, endpoint);
-    break;
-  case REJECTED:
-    add(text, "cannot send to %s: ", address);
-    add_cause(text, facts, endpoint);
-    break;
-  case REFUSED:
+  } else if (outcome == REFUSED) {
     add(text, "the host of %s says that nothing listens there (%s)", address,
         errors[error_find(ECONNREFUSED)].fix);
-    break;
+  } else {
+    add(text, outcome == REJECTED ? "cannot send to %s: " : "%s is unreachable: ", address);
+    add_cause(text, facts, endpoint);
   }
 }
 
 static void add_endpoints(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
-                          const struct sw_endpoint_status *const *told, unsigned count) {
-  const unsigned named = count < SW_REPORT_ENDPOINTS ? count : SW_REPORT_ENDPOINTS;
-  for (unsigned i = 0; i < named; i++) {
+                          const struct told *told) {
+  for (unsigned i = 0; i < told->count && i < SW_REPORT_ENDPOINTS; i++) {
     if (i > 0) add(text, "; ");
-    add_endpoint(text, facts, told[i]);
+    add_endpoint(text, facts, told->endpoints[i]);
   }
-  if (count > named) add(text, "; and %u more", count - named);
+  if (told->count > SW_REPORT_ENDPOINTS)
+    add(text, "; and %u more", told->count - SW_REPORT_ENDPOINTS);
 }
 
-static void add_names(char text[SW_REPORT_TEXT], const struct sw_endpoint_status *const *told,
-                      unsigned count) {
-  const unsigned named = count < SW_REPORT_ENDPOINTS ? count : SW_REPORT_ENDPOINTS;
+static void add_names(char text[SW_REPORT_TEXT], const struct told *told) {
   char address[SW_ADDRESS_TEXT];
-  for (unsigned i = 0; i < named; i++)
-    add(text, "%s%s", i > 0 ? ", " : "", sw_address_text(&told[i]->address, address));
-  if (count > named) add(text, " and %u more", count - named);
+  for (unsigned i = 0; i < told->count && i < SW_REPORT_ENDPOINTS; i++)
+    add(text, "%s%s", i > 0 ? ", " : "", sw_address_text(&told->endpoints[i]->address, address));
+  if (told->count > SW_REPORT_ENDPOINTS)
+    add(text, " and %u more", told->count - SW_REPORT_ENDPOINTS);
 }
 
 static void add_stranger(char text[SW_REPORT_TEXT], const struct sw_facts *facts) {
@@ -213,9 +208,9 @@ static void add_stranger(char text[SW_REPORT_TEXT], const struct sw_facts *facts
 
 /* No endpoint answers, and there is no other word of any of them. */
 static void add_silence(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
-                        const struct sw_endpoint_status *const *told, unsigned count) {
+                        const struct told *told) {
   add(text, "no answer from ");
-  add_names(text, told, count);
+  add_names(text, told);
   add(text,
       ": nothing arrives at all (is saltway up there, with the same key? our key's fingerprint is "
       "%s; does a firewall let UDP through both ways?)",
@@ -276,15 +271,14 @@ static void set(struct sw_report *report, enum sw_condition condition,
 /* What the tries at the endpoints told.  Returns whether that is anything. */
 static bool diagnose_endpoints(const struct sw_facts *facts, struct sw_report *report) {
   const struct sw_link_status *link = facts->link;
-  const struct sw_endpoint_status *told[SW_ENDPOINTS_MAX + 1];
-  const unsigned count = endpoints_told(facts, told);
-  const enum outcome most = count ? outcome_of(facts, told[0]) : PENDING;
+  const struct told told = select_told(facts);
+  const enum outcome most = told.count ? outcome_of(facts, told.endpoints[0]) : PENDING;
   char peer[PEER_TEXT];
   if (facts->unresolved[0]) {
     set(report, SW_CONDITION_UNRESOLVED, NULL);
     add(report->text, "%s (is the name right? does DNS work here?)", facts->unresolved);
-    if (count) add(report->text, "; ");
-    add_endpoints(report->text, facts, told, count);
+    if (told.count) add(report->text, "; ");
+    add_endpoints(report->text, facts, &told);
     return true;
   }
   if (most <= SILENT && closed(facts)) {
@@ -295,24 +289,40 @@ static bool diagnose_endpoints(const struct sw_facts *facts, struct sw_report *r
   }
   if (most == PENDING) return false;
   if (most == SILENT && heard(facts)) {
-    set(report, SW_CONDITION_ONE_WAY, &told[0]->address);
+    set(report, SW_CONDITION_ONE_WAY, &told.endpoints[0]->address);
     add(report->text, "datagrams of the peer arrive, but ours do not reach %s ",
-        sw_address_text(&told[0]->address, peer));
+        sw_address_text(&told.endpoints[0]->address, peer));
     add_firewall(report->text, facts);
     return true;
   }
-  set(report, conditions[most], &told[0]->address);
-  if (most == SILENT && outcome_of(facts, told[count - 1]) == SILENT) {
-    add_silence(report->text, facts, told, count);
+  set(report, conditions[most], &told.endpoints[0]->address);
+  if (most == SILENT && outcome_of(facts, told.endpoints[told.count - 1]) == SILENT) {
+    add_silence(report->text, facts, &told);
   } else {
-    if (count > 1) add(report->text, "no endpoint answers: ");
-    add_endpoints(report->text, facts, told, count);
+    if (told.count > 1) add(report->text, "no endpoint answers: ");
+    add_endpoints(report->text, facts, &told);
   }
   if (most == SILENT && explains(facts, link->stranger_time)) {
     add(report->text, "; ");
     add_stranger(report->text, facts);
   }
   return true;
+}
+
+/* Nothing was tried, or it is too early to judge. */
+static void diagnose_start(const struct sw_facts *facts, struct sw_report *report) {
+  const struct sw_link_status *link = facts->link;
+  char peer[PEER_TEXT];
+  if (link->state != SW_LINK_WAITING || facts->config->endpoint_count) {
+    add(report->text, "connecting to %s", peer_text(facts, peer));
+  } else if (explains(facts, link->stranger_time)) {
+    set(report, SW_CONDITION_STRANGER, &link->stranger);
+    add_stranger(report->text, facts);
+  } else {
+    set(report, SW_CONDITION_WAITING, NULL);
+    add(report->text, "waiting on UDP port %u for the peer to start: no Endpoint is configured",
+        facts->port);
+  }
 }
 
 static void diagnose(const struct sw_facts *facts, struct sw_report *report) {
@@ -336,18 +346,8 @@ static void diagnose(const struct sw_facts *facts, struct sw_report *report) {
   } else if (one_way(facts)) {
     set(report, SW_CONDITION_ONE_WAY, &link->init_from);
     add_one_way(text, facts);
-  } else if (diagnose_endpoints(facts, report)) {
-    return;
-  } else if (link->state != SW_LINK_WAITING || facts->config->endpoint_count) {
-    set(report, SW_CONDITION_STARTING, NULL);
-    add(text, "connecting to %s", peer_text(facts, peer));
-  } else if (explains(facts, link->stranger_time)) {
-    set(report, SW_CONDITION_STRANGER, &link->stranger);
-    add_stranger(text, facts);
-  } else {
-    set(report, SW_CONDITION_WAITING, NULL);
-    add(text, "waiting on UDP port %u for the peer to start: no Endpoint is configured",
-        facts->port);
+  } else if (!diagnose_endpoints(facts, report)) {
+    diagnose_start(facts, report);
   }
 }
 
@@ -361,7 +361,8 @@ static bool same(const struct sw_report *a, const struct sw_report *b) {
 }
 
 struct sw_report sw_report_make(const struct sw_facts *facts, const struct sw_report *before) {
-  struct sw_report report = {.since = facts->now, .observed = facts->now};
+  struct sw_report report = {
+      .condition = SW_CONDITION_STARTING, .since = facts->now, .observed = facts->now};
   diagnose(facts, &report);
   if (same(&report, before)) {
     report.since = before->since;

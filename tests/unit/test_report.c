@@ -196,6 +196,9 @@ static const struct situation situations[] = {
      .endpoints = {TRIED(B4, 500), TRIED(A4, 500)}, .allowed = "192.0.2.0/24",
      .condition = SW_CONDITION_COVERED, .about = A4,
      .says = {"no endpoint answers: no answer from " A4 ", which is", "; " B4 " is silent"}},
+    {"the first range of AllowedIPs", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {TRIED("10.2.0.1:1", 500)}, .allowed = "192.0.2.0/24",
+     .condition = SW_CONDITION_COVERED, .about = "10.2.0.1:1"},
     {"with a mark it is routed elsewhere", SW_LINK_CONNECTING, .attempts = 3,
      .endpoints = {TRIED(A4, 500)}, .allowed = "192.0.2.0/24", .fwmark = 7,
      .condition = SW_CONDITION_SILENT},
@@ -336,6 +339,14 @@ static const struct situation situations[] = {
      .endpoints = {FAILED(B4, 500, 0, 499, ENETUNREACH), TRIED(A4, 500)}, .init = 5000,
      .init_from = A4, .condition = SW_CONDITION_ONE_WAY, .about = A4, .says = {"do not reach it ("},
      .says_not = "unreachable"},
+    {"the same of the first endpoint", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {FAILED(A4, 500, 0, 499, EPERM), TRIED(B4, 500)}, .init = 5000, .init_from = A4,
+     .condition = SW_CONDITION_ONE_WAY, .says = {"do not reach it: Operation not permitted"}},
+    {"an init that led to a session at once", SW_LINK_SILENT, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .init = 20000, .init_from = A4, .handshake = 20000,
+     .received = 16000, .condition = SW_CONDITION_SILENT},
+    {"an init when the peer closed the link", SW_LINK_WAITING, .init = 6000, .init_from = A4,
+     .closed = 6000, .received = 6000, .peer = A4, .condition = SW_CONDITION_CLOSED},
     {"an init that was answered a moment ago", SW_LINK_WAITING, .init = 1999, .init_from = A4,
      .condition = SW_CONDITION_WAITING},
     {"an init of half a minute ago", SW_LINK_WAITING, .init = 30000, .init_from = A4,
@@ -452,6 +463,34 @@ static void each_error_has_its_cause_and_fix(void **state) {
   }
 }
 
+static void an_answer_has_its_time(void **state) {
+  (void)state;
+  arrange(&(struct situation){.state = SW_LINK_WAITING, .init_from = A4});
+  status.init_time = NOW - SW_REPORT_ANSWER;
+  struct sw_report report = sw_report_make(&facts, &(struct sw_report){0});
+  assert_int_equal(report.condition, SW_CONDITION_ONE_WAY);
+  status.init_time++;
+  report = sw_report_make(&facts, &(struct sw_report){0});
+  assert_int_equal(report.condition, SW_CONDITION_WAITING);
+}
+
+/* As many as a link can have. */
+static void every_endpoint_is_looked_at_and_none_behind_them(void **state) {
+  (void)state;
+  arrange(&(struct situation){.state = SW_LINK_CONNECTING, .init_from = ELSEWHERE});
+  status.init_time = time_of(3000);
+  status.endpoint_count = SW_ENDPOINTS_MAX + 1;
+  for (unsigned i = 0; i <= SW_ENDPOINTS_MAX; i++)
+    status.endpoints[i] = (struct sw_endpoint_status){address_of(A4), time_of(500), 0, time_of(499),
+                                                      i < SW_ENDPOINTS_MAX ? EPERM : ECONNREFUSED};
+  struct sw_report report = sw_report_make(&facts, &(struct sw_report){0});
+  assert_int_equal(report.condition, SW_CONDITION_ONE_WAY);
+  status.init_time = 0;
+  report = sw_report_make(&facts, &(struct sw_report){0});
+  assert_int_equal(report.condition, SW_CONDITION_REFUSED);
+  assert_non_null(strstr(report.text, "; and 14 more"));
+}
+
 /* ---- from report to report ---- */
 
 static struct sw_report report;
@@ -518,6 +557,18 @@ static void what_tells_less_is_told_a_round_after_the_last_that_told_more(void *
   assert_false(step(23));
   assert_true(step(23.1));
   assert_int_equal(report.condition, SW_CONDITION_SILENT);
+}
+
+static void a_stranger_is_told_for_a_round_more(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_WAITING, .stranger_from = ELSEWHERE});
+  assert_true(step(0));
+  status.stranger_time = facts.now;
+  assert_true(step(30));
+  assert_int_equal(report.condition, SW_CONDITION_STRANGER);
+  assert_false(step(36));
+  assert_true(step(36.1));
+  assert_int_equal(report.condition, SW_CONDITION_WAITING);
 }
 
 static void an_endpoint_takes_the_place_of_another_after_a_round(void **state) {
@@ -723,6 +774,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_situation_has_its_sentence),
       cmocka_unit_test(each_error_has_its_cause_and_fix),
+      cmocka_unit_test(an_answer_has_its_time),
+      cmocka_unit_test(every_endpoint_is_looked_at_and_none_behind_them),
+      cmocka_unit_test(a_stranger_is_told_for_a_round_more),
       cmocka_unit_test(what_lasts_is_told_once),
       cmocka_unit_test(the_first_try_is_not_told),
       cmocka_unit_test(what_tells_more_is_told_at_once),
