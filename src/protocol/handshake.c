@@ -139,7 +139,6 @@ static size_t padded_length(size_t least, size_t most) {
 void sw_initiation_begin(struct sw_initiation *initiation, const uint8_t me[SW_ME_BYTES],
                          uint32_t local) {
   sodium_memzero(initiation, sizeof(*initiation));
-  initiation->active = true;
   initiation->local = local;
   initiation->length = padded_length(SW_INIT_MIN, SW_INIT_MAX);
   randombytes_buf(initiation->secret, sizeof(initiation->secret));

@@ -65,11 +65,9 @@ int sw_message_parse(const uint8_t *plain, size_t length, struct sw_handshake_me
 
 /** The initiator's side of a handshake under way. */
 struct sw_initiation {
-  bool active;
-  bool cookie_used; /* an init is repeated with a cookie once */
-  uint64_t renewal; /* until then it may be repeated, then it is begun anew; 0 if not active */
-  uint32_t local;
-  struct sw_address to;         /* where it was sent */
+  bool cookie_used;             /* an init is repeated with a cookie once */
+  uint32_t local;               /* 0: no handshake is under way */
+  struct sw_address to;         /* where it was sent last */
   uint8_t secret[SW_KEY_BYTES]; /* x */
   uint8_t hash[SW_HASH_BYTES];  /* of plain */
   uint8_t plain[SW_INIT_MAX];

@@ -38,8 +38,8 @@ void sw_link_advance(struct sw_link *link, uint64_t now) {
 void sw_link_endpoints_set(struct sw_link *link, uint64_t now, const struct sw_address *endpoints,
                            size_t count) {
   sw_link_advance(link, now);
+  if (!link->endpoints.count) link->retry.at = 0;
   sw_endpoints_set(&link->endpoints, endpoints, count);
-  sw_schedule_endpoints_changed(link);
 }
 
 void sw_link_drop(struct sw_link *link, enum sw_drop reason, uint64_t count) {
@@ -73,17 +73,17 @@ struct sw_session *sw_link_session_place(struct sw_link *link) {
   return place;
 }
 
-/* The session that packets are sent in: the current one, else the latest we began, which the peer
+/* The session that we began and the peer has not confirmed, or NULL.  There is one at most. */
+struct sw_session *sw_link_begun_session(struct sw_link *link) {
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    if (link->sessions[i].local && !link->sessions[i].confirmed) return &link->sessions[i];
+  return NULL;
+}
+
+/* The session that packets are sent in: the current one, else the one we began, which the peer
  * confirms by whatever it sends; NULL if there is none. */
 struct sw_session *sw_link_sending_session(struct sw_link *link) {
-  if (link->current) return link->current;
-  struct sw_session *latest = NULL;
-  for (unsigned i = 0; i < SW_SESSIONS; i++) {
-    struct sw_session *session = &link->sessions[i];
-    if (session->local && !session->confirmed && (!latest || session->created > latest->created))
-      latest = session;
-  }
-  return latest;
+  return link->current ? link->current : sw_link_begun_session(link);
 }
 
 /* A session id of ours that is not in use. */
@@ -92,7 +92,7 @@ uint32_t sw_link_session_id(struct sw_link *link) {
     uint32_t id;
     randombytes_buf(&id, sizeof(id));
     bool used = id == SW_SESSION_HANDSHAKE || sw_pending_find(&link->pending, id) ||
-                (link->initiation.active && link->initiation.local == id);
+                link->initiation.local == id;
     for (unsigned i = 0; i < SW_SESSIONS; i++) used |= link->sessions[i].local == id;
     if (!used) return id;
   }
@@ -188,7 +188,7 @@ void sw_link_close(struct sw_link *link, uint64_t now) {
 static enum sw_link_state state_of(const struct sw_link *link) {
   if (link->closing) return SW_LINK_CLOSED;
   if (link->current) return link->silent ? SW_LINK_SILENT : SW_LINK_UP;
-  return link->timers.handshake == SW_NEVER ? SW_LINK_WAITING : SW_LINK_CONNECTING;
+  return link->endpoints.count ? SW_LINK_CONNECTING : SW_LINK_WAITING;
 }
 
 const struct sw_link_status *sw_link_status(struct sw_link *link) {

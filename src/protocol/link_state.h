@@ -1,6 +1,6 @@
 /*
- * The state of a link, for the files that make it up: link.c (making, asking, closing), receive.c
- * (what arrives), timers.c (what is due, and all that the link says by itself).
+ * The state of a link, for the files that make it up: link.c (make, ask, seal, close), receive.c
+ * (what arrives), schedule.c (what is due), control.c (the link's own datagrams in a session).
  */
 #ifndef SALTWAY_PROTOCOL_LINK_STATE_H
 #define SALTWAY_PROTOCOL_LINK_STATE_H
@@ -30,18 +30,24 @@ struct sw_probe {
   bool periodic; /* counts as lost if it is not answered before the next */
 };
 
-/* Each is a time at which something is due, or SW_NEVER.  timers.c tells what they mean. */
+/* Each is a time at which something is due, or SW_NEVER: see schedule.c. */
 struct sw_schedule {
-  uint64_t handshake;
   uint64_t answer;
   uint64_t keepalive;
   uint64_t probe;
 };
 
+/* The handshake under way, since the latest session was confirmed.  All zero: none was tried. */
+struct sw_retry {
+  uint64_t at;    /* the next init is not sent before */
+  uint64_t renew; /* until then the same init is sent */
+  unsigned renewals, sends;
+};
+
 struct sw_link {
-  struct sw_link_status status;
-  uint64_t now;              /* the latest time seen */
-  struct sw_cookies cookies; /* these two are load, and what is done against it */
+  struct sw_link_status status; /* written only, but for what it counts */
+  uint64_t now;                 /* the latest time seen */
+  struct sw_cookies cookies;    /* these two are load, and what is done against it */
   struct sw_seen seen;
 
   uint64_t persistent_keepalive;
@@ -55,13 +61,13 @@ struct sw_link {
   struct sw_session sessions[SW_SESSIONS];
   struct sw_session *current; /* the youngest confirmed, or NULL: packets are sent in it */
   struct sw_initiation initiation;
+  struct sw_retry retry;
   struct sw_pending pending;
   struct sw_schedule timers;
   struct sw_probe probes[SW_PROBES];
   unsigned probe_next;
 
   struct sw_endpoints endpoints;
-  unsigned attempt; /* inits sent since a handshake was last completed */
 
   uint8_t reply[SW_CONTROL_MAX]; /* to what was just received */
   size_t reply_length;           /* 0: none */
@@ -77,12 +83,13 @@ struct sw_link {
 void sw_link_advance(struct sw_link *link, uint64_t now);
 void sw_link_session_wipe(struct sw_link *link, struct sw_session *session);
 struct sw_session *sw_link_session_place(struct sw_link *link);
+struct sw_session *sw_link_begun_session(struct sw_link *link);
 struct sw_session *sw_link_sending_session(struct sw_link *link);
 uint32_t sw_link_session_id(struct sw_link *link);
 bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet,
                             const struct sw_view *view);
 
-/* timers.c: what changed, told to the timers */
+/* schedule.c: events that timers depend on */
 void sw_schedule_start(struct sw_link *link);
 void sw_schedule_received(struct sw_link *link);
 void sw_schedule_received_packet(struct sw_link *link);
@@ -90,11 +97,5 @@ void sw_schedule_sent(struct sw_link *link, bool answer_expected);
 void sw_schedule_responded(struct sw_link *link);
 void sw_schedule_confirmed(struct sw_link *link);
 void sw_schedule_peer_closed(struct sw_link *link);
-void sw_schedule_endpoints_changed(struct sw_link *link);
-
-/* timers.c: seals a datagram of the link's own in `session`: a token, and padding to a random
- * length of `most` at most.  Returns its length, 0 if the session is used up. */
-size_t sw_schedule_seal(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
-                        uint64_t token, size_t most, uint8_t *datagram, struct sw_path *path);
 
 #endif

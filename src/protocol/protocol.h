@@ -70,17 +70,21 @@ _Static_assert(SW_INIT_MAX + SW_HANDSHAKE_OVERHEAD <= SW_CONTROL_MAX, "control d
 #define SW_REKEY_AFTER_COUNTER (UINT64_C(1) << 55)
 #define SW_REJECT_AFTER_COUNTER (SW_COUNTER_MASK - SW_REPLAY_WINDOW)
 
-/* handshake timing: after 1 s, 2 s, 4 s, then every 5 s, each longer by up to the jitter */
+/* Handshake timing: a new init after 1 s, 2 s, 4 s, then every 5 s, each later by up to the jitter.
+ * While the peer's host reports that nobody listens, and it did so no longer ago than the memory,
+ * the init is repeated more often, each time sooner by up to the jitter. */
 #define SW_RETRY_FIRST (1 * SW_SECOND)
 #define SW_RETRY_LAST (5 * SW_SECOND)
 #define SW_RETRY_JITTER (334 * SW_MILLISECOND)
-#define SW_REFUSED_RETRY \
-  (100 * SW_MILLISECOND)                  /* while the peer's host says that nobody listens ... */
-#define SW_REFUSED_MEMORY (3 * SW_SECOND) /* ... and it said so no longer ago than this */
-#define SW_CONFIRM_FIRST \
-  (250 * SW_MILLISECOND)                /* first probe repeated after this, doubled each time ... */
-#define SW_CONFIRM_LAST (1 * SW_SECOND) /* ... up to this, each time longer by up to ... */
-#define SW_CONFIRM_JITTER 4             /* ... this part of it */
+#define SW_REFUSED_RETRY (125 * SW_MILLISECOND)
+#define SW_REFUSED_JITTER (50 * SW_MILLISECOND)
+#define SW_REFUSED_MEMORY (3 * SW_SECOND)
+
+/* The first probe of a session is repeated after the first interval, doubled each time up to the
+ * last, each later by up to a part of it. */
+#define SW_CONFIRM_FIRST (250 * SW_MILLISECOND)
+#define SW_CONFIRM_LAST (1 * SW_SECOND)
+#define SW_CONFIRM_SPREAD 4
 
 /* answered, unconfirmed sessions; cookies */
 #define SW_PENDING_MAX 128
@@ -92,7 +96,7 @@ _Static_assert(SW_INIT_MAX + SW_HANDSHAKE_OVERHEAD <= SW_CONTROL_MAX, "control d
 /* liveness */
 #define SW_KEEPALIVE_AFTER (10 * SW_SECOND)
 #define SW_KEEPALIVE_JITTER (2 * SW_SECOND) /* earlier by up to this */
-#define SW_PROBE_JITTER 5 /* earlier by up to this part of the interval, which NATs may rely on */
+#define SW_PROBE_SPREAD 5 /* earlier by up to this part of the interval, which NATs may rely on */
 #define SW_ANSWER_WITHIN (15 * SW_SECOND)
 #define SW_ANSWER_JITTER (1 * SW_SECOND) /* earlier by up to this */
 

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "packet/checksum.h"
+#include "protocol/control.h"
 #include "protocol/link_state.h"
 
 static enum sw_received drop(struct sw_link *link, enum sw_drop reason) {
@@ -78,7 +79,7 @@ static enum sw_received receive_init(struct sw_link *link, const struct sw_path 
 
 static bool answers_our_init(const struct sw_link *link,
                              const struct sw_handshake_message *message) {
-  return link->initiation.active &&
+  return link->initiation.local &&
          sodium_memcmp(message->hash, link->initiation.hash, SW_HASH_BYTES) == 0;
 }
 
@@ -99,8 +100,8 @@ static enum sw_received receive_response(struct sw_link *link, const struct sw_a
     path.peer = *from;
   }
   sodium_memzero(&link->initiation, sizeof(link->initiation));
-  for (unsigned i = 0; i < SW_SESSIONS; i++)
-    if (!link->sessions[i].confirmed) sw_link_session_wipe(link, &link->sessions[i]);
+  struct sw_session *begun = sw_link_begun_session(link);
+  if (begun) sw_link_session_wipe(link, begun);
   sw_session_start(sw_link_session_place(link), &agreement, true, &path, link->now);
   sodium_memzero(&agreement, sizeof(agreement));
   sw_schedule_responded(link);
@@ -172,8 +173,8 @@ static enum sw_received receive_probe(struct sw_link *link, struct sw_session *s
                                       const uint8_t *plain, size_t length) {
   if (length < SW_PROBE_BYTES) return drop(link, SW_DROP_MALFORMED);
   uint8_t *reply = reply_begin(link, &session->path);
-  link->reply_length = sw_schedule_seal(link, session, SW_KIND_PROBE_ACK, sw_load64(plain), length,
-                                        reply, &link->reply_path);
+  link->reply_length =
+      sw_control_ack(link, session, sw_load64(plain), length, reply, &link->reply_path);
   if (!link->reply_length) return drop(link, SW_DROP_NO_SESSION);
   return SW_RECEIVED_CONTROL;
 }
@@ -181,15 +182,7 @@ static enum sw_received receive_probe(struct sw_link *link, struct sw_session *s
 static enum sw_received receive_probe_ack(struct sw_link *link, const uint8_t *plain,
                                           size_t length) {
   if (length < SW_PROBE_BYTES) return drop(link, SW_DROP_MALFORMED);
-  const uint64_t token = sw_load64(plain);
-  for (unsigned i = 0; i < SW_PROBES; i++) {
-    struct sw_probe *probe = &link->probes[i];
-    if (!probe->sent || probe->token != token) continue;
-    const uint64_t rtt = link->now - probe->sent;
-    link->status.rtt = link->status.rtt ? (7 * link->status.rtt + rtt) / 8 : rtt;
-    probe->sent = 0;
-    break;
-  }
+  sw_control_acknowledged(link, sw_load64(plain));
   return SW_RECEIVED_CONTROL;
 }
 

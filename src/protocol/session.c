@@ -35,8 +35,8 @@ uint64_t sw_session_end(const struct sw_session *session) {
   return session->created + (session->confirmed ? SW_REJECT_AFTER : SW_PENDING_LIFETIME);
 }
 
-bool sw_session_rekey_due(const struct sw_session *session, uint64_t now) {
-  return now >= session->rekey_at || session->counter >= SW_REKEY_AFTER_COUNTER;
+uint64_t sw_session_rekey_time(const struct sw_session *session) {
+  return session->counter >= SW_REKEY_AFTER_COUNTER ? 0 : session->rekey_at;
 }
 
 int sw_session_seal_begin(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],

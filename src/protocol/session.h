@@ -43,8 +43,8 @@ bool sw_session_expired(const struct sw_session *session, uint64_t now);
  * the peer. */
 uint64_t sw_session_end(const struct sw_session *session);
 
-/** Whether its age or counter asks for the next one. */
-bool sw_session_rekey_due(const struct sw_session *session, uint64_t now);
+/** When the next one is to be begun for its age; 0: at once, for its counter. */
+uint64_t sw_session_rekey_time(const struct sw_session *session);
 
 /** Takes the next `count` counters for datagrams of this kind, to be sealed with sw_sealing_run.
  * Returns 0, or -EKEYEXPIRED if the session has not so many left or its time is over. */

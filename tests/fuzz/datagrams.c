@@ -106,7 +106,7 @@ static void assert_same(const struct sw_link *a, const struct sw_link *b) {
   for (unsigned i = 0; i < SW_SESSIONS; i++) assert_same_session(&a->sessions[i], &b->sessions[i]);
   assert(a->current == b->current && a->silent == b->silent && a->closing == b->closing);
   assert(memcmp(&a->timers, &b->timers, sizeof(a->timers)) == 0);
-  assert(a->initiation.active == b->initiation.active);
+  assert(a->initiation.local == b->initiation.local);
   assert(memcmp(a->initiation.plain, b->initiation.plain, sizeof(a->initiation.plain)) == 0);
   assert(a->pending.count == b->pending.count);
   assert(memcmp(a->pending.ids, b->pending.ids, sizeof(a->pending.ids)) == 0);
@@ -311,7 +311,7 @@ static size_t make_message(struct sw_link *link, unsigned type, uint32_t id,
   const uint8_t *me = links[link == links[0]]->me;
   static struct sw_initiation initiation;
   random_seed(++seed);
-  if (type == SW_MESSAGE_INIT || !link->initiation.active) {
+  if (type == SW_MESSAGE_INIT || !link->initiation.local) {
     sw_initiation_begin(&initiation, me, id);
     memcpy(plain, initiation.plain, initiation.length);
     return initiation.length;
@@ -412,7 +412,7 @@ static void reach(enum state state) {
     now += 121 * SW_SECOND;
     talk(0, true);
     talk(1, false);
-    assert(links[0]->initiation.active && links[1]->pending.count);
+    assert(links[0]->initiation.local && links[1]->pending.count);
     break;
   case SILENT:
     send_packet(0, packet, sizeof(packet), false, false);

@@ -182,7 +182,7 @@ static void init_says_what_it_was_begun_with(void **state) {
   struct sw_initiation initiation;
   memset(&initiation, 0xee, sizeof(initiation));
   sw_initiation_begin(&initiation, me_left, 0x04030201);
-  assert_true(initiation.active);
+  assert_true(initiation.local);
   assert_false(initiation.cookie_used);
   assert_int_equal(initiation.local, 0x04030201);
   const uint8_t start[] = {1, 1, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4};

@@ -374,7 +374,7 @@ static void points_of_low_order_are_dropped_on_both_sides(void **state) {
   pair_seal_message(right, plain, (size_t)length, &datagram);
   assert_int_equal(pair_give(left, &datagram), SW_RECEIVED_DROPPED);
   pair_assert_drop(left, SW_DROP_WEAK_KEY);
-  assert_true(left->link->initiation.active);
+  assert_true(left->link->initiation.local);
 }
 
 /* An init of the left side with this many tries behind it, past its timers. */

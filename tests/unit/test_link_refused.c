@@ -42,6 +42,49 @@ static int stop(void **state) {
 
 /* ---- refused ---- */
 
+/* New inits, by their keys, that the left side makes within `duration` under forged reports. */
+static unsigned new_inits_under_refusals(uint64_t duration) {
+  unsigned count = 0;
+  uint8_t secret[SW_KEY_BYTES] = {0};
+  for (const uint64_t end = pair.now + duration; pair.now < end;) {
+    sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
+    pair_run(&pair, 50 * MS);
+    if (sodium_memcmp(secret, left->link->initiation.secret, sizeof(secret)) == 0) continue;
+    memcpy(secret, left->link->initiation.secret, sizeof(secret));
+    count++;
+  }
+  return count;
+}
+
+static void refusals_do_not_make_new_inits_later(void **state) {
+  (void)state;
+  right->deaf = true;
+  assert_in_range(new_inits_under_refusals(9 * SW_SECOND), 4, 4); /* at 0, 1, 3 and 7 s */
+}
+
+static void repeat_of_an_init_makes_good_a_lost_response(void **state) {
+  (void)state;
+  struct pair_datagram datagram;
+  pair_take_letter(left, 'i', &datagram);
+  pair_give(right, &datagram);
+  pair_take_letter(right, 'r', &datagram); /* lost */
+  sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
+  pair_run(&pair, 125 * MS);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+}
+
+static void other_errors_are_noted_and_change_nothing(void **state) {
+  (void)state;
+  right->deaf = true;
+  pair_flush(&pair);
+  const uint64_t deadline = sw_link_deadline(left->link);
+  sw_link_error(left->link, pair.now, &right->address, EHOSTUNREACH);
+  assert_int_equal(sw_link_deadline(left->link), deadline);
+  const struct sw_endpoint_status *endpoint = &sw_link_status(left->link)->endpoints[0];
+  assert_int_equal(endpoint->error, EHOSTUNREACH);
+  assert_int_equal(endpoint->error_time, pair.now);
+}
+
 static void refused_link_retries_within_125_ms_for_3_s(void **state) {
   (void)state;
   right->deaf = true;
@@ -138,6 +181,9 @@ static int start_sodium(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      APART(refusals_do_not_make_new_inits_later),
+      APART(repeat_of_an_init_makes_good_a_lost_response),
+      APART(other_errors_are_noted_and_change_nothing),
       APART(refused_link_retries_within_125_ms_for_3_s),
       APART(forged_refusals_do_not_keep_a_slow_link_from_coming_up),
       APART(refusals_do_not_put_a_retry_off),
