@@ -45,7 +45,7 @@ check-build:
 	LC_ALL=C bats --print-output-on-failure tests/build
 
 # What the netns tests load into the daemon, and what they send.
-NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so fault.so kernel.so flood)
+NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so fault.so kernel.so flood other_version)
 
 check-netns: $(BUILD)/saltway $(NETNS_HELPERS)
 	LC_ALL=C TMPDIR=/tmp SALTWAY=$(abspath $(BUILD)/saltway) bats --print-output-on-failure tests/netns
@@ -54,6 +54,10 @@ $(BUILD)/tests/netns/%.so: tests/netns/%.c
 	@mkdir -p $(@D)
 	$(call say,CC    $@)
 	$(Q)$(CC) -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
+
+$(BUILD)/tests/netns/other_version: $(BUILD)/tests/netns/other_version.o $(BUILD)/libsaltway.a
+	$(call say,LD    $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/netns/%: tests/netns/%.c
 	@mkdir -p $(@D)

@@ -187,3 +187,14 @@ one_way() {
   up a
   until_true 20 says b "datagrams arrive from 192.0.2.1:51900 that our key does not open"
 }
+
+@test "a peer of another protocol version is told, with the version" {
+  topology_pair
+  config a 192.0.2.2:51900
+  up a
+  until_true 20 says a "the host of 192.0.2.2:51900 says that nothing listens there"
+  ip netns exec "$B" "$(dirname "$SALTWAY")/tests/netns/other_version" "$work/link.key" 192.0.2.1 51900
+  until_true 20 says a "speaks protocol version 2, this side 1 (upgrade the older side)"
+  [ "$(status_of a .reason)" = version ]
+  grep -q 'speaks protocol version 2' "$work/a/up.log"
+}
