@@ -35,8 +35,6 @@ struct sw_channel_endpoints {
 /** What the engine knows about the link. */
 struct sw_snapshot {
   struct sw_link_status link;
-  uint64_t unreachable_time;
-  int32_t unreachable; /* the latest errno the network or the kernel gave about sending; 0: none */
 };
 
 struct sw_channel_message {

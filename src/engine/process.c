@@ -39,9 +39,7 @@ static void send_snapshot(struct process *process) {
   struct sw_channel_message message;
   memset(&message, 0, sizeof(message));
   message.kind = SW_CHANNEL_SNAPSHOT;
-  message.snapshot = (struct sw_snapshot){.link = *status,
-                                          .unreachable = process->pump.unreachable,
-                                          .unreachable_time = process->pump.unreachable_time};
+  message.snapshot = (struct sw_snapshot){.link = *status};
   if (sw_channel_send(process->channel, &message) == 0) process->reported = status->state;
 }
 

@@ -33,18 +33,11 @@ static void on_timer(uv_timer_t *timer);
 
 /* ---- reports and errors ---- */
 
-static void report_error(struct sw_pump *pump, const struct sw_address *peer, int code) {
-  sw_link_error(pump->link, sw_clock_now(), peer, code);
-  if (code == ECONNREFUSED) return;
-  pump->unreachable = code;
-  pump->unreachable_time = sw_clock_now();
-}
-
 static void read_reports(struct sw_pump *pump) {
   struct sw_address about;
   int code;
   for (unsigned i = 0; i < REPORTS_MAX && sw_udp_report(pump->udp, &about, &code) == 0; i++)
-    report_error(pump, &about, code);
+    sw_link_error(pump->link, sw_clock_now(), &about, code);
 }
 
 /* Turns reports off after they have failed a send several times in a row: somebody forges them, and
@@ -75,7 +68,7 @@ static void drop_refused(struct sw_pump *pump, int code) {
   struct sw_address peer;
   sw_link_drop(pump->link, SW_DROP_SEND, sw_outbox_drop(&pump->outbox, &peer));
   if (code == ENOBUFS) return; /* a queue of this machine was full: nothing about the peer */
-  report_error(pump, &peer, code);
+  sw_link_error(pump->link, sw_clock_now(), &peer, code);
 }
 
 /* ---- sending ---- */
@@ -312,8 +305,7 @@ static void open_run(struct sw_pump *pump, uint64_t now, const struct sw_run *ru
       open_one(pump, now, &run->path, datagram, length);
     } else if (!sw_batch_add(&pump->batch, pump->link, now, &run->path, datagram, length)) {
       open_batch(pump);
-      const bool added =
-          sw_batch_add(&pump->batch, pump->link, now, &run->path, datagram, length);
+      const bool added = sw_batch_add(&pump->batch, pump->link, now, &run->path, datagram, length);
       assert(added);
     }
   }

@@ -47,9 +47,6 @@ struct sw_pump {
   struct sw_batch batch;
   uint64_t reports_time; /* when reports were last turned off */
   bool gso_logged;       /* the log tells that the kernel refuses runs */
-
-  int unreachable; /* the latest errno that the network or the kernel gave about sending; 0: none */
-  uint64_t unreachable_time;
 };
 
 /** Starts moving packets.  Returns 0 or a negative errno. */
