@@ -45,8 +45,9 @@
 /** Addresses of the peer a link keeps to start handshakes to. */
 #define SW_ENDPOINTS_MAX 16
 
-/** Ranges of inner source addresses a link accepts. */
-#define SW_SOURCES_MAX 288
+/** Most ranges of inner source addresses that a link accepts: 8,192 of AllowedIPs, and those of the
+ * interface itself. */
+#define SW_SOURCES_MAX (8192 + 64)
 
 #define SW_SECOND UINT64_C(1000000000)
 

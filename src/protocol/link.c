@@ -14,21 +14,24 @@ struct sw_link *sw_link_new(const struct sw_link_options *options) {
   struct sw_link *link = sodium_malloc(sizeof(*link));
   if (!link) return NULL;
   sodium_memzero(link, sizeof(*link));
+  if (sw_filter_init(&link->filter, options->sources, options->source_count, options->own,
+                     options->own_count) != 0) {
+    sodium_free(link);
+    errno = ENOMEM;
+    return NULL;
+  }
   sw_keys_derive(options->psk, &link->keys);
   sw_psk_fingerprint(options->psk, link->status.fingerprint);
   randombytes_buf(link->me, sizeof(link->me));
   link->persistent_keepalive = options->persistent_keepalive;
-  link->source_count = options->source_count;
-  link->own_count = options->own_count;
-  for (size_t i = 0; i < options->source_count; i++) link->sources[i] = options->sources[i];
-  for (size_t i = 0; i < options->own_count; i++) link->own[i] = options->own[i];
   sw_cookies_start(&link->cookies, 0);
   sw_schedule_start(link);
   return link;
 }
 
 void sw_link_free(struct sw_link *link) {
-  sodium_free(link); /* wipes; NULL is fine */
+  if (link) sw_filter_free(&link->filter);
+  sodium_free(link); /* wipes */
 }
 
 void sw_link_advance(struct sw_link *link, uint64_t now) {
@@ -96,25 +99,6 @@ uint32_t sw_link_session_id(struct sw_link *link) {
     for (unsigned i = 0; i < SW_SESSIONS; i++) used |= link->sessions[i].local == id;
     if (!used) return id;
   }
-}
-
-static bool any_contains(const struct sw_prefix *prefixes, size_t count, const uint8_t *ip) {
-  for (size_t i = 0; i < count; i++)
-    if (sw_prefix_contains(&prefixes[i], ip)) return true;
-  return false;
-}
-
-/* Whether a packet comes from an address that packets of the peer may come from. */
-bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet,
-                            const struct sw_view *view) {
-  uint8_t ip[SW_IP_BYTES] = {[10] = 0xff, [11] = 0xff};
-  if (view->v4)
-    memcpy(ip + 12, packet + 12, 4);
-  else
-    memcpy(ip, packet + 8, SW_IP_BYTES);
-  if (!view->v4 && sw_ip_is_v4(ip)) return false; /* IPv4 comes as IPv4 */
-  return any_contains(link->sources, link->source_count, ip) &&
-         !any_contains(link->own, link->own_count, ip);
 }
 
 static bool fits_a_datagram(struct sw_link *link, size_t length) {

@@ -7,6 +7,7 @@
 
 #include "protocol/cookie.h"
 #include "protocol/endpoints.h"
+#include "protocol/filter.h"
 #include "protocol/handshake.h"
 #include "protocol/pending.h"
 #include "protocol/seen.h"
@@ -73,10 +74,7 @@ struct sw_link {
   size_t reply_length;           /* 0: none */
   struct sw_path reply_path;
 
-  struct sw_prefix sources[SW_SOURCES_MAX];
-  size_t source_count;
-  struct sw_prefix own[SW_SOURCES_MAX];
-  size_t own_count;
+  struct sw_filter filter;
 };
 
 /* link.c */
@@ -86,8 +84,6 @@ struct sw_session *sw_link_session_place(struct sw_link *link);
 struct sw_session *sw_link_begun_session(struct sw_link *link);
 struct sw_session *sw_link_sending_session(struct sw_link *link);
 uint32_t sw_link_session_id(struct sw_link *link);
-bool sw_link_source_allowed(const struct sw_link *link, const uint8_t *packet,
-                            const struct sw_view *view);
 
 /* schedule.c: events that timers depend on */
 void sw_schedule_start(struct sw_link *link);

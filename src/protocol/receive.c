@@ -162,7 +162,7 @@ static enum sw_received receive_packet(struct sw_link *link, const uint8_t *pack
   if (!sw_view_parse(view, packet, length) || !sw_view_is_whole(view, packet))
     return drop(link, SW_DROP_NOT_IP);
   if (opened->partial && !sw_view_may_be_partial(view)) return drop(link, SW_DROP_MALFORMED);
-  if (!sw_link_source_allowed(link, packet, view)) return drop(link, SW_DROP_SOURCE);
+  if (!sw_filter_allows(&link->filter, packet, view)) return drop(link, SW_DROP_SOURCE);
   link->status.packets_in++;
   link->status.bytes_in += length;
   return SW_RECEIVED_PACKET;

@@ -465,9 +465,14 @@ static void prepare(void) {
           .own_count = 1,
       });
       assert(fresh);
-      if (!links[i]) links[i] = fresh;
+      if (!links[i]) {
+        links[i] = fresh;
+        continue;
+      }
+      const struct sw_filter filter = links[i]->filter; /* all have the same ranges: one is kept */
       *links[i] = *fresh;
-      if (links[i] != fresh) sw_link_free(fresh);
+      links[i]->filter = filter;
+      sw_link_free(fresh);
     }
     memset(kept, 0, sizeof(kept));
     kept_next = 0;

@@ -226,7 +226,7 @@ static void cookie_does_not_put_off_the_next_try(void **state) {
   assert_int_equal(sw_link_deadline(left->link), deadline);
 }
 
-static void no_more_than_288_sources_are_taken(void **state) {
+static void no_more_sources_than_the_limit_are_taken(void **state) {
   (void)state;
   static const struct sw_prefix prefixes[SW_SOURCES_MAX + 1];
   const struct sw_psk psk = {.bytes = {1}};
@@ -268,7 +268,7 @@ int main(void) {
       APART(cookies_of_two_links_differ),
       APART(second_cookie_for_one_init_is_dropped),
       APART(cookie_does_not_put_off_the_next_try),
-      APART(no_more_than_288_sources_are_taken),
+      APART(no_more_sources_than_the_limit_are_taken),
   };
   return cmocka_run_group_tests_name("link: load", tests, start_sodium, NULL);
 }

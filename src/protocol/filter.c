@@ -1,0 +1,84 @@
+#include "protocol/filter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- making ---- */
+
+static void clear_host_bits(struct sw_prefix *range) {
+  for (unsigned bit = range->length; bit < 8 * SW_IP_BYTES; bit++)
+    range->ip[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+}
+
+/* IPv4 before IPv6, then by address, and a range before the ones inside it. */
+static int compare(const void *a, const void *b) {
+  const struct sw_prefix *one = a, *other = b;
+  const int family = sw_ip_is_v4(other->ip) - sw_ip_is_v4(one->ip);
+  if (family != 0) return family;
+  const int order = memcmp(one->ip, other->ip, SW_IP_BYTES);
+  return order != 0 ? order : one->length - other->length;
+}
+
+/* Two ranges are disjoint, or one contains the other: then the larger one is kept. */
+static int set_init(struct sw_filter_set *set, const struct sw_prefix *ranges, size_t count) {
+  if (count == 0) return 0;
+  struct sw_prefix *sorted = calloc(count, sizeof(*sorted));
+  if (!sorted) return -ENOMEM;
+  memcpy(sorted, ranges, count * sizeof(*sorted));
+  for (size_t i = 0; i < count; i++) clear_host_bits(&sorted[i]);
+  qsort(sorted, count, sizeof(*sorted), compare);
+  set->ranges = sorted;
+  for (size_t i = 0; i < count; i++) {
+    if (set->count > 0 && sw_prefix_contains(&sorted[set->count - 1], sorted[i].ip)) continue;
+    set->v4_count += sw_ip_is_v4(sorted[i].ip);
+    sorted[set->count++] = sorted[i];
+  }
+  return 0;
+}
+
+int sw_filter_init(struct sw_filter *filter, const struct sw_prefix *sources, size_t source_count,
+                   const struct sw_prefix *own, size_t own_count) {
+  *filter = (struct sw_filter){0};
+  if (set_init(&filter->sources, sources, source_count) == 0 &&
+      set_init(&filter->own, own, own_count) == 0)
+    return 0;
+  sw_filter_free(filter);
+  return -ENOMEM;
+}
+
+void sw_filter_free(struct sw_filter *filter) {
+  free(filter->sources.ranges);
+  free(filter->own.ranges);
+  *filter = (struct sw_filter){0};
+}
+
+/* ---- looking up ---- */
+
+/* Only the last range that does not begin behind the address can contain it. */
+static bool set_contains(const struct sw_filter_set *set, const uint8_t ip[SW_IP_BYTES], bool v4) {
+  const struct sw_prefix *range = v4 ? set->ranges : set->ranges + set->v4_count;
+  size_t count = v4 ? set->v4_count : set->count - set->v4_count;
+  if (count == 0) return false;
+  while (count > 1) {
+    const size_t half = count / 2;
+    if (memcmp(range[half].ip, ip, SW_IP_BYTES) <= 0) range += half;
+    count -= half;
+  }
+  return sw_prefix_contains(range, ip);
+}
+
+bool sw_filter_allows(struct sw_filter *filter, const uint8_t *packet, const struct sw_view *view) {
+  uint8_t ip[SW_IP_BYTES] = {[10] = 0xff, [11] = 0xff};
+  if (view->v4)
+    memcpy(ip + 12, packet + 12, 4);
+  else
+    memcpy(ip, packet + 8, SW_IP_BYTES);
+  if (!view->v4 && sw_ip_is_v4(ip)) return false; /* IPv4 comes as IPv4 */
+  if (filter->last_valid && memcmp(filter->last, ip, SW_IP_BYTES) == 0) return true;
+  if (!set_contains(&filter->sources, ip, view->v4)) return false;
+  if (set_contains(&filter->own, ip, view->v4)) return false;
+  memcpy(filter->last, ip, SW_IP_BYTES);
+  filter->last_valid = true;
+  return true;
+}

@@ -1,0 +1,41 @@
+/*
+ * The source filter: which inner addresses the packets of the peer may come from.
+ *
+ * Ranges are sorted when the filter is made, and a lookup is a binary search.  A stream comes from
+ * one source, so the address that was allowed last is compared first.
+ *
+ * The link owns its filter.  It allocates when it is made, and never afterwards.
+ */
+#ifndef SALTWAY_PROTOCOL_FILTER_H
+#define SALTWAY_PROTOCOL_FILTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "saltway/address.h"
+#include "saltway/view.h"
+
+/* Disjoint ranges in ascending order, those of IPv4 before those of IPv6. */
+struct sw_filter_set {
+  struct sw_prefix *ranges;
+  size_t v4_count, count;
+};
+
+struct sw_filter {
+  struct sw_filter_set sources, own;
+  uint8_t last[SW_IP_BYTES]; /* the address that was allowed last */
+  bool last_valid;
+};
+
+/** Makes a filter that allows the addresses in `sources` that are not in `own`.  Returns 0, or
+ * -ENOMEM. */
+int sw_filter_init(struct sw_filter *filter, const struct sw_prefix *sources, size_t source_count,
+                   const struct sw_prefix *own, size_t own_count);
+
+/** Frees the ranges of a filter, or of one that is all zero. */
+void sw_filter_free(struct sw_filter *filter);
+
+/** Whether the source address of a packet is allowed. */
+bool sw_filter_allows(struct sw_filter *filter, const uint8_t *packet, const struct sw_view *view);
+
+#endif
