@@ -101,7 +101,7 @@ void sw_schedule_peer_closed(struct sw_link *link) {
 void sw_link_error(struct sw_link *link, uint64_t now, const struct sw_address *peer, int error) {
   sw_link_advance(link, now);
   struct sw_endpoint *endpoint = sw_endpoints_find(&link->endpoints, peer);
-  if (!endpoint) return;
+  if (!endpoint || link->closing) return;
   endpoint->error = error;
   endpoint->error_time = link->now;
   if (error != ECONNREFUSED) return;
