@@ -1,6 +1,10 @@
 #include "parent/host.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "channel/setup.h"
@@ -12,12 +16,31 @@ static void cap_super_packets(struct sw_netlink *netlink, unsigned index, unsign
   sw_netlink_gso_segments(netlink, index, fit < SW_UDP_SEGMENTS ? fit : SW_UDP_SEGMENTS);
 }
 
+/* A router advertisement comes from a link-local address, which the peer may use.  It would give the
+ * host an address and a default route, whatever AllowedIPs says.  Before the interface is up: the
+ * kernel then does not solicit one either. */
+static void refuse_router_advertisements(const char *interface) {
+  char file[sizeof("/proc/sys/net/ipv6/conf//accept_ra") + IFNAMSIZ];
+  snprintf(file, sizeof(file), "/proc/sys/net/ipv6/conf/%s/accept_ra", interface);
+  const int fd = open(file, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 && (errno == ENOENT || errno == EACCES))
+    return; /* no IPv6, or not ours to configure */
+  if (fd < 0 || write(fd, "0\n", 2) != 2)
+    sw_log(
+        SW_LOG_WARNING,
+        "cannot set %s to 0: %s; the peer's router advertisements could give this host a default "
+        "route",
+        file, strerror(errno));
+  if (fd >= 0) close(fd);
+}
+
 static int configure(struct sw_host *host, const struct sw_config *config, struct sw_error *error) {
   struct sw_netlink *netlink;
   int failed = sw_netlink_open(&netlink, error);
   if (failed) return failed;
   const unsigned index = host->tun.index;
   host->mtu = config->mtu ? config->mtu : SW_HOST_MTU;
+  refuse_router_advertisements(host->tun.name);
   failed = sw_netlink_link_up(netlink, index, host->mtu, SW_HOST_QUEUE, error);
   if (failed == -EPERM && host->tun.persistent) {
     sw_log(SW_LOG_INFO, "without CAP_NET_ADMIN: using the interface %s as it is configured",

@@ -72,6 +72,30 @@ carries() {
   ping_from b -I fd02::1 fd01::1
 }
 
+@test "the peer cannot become the host's router, and the kernel does not ask it to" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b
+  up a
+  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  sleep 5 # in which the kernel would solicit a router, and again after 4 s
+  [ "$(status_of a '.drops."no-session"')" = 0 ]
+  up b
+  wait_up
+  in_ns b python3 -c '
+import socket, struct
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+index = socket.if_nametoindex("sw0")
+for hops in (socket.IPV6_MULTICAST_HOPS, socket.IPV6_UNICAST_HOPS): s.setsockopt(socket.IPPROTO_IPV6, hops, 255)
+prefix = struct.pack("!BBBBIII", 3, 4, 64, 0xc0, 3600, 3600, 0) + socket.inet_pton(socket.AF_INET6, "2001:db8:bad::")
+advertisement = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + prefix
+for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
+  ping_from b 10.77.0.1 # what was sent before has arrived
+  ip -n "$A" -6 route
+  refute eval 'ip -n "$A" -6 route | grep -E "^default|2001:db8:bad"'
+  ip -n "$A" -6 addr show dev sw0 scope link | grep -q fe80 # for routing protocols
+}
+
 @test "a source outside AllowedIPs is dropped and counted" {
   topology_pair
   config a 192.0.2.2:51900
