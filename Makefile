@@ -137,4 +137,4 @@ clean:
 
 .PHONY: all deps demo lint format install uninstall dist clean
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/portability -prune -o -name '*.d' -print 2>/dev/null)

@@ -1,5 +1,7 @@
 #include "linux/udp.h"
 
+#include <time.h> /* first: linux/errqueue.h needs struct timespec with musl */
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
