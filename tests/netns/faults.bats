@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What does not work, and what people are told of it.
+# Links that do not work, and what their log and status say about it.
 
 load topology
 
@@ -85,7 +85,7 @@ load topology
   ping_from a 10.77.0.2
 }
 
-@test "noise of every length and replays of everything are dropped, counted, unanswered; the link lives" {
+@test "noise of every length and replays of everything are dropped, counted and not answered; the link goes on" {
   topology_pair
   config a 192.0.2.2:51900
   config b
@@ -96,10 +96,10 @@ load topology
   wait_up
   ping_from a -s 300 10.77.0.2
   capture_stop
-  # a stranger on the wire, at an address of his own
+  # a stranger on the wire, with an address of its own
   ip -n "$A" addr add 192.0.2.66/24 dev v0
   rm -f "$work/tcpdump"
-  # each init of ours that was answered twice was another one, and may be answered to him
+  # the peer may answer each init of ours that it answered twice, as these were different ones
   local inits; inits=$((1 + $(status_of a '.drops."unexpected-reply" // 0')))
   ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/stranger.pcap" src 192.0.2.2 and dst 192.0.2.66 2>"$work/tcpdump" 3>&- &
   pids+=($!)

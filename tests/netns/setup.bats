@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What the link takes of its host: devices, permissions, files.  Each failure is one line with cause and fix.
+# What the link needs from its host: devices, permissions, files.  Each failure is one line with cause and fix.
 
 load topology
 
@@ -12,7 +12,7 @@ fails_with() {
   [[ $output == *"$text"* ]]
 }
 
-# with_node MODE COMMAND...: in side a's namespace with a /dev/net/tun of its own, or none (MODE "none").
+# with_node MODE COMMAND...: runs it in side a's namespace, with a /dev/net/tun of its own, or without one (MODE "none").
 with_node() {
   local mode=$1; shift
   ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" unshare -m sh -euc '
@@ -53,10 +53,10 @@ user_files() {
   [ "$(status_of a .mtu)" = 1300 ]
   [ "$(stat -c %U "/proc/$pid_a/mem")" = root ] # not dumpable
   in_ns a "$SALTWAY" down sw0
-  ip -n "$A" link show sw0 # it is not ours to remove
+  ip -n "$A" link show sw0 # another made it, and removes it
 }
 
-@test "up as root makes and configures its own device, and takes it away again" {
+@test "up as root makes and configures its own device, and removes it at the end" {
   topology_pair
   config a 192.0.2.2:51900
   up a
@@ -366,7 +366,7 @@ PreDown = true"
   grep -q 'Read-only file system.*going on without status and down' "$work/a/up.log"
   grep -q 'the next start will not undo what hooks did' "$work/a/up.log"
   local engine; engine=$(pgrep -P "$pid_a")
-  refute ls -d /tmp/saltway-* # what the engine has as its file system was removed at once
+  refute ls -d /tmp/saltway-?????? # what the engine has as its file system was removed at once
   grep -qa __asan_init "$SALTWAY" || [ "$(stat -c %i "/proc/$engine/root/")" != "$(stat -c %i /)" ]
   kill -TERM "$pid_a"
   wait "$pid_a"
@@ -382,7 +382,7 @@ PreDown = true"
   [[ $output == *"user namespace"*"Sandbox = off"* ]]
 }
 
-@test "who may not ask for the status is told so, and not that the link is down" {
+@test "a user who may not ask for the status is told so, and not that the link is down" {
   topology_pair
   config a 192.0.2.2:51900
   up a
