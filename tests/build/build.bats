@@ -262,3 +262,22 @@ src/resolver/resolver.c "config/config.h"
 src/base/log.c "config/config.h"
 INCLUDES
 }
+
+@test "every function on a walk through the code exists; no walk is long or enters a file twice" {
+  cd "$BATS_TEST_DIRNAME/../.." || return
+  local line file name station stations=0 seen=
+  while read -r line; do
+    if [[ $line == '## '* ]]; then seen=; continue; fi
+    [[ $line =~ ^([0-9]+)\.\ \`(src/[a-z0-9_/]+\.c)\`:\ (.*)$ ]] || { echo "not a station: $line"; return 1; }
+    station=${BASH_REMATCH[1]} file=${BASH_REMATCH[2]}
+    [ "$station" -le 8 ]
+    [[ $seen != *" $file "* ]] || { echo "entered twice: $file"; return 1; }
+    seen+=" $file "
+    stations=$((stations + 1))
+    # the functions come first, up to the next colon
+    while read -r name; do
+      grep -qE "^[a-z].*\b$name\(" "$file" || { echo "$file has no function $name"; return 1; }
+    done < <(grep -o '`[a-z0-9_]*`' <<<"${BASH_REMATCH[3]%%: *}" | tr -d '`')
+  done < <(sed -n '/^# Walks/,/^# Working/p' CONTRIBUTING.md | grep -E '^(## |[0-9])')
+  [ "$stations" -ge 20 ]
+}
