@@ -30,7 +30,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_SHARED) $(BUILD)/rest.a $(
 check-tsan:
 	@$(MAKE) --no-print-directory TSAN=1 check-threads
 
-check-threads: $(addprefix $(BUILD)/tests/unit/,test_workers test_batch test_engine)
+check-threads: $(addprefix $(BUILD)/tests/unit/,test_workers test_batch test_pump)
 	@set -e; for t in $^; do TSAN_OPTIONS=halt_on_error=1 setarch -R $$t; done
 
 check-sim: $(BUILD)/sim

@@ -200,6 +200,16 @@ static void snapshot_with_too_many_endpoints_is_refused(void **state) {
   assert_false(sw_channel_from_engine(&message));
 }
 
+static void endpoints_past_the_count_are_not_read(void **state) {
+  (void)state;
+  make_snapshot();
+  message.snapshot.link.endpoint_count = 1;
+  message.snapshot.link.endpoints[1].address.port = UINT32_MAX;
+  assert_true(sw_channel_from_engine(&message));
+  message.snapshot.link.endpoint_count = 2;
+  assert_false(sw_channel_from_engine(&message));
+}
+
 static void snapshot_with_an_impossible_errno_is_refused(void **state) {
   (void)state;
   static const struct {
@@ -242,6 +252,7 @@ int main(void) {
       TEST(snapshot_with_impossible_values_is_refused),
       TEST(snapshot_with_an_impossible_port_is_refused),
       TEST(snapshot_with_too_many_endpoints_is_refused),
+      TEST(endpoints_past_the_count_are_not_read),
       TEST(snapshot_with_an_impossible_errno_is_refused),
       TEST(text_is_terminated_and_printable),
   };
