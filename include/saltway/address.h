@@ -1,7 +1,7 @@
 /*
- * Addresses, as the protocol core sees them: plain values without pointers or padding, compared
- * byte for byte.  IPv4 is kept IPv4-mapped (::ffff:a.b.c.d, RFC 4291 §2.5.5.2), so that there is
- * one kind of address everywhere.  Nothing here is secret; any thread may use its own copies.
+ * Addresses: plain values without pointers or padding, which can be compared byte for byte.  IPv4
+ * addresses are stored IPv4-mapped (::ffff:a.b.c.d, RFC 4291 §2.5.5.2), so that there is one kind
+ * of address.  Nothing here is secret.  Any thread may use its own copies.
  */
 #ifndef SALTWAY_ADDRESS_H
 #define SALTWAY_ADDRESS_H
@@ -18,21 +18,21 @@
 /** Longest text of an sw_prefix, "address/128" and the terminating zero. */
 #define SW_PREFIX_TEXT 50
 
-/** Where datagrams come from and go to: an IP address and a UDP port. */
+/** The source or destination of a datagram: an IP address and a UDP port. */
 struct sw_address {
   uint8_t ip[SW_IP_BYTES]; /* network order, IPv4-mapped for IPv4 */
   uint32_t scope;          /* interface index of an IPv6 link-local address, else 0 */
   uint32_t port;           /* 1 to 65535; 0: no address */
 };
 
-/** The two ends of the way a datagram takes. */
+/** The two ends of the path that a datagram takes. */
 struct sw_path {
   struct sw_address peer;
   uint8_t local[SW_IP_BYTES]; /* our own address; all zero: the kernel chooses */
 };
 
-/** A range of inner addresses: the first `length` bits of `ip` count (0 to 128; IPv4 /n is 96 + n).
- */
+/** A range of inner addresses: those that have the first `length` bits of `ip` (0 to 128; an IPv4
+ * /n is 96 + n). */
 struct sw_prefix {
   uint8_t ip[SW_IP_BYTES];
   uint8_t length;
@@ -50,15 +50,15 @@ bool sw_ip_is_v4(const uint8_t ip[SW_IP_BYTES]);
 /** Writes "192.0.2.1:51900" or "[2001:db8::1]:51900" to `text`, and returns it. */
 char *sw_address_text(const struct sw_address *address, char text[SW_ADDRESS_TEXT]);
 
-/** Whether `ip` lies inside the prefix.  An IPv6 range holds no IPv4 address, not even ::/0. */
+/** Whether `ip` is in the prefix.  An IPv6 prefix contains no IPv4 address, not even ::/0. */
 bool sw_prefix_contains(const struct sw_prefix *prefix, const uint8_t ip[SW_IP_BYTES]);
 
 /** Writes "10.2.0.0/16" or "fd02::/64" to `text`, and returns it. */
 char *sw_prefix_text(const struct sw_prefix *prefix, char text[SW_PREFIX_TEXT]);
 
-/** Parses "10.2.0.0/16" or "fd02::/64"; without a length the whole address.  Bits past the length
- * are kept as written.  Returns 0, or -EINVAL if it is no such text (nor is ::ffff:10.2.0.1: IPv4
- * is written as such). */
+/** Parses "10.2.0.0/16" or "fd02::/64"; without a length the prefix is the one address.  Bits past
+ * the length are kept as written.  Returns 0, or -EINVAL for any other text, an IPv4-mapped address
+ * (::ffff:10.2.0.1) included. */
 int sw_prefix_parse(const char *text, struct sw_prefix *prefix);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define V4_OFFSET 12 /* where the IPv4 address is in an IPv4-mapped one */
+#define V4_OFFSET 12 /* of the IPv4 address in an IPv4-mapped one */
 #define V4_BITS (8 * V4_OFFSET)
 
 static const uint8_t mapped[V4_OFFSET] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -55,7 +55,7 @@ char *sw_prefix_text(const struct sw_prefix *prefix, char text[SW_PREFIX_TEXT]) 
   return text;
 }
 
-/* One to three digits; -1 if it is anything else. */
+/* Returns the number that the text is, one to three digits, or -1. */
 static int parse_length(const char *text) {
   const size_t digits = strspn(text, "0123456789");
   if (digits == 0 || digits > 3 || text[digits] != '\0') return -1;

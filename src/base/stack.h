@@ -1,6 +1,6 @@
 /*
- * What libsodium leaves behind on the stack and in registers: its hashes and ciphers spill the keys
- * that they work on.  Wiping what a key was copied to does not reach that.
+ * Wiping the stack and the vector registers.  libsodium's hashes and ciphers spill keys there, which
+ * wiping the variables that held the keys does not reach.
  */
 #ifndef SALTWAY_BASE_STACK_H
 #define SALTWAY_BASE_STACK_H
@@ -8,11 +8,11 @@
 #include <sodium.h>
 #include <stdint.h>
 
-/* it lies within so many bytes */
+/* bytes of stack that a call of libsodium uses at most */
 #define SW_LIBRARY_STACK 4096
 
-/** Overwrites what functions called from here left on the stack, and in the vector registers, from
- * where it could get there again. */
+/** Overwrites what functions called from here left on the stack.  The hash first overwrites the
+ * vector registers, which could be spilled to the stack again. */
 static inline void sw_stack_wipe(void) {
   static const uint8_t nothing[crypto_generichash_KEYBYTES];
   uint8_t hash[crypto_generichash_BYTES];
