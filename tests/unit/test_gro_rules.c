@@ -1,8 +1,8 @@
 /*
- * What is glued, against what Linux's GRO merges, for random flows in which something is off now
- * and then.  The rules are written down anew here, after inet_gro_receive, ipv6_gro_receive,
- * tcp_gro_receive and udp_gro_receive_segment; and each super-packet, cut by plain arithmetic, must
- * be the packets it was glued from.
+ * What is coalesced, against what GRO in Linux merges, for random flows with faults.  The rules are
+ * written down again here, after inet_gro_receive, ipv6_gro_receive, tcp_gro_receive and
+ * udp_gro_receive_segment.  Each super-packet, segmented by plain arithmetic, must be the packets
+ * that were coalesced.
  */
 #include <setjmp.h>
 #include <stdarg.h>
