@@ -40,8 +40,8 @@ static void read_reports(struct sw_pump *pump) {
     sw_link_error(pump->link, sw_clock_now(), &about, code);
 }
 
-/* Turns reports off after they have failed a send several times in a row: somebody forges them, and
- * each costs a datagram. */
+/* Turns reports off after a send has failed several times in a row.  If forged reports are the cause
+ * they would cost the datagram. */
 static void suspend_reports(struct sw_pump *pump) {
   read_reports(pump);
   sw_udp_reports_set(pump->udp, false);

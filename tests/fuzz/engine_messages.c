@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   memcpy(&facts.now, data + 1, sizeof(facts.now));
   data += 9;
   size -= 9;
-  /* of the right length, zero where the input has nothing; or of the input's length */
+  /* a message of the right size, padded with zeros; or one of the input's length */
   uint8_t bytes[sizeof(message) + 8] = {0};
   if (size > sizeof(bytes)) size = sizeof(bytes);
   memcpy(bytes, data, size);

@@ -1,0 +1,146 @@
+/*
+ * The outbox: which datagrams form a run, and what is left after a send.  The socket is played here.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/outbox.h"
+
+static uint8_t buffer[SW_OUTBOX_BUFFER];
+static struct sw_outbox outbox;
+static struct sw_udp udp;
+static const struct sw_path path = {.peer = {.ip = {[15] = 1}, .port = 1}, .local = {[15] = 2}};
+
+static int result;          /* of the next send ... */
+static unsigned taken;      /* ... which takes so many runs ... */
+static size_t refused_next; /* ... and refuses so many bytes of the next */
+
+int sw_udp_send(struct sw_udp *socket, struct sw_run *runs, unsigned count, size_t *refused) {
+  (void)socket;
+  for (unsigned i = 0; i < (result == 0 ? count : taken); i++) runs[i].sent = runs[i].length;
+  *refused = refused_next;
+  return result;
+}
+
+static int begin(void **state) {
+  (void)state;
+  result = 0;
+  sw_outbox_init(&outbox, buffer);
+  return 0;
+}
+
+/* Adds datagrams of these lengths, up to one of zero. */
+static void add(const size_t *lengths) {
+  for (; *lengths > 0; lengths++) {
+    memset(sw_outbox_room(&outbox), (int)*lengths & 0xff, *lengths);
+    sw_outbox_add(&outbox, *lengths, &path);
+  }
+}
+
+static void assert_run(unsigned index, size_t segment, size_t length) {
+  assert_true(index < outbox.count);
+  assert_int_equal(outbox.runs[index].segment, segment);
+  assert_int_equal(outbox.runs[index].length, length);
+}
+
+static void datagrams_of_one_size_form_a_run(void **state) {
+  (void)state;
+  add((const size_t[]){100, 100, 60, 100, 120, 120, 0});
+  assert_int_equal(outbox.count, 3);
+  assert_run(0, 100, 260); /* a shorter one ends it */
+  assert_run(1, 100, 100); /* so does a longer one */
+  assert_run(2, 120, 240);
+  assert_ptr_equal(outbox.runs[2].bytes, outbox.runs[0].bytes + 360);
+}
+
+static void run_has_as_many_datagrams_and_bytes_as_the_kernel_takes(void **state) {
+  (void)state;
+  for (unsigned i = 0; i < SW_UDP_SEGMENTS + 1; i++) add((const size_t[]){10, 0});
+  assert_int_equal(outbox.count, 2);
+  assert_run(0, 10, 10 * SW_UDP_SEGMENTS);
+  begin(NULL);
+  for (unsigned i = 0; i < 7; i++) add((const size_t[]){9400, 0});
+  assert_int_equal(outbox.count, 2);
+  assert_run(0, 9400, 6 * 9400); /* seven would be too long */
+}
+
+static void run_ends_where_the_path_changes(void **state) {
+  (void)state;
+  struct sw_path others[] = {path, path, path};
+  others[0].local[15]++;
+  others[1].peer.ip[15]++;
+  others[2].peer.port++;
+  for (size_t i = 0; i < 3; i++) {
+    begin(NULL);
+    sw_outbox_add(&outbox, 100, &path);
+    sw_outbox_add(&outbox, 100, &others[i]);
+    sw_outbox_add(&outbox, 100, &others[i]);
+    assert_int_equal(outbox.count, 2);
+    assert_run(0, 100, 100);
+    assert_run(1, 100, 200);
+    assert_memory_equal(&outbox.runs[1].path, &others[i], sizeof(path));
+  }
+}
+
+static void outbox_is_full_by_bytes_or_runs(void **state) {
+  (void)state;
+  assert_true(sw_outbox_is_empty(&outbox));
+  while (outbox.used < SW_OUTBOX_BYTES) {
+    assert_false(sw_outbox_is_full(&outbox));
+    add((const size_t[]){1024, 0});
+  }
+  assert_true(sw_outbox_is_full(&outbox));
+  begin(NULL);
+  for (unsigned i = 0; i < SW_OUTBOX_RUNS; i++) {
+    assert_false(sw_outbox_is_full(&outbox));
+    add((const size_t[]){10 + i, 0});
+  }
+  assert_true(sw_outbox_is_full(&outbox));
+}
+
+static void outbox_is_empty_once_all_is_sent(void **state) {
+  (void)state;
+  add((const size_t[]){100, 200, 300, 0});
+  result = -EAGAIN;
+  taken = 2;
+  assert_int_equal(sw_outbox_send(&outbox, &udp), -EAGAIN);
+  assert_false(sw_outbox_is_empty(&outbox));
+  result = 0;
+  assert_int_equal(sw_outbox_send(&outbox, &udp), 0);
+  assert_true(sw_outbox_is_empty(&outbox));
+  assert_ptr_equal(sw_outbox_room(&outbox), buffer + SW_HEADROOM);
+  result = -EIO; /* nothing is left to be refused */
+  assert_int_equal(sw_outbox_send(&outbox, &udp), 0);
+}
+
+static void refused_datagrams_are_dropped_and_counted(void **state) {
+  (void)state;
+  struct sw_address peer = {0};
+  add((const size_t[]){100, 200, 200, 150, 0});
+  result = -EPERM;
+  taken = 1;
+  refused_next = 550;
+  assert_int_equal(sw_outbox_send(&outbox, &udp), -EPERM);
+  assert_int_equal(sw_outbox_drop(&outbox, &peer), 3);
+  assert_true(sw_address_equal(&peer, &path.peer));
+  assert_int_equal(outbox.runs[1].sent, 550);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup(name, begin)
+  const struct CMUnitTest tests[] = {
+      TEST(datagrams_of_one_size_form_a_run),
+      TEST(run_has_as_many_datagrams_and_bytes_as_the_kernel_takes),
+      TEST(run_ends_where_the_path_changes),
+      TEST(outbox_is_full_by_bytes_or_runs),
+      TEST(outbox_is_empty_once_all_is_sent),
+      TEST(refused_datagrams_are_dropped_and_counted),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
