@@ -7,16 +7,15 @@
 
 #define PEER_TEXT 300 /* a configured host and its port */
 
-/* What became of the tries at one endpoint, from what tells least to what tells most.  That it
- * cannot be reached tells least: many hosts have IPv4 only, and a name with addresses of both
- * families. */
+/* The outcome of the tries at one endpoint, from the least to the most specific.  UNREACHABLE comes
+ * first: many hosts have no IPv6, and names often have addresses of both families. */
 enum outcome { PENDING, UNREACHABLE, SILENT, COVERED, REJECTED, REFUSED };
 
 static const struct {
   int error;
   enum outcome outcome; /* REJECTED: this machine does not send to the endpoint */
   const char *fix;
-  bool route; /* the fix is completed by the command that shows the route */
+  bool route; /* the fix ends with the command that shows the route */
 } errors[] = {
     {ECONNREFUSED, REFUSED, "is saltway up on it? is the port right?", false},
     {ENETUNREACH, UNREACHABLE, "is there a route to it?", true},
@@ -59,7 +58,7 @@ static bool failed(const struct sw_facts *facts, const struct sw_endpoint_status
          within(facts, endpoint->error_time, round_of(facts));
 }
 
-/* Whether each endpoint had its try, and one had a second. */
+/* Whether every endpoint was tried, and one of them twice. */
 static bool tried(const struct sw_link_status *link) {
   return link->state == SW_LINK_SILENT || link->attempts >= link->endpoint_count + 2;
 }
@@ -82,13 +81,13 @@ static enum outcome outcome_of(const struct sw_facts *facts,
   return covered(facts->config, &endpoint->address) ? COVERED : SILENT;
 }
 
-/* Endpoints that there is something to tell of, those that tell most first. */
+/* The endpoints with an outcome, the most specific first. */
 struct told {
   const struct sw_endpoint_status *endpoints[SW_ENDPOINTS_MAX + 1];
   unsigned count;
 };
 
-/* None is told of before every endpoint has had its try. */
+/* Selects none before every endpoint was tried. */
 static struct told select_told(const struct sw_facts *facts) {
   const struct sw_link_status *link = facts->link;
   struct told told = {.count = 0};
@@ -108,7 +107,7 @@ static bool one_way(const struct sw_facts *facts) {
          link->init_time > link->handshake_time && link->init_time > link->closed_time;
 }
 
-/* Things sealed by the peer arrive, in a session that we cannot renew. */
+/* The peer still sends in a session that we cannot renew. */
 static bool heard(const struct sw_facts *facts) {
   return within(facts, facts->link->received_time, SW_REPORT_TRY);
 }
@@ -119,7 +118,7 @@ static bool closed(const struct sw_facts *facts) {
          link->closed_time >= link->received_time;
 }
 
-/* An observation explains why the link is not up only if nothing authentic came after it. */
+/* An observation counts only while nothing authentic was received after it. */
 static bool explains(const struct sw_facts *facts, uint64_t time) {
   return within(facts, time, SW_REPORT_MEMORY) && time > facts->link->received_time;
 }
@@ -206,7 +205,7 @@ static void add_stranger(char text[SW_REPORT_TEXT], const struct sw_facts *facts
       sw_address_text(&link->stranger, address), link->fingerprint);
 }
 
-/* No endpoint answers, and there is no other word of any of them. */
+/* Every endpoint is silent. */
 static void add_silence(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
                         const struct told *told) {
   add(text, "no answer from ");
@@ -268,7 +267,7 @@ static void set(struct sw_report *report, enum sw_condition condition,
   if (endpoint) report->endpoint = *endpoint;
 }
 
-/* What the tries at the endpoints told.  Returns whether that is anything. */
+/* Diagnoses from names and the outcomes of the tries.  Returns false if they show nothing yet. */
 static bool diagnose_endpoints(const struct sw_facts *facts, struct sw_report *report) {
   const struct sw_link_status *link = facts->link;
   const struct told told = select_told(facts);

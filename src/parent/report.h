@@ -1,11 +1,11 @@
 /*
- * The diagnosis of a link: its condition, which endpoint that is about, and a sentence for people
- * with the cause and what to do about it.  The log has the sentence whenever the condition changes,
- * and `saltway status` shows it.
+ * The diagnosis of a link: its condition, the endpoint that the condition is about, and a sentence
+ * with the cause and the fix.  The sentence is logged whenever the condition changes, and `saltway
+ * status` shows it.
  *
- * A pure function of what is known and of the report before.  A condition that tells less replaces
- * one that tells more only when the latter has not been observed for a full round of tries, so that
- * what alternates with the tries does not fill the log.  Any thread may call it.
+ * A pure function of the known facts and the previous report; any thread may call it.  A less
+ * specific condition replaces a more specific one only after the latter has not been observed for a
+ * full round of tries.  So observations that alternate with the tries do not fill the log.
  */
 #ifndef SALTWAY_PARENT_REPORT_H
 #define SALTWAY_PARENT_REPORT_H
@@ -18,24 +18,24 @@
 /** Size of the sentence; a line of the log holds it. */
 #define SW_REPORT_TEXT 960
 
-/** How long an observation explains why a link is not up, if nothing says otherwise. */
+/** How long an observation is believed to explain why a link is not up. */
 #define SW_REPORT_MEMORY (30 * SW_SECOND)
 
-/** The longest pause between two tries: a round of them takes this for every endpoint. */
+/** The longest pause between two tries.  A round takes this long for each endpoint, and once more. */
 #define SW_REPORT_TRY (6 * SW_SECOND)
 
-/** Answers that the peer receives lead to a session within this time. */
+/** An answer that reaches the peer leads to a session within this time. */
 #define SW_REPORT_ANSWER (2 * SW_SECOND)
 
-/** So many endpoints are named in a sentence. */
+/** The most endpoints that one sentence names. */
 #define SW_REPORT_ENDPOINTS 3
 
-/* From what tells least to what tells most; those after UP are faults. */
+/* Ordered from the least to the most specific; those after UP are faults. */
 enum sw_condition {
-  SW_CONDITION_STARTING, /* too early to tell more */
-  SW_CONDITION_WAITING,  /* for the peer to start: none of its addresses is known */
+  SW_CONDITION_STARTING, /* too early to say more */
+  SW_CONDITION_WAITING,  /* for the peer, none of whose addresses is known */
   SW_CONDITION_UP,
-  SW_CONDITION_STRANGER, /* waiting, and what arrives is not sealed with our key */
+  SW_CONDITION_STRANGER, /* waiting, and datagrams arrive that our key does not open */
   SW_CONDITION_SILENT,   /* no endpoint answers */
   SW_CONDITION_CLOSED,   /* by the peer */
   SW_CONDITION_COVERED, /* silent, and AllowedIPs lead to it: the link may carry its own datagrams */
@@ -43,7 +43,7 @@ enum sw_condition {
   SW_CONDITION_REFUSED, /* the peer's host reports that nothing listens */
   SW_CONDITION_UNRESOLVED,
   SW_CONDITION_ONE_WAY, /* the peer's handshakes arrive, our answers do not reach it */
-  SW_CONDITION_FOREIGN, /* what arrives from an endpoint is not sealed with our key */
+  SW_CONDITION_FOREIGN, /* datagrams arrive from an endpoint that our key does not open */
   SW_CONDITION_VERSION,
 };
 
@@ -56,17 +56,17 @@ struct sw_facts {
   const char *unresolved; /* why a name could not be resolved, or "" */
 };
 
-/** All zero: nothing was reported yet. */
+/** All zero before the first report. */
 struct sw_report {
   enum sw_condition condition;
-  struct sw_address endpoint; /* that it is about; port 0: none, or an unknown one */
-  uint64_t since;             /* the condition and its endpoint are these */
-  uint64_t observed;          /* they were, at last */
+  struct sw_address endpoint; /* that the condition is about; port 0: none, or not known */
+  uint64_t since;             /* when this condition of this endpoint was first observed */
+  uint64_t observed;          /* when it was last observed */
   char text[SW_REPORT_TEXT];
 };
 
-/** Reports on the link.  A condition other than that of `before`, or another endpoint, has a `since`
- * of its own: the time `facts->now`. */
+/** Diagnoses the link.  If the condition or the endpoint of a fault differs from that of `before`,
+ * `since` is `facts->now`. */
 struct sw_report sw_report_make(const struct sw_facts *facts, const struct sw_report *before);
 
 /** The condition as one word, for programs: "one-way". */

@@ -1,4 +1,4 @@
-/* What people are told of a link: situations, and the sentence and condition that each leads to. */
+/* The diagnosis of a link: facts in, condition and sentence out. */
 #include "parent/report.h"
 
 #include <arpa/inet.h>
