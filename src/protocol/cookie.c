@@ -20,7 +20,7 @@ static void rotate(struct sw_cookies *cookies, uint64_t now) {
   cookies->drawn = now;
 }
 
-bool sw_cookies_load(struct sw_cookies *cookies, uint64_t now) {
+bool sw_cookies_count(struct sw_cookies *cookies, uint64_t now) {
   const uint64_t passed = now - cookies->second;
   if (passed >= SW_SECOND) {
     cookies->busy = passed < 2 * SW_SECOND && cookies->inits > SW_LOAD_INITS;

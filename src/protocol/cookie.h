@@ -25,7 +25,7 @@ struct sw_cookies {
 void sw_cookies_start(struct sw_cookies *cookies, uint64_t now);
 
 /** Counts an init.  Returns whether inits arrive at more than SW_LOAD_INITS a second. */
-bool sw_cookies_load(struct sw_cookies *cookies, uint64_t now);
+bool sw_cookies_count(struct sw_cookies *cookies, uint64_t now);
 
 /** Makes the cookie for an init from this source. */
 void sw_cookies_make(struct sw_cookies *cookies, uint64_t now, const struct sw_address *source,

@@ -126,7 +126,9 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
   const uint64_t mark =
       sw_seen_mark(datagram + SW_TAG_OFFSET, sw_endpoints_find(&link->endpoints, from));
   const bool seen = sw_seen_find(&link->seen, mark);
-  if (seen && sw_cookies_load(&link->cookies, link->now)) return drop(link, SW_DROP_REPEATED_INIT);
+  bool load = false;
+  if (seen) load = sw_cookies_count(&link->cookies, link->now);
+  if (load) return drop(link, SW_DROP_REPEATED_INIT);
   uint8_t plain[SW_INIT_MAX];
   const int opened = sw_message_open(&link->keys, header, datagram, datagram_length, plain);
   if (opened < 0) return drop_foreign(link, SW_DROP_HANDSHAKE_TAG, from);
@@ -142,9 +144,9 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
   if (sodium_memcmp(message.me, link->me, SW_ME_BYTES) == 0) return drop(link, SW_DROP_REFLECTED);
   switch (message.type) {
   case SW_MESSAGE_INIT:
+    if (!seen) load = sw_cookies_count(&link->cookies, link->now);
     sw_seen_add(&link->seen, mark);
-    return receive_init(link, path, &message, plain, length, seen,
-                        !seen && sw_cookies_load(&link->cookies, link->now));
+    return receive_init(link, path, &message, plain, length, seen, load);
   case SW_MESSAGE_RESPONSE:
     return receive_response(link, from, &message, plain, length);
   case SW_MESSAGE_COOKIE:
@@ -214,16 +216,19 @@ static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_e
     *reason = SW_DROP_PATH;
     return NULL;
   }
-  struct sw_session session;
-  sw_session_start(&session, &entry->agreement, false, &entry->path, entry->created);
-  struct sw_session *place = NULL;
-  if (sw_session_open(&session, link->now, opening, reason) == 0) {
-    sw_pending_remove(&link->pending, entry);
-    place = sw_link_session_place(link);
-    *place = session;
+  opening->box = &entry->agreement.open;
+  sw_opening_run(opening);
+  if (!opening->verified) {
+    *reason = SW_DROP_TAG;
+    return NULL;
   }
-  sw_session_wipe(&session);
-  return place;
+  struct sw_session *session = sw_link_session_place(link);
+  sw_session_start(session, &entry->agreement, false, &entry->path, entry->created);
+  sw_pending_remove(&link->pending, entry);
+  opening->box = &session->open; /* it is verified */
+  if (sw_session_open(session, link->now, opening, reason) == 0) return session;
+  sw_link_session_wipe(link, session);
+  return NULL;
 }
 
 static struct sw_session *find_session(struct sw_link *link, uint32_t id) {

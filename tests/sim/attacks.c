@@ -128,7 +128,7 @@ static void no_ping_pong(struct world *world) {
   for (unsigned i = 0; i < 100; i++) {
     struct sw_cookies *cookies = &world->hosts[B].link->cookies;
     for (unsigned j = 0; j <= SW_LOAD_INITS; j++)
-      sw_cookies_load(cookies, host_time(&world->hosts[B], world->now));
+      sw_cookies_count(cookies, host_time(&world->hosts[B], world->now));
     world_run(world, 200 * SW_MILLISECOND);
   }
   expect(sw_link_status(world->hosts[B].link)->cookies_sent > 0, "B asks for cookies");
@@ -268,7 +268,7 @@ static void alter_everything(struct world *world) {
   world->hosts[B].endpoint_count = 0;
   world_start(world, B);
   struct sw_link *link = world->hosts[B].link;
-  for (unsigned i = 0; i <= SW_LOAD_INITS; i++) sw_cookies_load(&link->cookies, world->now);
+  for (unsigned i = 0; i <= SW_LOAD_INITS; i++) sw_cookies_count(&link->cookies, world->now);
   world_start(world, A);
   await_agreement(world, 4 * round_trip(world), "alterations do not delay the link");
   expect(sw_link_status(link)->cookies_sent == 1, "a cookie was asked for");
