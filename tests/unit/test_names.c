@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <pwd.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -52,6 +53,16 @@ static struct addrinfo *append(struct addrinfo *list, int family, const char *te
   while (last->ai_next) last = last->ai_next;
   last->ai_next = info;
   return list;
+}
+
+/* The users there are: $USERS lists them. */
+struct passwd *getpwnam(const char *name) {
+  static struct passwd user;
+  const char *users = getenv("USERS"), *at = users ? strstr(users, name) : NULL;
+  const size_t length = strlen(name);
+  if (!at || (at[length] != ' ' && at[length] != '\0')) return NULL;
+  user.pw_uid = user.pw_gid = strcmp(name, SW_SANDBOX_USER) == 0 ? 54321 : 54322;
+  return &user;
 }
 
 static bool is_null(int fd) {
@@ -130,6 +141,9 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
   } else if (strcmp(name, "isolated") == 0) {
     if (!isolated()) return EAI_FAIL;
     *list = append(NULL, AF_INET, "192.0.2.3", 0);
+  } else if (strcmp(name, "user") == 0) {
+    *list = append(NULL, AF_INET, "192.0.2.4", 0);
+    ((struct sockaddr_in *)(*list)->ai_addr)->sin_addr.s_addr = htonl(geteuid());
   } else if (strcmp(name, "confined") == 0) {
     if (!confined()) return EAI_FAIL;
     *list = append(NULL, AF_INET, "192.0.2.3", 0);
@@ -282,6 +296,20 @@ static void resolver_has_no_privilege(void **state) {
   assert_found(0, "192.0.2.3:1000");
 }
 
+static void resolver_has_a_user_of_its_own_where_there_is_one(void **state) {
+  (void)state;
+  if (geteuid() != 0 || !sw_sandbox_possible()) skip();
+  setenv("USERS", "saltway-resolver saltway", 1);
+  RESOLVE("user");
+  assert_found(0, "0.0.212.50:1000"); /* 54322 */
+  setenv("USERS", "saltway", 1);
+  RESOLVE("user");
+  assert_found(0, "0.0.212.49:1000"); /* 54321 */
+  unsetenv("USERS");
+  RESOLVE("user");
+  assert_found(0, "0.0.255.254:1000"); /* 65534 */
+}
+
 static void forbidden_call_ends_the_resolver_and_is_told(void **state) {
   (void)state;
   if (!sw_sandbox_possible()) skip();
@@ -353,6 +381,7 @@ int main(int argc, char **argv) {
       LOOPED(a_failure_is_told_and_keeps_what_was_known),
       LOOPED(resolver_has_no_terminal_and_one_descriptor),
       LOOPED(resolver_has_no_privilege),
+      LOOPED(resolver_has_a_user_of_its_own_where_there_is_one),
       LOOPED(forbidden_call_ends_the_resolver_and_is_told),
       LOOPED(resolver_that_crashes_is_told),
       LOOPED(invalid_answer_is_refused),
