@@ -299,7 +299,7 @@ static void resolver_has_no_privilege(void **state) {
 static void resolver_has_a_user_of_its_own_where_there_is_one(void **state) {
   (void)state;
   if (geteuid() != 0 || !sw_sandbox_possible()) skip();
-  setenv("USERS", "saltway-resolver saltway", 1);
+  setenv("USERS", "saltway saltway-resolver", 1);
   RESOLVE("user");
   assert_found(0, "0.0.212.50:1000"); /* 54322 */
   setenv("USERS", "saltway", 1);
