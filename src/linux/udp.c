@@ -166,15 +166,18 @@ union send_control {
   struct cmsghdr align;
 };
 
+/* Without padding behind the last one: the kernel copies up to 36 bytes, an IPv6 source, without
+ * allocating memory. */
 static void add_control(struct msghdr *header, union send_control *control, int level, int type,
                         const void *value, size_t size) {
-  struct cmsghdr *part = (struct cmsghdr *)(void *)(control->bytes + header->msg_controllen);
+  const size_t at = CMSG_ALIGN(header->msg_controllen);
+  struct cmsghdr *part = (struct cmsghdr *)(void *)(control->bytes + at);
   part->cmsg_level = level;
   part->cmsg_type = type;
   part->cmsg_len = CMSG_LEN(size);
   memcpy(CMSG_DATA(part), value, size);
   header->msg_control = control->bytes;
-  header->msg_controllen += CMSG_SPACE(size);
+  header->msg_controllen = at + CMSG_LEN(size);
 }
 
 static void set_segment(struct msghdr *header, union send_control *control, size_t segment) {
@@ -238,10 +241,10 @@ static int send_flight(const struct sw_udp *udp, const struct sw_run *runs, unsi
                       .msg_namelen = to_socket(udp, &runs[i].path.peer, &addresses[made]),
                       .msg_iov = &parts[made],
                       .msg_iovlen = 1}};
-      if (mode.source && has_source(&runs[i].path))
-        set_source(udp, &messages[made].msg_hdr, &controls[made], &runs[i].path);
       if (length > runs[i].segment)
         set_segment(&messages[made].msg_hdr, &controls[made], runs[i].segment);
+      if (mode.source && has_source(&runs[i].path))
+        set_source(udp, &messages[made].msg_hdr, &controls[made], &runs[i].path);
       at += length;
     }
   }
