@@ -42,7 +42,8 @@ struct sw_schedule {
 struct sw_retry {
   uint64_t at;    /* the next init is not sent before */
   uint64_t renew; /* until then the same init is sent */
-  unsigned renewals, sends;
+  uint64_t delay; /* from the latest new init to the next, doubled each time */
+  unsigned sends;
 };
 
 struct sw_link {

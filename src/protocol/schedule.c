@@ -50,12 +50,6 @@ static uint64_t refused_delay(void) {
   return SW_REFUSED_RETRY - jitter(SW_REFUSED_JITTER);
 }
 
-static uint64_t renewal_delay(unsigned renewals) {
-  uint64_t delay = SW_RETRY_FIRST;
-  for (unsigned i = 0; i < renewals && delay < SW_RETRY_LAST; i++) delay *= 2;
-  return earlier(delay, SW_RETRY_LAST) + jitter(SW_RETRY_JITTER);
-}
-
 /* ---- events ---- */
 
 void sw_schedule_start(struct sw_link *link) {
@@ -194,7 +188,8 @@ static size_t initiate(struct sw_link *link, uint8_t *datagram, struct sw_path *
   struct sw_endpoint *endpoint = &endpoints->known[retry->sends++ % endpoints->count];
   if (!initiation->local || link->now >= retry->renew) {
     sw_initiation_begin(initiation, link->me, sw_link_session_id(link));
-    retry->renew = link->now + renewal_delay(retry->renewals++);
+    retry->delay = retry->delay ? earlier(2 * retry->delay, SW_RETRY_LAST) : SW_RETRY_FIRST;
+    retry->renew = link->now + retry->delay + jitter(SW_RETRY_JITTER);
   }
   retry->at = retry->renew;
   if (sw_endpoints_refused(endpoints, link->now))
