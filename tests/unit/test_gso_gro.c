@@ -502,6 +502,65 @@ static void limits_of_super_packets_hold(void **state) {
   assert_false(starts(&shape, &bytes));
 }
 
+/* The longest headers are refused when they are one byte longer. */
+static void limit_of_headers_is_exact(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM];
+  const struct shape shape = {
+      .v6 = true, .extension = 320, .options = 4, .size = 100, .payload = 900};
+  struct sw_offload offload;
+  struct sw_gso gso;
+  const size_t length = make(&shape, packet, &offload);
+  assert_int_equal(offload.header, SW_HEADERS_MAX);
+  assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
+  offload.csum_start++;
+  packet[offload.csum_start + 12] = 0x60;
+  assert_int_equal(sw_gso_start(&gso, packet, length, &offload), -22);
+}
+
+/* For plain headers the sum of the kernel is not used. */
+static void pseudo_header_of_a_plain_packet_is_summed_anew(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM];
+  for (unsigned v6 = 0; v6 < 2; v6++) {
+    const struct shape shape = {.v6 = v6, .size = 1000, .payload = 3000};
+    struct sw_offload offload;
+    struct sw_gso gso;
+    struct sw_segment segment;
+    const size_t length = make(&shape, packet, &offload);
+    packet[offload.csum_start + SW_TCP_CHECKSUM] ^= 0x55;
+    assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
+    for (unsigned i = 0; i < 3; i++) {
+      assert_true(sw_gso_next(&gso, &segment));
+      assert_segment(&shape, &segment, i * 1000, i);
+    }
+  }
+}
+
+/* What was said of one packet does not count for the next. */
+static void packet_without_a_partial_checksum_is_left_as_it_is(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM], copy[ROOM];
+  const struct shape shape = {.size = 1000, .payload = 500};
+  struct sw_offload offload, none = {0};
+  struct sw_gso gso;
+  struct sw_segment segment;
+  const size_t length = make(&shape, packet, &offload);
+  memcpy(copy, packet, length);
+  assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
+  assert_true(sw_gso_next(&gso, &segment));
+  assert_true(segment.partial);
+  assert_int_equal(sw_gso_start(&gso, packet, length, &none), 0);
+  assert_true(sw_gso_next(&gso, &segment));
+  assert_false(segment.partial);
+  assert_memory_equal(packet, copy, length);
+  /* a checksum at the very end */
+  offload = (struct sw_offload){.partial = true, .csum_start = (uint16_t)(length - 2)};
+  assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
+  offload.csum_start++;
+  assert_int_equal(sw_gso_start(&gso, packet, length, &offload), -22);
+}
+
 /* An SRv6 header of 17 segments, and TCP with all options. */
 static void long_ipv6_headers_are_segmented(void **state) {
   (void)state;
@@ -575,6 +634,9 @@ int main(void) {
       cmocka_unit_test(udp_is_not_coalesced_where_the_kernel_does_not_take_it),
       cmocka_unit_test(super_packets_of_small_segments_are_segmented),
       cmocka_unit_test(limits_of_super_packets_hold),
+      cmocka_unit_test(limit_of_headers_is_exact),
+      cmocka_unit_test(pseudo_header_of_a_plain_packet_is_summed_anew),
+      cmocka_unit_test(packet_without_a_partial_checksum_is_left_as_it_is),
       cmocka_unit_test(long_ipv6_headers_are_segmented),
       cmocka_unit_test(only_what_a_receiver_finds_leaves_with_a_partial_checksum),
       cmocka_unit_test(order_holds_and_nothing_outgrows_the_buffer),
