@@ -1,12 +1,12 @@
 /*
- * Whole batches, for a caller who has more than one core: what a link does in sw_link_seal and
- * sw_link_open, with the cipher's work apart from everything else.
+ * Sealing and opening of whole batches on several cores: sw_link_seal and sw_link_open, with the
+ * work of the cipher split off.
  *
- *   1. the link's thread begins: counters are taken, headers read, replays looked for;
- *   2. any threads run the cipher, each datagram once, while nobody uses the link;
- *   3. the link's thread, once all have ended, finishes what was opened, in the order of arrival.
+ *   1. The link's thread begins: it takes counters, reads headers and checks for replays.
+ *   2. Any threads run the cipher, each datagram once, while nobody uses the link.
+ *   3. When all have ended, the link's thread finishes the opened datagrams in order of arrival.
  *
- * As the link rests between 1 and 3, no session can end and no key be wiped under a thread that
+ * Nobody uses the link between 1 and 3, so no session ends and no key is wiped under a thread that
  * uses it.  The result is that of sealing and opening one by one: a copy of a datagram in the same
  * batch is refused when its turn comes, and so is what follows a farewell.
  *

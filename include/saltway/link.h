@@ -183,19 +183,20 @@ struct sw_link_status {
    * of them */
   struct sw_endpoint_status endpoints[SW_ENDPOINTS_MAX + 1];
   uint32_t endpoint_count;
-  uint64_t version_time;     /* an init of another version arrived */
-  uint32_t version;          /* which */
-  uint64_t rtt;              /* smoothed round-trip time (RFC 6298), ns; 0: not measured */
-  uint64_t handshakes;       /* sessions confirmed */
-  uint64_t cookies_sent;     /* inits answered by a cookie, under load */
+  uint64_t version_time; /* an init of another version arrived */
+  uint32_t version;      /* which */
+  uint64_t rtt;          /* smoothed round-trip time (RFC 6298), ns; 0: not measured */
+  uint64_t handshakes;   /* sessions confirmed */
+  uint64_t cookies_sent; /* inits answered by a cookie, under load */
   uint64_t probes_sent, probes_lost;
   uint64_t packets_in, packets_out; /* inner packets */
   uint64_t bytes_in, bytes_out;     /* of inner packets */
   uint64_t drops[SW_DROP_COUNT];
 };
 
-/** Whether keys of sessions were wiped since the last call.  Parts of them may still lie on the
- * stack below who sealed and opened with them: who cares overwrites that (sodium_stackzero). */
+/** Whether keys of sessions were wiped since the last call.  Parts of them may still be on the stack,
+ * below the frames that sealed and opened: callers that must not leave them overwrite the stack
+ * (sodium_stackzero). */
 bool sw_link_keys_wiped(struct sw_link *link);
 
 /** The numbers as they are now; the view is valid until the link is used again. */

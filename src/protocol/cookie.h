@@ -24,7 +24,7 @@ struct sw_cookies {
 
 void sw_cookies_start(struct sw_cookies *cookies, uint64_t now);
 
-/** Counts an init.  Returns whether inits arrive at more than SW_LOAD_INITS a second. */
+/** Counts an init, and returns whether more than SW_LOAD_INITS a second arrive. */
 bool sw_cookies_count(struct sw_cookies *cookies, uint64_t now);
 
 /** Makes the cookie for an init from this source. */

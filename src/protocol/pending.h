@@ -1,9 +1,9 @@
 /*
  * Sessions that were answered and are not confirmed yet: a responder's handshakes in flight.
  *
- * An init may be a replay, and only the first packet of its session shows that it was not.  So
- * answers wait here, keys only, for a few seconds; they take no place from each other nor from
- * a live session.  The owner wipes the table.
+ * An init may be a replay: only the first datagram of its session shows that it was not.  So
+ * answers wait here for a few seconds.  They displace neither each other nor a live session.  The
+ * owner wipes the table.
  */
 #ifndef SALTWAY_PROTOCOL_PENDING_H
 #define SALTWAY_PROTOCOL_PENDING_H

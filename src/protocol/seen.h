@@ -1,9 +1,9 @@
 /*
- * Inits that were opened before, known by their tags, so that under load a recording of
- * them costs a look instead of opening and answering it.
+ * Inits that were opened before, known by their tags.  Under load a recording of one is dropped
+ * after a comparison, instead of being opened and answered.
  *
- * Nobody without the PSK can put anything in.  One that is forgotten, as another took its place, is
- * only dearer.
+ * Nobody without the PSK can add an entry.  An entry that another has replaced costs the opening
+ * again, and nothing else.
  */
 #ifndef SALTWAY_PROTOCOL_SEEN_H
 #define SALTWAY_PROTOCOL_SEEN_H
