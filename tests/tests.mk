@@ -26,7 +26,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_SHARED) $(BUILD)/rest.a $(
 	$(call say,LD    $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-# What has threads, under ThreadSanitizer, for which some kernels place a program too randomly.
+# Without address randomization, because ThreadSanitizer cannot map its memory under that of some kernels.
 check-tsan:
 	@$(MAKE) --no-print-directory TSAN=1 check-threads
 
@@ -40,11 +40,11 @@ $(BUILD)/sim: $(SIM) $(BUILD)/libsaltway.a
 	$(call say,LD    $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# Builds twice, elsewhere.
+# Builds in two other directories.
 check-build:
 	LC_ALL=C bats --print-output-on-failure tests/build
 
-# What the netns tests load into the daemon, and what they send.
+# Libraries that the netns tests load into the program, and the sender of floods.
 NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so fault.so kernel.so flood other_version)
 
 check-netns: $(BUILD)/saltway $(NETNS_HELPERS)

@@ -1,5 +1,5 @@
 /*
- * What the pieces of the data path cost, in nanoseconds of processor time a packet: medians of
+ * What the pieces of the data path cost, in nanoseconds of processor time per packet: medians of
  * several rounds.
  */
 #include <sodium.h>
@@ -154,7 +154,7 @@ static unsigned segment_and_coalesce(void) {
   if (sw_gso_start(&gso, plain + 64, length, &offload)) abort();
   for (; sw_gso_next(&gso, &segment); packets++) {
     uint8_t *room = sw_gro_room(&gro);
-    memcpy(room, segment.packet, segment.length); /* in place of opening it there */
+    memcpy(room, segment.packet, segment.length); /* stands for opening it there */
     struct sw_view view;
     if (!sw_view_parse(&view, room, segment.length)) abort();
     while (sw_gro_add(&gro, room, &view, true)) sw_gro_take(&gro, &merged);
@@ -168,7 +168,7 @@ int main(void) {
   randombytes_buf(&box, sizeof(box));
   sw_secretbox_prepare(&box);
   static const size_t sizes[] = {64, 576, 1376, 1420, 1440};
-  printf("ns a packet of (bytes) %8s %8s %8s %8s %8s\n", "64", "576", "1376", "1420", "1440");
+  printf("ns per packet of (bytes) %8s %8s %8s %8s %8s\n", "64", "576", "1376", "1420", "1440");
   static const struct {
     const char *name;
     unsigned (*work)(void);

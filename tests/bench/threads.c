@@ -1,7 +1,6 @@
 /*
- * What sealing and opening of 64 KiB batches costs, in nanoseconds a packet, on one thread and with
- * the help of others: rounds of each by turns, so that whatever else the machine does hits them
- * alike.
+ * What sealing and opening 64 KiB batches costs, in nanoseconds per packet, on one thread and with
+ * workers. Rounds of both alternate, so that both share the machine's noise.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -13,7 +12,7 @@
 #include "protocol/link_state.h"
 
 #define ROUNDS 61
-#define BATCHES 100 /* of a round */
+#define BATCHES 100 /* per round */
 #define SEGMENT 1400
 #define SEGMENTS 45
 #define HEADER 40
@@ -50,7 +49,7 @@ static void connect_links(void) {
   }
 }
 
-/* A TCP super-packet, as sealing leaves little of it. */
+/* Makes a TCP super-packet anew: sealing overwrites it. */
 static void make(struct sw_gso *gso) {
   uint8_t *ip = packet + SW_HEADROOM;
   memset(ip, 0, HEADER);
@@ -86,7 +85,7 @@ static void seal_batch(struct sw_batch *batch) {
 static void open_batch(struct sw_batch *batch) {
   const size_t each = SW_OVERHEAD + HEADER + SEGMENT;
   struct sw_opened opened;
-  memset(&right->sessions[0].replay, 0, sizeof(right->sessions[0].replay)); /* all is new again */
+  memset(&right->sessions[0].replay, 0, sizeof(right->sessions[0].replay)); /* counters repeat */
   const struct sw_path path = {.peer = address};
   const bool spread = sw_batch_opens(batch, SEGMENTS * each);
   for (unsigned i = 0; i < SEGMENTS; i++) {
@@ -139,10 +138,10 @@ int main(int argc, char **argv) {
   if (count > SW_WORKERS_MAX || sw_workers_start(&workers, count) != 0 ||
       sw_batch_start(&alone, NULL, room) != 0 || sw_batch_start(&helped, &workers, room) != 0)
     return 1;
-  workers.engaged = true; /* and stay so */
+  workers.engaged = true; /* for the whole run */
   workers.next = UINT64_MAX;
   connect_links();
-  printf("ns a packet of %u bytes, %u a batch, on 1 and on %u threads\n", HEADER + SEGMENT,
+  printf("ns per packet of %u bytes, %u per batch, on 1 and on %u threads\n", HEADER + SEGMENT,
          SEGMENTS, count + 1);
   compare_threads("seal", seal_batch, &alone, &helped);
   compare_threads("open", open_batch, &alone, &helped);

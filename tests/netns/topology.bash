@@ -1,10 +1,10 @@
-# What the netns tests share: namespaces of their own, links in them, and the cleaning up.
+# What the netns tests share: namespaces, links in them, and the clean-up.
 #
 #   ns A ------ veth ------ ns B          topology_pair
 #   192.0.2.1/24, 2001:db8::1/64          192.0.2.2/24, 2001:db8::2/64
 #   inside: 10.77.0.1/30, fd77::1/64      10.77.0.2/30, fd77::2/64
 #
-# Every name carries the test process's number; only what was started here is ended, by pid.
+# Every name has the pid of the test process in it. Only processes started here are ended, by pid.
 
 # shellcheck shell=bash
 
@@ -42,7 +42,7 @@ teardown() {
   ! grep -E 'Sanitizer|runtime error|Assertion' "$work"/*/*.log 2>/dev/null
 }
 
-# not_sanitized WHY: skips what is not for a saltway built with sanitizers.
+# not_sanitized WHY: skips the test if saltway was built with sanitizers.
 not_sanitized() {
   ! grep -qa __asan_init "$SALTWAY" || skip "built with sanitizers: $1"
 }
@@ -57,7 +57,7 @@ topology_pair() {
     ip -n "$ns" addr add 192.0.2.$n/24 dev v0
     ip -n "$ns" addr add 2001:db8::$n/64 dev v0 nodad
     ip -n "$ns" link set v0 up
-    ip netns exec "$ns" sysctl -qw net.ipv4.conf.all.rp_filter=2 # whatever the host has
+    ip netns exec "$ns" sysctl -qw net.ipv4.conf.all.rp_filter=2 # independent of the host's setting
   done
   (umask 077 && "$SALTWAY" genkey >"$work/link.key")
 }
@@ -102,14 +102,14 @@ file_of() {
   echo "$work/run-$1/sw0@$(stat -L -c %i "/run/netns/$ns").$2"
 }
 
-# refute COMMAND...: it must fail. (`! command` would not end a test.)
+# refute COMMAND...: the command must fail (`! command` does not end a test).
 refute() {
   if "$@"; then echo "should have failed: $*"; return 1; fi
 }
 
-# until_true SECONDS COMMAND...: repeats it until it succeeds.
+# until_true SECONDS COMMAND...: repeats the command until it succeeds.
 until_true() {
-  local end=$((SECONDS + 1 + $1)); shift # SECONDS is cut off
+  local end=$((SECONDS + 1 + $1)); shift # SECONDS is rounded down
   until "$@" >/dev/null 2>&1; do
     [ $SECONDS -lt "$end" ] || { echo "not within its time: $*"; return 1; }
     sleep 0.05
@@ -120,8 +120,8 @@ is_up() { in_ns "$1" "$SALTWAY" status sw0; }
 wait_up() { until_true 20 is_up a; until_true 20 is_up b; }
 condition_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r '.[0].condition'; }
 status_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r ".[0] | $2"; }
-# nothing_dropped: neither side dropped anything, but before the link was up, and what is left over where both ends start
-# a handshake at once.
+# nothing_dropped: neither side dropped anything, except packets before the link was up, and the spare handshake
+# messages of two ends that started at the same time.
 nothing_dropped() {
   local side
   for side in a b; do
@@ -146,7 +146,7 @@ capture_stop() {
   wait "$capture_pid" || true
 }
 
-# tcp_hashed FROM TO ADDRESS: 8 MB through TCP; what arrives has the hash of what was sent.
+# tcp_hashed FROM TO ADDRESS: 8 MB through TCP; what arrives is what was sent.
 tcp_hashed() {
   local from=$1 to=$2 address=$3 ns
   [ "$to" = a ] && ns=$A || ns=$B
