@@ -21,7 +21,7 @@
 /** How long an observation is believed to explain why a link is not up. */
 #define SW_REPORT_MEMORY (30 * SW_SECOND)
 
-/** The longest pause between two tries.  A round takes this long for each endpoint, and once more. */
+/** The longest pause between two tries.  A round takes it for each endpoint, and once more. */
 #define SW_REPORT_TRY (6 * SW_SECOND)
 
 /** An answer that reaches the peer leads to a session within this time. */
@@ -38,7 +38,7 @@ enum sw_condition {
   SW_CONDITION_STRANGER, /* waiting, and datagrams arrive that our key does not open */
   SW_CONDITION_SILENT,   /* no endpoint answers */
   SW_CONDITION_CLOSED,   /* by the peer */
-  SW_CONDITION_COVERED, /* silent, and AllowedIPs lead to it: the link may carry its own datagrams */
+  SW_CONDITION_COVERED,  /* silent, and within AllowedIPs: the link may carry its own datagrams */
   SW_CONDITION_UNREACHABLE,
   SW_CONDITION_REFUSED, /* the peer's host reports that nothing listens */
   SW_CONDITION_UNRESOLVED,

@@ -271,6 +271,10 @@ static const struct situation situations[] = {
                    FAILED(A6, 9, 0, 8, ENETUNREACH), FAILED("192.0.2.3:1", 9, 0, 8, ENETUNREACH)},
      .condition = SW_CONDITION_UNREACHABLE, .about = A4, .says = {B4, A6, "; and 1 more"},
      .says_not = "192.0.2.3"},
+    {"three unreachable endpoints: all are told of", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {FAILED(A4, 9, 0, 8, ENETUNREACH), FAILED(B4, 9, 0, 8, ENETUNREACH),
+                   FAILED(A6, 9, 0, 8, ENETUNREACH)},
+     .condition = SW_CONDITION_UNREACHABLE, .about = A4, .says = {B4, A6}, .says_not = "more"},
     {"an error of a round of two ago", SW_LINK_CONNECTING, .attempts = 9,
      .endpoints = {TRIED(A4, 500), FAILED(B4, 900, 0, 18000, ECONNREFUSED)},
      .condition = SW_CONDITION_REFUSED},
@@ -489,6 +493,17 @@ static void every_endpoint_is_looked_at_and_none_behind_them(void **state) {
   report = sw_report_make(&facts, &(struct sw_report){0});
   assert_int_equal(report.condition, SW_CONDITION_REFUSED);
   assert_non_null(strstr(report.text, "; and 14 more"));
+
+  status.endpoint_count = 1;
+  status.attempts = 3;
+  status.endpoints[0].address = address_of(B4);
+  status.endpoints[0].error = 0;
+  report = sw_report_make(&facts, &(struct sw_report){0});
+  assert_int_equal(report.condition, SW_CONDITION_SILENT);
+  status.init_from = address_of(A4);
+  status.init_time = time_of(3000);
+  report = sw_report_make(&facts, &(struct sw_report){0});
+  assert_null(strstr(report.text, strerror(EPERM)));
 }
 
 /* ---- from report to report ---- */
