@@ -175,6 +175,9 @@ static const struct situation situations[] = {
                    TRIED("192.0.2.4:1", 5)},
      .condition = SW_CONDITION_SILENT, .says = {A4 ", " B4 ", " A6 " and 2 more: nothing arrives"},
      .says_not = "192.0.2.3"},
+    {"four silent endpoints: three are named", SW_LINK_CONNECTING, .attempts = 6,
+     .endpoints = {TRIED(A4, 500), TRIED(B4, 900), TRIED(A6, 100), TRIED("192.0.2.3:1", 5)},
+     .condition = SW_CONDITION_SILENT, .says = {A6 " and 1 more: nothing"}},
     {"three silent endpoints: all are named", SW_LINK_CONNECTING, .attempts = 5,
      .endpoints = {TRIED(A4, 500), TRIED(B4, 900), TRIED(A6, 100)},
      .condition = SW_CONDITION_SILENT, .says = {A4 ", " B4 ", " A6 ": nothing"},
@@ -413,6 +416,8 @@ static void each_situation_has_its_sentence(void **state) {
       fail_msg("%s: %s: %s", s->what, sw_condition_name(report.condition), report.text);
     for (unsigned j = 0; j < 4 && s->says[j]; j++) assert_says(s->what, report.text, s->says[j]);
     if (s->says_not && strstr(report.text, s->says_not)) fail_msg("%s: %s", s->what, report.text);
+    if (s->condition != SW_CONDITION_STARTING && strstr(report.text, "connecting to"))
+      fail_msg("%s: two sentences: %s", s->what, report.text);
     const struct sw_address about = address_of(s->about);
     if (s->about && !sw_address_equal(&report.endpoint, &about))
       fail_msg("%s: about another endpoint", s->what);
