@@ -16,6 +16,7 @@ static int start_whole(struct sw_gso *gso) {
   const struct sw_offload *offload = &gso->offload;
   const size_t length = gso->view.length;
   if (!offload->partial) return 0;
+  if (offload->csum_start < gso->view.transport) return -EINVAL; /* inside the IP header */
   if ((size_t)offload->csum_start + offload->csum_offset + 2 > length) return -EINVAL;
   gso->partial = stays_partial(gso);
   if (!gso->partial)

@@ -559,6 +559,16 @@ static void packet_without_a_partial_checksum_is_left_as_it_is(void **state) {
   assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
   offload.csum_start++;
   assert_int_equal(sw_gso_start(&gso, packet, length, &offload), -22);
+  offload =
+      (struct sw_offload){.partial = true, .csum_start = (uint16_t)(length - 4), .csum_offset = 3};
+  assert_int_equal(sw_gso_start(&gso, packet, length, &offload), -22);
+  offload.csum_offset = 2;
+  assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
+  /* one inside the IP header */
+  offload = (struct sw_offload){.partial = true, .csum_start = 19};
+  assert_int_equal(sw_gso_start(&gso, packet, length, &offload), -22);
+  offload.csum_start = 20;
+  assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
 }
 
 /* An SRv6 header of 17 segments, and TCP with all options. */
