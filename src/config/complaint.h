@@ -10,10 +10,10 @@ struct sw_complaints {
   FILE *out;
   const char *file; /* the file's name, as the user gave it */
   int count;
-  int shortage; /* -ENOMEM, -EMFILE or -ENFILE if the system was short of that; else 0 */
+  int shortage; /* -ENOMEM, -EMFILE or -ENFILE if one of them made reading fail; else 0 */
 };
 
-/** Notes a failure that may be a shortage, and so no mistake of anybody's: a negative errno. */
+/** Records a failure (a negative errno) if it is a shortage, which is not a mistake in the file. */
 void sw_complaints_note(struct sw_complaints *complaints, int failed);
 
 /** Writes "FILE:LINE: message" ("FILE: message" if `line` is 0), and counts it. */

@@ -19,10 +19,11 @@ static unsigned line_at(const char *text, const char *end) {
   return line;
 }
 
-/* `text` is followed by a zero byte. */
+/* `text` has room for a zero byte behind it. */
 static void read_text(struct sw_config_reader *reader, char *text, size_t length,
                       const struct stat *status) {
   const char *nul = memchr(text, '\0', length);
+  text[length] = '\0';
   if (length == 0) {
     sw_complain(&reader->complaints, 1,
                 "the file is empty; a link needs [Interface] and [Peer] with PresharedKeyFile and "
@@ -55,7 +56,8 @@ static void read_file(struct sw_config_reader *reader) {
                   strerror(-descriptor));
     return;
   }
-  char *text = calloc(1, SW_CONFIG_FILE_MAX + 2); /* one byte more tells a longer file */
+  char *text =
+      malloc(SW_CONFIG_FILE_MAX + 2); /* with a byte that only a longer file has, and a zero */
   const ssize_t length =
       text ? sw_regular_file_read(descriptor, text, SW_CONFIG_FILE_MAX + 1) : -ENOMEM;
   close(descriptor);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -212,6 +213,25 @@ static void key_is_read_with_the_configuration(void **state) {
   assert_true(sodium_is_zero(config_psk.bytes, SW_PSK_BYTES));
 }
 
+static void shortage_is_no_mistake_in_the_file(void **state) {
+  (void)state;
+  struct rlimit limit, none;
+  int held[64], count = 0;
+  assert_good(INTERFACE PEER);
+  FILE *out = fmemopen(said, sizeof(said), "w");
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  none = limit;
+  none.rlim_cur = 32;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  while (count < 64 && (held[count] = dup(STDERR_FILENO)) >= 0) count++;
+  const int result = sw_config_load(&config, &config_psk, out);
+  while (count > 0) close(held[--count]);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  fclose(out);
+  assert_int_equal(result, -EMFILE);
+  assert_said(0, "cannot open: Too many open files");
+}
+
 static void config_is_loaded_again_after_it_was_freed(void **state) {
   (void)state;
   assert_good(INTERFACE "PostUp = a\nPreDown = b\n" PEER);
@@ -327,6 +347,7 @@ int main(void) {
       TEST(file_of_comments_has_no_sections),
       TEST(file_of_a_mebibyte_is_read_and_a_longer_one_refused),
       TEST(key_is_read_with_the_configuration),
+      TEST(shortage_is_no_mistake_in_the_file),
       TEST(config_is_loaded_again_after_it_was_freed),
       TEST(file_with_hooks_that_others_can_write_is_told),
       TEST(file_with_hooks_of_another_user_is_told),

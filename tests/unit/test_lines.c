@@ -46,6 +46,17 @@ static void only_one_carriage_return_belongs_to_a_line_end(void **state) {
   assert_lines("\xef\xbb", 1, &lines[3]); /* no whole mark */
 }
 
+static void bytes_before_a_line_are_left_alone(void **state) {
+  (void)state;
+  char text[] = "\r\n ";
+  char *rest = text + 1;
+  assert_string_equal(sw_lines_next(&rest), "");
+  assert_int_equal(text[0], '\r');
+  assert_ptr_equal(rest, text + 2);
+  text[2] = '\0';
+  assert_ptr_equal(sw_line_trim(text + 2), text + 2);
+}
+
 static void characters_of_utf8_are_permitted(void **state) {
   (void)state;
   static const char *const lines[] = {"",
@@ -155,6 +166,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(text_is_cut_at_line_ends),
       cmocka_unit_test(only_one_carriage_return_belongs_to_a_line_end),
+      cmocka_unit_test(bytes_before_a_line_are_left_alone),
       cmocka_unit_test(characters_of_utf8_are_permitted),
       cmocka_unit_test(bytes_that_are_not_text_are_refused_with_their_column),
       cmocka_unit_test(blanks_around_a_text_are_cut_off),
