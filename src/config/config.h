@@ -25,7 +25,7 @@
 #define SW_CONFIG_FILE_MAX 1048576 /* bytes */
 #define SW_CONFIG_LINE_MAX 16384   /* bytes without the line's end: room for 800 ranges */
 #define SW_CONFIG_ADDRESSES_MAX 16
-#define SW_CONFIG_ALLOWED_IPS_MAX 256
+#define SW_CONFIG_ALLOWED_IPS_MAX 8192
 #define SW_CONFIG_ENDPOINTS_MAX 8
 #define SW_CONFIG_HOOKS_MAX 64 /* of each kind */
 

@@ -4,12 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
 
+#include "config/value.h"
 #include "config_file.h"
+#include "saltway/link.h"
 
 static void words_stand_for_numbers(void **state) {
   (void)state;
@@ -49,22 +52,49 @@ static void key_file_may_be_absolute(void **state) {
   assert_string_equal(config.key_file, config_key_file);
 }
 
+/* Lists of so many entries more than a link may have of each.  The AllowedIPs are in lines of 256. */
+static char *lists_with_more_than_allowed(int more) {
+  char *text;
+  size_t size;
+  FILE *out = open_memstream(&text, &size);
+  assert_non_null(out);
+  fputs(INTERFACE, out);
+  for (int i = 0; i < 16 + more; i++) fprintf(out, "Address = 10.77.0.%d/24\n", i + 1);
+  for (int i = 0; i < 64 + more; i++) fputs("PostUp = a\n", out);
+  for (int i = 0; i < 64 + more; i++) fputs("PreDown = b\n", out);
+  fputs("[Peer]\nPresharedKeyFile = site-b.key", out);
+  for (int i = 0; i < 8192 + more; i++)
+    fprintf(out, "%s100.%d.%d.0/24", i % 256 ? ", " : "\nAllowedIPs = ", i / 256, i % 256);
+  fputs("\n", out);
+  for (int i = 0; i < 8 + more; i++) fputs("Endpoint = b.example:1\n", out);
+  assert_int_equal(fclose(out), 0);
+  return text;
+}
+
 static void lists_may_be_filled_to_their_limits(void **state) {
   (void)state;
-  char text[16384] = INTERFACE;
-  for (int i = 0; i < SW_CONFIG_ADDRESSES_MAX; i++)
-    sprintf(text + strlen(text), "Address = 10.77.0.%d/24\n", i + 1);
-  for (int i = 0; i < SW_CONFIG_HOOKS_MAX; i++) strcat(text, "PostUp = a\nPreDown = b\n");
-  strcat(text, PEER);
-  for (int i = 1; i < SW_CONFIG_ALLOWED_IPS_MAX; i++)
-    sprintf(text + strlen(text), "AllowedIPs = 10.3.%d.0/24\n", i);
-  for (int i = 0; i < SW_CONFIG_ENDPOINTS_MAX; i++) strcat(text, "Endpoint = b.example:1\n");
+  char *text = lists_with_more_than_allowed(0);
   assert_good(text);
-  assert_int_equal(config.address_count, SW_CONFIG_ADDRESSES_MAX);
-  assert_int_equal(config.post_up_count, SW_CONFIG_HOOKS_MAX);
-  assert_int_equal(config.pre_down_count, SW_CONFIG_HOOKS_MAX);
-  assert_int_equal(config.allowed_ip_count, SW_CONFIG_ALLOWED_IPS_MAX);
-  assert_int_equal(config.endpoint_count, SW_CONFIG_ENDPOINTS_MAX);
+  free(text);
+  assert_int_equal(config.address_count, 16);
+  assert_int_equal(config.post_up_count, 64);
+  assert_int_equal(config.pre_down_count, 64);
+  assert_int_equal(config.endpoint_count, 8);
+  assert_int_equal(config.allowed_ip_count, 8192);
+  for (unsigned i = 0; i < 8192; i++) {
+    const uint8_t expected[] = {100, (uint8_t)(i / 256), (uint8_t)i, 0};
+    assert_memory_equal(config.allowed_ips[i].ip + 12, expected, 4);
+    assert_int_equal(config.allowed_ips[i].length, 96 + 24);
+  }
+}
+
+static void line_may_have_hundreds_of_ranges(void **state) {
+  (void)state;
+  char text[16384] = INTERFACE "[Peer]\nPresharedKeyFile = site-b.key\nAllowedIPs = 10.2.0.0/16";
+  for (int i = 0; i < 800; i++)
+    sprintf(text + strlen(text), ", 100.%d.%d.0/24", 100 + i / 256, i % 256);
+  assert_good(text);
+  assert_int_equal(config.allowed_ip_count, 801);
 }
 
 static void value_that_is_no_number_in_its_range_is_told(void **state) {
@@ -101,6 +131,11 @@ static void value_that_is_no_number_in_its_range_is_told(void **state) {
   assert_peer_mistake("PersistentKeepalive = 65536",
                       "\"65536\" is not a number of seconds; write off or 0 to 65535");
   assert_peer_mistake("PersistentKeepalive = 25s", "is not a number of seconds");
+}
+
+static void mtu_limit_is_that_of_a_packet(void **state) {
+  (void)state;
+  assert_int_equal(SW_VALUE_MTU_MAX, SW_PACKET_MAX);
 }
 
 static void mtu_is_large_enough_for_ipv6(void **state) {
@@ -225,21 +260,14 @@ static void long_value_is_shown_in_part(void **state) {
 
 static void too_many_entries_are_told_once_with_the_limit(void **state) {
   (void)state;
-  char text[32768] = INTERFACE;
-  for (int i = 0; i < SW_CONFIG_ADDRESSES_MAX + 2; i++)
-    sprintf(text + strlen(text), "Address = 10.77.0.%d/24\n", i + 1);
-  for (int i = 0; i < SW_CONFIG_HOOKS_MAX + 2; i++) strcat(text, "PostUp = a\n");
-  for (int i = 0; i < SW_CONFIG_HOOKS_MAX + 2; i++) strcat(text, "PreDown = a\n");
-  strcat(text, PEER);
-  for (int i = 0; i < SW_CONFIG_ALLOWED_IPS_MAX + 2; i++)
-    sprintf(text + strlen(text), "AllowedIPs = 10.%d.%d.0/24\n", 3 + i / 256, i % 256);
-  for (int i = 0; i < SW_CONFIG_ENDPOINTS_MAX + 2; i++) strcat(text, "Endpoint = b.example:1\n");
+  char *text = lists_with_more_than_allowed(2);
   assert_int_equal(load(text), 5);
+  free(text);
   assert_said(2 + 16 + 1, "Address: too many; a link has at most 16 addresses");
   assert_said(2 + 18 + 64 + 1, "PostUp: too many; a link has at most 64 of these hooks");
   assert_said(2 + 18 + 66 + 64 + 1, "PreDown: too many; a link has at most 64 of these hooks");
-  assert_said(2 + 18 + 132 + 3 + 256, "AllowedIPs: too many; a link has at most 256 ranges");
-  assert_said(2 + 18 + 132 + 3 + 258 + 8 + 1, "Endpoint: too many; a link has at most 8 endpoints");
+  assert_said(2 + 18 + 132 + 2 + 33, "AllowedIPs: too many; a link has at most 8192 ranges");
+  assert_said(2 + 18 + 132 + 2 + 33 + 8 + 1, "Endpoint: too many; a link has at most 8 endpoints");
 }
 
 static void mistake_in_the_key_file_is_told_at_its_line(void **state) {
@@ -261,7 +289,9 @@ int main(void) {
       TEST(limits_of_numbers_are_inside),
       TEST(key_file_may_be_absolute),
       TEST(lists_may_be_filled_to_their_limits),
+      TEST(line_may_have_hundreds_of_ranges),
       TEST(value_that_is_no_number_in_its_range_is_told),
+      TEST(mtu_limit_is_that_of_a_packet),
       TEST(mtu_is_large_enough_for_ipv6),
       TEST(address_that_cannot_be_used_is_told),
       TEST(allowed_ip_with_host_bits_names_the_right_network),
