@@ -17,7 +17,7 @@ char config_directory[] = "/tmp/saltway-config-XXXXXX";
 char config_file[PATH_MAX], config_key_file[PATH_MAX];
 struct sw_config config;
 struct sw_psk config_psk;
-char said[65536];
+char complaints[65536];
 
 void write_file(const char *name, const char *bytes, size_t length, mode_t mode) {
   FILE *out = fopen(name, "w");
@@ -54,9 +54,9 @@ int config_file_remove(void **state) {
 }
 
 int locate(const char *name) {
-  FILE *out = fmemopen(said, sizeof(said), "w");
+  FILE *out = fmemopen(complaints, sizeof(complaints), "w");
   assert_non_null(out);
-  said[0] = '\0';
+  complaints[0] = '\0';
   sw_config_free(&config);
   memset(&config, 0x5a, sizeof(config));
   const int result = sw_config_locate(name, &config, out);
@@ -66,9 +66,9 @@ int locate(const char *name) {
 
 int load_file(void) {
   assert_int_equal(locate(config_file), 0);
-  FILE *out = fmemopen(said, sizeof(said), "w");
+  FILE *out = fmemopen(complaints, sizeof(complaints), "w");
   assert_non_null(out);
-  said[0] = '\0';
+  complaints[0] = '\0';
   memset(&config_psk, 0x5a, sizeof(config_psk));
   const int mistakes = sw_config_load(&config, &config_psk, out);
   fclose(out);
@@ -85,26 +85,26 @@ int load(const char *text) {
 }
 
 void assert_good(const char *text) {
-  if (load(text) != 0) fail_msg("refused: %s", said);
-  assert_string_equal(said, "");
+  if (load(text) != 0) fail_msg("refused: %s", complaints);
+  assert_string_equal(complaints, "");
 }
 
-void assert_said(unsigned line, const char *words) {
+void assert_complaint(unsigned line, const char *words) {
   char place[PATH_MAX + 16];
   snprintf(place, sizeof(place), line > 0 ? "%s:%u: " : "%s: ", config_file, line);
-  for (const char *at = said; *at; at = strchr(at, '\n') + 1) {
+  for (const char *at = complaints; *at; at = strchr(at, '\n') + 1) {
     if (strncmp(at, place, strlen(place)) != 0) continue;
     const char *found = strstr(at, words);
     if (found && found < strchr(at, '\n')) return;
   }
-  fail_msg("line %u should be told \"%s\", but all that was said is:\n%s", line, words, said);
+  fail_msg("no complaint about line %u has \"%s\":\n%s", line, words, complaints);
 }
 
 void assert_mistake(const char *text, unsigned line, const char *words) {
   const int mistakes = load(text);
-  assert_said(line, words);
-  if (mistakes != 1 || strchr(said, '\n') != said + strlen(said) - 1)
-    fail_msg("%d mistakes instead of one:\n%s", mistakes, said);
+  assert_complaint(line, words);
+  if (mistakes != 1 || strchr(complaints, '\n') != complaints + strlen(complaints) - 1)
+    fail_msg("%d mistakes instead of one:\n%s", mistakes, complaints);
 }
 
 void assert_interface_mistake(const char *added, const char *words) {

@@ -74,7 +74,7 @@ static void config_with_every_key_is_read(void **state) {
   assert_int_equal(config.persistent_keepalive, 60);
 }
 
-static void what_is_not_given_has_its_default(void **state) {
+static void keys_that_are_not_given_have_defaults(void **state) {
   (void)state;
   assert_good(INTERFACE PEER);
   assert_int_equal(config.address_count, 0);
@@ -89,7 +89,7 @@ static void what_is_not_given_has_its_default(void **state) {
   assert_int_equal(config.listen_port, 0);
 }
 
-static void all_mistakes_are_told_in_one_run(void **state) {
+static void all_mistakes_are_reported_in_one_run(void **state) {
   (void)state;
   assert_int_equal(load("[Interface]\n"
                         "Adress = 10.77.0.1/30, 10.77.0.1/33, 127.0.0.1\n"
@@ -101,17 +101,17 @@ static void all_mistakes_are_told_in_one_run(void **state) {
                         "MTU = 1\n"
                         "[Peer]\n"),
                    11);
-  assert_said(2, "did you mean \"Address\"?");
-  assert_said(2, "10.77.0.1/33");
-  assert_said(2, "127.0.0.1");
-  assert_said(3, "ListenPort");
-  assert_said(4, "without \"=\"");
-  assert_said(6, "nowhere.key");
-  assert_said(7, "10.2.0.0/16?");
-  assert_said(7, "10.2.0.0/24?");
-  assert_said(8, "MTU does not belong to [Peer]");
-  assert_said(8, "\"1\" is not a size");
-  assert_said(9, "a second [Peer]");
+  assert_complaint(2, "did you mean \"Address\"?");
+  assert_complaint(2, "10.77.0.1/33");
+  assert_complaint(2, "127.0.0.1");
+  assert_complaint(3, "ListenPort");
+  assert_complaint(4, "without \"=\"");
+  assert_complaint(6, "nowhere.key");
+  assert_complaint(7, "10.2.0.0/16?");
+  assert_complaint(7, "10.2.0.0/24?");
+  assert_complaint(8, "MTU does not belong to [Peer]");
+  assert_complaint(8, "\"1\" is not a size");
+  assert_complaint(9, "a second [Peer]");
 }
 
 static void default_route_with_table_auto_is_refused_at_its_line(void **state) {
@@ -121,15 +121,15 @@ static void default_route_with_table_auto_is_refused_at_its_line(void **state) {
       "write Table = NUMBER, with FwMark and the rules in saltway.conf(5), "
       "or Table = off";
   assert_peer_mistake("AllowedIPs = 10.3.0.0/16, 0.0.0.0/0", words);
-  assert_said(6, "AllowedIPs: 0.0.0.0/0 with");
+  assert_complaint(6, "AllowedIPs: 0.0.0.0/0 with");
   assert_peer_mistake("AllowedIPs = ::/0, 10.3.0.0/16", words);
-  assert_said(6, "AllowedIPs: ::/0 with");
+  assert_complaint(6, "AllowedIPs: ::/0 with");
   assert_mistake("[Interface]\nTable = auto\nFwMark = 1\n" PEER
                  "Endpoint = b:1\nAllowedIPs = 0.0.0.0/0\n",
                  8, words);
   assert_int_equal(load(PEER "AllowedIPs = 0.0.0.0/0\nAllowedIPs = ::/0\n" INTERFACE), 2);
-  assert_said(4, "0.0.0.0/0");
-  assert_said(5, "::/0");
+  assert_complaint(4, "0.0.0.0/0");
+  assert_complaint(5, "::/0");
   assert_good(PEER "AllowedIPs = 0.0.0.0/0, ::/0\n" INTERFACE "Table = off\n");
   assert_good(PEER "AllowedIPs = 0.0.0.0/0, ::/0\n" INTERFACE "Table = 51900\n");
   assert_good(INTERFACE PEER "AllowedIPs = 0.0.0.0/1, 128.0.0.0/1, ::/1, 8000::/1\n");
@@ -144,20 +144,21 @@ static void bad_config_is_not_half_loaded(void **state) {
   assert_string_equal(config.key_file, "");
 }
 
-static void missing_file_is_told(void **state) {
+static void missing_file_is_reported(void **state) {
   (void)state;
   assert_int_equal(load_file(), 1);
-  assert_said(0, "cannot open: No such file or directory; give NAME for /etc/saltway/NAME.conf");
+  assert_complaint(0,
+                   "cannot open: No such file or directory; give NAME for /etc/saltway/NAME.conf");
 }
 
-static void directory_is_told(void **state) {
+static void directory_is_reported(void **state) {
   (void)state;
   assert_int_equal(mkdir(config_file, 0700), 0);
   assert_int_equal(load_file(), 1);
-  assert_said(0, "this is a directory; a configuration is a file");
+  assert_complaint(0, "this is a directory; a configuration is a file");
 }
 
-static void file_that_may_not_be_read_is_told(void **state) {
+static void file_that_may_not_be_read_is_reported(void **state) {
   (void)state;
   const bool root = geteuid() == 0;
   write_file(config_file, INTERFACE PEER, sizeof(INTERFACE PEER) - 1, 0);
@@ -166,10 +167,10 @@ static void file_that_may_not_be_read_is_told(void **state) {
   const int mistakes = load_file();
   if (root) assert_int_equal(seteuid(0), 0);
   assert_int_equal(mistakes, 1);
-  assert_said(0, "cannot open: Permission denied");
+  assert_complaint(0, "cannot open: Permission denied");
 }
 
-static void empty_file_is_told(void **state) {
+static void empty_file_is_reported(void **state) {
   (void)state;
   assert_mistake("", 1, "the file is empty; a link needs [Interface] and [Peer]");
 }
@@ -177,8 +178,8 @@ static void empty_file_is_told(void **state) {
 static void file_of_comments_has_no_sections(void **state) {
   (void)state;
   assert_int_equal(load("# one\n# two\n"), 2);
-  assert_said(1, "there is no [Interface]");
-  assert_said(2, "there is no [Peer]");
+  assert_complaint(1, "there is no [Interface]");
+  assert_complaint(2, "there is no [Peer]");
 }
 
 /* A good configuration of `length` bytes: the rest is empty lines. */
@@ -196,10 +197,10 @@ static void file_of_a_mebibyte_is_read_and_a_longer_one_refused(void **state) {
   char *text = config_of_length(1048577);
   assert_int_equal(load_bytes(text, 1048576, 0600), 0);
   assert_int_equal(load_bytes(text, 1048577, 0600), 1);
-  assert_said(0, "longer than 1048576 bytes; is this the right file?");
+  assert_complaint(0, "longer than 1048576 bytes; is this the right file?");
   text[1048575] = 'x'; /* the last byte is read, too */
   assert_int_equal(load_bytes(text, 1048576, 0600), 1);
-  assert_said(1048576 - (sizeof(INTERFACE PEER) - 1) + 5, "a line without \"=\"");
+  assert_complaint(1048576 - (sizeof(INTERFACE PEER) - 1) + 5, "a line without \"=\"");
   free(text);
 }
 
@@ -213,12 +214,12 @@ static void key_is_read_with_the_configuration(void **state) {
   assert_true(sodium_is_zero(config_psk.bytes, SW_PSK_BYTES));
 }
 
-static void shortage_is_no_mistake_in_the_file(void **state) {
+static void shortage_is_not_a_mistake_in_the_file(void **state) {
   (void)state;
   struct rlimit limit, none;
   int held[64], count = 0;
   assert_good(INTERFACE PEER);
-  FILE *out = fmemopen(said, sizeof(said), "w");
+  FILE *out = fmemopen(complaints, sizeof(complaints), "w");
   assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
   none = limit;
   none.rlim_cur = 32;
@@ -229,7 +230,7 @@ static void shortage_is_no_mistake_in_the_file(void **state) {
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
   fclose(out);
   assert_int_equal(result, -EMFILE);
-  assert_said(0, "cannot open: Too many open files");
+  assert_complaint(0, "cannot open: Too many open files");
 }
 
 static void config_is_loaded_again_after_it_was_freed(void **state) {
@@ -243,7 +244,7 @@ static void config_is_loaded_again_after_it_was_freed(void **state) {
   assert_int_equal(config.post_up_count + config.pre_down_count + config.allowed_ip_count, 3);
 }
 
-static void file_with_hooks_that_others_can_write_is_told(void **state) {
+static void file_with_hooks_that_others_can_write_is_reported(void **state) {
   (void)state;
   static const char with[] = INTERFACE "PreDown = true\nPostUp = true\n" PEER;
   static const char without[] = INTERFACE PEER;
@@ -252,20 +253,20 @@ static void file_with_hooks_that_others_can_write_is_told(void **state) {
     char words[64];
     snprintf(words, sizeof(words), "others can write this file (mode %04o); chmod go-w ", modes[i]);
     assert_int_equal(load_bytes(with, sizeof(with) - 1, modes[i]), 1);
-    assert_said(3, words);
+    assert_complaint(3, words);
     assert_int_equal(load_bytes(without, sizeof(without) - 1, modes[i]), 0);
   }
   assert_int_equal(load_bytes(with, sizeof(with) - 1, 0644), 0);
 }
 
-static void file_with_hooks_of_another_user_is_told(void **state) {
+static void file_with_hooks_of_another_user_is_reported(void **state) {
   (void)state;
   static const char with[] = INTERFACE "PostUp = true\n" PEER;
   if (geteuid() != 0) skip();
   write_file(config_file, with, sizeof(with) - 1, 0644);
   assert_int_equal(chown(config_file, 65534, 65534), 0);
   assert_int_equal(load_file(), 1);
-  assert_said(3, "this file belongs to user 65534; chown 0 ");
+  assert_complaint(3, "this file belongs to user 65534; chown 0 ");
   assert_int_equal(chown(config_file, 0, 0), 0);
   assert_int_equal(load_file(), 0);
 }
@@ -317,8 +318,9 @@ static void name_that_is_no_interface_name_is_refused(void **state) {
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     assert_int_equal(locate(cases[i].name), -EINVAL);
-    if (!strstr(said, cases[i].words)) fail_msg("%s is not in: %s", cases[i].words, said);
-    assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+    if (!strstr(complaints, cases[i].words))
+      fail_msg("%s is not in: %s", cases[i].words, complaints);
+    assert_ptr_equal(strchr(complaints, '\n'), complaints + strlen(complaints) - 1);
   }
 }
 
@@ -328,7 +330,7 @@ static void path_that_is_too_long_is_refused(void **state) {
   memset(path, '/', sizeof(path));
   strcpy(path + PATH_MAX, "site-b.conf");
   assert_int_equal(locate(path), -EINVAL);
-  assert_non_null(strstr(said, "the path is too long; at most 4095 bytes"));
+  assert_non_null(strstr(complaints, "the path is too long; at most 4095 bytes"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, config_file_make_key, config_file_remove)
@@ -336,21 +338,21 @@ static void path_that_is_too_long_is_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(config_with_every_key_is_read),
-      TEST(what_is_not_given_has_its_default),
-      TEST(all_mistakes_are_told_in_one_run),
+      TEST(keys_that_are_not_given_have_defaults),
+      TEST(all_mistakes_are_reported_in_one_run),
       TEST(default_route_with_table_auto_is_refused_at_its_line),
       TEST(bad_config_is_not_half_loaded),
-      TEST(missing_file_is_told),
-      TEST(directory_is_told),
-      TEST(file_that_may_not_be_read_is_told),
-      TEST(empty_file_is_told),
+      TEST(missing_file_is_reported),
+      TEST(directory_is_reported),
+      TEST(file_that_may_not_be_read_is_reported),
+      TEST(empty_file_is_reported),
       TEST(file_of_comments_has_no_sections),
       TEST(file_of_a_mebibyte_is_read_and_a_longer_one_refused),
       TEST(key_is_read_with_the_configuration),
-      TEST(shortage_is_no_mistake_in_the_file),
+      TEST(shortage_is_not_a_mistake_in_the_file),
       TEST(config_is_loaded_again_after_it_was_freed),
-      TEST(file_with_hooks_that_others_can_write_is_told),
-      TEST(file_with_hooks_of_another_user_is_told),
+      TEST(file_with_hooks_that_others_can_write_is_reported),
+      TEST(file_with_hooks_of_another_user_is_reported),
       TEST(name_stands_for_a_file_in_etc),
       TEST(path_is_taken_as_it_is),
       TEST(name_that_is_no_interface_name_is_refused),

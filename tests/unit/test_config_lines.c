@@ -9,7 +9,7 @@
 
 #include "config_file.h"
 
-static void config_names_the_nearest_known_key(void **state) {
+static void nearest_known_key_is_suggested(void **state) {
   (void)state;
   assert_interface_mistake("AdressX = 10.77.0.1/30",
                            "unknown key \"AdressX\"; did you mean \"Address\"?");
@@ -27,7 +27,7 @@ static void misspelt_key_is_not_missing_too(void **state) {
                  "did you mean \"PresharedKeyFile\"?");
 }
 
-static void config_tells_where_a_misplaced_key_belongs(void **state) {
+static void misplaced_key_is_reported_with_its_section(void **state) {
   (void)state;
   assert_peer_mistake("MTU = 1376", "MTU does not belong to [Peer]; put it below [Interface]");
   assert_interface_mistake("Endpoint = b.example:1",
@@ -38,7 +38,7 @@ static void config_tells_where_a_misplaced_key_belongs(void **state) {
                  "unknown key \"Colour\"; keys belong below [Interface] or [Peer]");
 }
 
-static void config_tells_what_to_do_without_wireguards_keys(void **state) {
+static void keys_of_wireguard_are_reported_with_what_to_write(void **state) {
   (void)state;
   assert_interface_mistake("PrivateKey = " KEY, "PrivateKey is not a key of saltway's: there are "
                                                 "no key pairs, both ends share one key");
@@ -57,7 +57,7 @@ static void single_key_given_twice_is_refused(void **state) {
   assert_peer_mistake("PresharedKeyFile = site-b.key",
                       "PresharedKeyFile is given twice (first in line 4); remove one");
   assert_int_equal(load("[Interface]\nMTU = 1\nMTU = 2\nMTU = 3\n" PEER "Endpoint = b:1\n"), 3);
-  assert_said(4, "MTU is given twice (first in line 2)");
+  assert_complaint(4, "MTU is given twice (first in line 2)");
 }
 
 static void unknown_section_is_refused(void **state) {
@@ -81,7 +81,7 @@ static void malformed_section_is_refused(void **state) {
                  "text follows [Interface]");
 }
 
-static void missing_section_is_told(void **state) {
+static void missing_section_is_reported(void **state) {
   (void)state;
   assert_mistake(PEER "Endpoint = b.example.net:51900\n", 1, "there is no [Interface]");
   assert_mistake(INTERFACE "\n\n", 4, "there is no [Peer]");
@@ -101,7 +101,7 @@ static void second_interface_is_refused_and_read(void **state) {
                  "a second [Interface] (the first is in line 1); keep all in one");
 }
 
-static void missing_required_key_is_told_at_its_section(void **state) {
+static void missing_required_key_is_reported_at_its_section(void **state) {
   (void)state;
   assert_mistake(INTERFACE "[Peer]\nPresharedKeyFile = site-b.key\n", 3,
                  "[Peer] has no AllowedIPs");
@@ -109,7 +109,7 @@ static void missing_required_key_is_told_at_its_section(void **state) {
                  "[Peer] has no PresharedKeyFile; add PresharedKeyFile = FILE");
 }
 
-static void link_whose_ends_cannot_meet_is_refused(void **state) {
+static void neither_endpoint_nor_port_is_refused(void **state) {
   (void)state;
   assert_mistake("[Interface]\nMTU = 1376\n" PEER, 3, "neither Endpoint nor ListenPort is given");
 }
@@ -129,7 +129,7 @@ static void indented_lines_are_lines_like_others(void **state) {
   assert_int_equal(config.allowed_ip_count, 1);
 }
 
-static void comments_are_passed_over(void **state) {
+static void comments_are_skipped(void **state) {
   (void)state;
   assert_good("# one\n; two\n   # three\n[Interface] # four\nListenPort = 51900 # five\n"
               "MTU = 1376\t#six\n" PEER);
@@ -137,7 +137,7 @@ static void comments_are_passed_over(void **state) {
   assert_int_equal(config.mtu, 1376);
 }
 
-static void long_comments_are_passed_over(void **state) {
+static void long_comments_are_skipped(void **state) {
   (void)state;
   char text[2000];
   snprintf(text, sizeof(text), INTERFACE "#%0600d\nMTU = 1376 # %0600d\n" PEER, 0, 0);
@@ -167,30 +167,30 @@ static void last_line_needs_no_end(void **state) {
   assert_int_equal(config.allowed_ip_count, 1);
 }
 
-static void missing_value_is_told(void **state) {
+static void missing_value_is_reported(void **state) {
   (void)state;
   assert_interface_mistake("MTU =", "MTU has no value");
   assert_interface_mistake("PostUp =", "PostUp has no value");
   assert_interface_mistake("Address = # later", "Address has no value");
 }
 
-static void line_without_equals_sign_is_told(void **state) {
+static void line_without_equals_sign_is_reported(void **state) {
   (void)state;
   assert_interface_mistake("MTU 1376", "a line without \"=\"; write KEY = VALUE");
   assert_interface_mistake("MTU: 1376", "a line without \"=\"");
-  load(INTERFACE "one\n\ntwo\n" PEER "three\n"); /* each of them */
-  assert_said(3, "a line without \"=\"");
-  assert_said(5, "a line without \"=\"");
-  assert_said(9, "a line without \"=\"");
+  load(INTERFACE "one\n\ntwo\n" PEER "three\n"); /* each is reported */
+  assert_complaint(3, "a line without \"=\"");
+  assert_complaint(5, "a line without \"=\"");
+  assert_complaint(9, "a line without \"=\"");
 }
 
-static void line_without_a_keys_name_is_told(void **state) {
+static void line_without_a_keys_name_is_reported(void **state) {
   (void)state;
   assert_interface_mistake("= 1376", "the text before \"=\" is not the name of a key");
   assert_interface_mistake("MTU: x = 1376", "the text before \"=\" is not the name of a key");
 }
 
-static void key_that_strayed_into_the_file_is_not_shown(void **state) {
+static void key_in_the_configuration_is_not_shown(void **state) {
   (void)state;
   static const char *const lines[] = {KEY,
                                       "PresharedKey = " KEY,
@@ -203,7 +203,7 @@ static void key_that_strayed_into_the_file_is_not_shown(void **state) {
     char text[512];
     snprintf(text, sizeof(text), INTERFACE "[Peer]\n%s\nAllowedIPs = 10.2.0.0/16\n", lines[i]);
     assert_int_not_equal(load(text), 0);
-    assert_null(strstr(said, "AECAwQF"));
+    assert_null(strstr(complaints, "AECAwQF"));
   }
   assert_mistake(INTERFACE "[Peer]\nPresharedKeyFile = " KEY "\nAllowedIPs = 10.2.0.0/16\n", 4,
                  "this is a key itself; put it into a file");
@@ -224,11 +224,11 @@ static void longest_line_is_read_whole(void **state) {
   snprintf(text, sizeof(text), INTERFACE "%s\n" PEER, line);
   assert_good(text);
   assert_string_equal(config.post_up[0], line + strlen("PostUp = "));
-  snprintf(text, sizeof(text), INTERFACE "%s\r\n" PEER, line); /* the end is no part of it */
+  snprintf(text, sizeof(text), INTERFACE "%s\r\n" PEER, line); /* the line's end does not count */
   assert_good(text);
 }
 
-static void line_that_is_too_long_is_told_and_not_split(void **state) {
+static void line_that_is_too_long_is_reported_and_not_split(void **state) {
   (void)state;
   char text[20000];
   snprintf(text, sizeof(text), INTERFACE "%s MTU = 1\n" PEER, line_of_length(16377));
@@ -247,11 +247,11 @@ static void key_of_a_line_that_is_too_long_is_not_missing_too(void **state) {
            "");
   assert_mistake(text, 5, "line too long");
   snprintf(text, sizeof(text), "[Interface] #%16400s\nMTU = 1\n" PEER "Endpoint = b:1\n", "");
-  assert_int_equal(load(text), 2); /* a section's header likewise */
-  assert_said(2, "MTU");
+  assert_int_equal(load(text), 2); /* the header is read all the same */
+  assert_complaint(2, "MTU");
 }
 
-static void line_that_seems_to_continue_is_told(void **state) {
+static void line_that_seems_to_continue_is_reported(void **state) {
   (void)state;
   assert_interface_mistake("PostUp = ip rule add \\",
                            "PostUp ends in \"\\\", but no line continues in "
@@ -264,7 +264,7 @@ static void line_that_seems_to_continue_is_told(void **state) {
   assert_string_equal(config.post_up[0], "\\ls");
 }
 
-static void bytes_that_are_not_text_are_told(void **state) {
+static void bytes_that_are_not_text_are_reported(void **state) {
   (void)state;
   assert_interface_mistake("# caf\xe9", "byte 0xE9 in column 6 is not UTF-8");
   assert_interface_mistake("# \xc0\xaf", "byte 0xC0 in column 3 is not UTF-8");
@@ -274,47 +274,47 @@ static void bytes_that_are_not_text_are_told(void **state) {
   assert_good("# caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\xa7\x82\n" INTERFACE PEER);
 }
 
-static void nul_byte_ends_the_reading(void **state) {
+static void nul_byte_is_the_only_mistake_reported(void **state) {
   (void)state;
   static const char text[] = INTERFACE "MTU = 13\00076\nno equals sign\n" PEER;
   assert_int_equal(load_bytes(text, sizeof(text) - 1, 0600), 1);
-  assert_said(3, "a NUL byte, so this is not a text file");
+  assert_complaint(3, "a NUL byte, so this is not a text file");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, config_file_make_key, config_file_remove)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(config_names_the_nearest_known_key),
+      TEST(nearest_known_key_is_suggested),
       TEST(misspelt_key_is_not_missing_too),
-      TEST(config_tells_where_a_misplaced_key_belongs),
-      TEST(config_tells_what_to_do_without_wireguards_keys),
+      TEST(misplaced_key_is_reported_with_its_section),
+      TEST(keys_of_wireguard_are_reported_with_what_to_write),
       TEST(single_key_given_twice_is_refused),
       TEST(unknown_section_is_refused),
       TEST(misspelt_section_is_read_as_the_nearest),
       TEST(malformed_section_is_refused),
-      TEST(missing_section_is_told),
+      TEST(missing_section_is_reported),
       TEST(second_peer_is_refused),
       TEST(second_interface_is_refused_and_read),
-      TEST(missing_required_key_is_told_at_its_section),
-      TEST(link_whose_ends_cannot_meet_is_refused),
+      TEST(missing_required_key_is_reported_at_its_section),
+      TEST(neither_endpoint_nor_port_is_refused),
       TEST(names_are_read_in_any_case),
       TEST(indented_lines_are_lines_like_others),
-      TEST(comments_are_passed_over),
-      TEST(long_comments_are_passed_over),
+      TEST(comments_are_skipped),
+      TEST(long_comments_are_skipped),
       TEST(command_is_kept_whole),
       TEST(windows_line_ends_and_mark_are_accepted),
       TEST(last_line_needs_no_end),
-      TEST(missing_value_is_told),
-      TEST(line_without_equals_sign_is_told),
-      TEST(line_without_a_keys_name_is_told),
-      TEST(key_that_strayed_into_the_file_is_not_shown),
+      TEST(missing_value_is_reported),
+      TEST(line_without_equals_sign_is_reported),
+      TEST(line_without_a_keys_name_is_reported),
+      TEST(key_in_the_configuration_is_not_shown),
       TEST(longest_line_is_read_whole),
-      TEST(line_that_is_too_long_is_told_and_not_split),
+      TEST(line_that_is_too_long_is_reported_and_not_split),
       TEST(key_of_a_line_that_is_too_long_is_not_missing_too),
-      TEST(line_that_seems_to_continue_is_told),
-      TEST(bytes_that_are_not_text_are_told),
-      TEST(nul_byte_ends_the_reading),
+      TEST(line_that_seems_to_continue_is_reported),
+      TEST(bytes_that_are_not_text_are_reported),
+      TEST(nul_byte_is_the_only_mistake_reported),
   };
   return cmocka_run_group_tests_name("config lines", tests, config_file_start, config_file_finish);
 }

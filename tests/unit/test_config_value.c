@@ -52,7 +52,7 @@ static void key_file_may_be_absolute(void **state) {
   assert_string_equal(config.key_file, config_key_file);
 }
 
-/* Lists of so many entries more than a link may have of each.  The AllowedIPs are in lines of 256. */
+/* Every list with `more` entries than a link may have.  There are 256 ranges a line. */
 static char *lists_with_more_than_allowed(int more) {
   char *text;
   size_t size;
@@ -97,7 +97,7 @@ static void line_may_have_hundreds_of_ranges(void **state) {
   assert_int_equal(config.allowed_ip_count, 801);
 }
 
-static void value_that_is_no_number_in_its_range_is_told(void **state) {
+static void value_that_is_no_number_in_its_range_is_reported(void **state) {
   (void)state;
   static const struct {
     const char *line, *words;
@@ -147,7 +147,7 @@ static void mtu_is_large_enough_for_ipv6(void **state) {
   assert_good(INTERFACE "MTU = 1280\nAddress = fd77::1/64\n" PEER);
 }
 
-static void address_that_cannot_be_used_is_told(void **state) {
+static void address_that_cannot_be_used_is_reported(void **state) {
   (void)state;
   static const struct {
     const char *line, *words;
@@ -178,7 +178,7 @@ static void allowed_ip_with_host_bits_names_the_right_network(void **state) {
                       "fd02::1/64 has host bits set; did you mean fd02::/64?");
 }
 
-static void allowed_ip_that_is_none_or_given_twice_is_told(void **state) {
+static void allowed_ip_that_is_none_or_given_twice_is_reported(void **state) {
   (void)state;
   assert_peer_mistake("AllowedIPs = site-b", "AllowedIPs: \"site-b\" is not a range of addresses");
   assert_peer_mistake("AllowedIPs = 10.3.0.0/16 10.4.0.0/16", "is not a range of addresses");
@@ -223,9 +223,9 @@ static void endpoint_is_host_and_port(void **state) {
   assert_string_equal(config.endpoints[2].host, "fe80::1%eth0");
 }
 
-static void longest_name_of_a_host_is_an_endpoint(void **state) {
+static void longest_name_is_an_endpoint(void **state) {
   (void)state;
-  char name[256], text[512]; /* four labels: 63 + 63 + 63 + 61 and three dots */
+  char name[256], text[512]; /* labels of 63, 63, 63 and 61 bytes, and three dots */
   memset(name, 'a', sizeof(name));
   name[63] = name[127] = name[191] = '.';
   name[253] = '\0';
@@ -258,23 +258,24 @@ static void long_value_is_shown_in_part(void **state) {
   }
 }
 
-static void too_many_entries_are_told_once_with_the_limit(void **state) {
+static void too_many_entries_are_reported_once_with_the_limit(void **state) {
   (void)state;
   char *text = lists_with_more_than_allowed(2);
   assert_int_equal(load(text), 5);
   free(text);
-  assert_said(2 + 16 + 1, "Address: too many; a link has at most 16 addresses");
-  assert_said(2 + 18 + 64 + 1, "PostUp: too many; a link has at most 64 of these hooks");
-  assert_said(2 + 18 + 66 + 64 + 1, "PreDown: too many; a link has at most 64 of these hooks");
-  assert_said(2 + 18 + 132 + 2 + 33, "AllowedIPs: too many; a link has at most 8192 ranges");
-  assert_said(2 + 18 + 132 + 2 + 33 + 8 + 1, "Endpoint: too many; a link has at most 8 endpoints");
+  assert_complaint(2 + 16 + 1, "Address: too many; a link has at most 16 addresses");
+  assert_complaint(2 + 18 + 64 + 1, "PostUp: too many; a link has at most 64 of these hooks");
+  assert_complaint(2 + 18 + 66 + 64 + 1, "PreDown: too many; a link has at most 64 of these hooks");
+  assert_complaint(2 + 18 + 132 + 2 + 33, "AllowedIPs: too many; a link has at most 8192 ranges");
+  assert_complaint(2 + 18 + 132 + 2 + 33 + 8 + 1,
+                   "Endpoint: too many; a link has at most 8 endpoints");
 }
 
-static void mistake_in_the_key_file_is_told_at_its_line(void **state) {
+static void mistake_in_the_key_file_is_reported_at_its_line(void **state) {
   (void)state;
   write_file(config_key_file, "AAECAwQFBgcICQoLDA0ODw==\n", 25, 0600);
   assert_mistake(INTERFACE PEER, 4, "PresharedKeyFile: key file ");
-  assert_said(4, "site-b.key: line 1 has 24 characters");
+  assert_complaint(4, "site-b.key: line 1 has 24 characters");
   assert_int_equal(chmod(config_key_file, 0644), 0);
   assert_mistake(INTERFACE PEER, 4, "can be read by others (mode 0644) (fix: chmod 600 ");
   assert_int_equal(remove(config_key_file), 0);
@@ -290,17 +291,17 @@ int main(void) {
       TEST(key_file_may_be_absolute),
       TEST(lists_may_be_filled_to_their_limits),
       TEST(line_may_have_hundreds_of_ranges),
-      TEST(value_that_is_no_number_in_its_range_is_told),
+      TEST(value_that_is_no_number_in_its_range_is_reported),
       TEST(mtu_limit_is_that_of_a_packet),
       TEST(mtu_is_large_enough_for_ipv6),
-      TEST(address_that_cannot_be_used_is_told),
+      TEST(address_that_cannot_be_used_is_reported),
       TEST(allowed_ip_with_host_bits_names_the_right_network),
-      TEST(allowed_ip_that_is_none_or_given_twice_is_told),
+      TEST(allowed_ip_that_is_none_or_given_twice_is_reported),
       TEST(endpoint_is_host_and_port),
-      TEST(longest_name_of_a_host_is_an_endpoint),
+      TEST(longest_name_is_an_endpoint),
       TEST(long_value_is_shown_in_part),
-      TEST(too_many_entries_are_told_once_with_the_limit),
-      TEST(mistake_in_the_key_file_is_told_at_its_line),
+      TEST(too_many_entries_are_reported_once_with_the_limit),
+      TEST(mistake_in_the_key_file_is_reported_at_its_line),
   };
   return cmocka_run_group_tests_name("config values", tests, config_file_start, config_file_finish);
 }

@@ -11,8 +11,8 @@
 #include "saltway/key.h"
 #include "stack.h"
 
-/* 00 01 02 ... 1f, and the first bytes of what BLAKE2b (Python's hashlib: salt 3, person
- * "saltway1") makes of it. */
+/* 00 01 02 ... 1f, and the first bytes of its BLAKE2b hash (Python's hashlib: salt 3, person
+ * "saltway1"). */
 static const char counting[] = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 static const char counting_fingerprint[] = "426979e6";
 
@@ -70,7 +70,7 @@ static void text_that_is_not_base64_is_refused(void **state) {
   assert_refused("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n", -EINVAL);
 }
 
-static void two_texts_never_are_the_same_key(void **state) {
+static void a_key_has_one_text(void **state) {
   (void)state;
   static const char alphabet[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
@@ -80,7 +80,7 @@ static void two_texts_never_are_the_same_key(void **state) {
       text[at] = (char)byte;
       if (!strchr(alphabet, (char)byte)) assert_refused(text, -EINVAL);
     }
-  /* RFC 4648 §3.5: the bits that the padding leaves over are zero */
+  /* RFC 4648 §3.5: the bits that are left over before the padding are zero */
   assert_refused("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=", -EINVAL);
 }
 
@@ -95,13 +95,13 @@ static void key_of_another_size_is_refused(void **state) {
   assert_refused(long_text, -EMSGSIZE);
 }
 
-static void key_that_nobody_drew_is_refused(void **state) {
+static void key_of_equal_bytes_is_refused(void **state) {
   (void)state;
   assert_refused("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", -EKEYREJECTED);
   assert_refused("//////////////////////////////////////////8=", -EKEYREJECTED);
 }
 
-static void fingerprint_is_fixed_and_tells_keys_apart(void **state) {
+static void fingerprint_is_fixed_and_differs_between_keys(void **state) {
   (void)state;
   struct sw_psk psk;
   char text[SW_FINGERPRINT_TEXT], other[SW_FINGERPRINT_TEXT];
@@ -113,7 +113,7 @@ static void fingerprint_is_fixed_and_tells_keys_apart(void **state) {
   assert_string_not_equal(other, text);
 }
 
-static void fingerprint_is_not_of_the_keys_bytes(void **state) {
+static void fingerprint_shows_no_byte_of_the_key(void **state) {
   (void)state;
   struct sw_psk psk;
   char text[SW_FINGERPRINT_TEXT], bytes[2 * SW_PSK_BYTES + 1];
@@ -149,11 +149,11 @@ int main(void) {
       cmocka_unit_test(key_encodes_to_its_text),
       cmocka_unit_test(generated_keys_differ_and_read_back),
       cmocka_unit_test(text_that_is_not_base64_is_refused),
-      cmocka_unit_test(two_texts_never_are_the_same_key),
+      cmocka_unit_test(a_key_has_one_text),
       cmocka_unit_test(key_of_another_size_is_refused),
-      cmocka_unit_test(key_that_nobody_drew_is_refused),
-      cmocka_unit_test(fingerprint_is_fixed_and_tells_keys_apart),
-      cmocka_unit_test(fingerprint_is_not_of_the_keys_bytes),
+      cmocka_unit_test(key_of_equal_bytes_is_refused),
+      cmocka_unit_test(fingerprint_is_fixed_and_differs_between_keys),
+      cmocka_unit_test(fingerprint_shows_no_byte_of_the_key),
   };
   return cmocka_run_group_tests_name("key", tests, start, NULL);
 }

@@ -88,7 +88,7 @@ static void last_line_needs_no_end(void **state) {
   assert_good();
 }
 
-static void comments_blanks_and_empty_lines_are_passed_over(void **state) {
+static void comments_blanks_and_empty_lines_are_skipped(void **state) {
   (void)state;
   write_key("# site a to site b\n\n  \t\n  " KEY "\t \n# the end\n\n");
   assert_good();
@@ -100,7 +100,7 @@ static void windows_line_ends_are_accepted(void **state) {
   assert_good();
 }
 
-static void missing_file_tells_how_to_make_one(void **state) {
+static void missing_file_is_reported_with_how_to_make_one(void **state) {
   (void)state;
   assert_refused("No such file or directory");
   assert_non_null(strstr(error.text, "umask 077; saltway genkey > "));
@@ -217,7 +217,7 @@ static void binary_file_is_refused(void **state) {
   assert_refused("is not a text file");
 }
 
-static void key_of_wrong_length_tells_both_lengths(void **state) {
+static void key_of_wrong_length_is_reported_with_both_lengths(void **state) {
   (void)state;
   write_key("# one letter is missing\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n");
   assert_refused("line 2 has 43 characters, but a key has 44");
@@ -264,9 +264,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(key_is_read),
       TEST(last_line_needs_no_end),
-      TEST(comments_blanks_and_empty_lines_are_passed_over),
+      TEST(comments_blanks_and_empty_lines_are_skipped),
       TEST(windows_line_ends_are_accepted),
-      TEST(missing_file_tells_how_to_make_one),
+      TEST(missing_file_is_reported_with_how_to_make_one),
       TEST(directory_is_refused),
       TEST(pipe_is_refused_without_waiting_for_it),
       TEST(file_that_may_not_be_opened_is_refused),
@@ -280,7 +280,7 @@ int main(void) {
       TEST(file_without_a_key_is_refused),
       TEST(long_file_is_refused),
       TEST(binary_file_is_refused),
-      TEST(key_of_wrong_length_tells_both_lengths),
+      TEST(key_of_wrong_length_is_reported_with_both_lengths),
       TEST(key_that_is_not_base64_is_refused),
       TEST(key_of_equal_bytes_is_refused),
       TEST(second_key_is_refused),
