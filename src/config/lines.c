@@ -55,11 +55,9 @@ char *sw_line_trim(char *text) {
 }
 
 char *sw_line_trim_comment(char *text) {
-  for (char *hash = strchr(text, '#'); hash; hash = strchr(hash + 1, '#')) {
-    if (hash > text && !strchr(BLANKS, hash[-1])) continue;
-    *hash = '\0';
-    break;
-  }
+  char *hash = strchr(text, '#');
+  while (hash && hash > text && !strchr(BLANKS, hash[-1])) hash = strchr(hash + 1, '#');
+  if (hash) *hash = '\0';
   return sw_line_trim(text);
 }
 

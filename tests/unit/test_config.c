@@ -127,6 +127,7 @@ static void default_route_with_table_auto_is_refused_at_its_line(void **state) {
   assert_mistake("[Interface]\nTable = auto\nFwMark = 1\n" PEER
                  "Endpoint = b:1\nAllowedIPs = 0.0.0.0/0\n",
                  8, words);
+  assert_mistake(INTERFACE "[Peer]\nPresharedKeyFile = site-b.key\nAllowedIPs = ::/0\n", 5, words);
   assert_int_equal(load(PEER "AllowedIPs = 0.0.0.0/0\nAllowedIPs = ::/0\n" INTERFACE), 2);
   assert_complaint(4, "0.0.0.0/0");
   assert_complaint(5, "::/0");
@@ -257,6 +258,12 @@ static void file_with_hooks_that_others_can_write_is_reported(void **state) {
     assert_int_equal(load_bytes(without, sizeof(without) - 1, modes[i]), 0);
   }
   assert_int_equal(load_bytes(with, sizeof(with) - 1, 0644), 0);
+  static const char only_down[] = INTERFACE "PreDown = true\n" PEER;
+  assert_int_equal(load_bytes(only_down, sizeof(only_down) - 1, 0622), 1);
+  assert_complaint(3, "PreDown is run as root");
+  static const char up_first[] = INTERFACE "PostUp = true\nPreDown = true\n" PEER;
+  assert_int_equal(load_bytes(up_first, sizeof(up_first) - 1, 0622), 1);
+  assert_complaint(3, "PostUp is run as root");
 }
 
 static void file_with_hooks_of_another_user_is_reported(void **state) {
@@ -269,6 +276,23 @@ static void file_with_hooks_of_another_user_is_reported(void **state) {
   assert_complaint(3, "this file belongs to user 65534; chown 0 ");
   assert_int_equal(chown(config_file, 0, 0), 0);
   assert_int_equal(load_file(), 0);
+}
+
+static void file_with_hooks_may_belong_to_root_or_the_user_who_runs_it(void **state) {
+  (void)state;
+  static const char with[] = INTERFACE "PostUp = true\n" PEER;
+  static const uid_t owners[] = {0, 65534};
+  if (geteuid() != 0) skip();
+  assert_int_equal(chmod(config_directory, 0755), 0);
+  assert_int_equal(chown(config_key_file, 65534, 65534), 0);
+  write_file(config_file, with, sizeof(with) - 1, 0644);
+  for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(chown(config_file, owners[i], 0), 0);
+    assert_int_equal(seteuid(65534), 0);
+    const int mistakes = load_file();
+    assert_int_equal(seteuid(0), 0);
+    if (mistakes != 0) fail_msg("refused: %s", complaints);
+  }
 }
 
 static void name_stands_for_a_file_in_etc(void **state) {
@@ -353,6 +377,7 @@ int main(void) {
       TEST(config_is_loaded_again_after_it_was_freed),
       TEST(file_with_hooks_that_others_can_write_is_reported),
       TEST(file_with_hooks_of_another_user_is_reported),
+      TEST(file_with_hooks_may_belong_to_root_or_the_user_who_runs_it),
       TEST(name_stands_for_a_file_in_etc),
       TEST(path_is_taken_as_it_is),
       TEST(name_that_is_no_interface_name_is_refused),
