@@ -10,13 +10,13 @@ static const uint64_t *drops_of(const struct world *world, unsigned side) {
 
 /* ---- floods ---- */
 
-/* Who repeats, a thousand times a second, what he heard or makes up. */
+/* An attacker that replays recorded datagrams a thousand times a second. */
 struct flood {
   struct world *world;
-  size_t first, heard; /* recordings from and to here are repeated */
+  size_t first, heard; /* the range of recordings to replay: [first, heard) */
   enum datagram_kind kind;
   unsigned victim;
-  bool spoofed; /* from where they were first sent from */
+  bool spoofed; /* replay from the original source address */
 };
 
 static size_t any_of_kind(const struct flood *flood) {
@@ -37,7 +37,7 @@ static void flood_run(const struct flood *flood, uint64_t duration) {
   }
 }
 
-/* Ends the flood's recording, with inits of 200 tries and several processes of A in it. */
+/* Records inits of five processes of A that retry for 200 s each, and ends the range there. */
 static void record_inits(struct flood *flood) {
   struct world *world = flood->world;
   for (unsigned i = 0; i < 5; i++) {
@@ -48,28 +48,29 @@ static void record_inits(struct flood *flood) {
   flood->heard = world->tap.count;
 }
 
-/* The link comes up while `flood` goes on, and loses nothing then. */
-static void come_up_under(const struct flood *flood) {
+/* Starts A during the flood.  The link must come up and lose no packet. */
+static void connect_under_flood(const struct flood *flood) {
   struct world *world = flood->world;
   const size_t since = world->tap.count;
   const uint64_t begun = world->now;
   world_start(world, A);
-  /* a cookie costs a round trip more */
+  /* a cookie costs one more round trip */
   flood_run(flood, 4 * round_trip(world));
   expect(world_agrees(world), "the link comes up without a retry");
-  talk(world, 100 * SW_MILLISECOND);
+  start_traffic(world, 100 * SW_MILLISECOND);
   const uint64_t up = world->now;
   flood_run(flood, 5 * SW_SECOND);
-  fall_silent(world);
+  stop_traffic(world);
   expect_nothing_lost(world, up);
   const uint64_t lasted = (world->now - begun) / SW_SECOND + 1;
   expect(world_count(world, flood->victim, DATAGRAM_RESPONSE, since) <= SW_LOAD_INITS * lasted,
          "few of the replayed inits cost an X25519");
   world_run(world, SW_PENDING_LIFETIME);
-  expect(world->hosts[flood->victim].link->pending.count == 0, "and none is kept for long");
+  expect(world->hosts[flood->victim].link->pending.count == 0,
+         "no pending session outlives its lifetime");
 }
 
-/* Seed 1: the responder is flooded; 2: the initiator. */
+/* Seed 1: the responder is flooded; seed 2: the initiator. */
 static void flood_of_inits(struct world *world) {
   struct flood flood = {.world = world, .kind = DATAGRAM_INIT};
   flood.victim = world->seed == 1 ? B : A;
@@ -77,7 +78,7 @@ static void flood_of_inits(struct world *world) {
   world->hosts[B].endpoint_count = 0;
   world_start(world, B);
   flood_run(&flood, 3 * SW_SECOND);
-  come_up_under(&flood);
+  connect_under_flood(&flood);
 }
 
 static void flood_of_cookied_inits(struct world *world) {
@@ -93,11 +94,11 @@ static void flood_of_cookied_inits(struct world *world) {
     expect(world_agrees(world), "the link comes up with a cookie");
     world_kill(world, A);
   }
-  expect(sw_link_status(world->hosts[B].link)->cookies_sent > 10, "B gave out cookies");
+  expect(sw_link_status(world->hosts[B].link)->cookies_sent > 10, "B sends cookies");
   flood.heard = world->tap.count;
   flood.spoofed = true;
   flood_run(&flood, 6 * SW_SECOND);
-  come_up_under(&flood);
+  connect_under_flood(&flood);
   world_kill(world, A);
 
   flood.first = first;
@@ -105,10 +106,10 @@ static void flood_of_cookied_inits(struct world *world) {
   const size_t since = world->tap.count;
   flood_run(&flood, 5 * SW_SECOND);
   expect(world_count(world, B, DATAGRAM_RESPONSE, since) <= SW_LOAD_INITS * 5,
-         "a cookie is worth nothing from elsewhere");
+         "a cookie is invalid from another address");
 }
 
-/* A NAT that gives each datagram of A another source. */
+/* A NAT that gives each datagram of A a new source address. */
 static bool scatter(void *context, size_t recording) {
   struct world *world = context;
   struct network *network = &world->network;
@@ -131,8 +132,9 @@ static void no_ping_pong(struct world *world) {
       sw_cookies_count(cookies, host_time(&world->hosts[B], world->now));
     world_run(world, 200 * SW_MILLISECOND);
   }
-  expect(sw_link_status(world->hosts[B].link)->cookies_sent > 0, "B asks for cookies");
-  expect(world_count(world, A, DATAGRAM_INIT, 0) <= 2 * (20 / 5 + 4), "each try has one of them");
+  expect(sw_link_status(world->hosts[B].link)->cookies_sent > 0, "B sends cookies");
+  expect(world_count(world, A, DATAGRAM_INIT, 0) <= 2 * (20 / 5 + 4),
+         "at most one init with a cookie per attempt");
 }
 
 static void flood_of_packets(struct world *world) {
@@ -149,18 +151,18 @@ static void flood_of_packets(struct world *world) {
 
 static void flood_of_junk(struct world *world) {
   bring_up(world);
-  talk(world, 20 * SW_MILLISECOND);
+  start_traffic(world, 20 * SW_MILLISECOND);
   const uint64_t since = world->now;
   for (unsigned i = 0; i < 5000; i++) {
     network_junk(&world->network, world->now, i % 2);
     world_run(world, FLOOD_INTERVAL);
   }
-  fall_silent(world);
+  stop_traffic(world);
   expect_nothing_lost(world, since);
   for (unsigned side = 0; side < 2; side++) {
     const struct sw_link_status *status = sw_link_status(world->hosts[side].link);
     expect(status->drops[SW_DROP_SHORT] && status->drops[SW_DROP_SESSION], "junk is counted");
-    expect(status->foreign_time >= since, "and seen to be foreign");
+    expect(status->foreign_time >= since, "junk is reported as foreign");
   }
 }
 
@@ -169,7 +171,7 @@ static void flood_of_junk(struct world *world) {
 static void reflect(struct world *world) {
   for (unsigned side = 0; side < 2; side++) world->network.paths[side].reflect = 1000;
   bring_up(world);
-  talk(world, 100 * SW_MILLISECOND);
+  start_traffic(world, 100 * SW_MILLISECOND);
   world_run(world, 10 * SW_SECOND);
   expect(world_agrees(world), "the link stays up");
   for (unsigned side = 0; side < 2; side++) {
@@ -181,13 +183,13 @@ static void reflect(struct world *world) {
 static void twice(struct world *world) {
   for (unsigned side = 0; side < 2; side++) world->network.paths[side].duplicate = 1000;
   bring_up(world);
-  talk(world, 100 * SW_MILLISECOND);
+  start_traffic(world, 100 * SW_MILLISECOND);
   world_run(world, 200 * SW_SECOND);
   expect(world_agrees(world), "the link stays up");
   for (unsigned side = 0; side < 2; side++) {
     expect(drops_of(world, side)[SW_DROP_REPEATED_INIT] > 0, "an init is answered once");
-    expect(drops_of(world, side)[SW_DROP_UNEXPECTED] > 0, "a response is taken once");
-    expect(drops_of(world, side)[SW_DROP_REPLAYED] > 1000, "data is taken once");
+    expect(drops_of(world, side)[SW_DROP_UNEXPECTED] > 0, "a response is accepted once");
+    expect(drops_of(world, side)[SW_DROP_REPLAYED] > 1000, "data is accepted once");
   }
 }
 
@@ -203,14 +205,14 @@ static void two_keys(struct world *world) {
   for (unsigned side = 0; side < 2; side++) {
     const struct sw_link_status *status = sw_link_status(world->hosts[side].link);
     expect(status->state == SW_LINK_CONNECTING, "the link does not come up");
-    expect(status->packets_in == 0, "nothing passes");
-    expect(status->drops[SW_DROP_SESSION] >= 10, "datagrams of the other key are counted");
+    expect(status->packets_in == 0, "no packet is delivered");
+    expect(status->drops[SW_DROP_SESSION] >= 10, "datagrams sealed with the other key are counted");
     expect(status->foreign_time > 0 &&
                sw_address_equal(&status->foreign, &world->network.address[!side]),
-           "and it can be told where they come from");
+           "their source address is reported");
   }
   for (unsigned i = 0; i < world->tap.count; i++)
-    expect(world->tap.recordings[i].kind == DATAGRAM_INIT, "none is answered");
+    expect(world->tap.recordings[i].kind == DATAGRAM_INIT, "no init is answered");
 }
 
 static void outlive(struct world *world) {
@@ -225,11 +227,11 @@ static void outlive(struct world *world) {
   for (size_t i = first; i < first + 50; i++)
     network_replay(&world->network, world->now, i, B, &world->tap.recordings[i].from);
   world_run(world, 10 * SW_SECOND - 1);
-  expect(world->hosts[B].packets_in == delivered + 50, "a delay of 170 s is borne");
+  expect(world->hosts[B].packets_in == delivered + 50, "a packet delayed by 170 s is delivered");
   for (size_t i = first + 50; i < last; i++)
     network_replay(&world->network, world->now, i, B, &world->tap.recordings[i].from);
   world_run(world, SW_SECOND);
-  expect(world->hosts[B].packets_in == delivered + 50, "one of 180 s is not");
+  expect(world->hosts[B].packets_in == delivered + 50, "a packet delayed by 180 s is not");
 }
 
 struct alteration {
@@ -237,7 +239,7 @@ struct alteration {
   bool done[2][DATAGRAM_KINDS];
 };
 
-/* Brings every altered form of a datagram to its receiver just before itself. */
+/* Delivers every altered form of a datagram just before the datagram itself. */
 static bool alter(void *context, size_t recording) {
   struct alteration *alteration = context;
   struct world *world = alteration->world;
@@ -260,7 +262,7 @@ static bool alter(void *context, size_t recording) {
   return true;
 }
 
-/* Each kind is seen from at least one side; cookies need a host that is under load. */
+/* Each kind is sent by at least one side.  Only a host under load sends cookies. */
 static void alter_everything(struct world *world) {
   struct alteration alteration = {.world = world};
   world->network.intercept = alter;
@@ -271,19 +273,20 @@ static void alter_everything(struct world *world) {
   for (unsigned i = 0; i <= SW_LOAD_INITS; i++) sw_cookies_count(&link->cookies, world->now);
   world_start(world, A);
   await_agreement(world, 4 * round_trip(world), "alterations do not delay the link");
-  expect(sw_link_status(link)->cookies_sent == 1, "a cookie was asked for");
+  expect(sw_link_status(link)->cookies_sent == 1, "B sends one cookie");
   for (unsigned side = 0; side < 2; side++) {
     expect(world_send(world, side), "a packet is sent");
     world_run(world, 2 * SW_KEEPALIVE_AFTER);
-    expect(traffic_lost(&world->traffic[side], 0) == 0, "it arrives");
+    expect(traffic_lost(&world->traffic[side], 0) == 0, "the packet arrives");
   }
   world_run(world, 2 * world->hosts[A].persistent_keepalive);
   expect(world_agrees(world), "alterations do not disturb the link");
   world_close(world, A);
   world_run(world, SW_SECOND);
-  expect(host_state(&world->hosts[B]) == SW_LINK_CONNECTING, "the farewell arrives");
+  expect(host_state(&world->hosts[B]) == SW_LINK_CONNECTING, "the close arrives");
   for (unsigned kind = 0; kind < DATAGRAM_KINDS; kind++)
-    expect(alteration.done[A][kind] || alteration.done[B][kind], "each kind was altered");
+    expect(alteration.done[A][kind] || alteration.done[B][kind],
+           "each kind of datagram is altered");
 }
 
 static void refuse_for(struct world *world, uint64_t duration) {
@@ -294,8 +297,8 @@ static void refuse_for(struct world *world, uint64_t duration) {
   }
 }
 
-/* Forged reports come a hundred times a second, and answers take three times as long as the fastest
- * retry. */
+/* Forged reports arrive a hundred times a second.  A round trip takes three times as long as the
+ * fastest retry. */
 static void forge_refusals(struct world *world) {
   for (unsigned side = 0; side < 2; side++) {
     world->network.paths[side].delay = 150 * SW_MILLISECOND;
@@ -304,60 +307,61 @@ static void forge_refusals(struct world *world) {
   refuse_for(world, 2 * round_trip(world));
   expect(world_agrees(world), "the link comes up without a retry");
   const uint64_t up = world->now;
-  talk(world, 200 * SW_MILLISECOND);
+  start_traffic(world, 200 * SW_MILLISECOND);
   refuse_for(world, 300 * SW_SECOND);
-  fall_silent(world);
-  expect(world_agrees(world), "and stays up");
+  stop_traffic(world);
+  expect(world_agrees(world), "the link stays up");
   expect_nothing_lost(world, up);
-  expect(world_count(world, A, DATAGRAM_INIT, 0) < 2 * 300, "and few inits are brought about");
+  expect(world_count(world, A, DATAGRAM_INIT, 0) < 2 * 300, "the reports cause few inits");
 }
 
 struct copying {
   struct world *world;
-  struct sw_address thief;
+  struct sw_address attacker;
 };
 
-/* Brings a copy of all that the two send each other, from somewhere else, before itself.  What
- * they send to there is lost: who relays it as well is a router, and may be one. */
+/* Delivers a copy of each datagram from the attacker's address before the datagram itself.
+ * Datagrams sent to the attacker's address are lost: an attacker that relays them as well is a
+ * router, which is legitimate. */
 static bool copy_first(void *context, size_t recording) {
   struct copying *copying = context;
   struct world *world = copying->world;
   const struct recording *heard = &world->tap.recordings[recording];
   const unsigned victim = !heard->sender;
   if (sw_address_equal(&heard->to, &world->network.address[victim]))
-    network_replay(&world->network, world->now, recording, victim, &copying->thief);
+    network_replay(&world->network, world->now, recording, victim, &copying->attacker);
   return true;
 }
 
-static void steal(struct world *world) {
-  struct copying copying = {.world = world, .thief = network_address(&world->dice)};
+static void hijack(struct world *world) {
+  struct copying copying = {.world = world, .attacker = network_address(&world->dice)};
   world->network.intercept = copy_first;
   world->network.context = &copying;
   if (world->seed % 2) world->hosts[B].endpoint_count = 0;
   start_both(world);
-  await_agreement(world, 3 * round_trip(world), "the link comes up between the two");
+  await_agreement(world, 3 * round_trip(world), "the link comes up between the two hosts");
   const uint64_t up = world->now;
-  talk(world, 200 * SW_MILLISECOND);
+  start_traffic(world, 200 * SW_MILLISECOND);
   world_run(world, 200 * SW_SECOND);
-  fall_silent(world);
-  expect(world_agrees(world), "and stays there");
+  stop_traffic(world);
+  expect(world_agrees(world), "the link stays between the two hosts");
   expect_nothing_lost(world, up);
 }
 
 const struct scenario attack_scenarios[ATTACK_SCENARIOS] = {
-    {"a thousand replayed inits a second do not keep a handshake from completing", 2,
-     flood_of_inits},
-    {"a thousand replayed inits a second that carry cookies do not keep it from completing", 1,
+    {"a thousand replayed inits a second do not prevent a handshake", 2, flood_of_inits},
+    {"a thousand replayed inits with cookies a second do not prevent a handshake", 1,
      flood_of_cookied_inits},
-    {"cookies for a source that changes all the time do not go back and forth", 1, no_ping_pong},
+    {"a source address that always changes causes no endless exchange of cookies", 1, no_ping_pong},
     {"a thousand replayed packets a second are dropped and counted", 1, flood_of_packets},
-    {"a thousand strange datagrams a second are dropped and counted", 1, flood_of_junk},
+    {"a thousand random datagrams a second are dropped and counted", 1, flood_of_junk},
     {"reflected datagrams are dropped and counted", 2, reflect},
-    {"doubled datagrams are dropped and counted", 2, twice},
-    {"with two keys nothing passes, and both count foreign datagrams", 1, two_keys},
-    {"a session's packets are refused after its lifetime", 1, outlive},
+    {"duplicated datagrams are dropped and counted", 2, twice},
+    {"with different keys no packet is delivered, and both sides count foreign datagrams", 1,
+     two_keys},
+    {"a session's packets are dropped after its lifetime", 1, outlive},
     {"every bit flip and every truncation of each kind of datagram is dropped", 1,
      alter_everything},
-    {"forged reports that nobody listens do no harm", 1, forge_refusals},
-    {"a copy that comes first, from elsewhere, does not take the link there", 2, steal},
+    {"forged ICMP errors do not disturb the link", 1, forge_refusals},
+    {"a copy that arrives first from another address does not move the link", 2, hijack},
 };

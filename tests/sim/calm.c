@@ -4,27 +4,27 @@
 
 #include "verdict.h"
 
-/* Packets from each side, in the calm: the time between two is twice this at most. */
+/* Mean time between packets from each side in the calm phase; the longest is twice this. */
 #define INTERVAL (1 * SW_SECOND)
 
-/* What the hostile network still has under way when the calm begins. */
+/* How long after the start of the calm phase datagrams sent before it still arrive. */
 #define STRAGGLERS (4 * SW_SECOND)
 
-/* Round trips of a handshake and its first packets, clocks that went back, loops that wake late. */
+/* Covers the handshake's round trips, clocks that were turned back, and loops that wake late. */
 #define MARGIN (3 * SW_SECOND)
 
-/* A time within which the link must be back.
+/* Returns the time within which the link must recover.
  *
- * With traffic: something is sent, it is not answered for 15 s, and then inits go to the peer's
- * last address and each of the endpoints in turn, every 5 s at most.  Without: what is wrong
- * with a session ends with it, after 180 s. */
-static uint64_t recovery_bound(const struct world *world, bool talkative) {
+ * With traffic: a packet is sent, no answer arrives for 15 s, and then inits go to the peer's last
+ * address and to each endpoint in turn, at least every 5 s.  Without traffic: a broken session ends
+ * after 180 s. */
+static uint64_t recovery_bound(const struct world *world, bool with_traffic) {
   size_t addresses = 0;
   for (unsigned side = 0; side < 2; side++) {
-    const size_t count = world->hosts[side].endpoint_count + 2; /* peer's last, remembered */
+    const size_t count = world->hosts[side].endpoint_count + 2; /* last address, remembered one */
     if (count > addresses) addresses = count;
   }
-  const uint64_t notice = talkative ? 2 * INTERVAL + SW_ANSWER_WITHIN : SW_REJECT_AFTER;
+  const uint64_t notice = with_traffic ? 2 * INTERVAL + SW_ANSWER_WITHIN : SW_REJECT_AFTER;
   return STRAGGLERS + notice + (addresses + 1) * (SW_RETRY_LAST + SW_RETRY_JITTER) + MARGIN;
 }
 
@@ -32,23 +32,23 @@ static void heal(struct world *world) {
   world_log(world, "calm");
   struct dice *dice = &world->dice;
   world->network.intercept = NULL;
-  world->network.steal = 0;
+  world->network.hijack = 0;
   for (unsigned side = 0; side < 2; side++) {
     world->network.paths[side] = (struct path){.delay = dice_between(dice, 1, 300) * SW_MILLISECOND,
                                                .jitter = dice_below(dice, 50) * SW_MILLISECOND};
-    world->traffic[side].foul = 0;
+    world->traffic[side].bad = 0;
     struct host *host = &world->hosts[side];
-    if (host->stands) host_clock_resume(host, world->now);
+    if (host->stopped) host_clock_resume(host, world->now);
     if (host->link && host_state(host) == SW_LINK_CLOSED) world_kill(world, side);
     if (!host->link) world_start(world, side);
     if (host->endpoint_count) world_resolve(world, side, host->endpoint_count);
   }
 }
 
-void calm_verify(struct world *world, bool talkative) {
+void calm_verify(struct world *world, bool with_traffic) {
   heal(world);
-  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, talkative ? INTERVAL : 0);
-  const uint64_t bound = recovery_bound(world, talkative);
+  for (unsigned side = 0; side < 2; side++) world_traffic(world, side, with_traffic ? INTERVAL : 0);
+  const uint64_t bound = recovery_bound(world, with_traffic);
   world_run(world, bound);
   if (!world_agrees(world))
     verdict_fail("the link is not back %" PRIu64 " s after the network calmed down",
@@ -64,7 +64,7 @@ void calm_verify(struct world *world, bool talkative) {
             SW_REKEY_OTHER_AFTER + SW_REKEY_JITTER + dice_between(&world->dice, 5, 60) * SW_SECOND);
   for (unsigned side = 0; side < 2; side++) world_traffic(world, side, 0);
   world_run(world, SW_SECOND);
-  expect(world_agrees(world), "a link that is left alone stays up");
+  expect(world_agrees(world), "an undisturbed link stays up");
   for (unsigned side = 0; side < 2; side++) {
     expect(sw_link_status(world->hosts[side].link)->handshakes > handshakes[side],
            "a session is renewed in time");

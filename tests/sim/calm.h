@@ -1,15 +1,15 @@
 /*
- * What has to be true once the network is calm, whatever happened before: the link comes up within
- * a bound, and from then on loses nothing, through a rekey at least.
+ * The invariants of a calm network, whatever happened before: the link comes up within a bound, and
+ * from then on loses no packet, not even during a rekey.
  */
 #ifndef SIM_CALM_H
 #define SIM_CALM_H
 
 #include "world.h"
 
-/* Heals the world (processes run, clocks go, the network carries, names resolve) and fails unless
- * the link recovers as it should.  `talkative`: both sides send while it does; else the link is
- * left to itself, and may take until the last of the old sessions is over. */
-void calm_verify(struct world *world, bool talkative);
+/* Repairs the world (processes run, clocks advance, the network delivers, names resolve) and fails
+ * unless the link recovers in time. With `with_traffic`, both sides send meanwhile. Without it, the
+ * link is idle, and recovery may take until the last of the old sessions ends. */
+void calm_verify(struct world *world, bool with_traffic);
 
 #endif

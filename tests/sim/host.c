@@ -8,10 +8,11 @@
 #include "traffic.h"
 #include "verdict.h"
 
-/* The longest a link may rest while it looks for its peer. */
+/* The longest time between two attempts of a link that looks for its peer. */
 #define RETRY_MOST (SW_RETRY_LAST + SW_RETRY_JITTER)
 
-/* All of a link but its numbers for people, its time and its measure of load, which come first. */
+/* The state of a link without what precedes it in the struct: its statistics, its latest time and
+ * its measure of load. */
 #define STATE_OFFSET offsetof(struct sw_link, persistent_keepalive)
 #define STATE_BYTES (sizeof(struct sw_link) - STATE_OFFSET)
 
@@ -22,7 +23,7 @@ char host_name(const struct host *host) {
 /* ---- clock ---- */
 
 static uint64_t reading(const struct host *host, uint64_t now) {
-  return host->stands ? host->reading : now + (uint64_t)host->offset;
+  return host->stopped ? host->reading : now + (uint64_t)host->offset;
 }
 
 uint64_t host_time(const struct host *host, uint64_t now) {
@@ -36,16 +37,16 @@ void host_clock_jump(struct host *host, int64_t by) {
 
 void host_clock_stop(struct host *host, uint64_t now) {
   host->reading = reading(host, now);
-  host->stands = true;
+  host->stopped = true;
 }
 
 void host_clock_resume(struct host *host, uint64_t now) {
-  host->stands = false;
+  host->stopped = false;
   host->offset = (int64_t)(host->reading - now);
 }
 
-/* The time that the link is told with a call. */
-static uint64_t tell_time(struct host *host, uint64_t now) {
+/* Returns the time to pass to the link with a call. */
+static uint64_t link_time(struct host *host, uint64_t now) {
   host->latest = host_time(host, now);
   return reading(host, now);
 }
@@ -72,7 +73,7 @@ void host_start(struct host *host, uint64_t now) {
   host->packets_in = host->packets_out = 0;
   host->latest = 0;
   expect(sw_link_deadline(host->link) == UINT64_MAX, "a new link starts nothing by itself");
-  host_endpoints_tell(host, now);
+  host_endpoints_set(host, now);
 }
 
 static void check_numbers(const struct host *host) {
@@ -89,25 +90,26 @@ void host_kill(struct host *host) {
   host->link = NULL;
 }
 
-void host_endpoints_tell(struct host *host, uint64_t now) {
+void host_endpoints_set(struct host *host, uint64_t now) {
   struct sw_address endpoints[HOST_ENDPOINTS + 1];
   size_t count = 0;
   for (; count < host->endpoint_count; count++) endpoints[count] = host->endpoints[count];
   if (host->remembered.port) endpoints[count++] = host->remembered;
-  sw_link_endpoints_set(host->link, tell_time(host, now), endpoints, count);
+  sw_link_endpoints_set(host->link, link_time(host, now), endpoints, count);
 }
 
 /* ---- calls ---- */
 
 uint64_t host_wake(const struct host *host, uint64_t now) {
-  if (!host->link || host->stands) return UINT64_MAX;
+  if (!host->link || host->stopped) return UINT64_MAX;
   const uint64_t deadline = sw_link_deadline(host->link);
   if (deadline == UINT64_MAX) return UINT64_MAX;
   const uint64_t clock = reading(host, now) - host->late;
   return deadline > clock ? now + (deadline - clock) : now;
 }
 
-/* Compares the drops with those of before; returns how many were counted, and one reason. */
+/* Compares the drop counters with earlier ones. Returns how many drops were counted since, and the
+ * reason of one of them. */
 static uint64_t drops_since(const struct host *host, const uint64_t before[SW_DROP_COUNT],
                             enum sw_drop *reason) {
   const uint64_t *after = host->link->status.drops;
@@ -120,11 +122,11 @@ static uint64_t drops_since(const struct host *host, const uint64_t before[SW_DR
   return total;
 }
 
-/* What the fast calls may do to the bytes around, they do to these. */
-#define IN_FRONT 4 /* of a datagram */
+/* Buffers with the room around them that the fast calls may overwrite. */
+#define IN_FRONT 4 /* before a datagram */
 struct room {
   uint8_t *start;  /* to be freed */
-  uint8_t *middle; /* of this many bytes: */
+  uint8_t *middle; /* the usable part, of this many bytes: */
   size_t length;
 };
 
@@ -153,7 +155,7 @@ static enum sw_received open_batch(struct host *host, uint64_t clock, struct sw_
     expect(sw_link_open_finish(host->link, &copy, &again) == SW_RECEIVED_DROPPED &&
                host->link->status.drops[SW_DROP_REPLAYED] == replayed + 1,
            "a copy in the same batch is dropped as replayed");
-    host->link->status.drops[SW_DROP_REPLAYED] = replayed; /* the world knows of no copy */
+    host->link->status.drops[SW_DROP_REPLAYED] = replayed; /* the world does not count the copy */
   }
   free(out.start);
   return received;
@@ -199,7 +201,7 @@ enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_a
   uint64_t drops[SW_DROP_COUNT];
   memcpy(drops, host->link->status.drops, sizeof(drops));
   if (must_drop) memcpy(state, (uint8_t *)host->link + STATE_OFFSET, STATE_BYTES);
-  const uint64_t clock = tell_time(host, now);
+  const uint64_t clock = link_time(host, now);
   const struct sw_path path = {.peer = *from};
   const enum sw_received received =
       by == HOST_OPENS_EXACTLY
@@ -208,12 +210,12 @@ enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_a
                       packet_length);
   const uint64_t dropped = drops_since(host, drops, reason);
   expect(dropped == (received == SW_RECEIVED_DROPPED),
-         "a datagram is counted as one drop if it is dropped, as none if it is not");
+         "a dropped datagram is counted once, any other is not counted");
   if (received == SW_RECEIVED_PACKET) host->packets_in++;
   if (must_drop) {
-    expect(received == SW_RECEIVED_DROPPED, "a stranger's or replayed datagram is dropped");
+    expect(received == SW_RECEIVED_DROPPED, "a forged or replayed datagram is dropped");
     expect(memcmp(state, (uint8_t *)host->link + STATE_OFFSET, STATE_BYTES) == 0,
-           "a stranger's or replayed datagram changes nothing but counters");
+           "a forged or replayed datagram changes nothing but counters");
     sodium_memzero(state, sizeof(state));
   }
   return received;
@@ -223,7 +225,7 @@ int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t
                   uint8_t *datagram) {
   uint64_t drops[SW_DROP_COUNT];
   memcpy(drops, host->link->status.drops, sizeof(drops));
-  const uint64_t clock = tell_time(host, now);
+  const uint64_t clock = link_time(host, now);
   const int64_t sent = fast ? seal_fast(host, clock, packet, length, datagram)
                             : sw_link_send(host->link, clock, packet, length, datagram);
   enum sw_drop reason = SW_DROP_COUNT;
@@ -233,7 +235,8 @@ int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t
     expect(dropped == 1 && reason == SW_DROP_NO_SESSION, "a refused packet is counted");
   } else {
     expect(dropped == 0, "a packet that is sent is not counted as a drop");
-    expect(sent == (int64_t)(length + SW_OVERHEAD), "a datagram is its packet and the overhead");
+    expect(sent == (int64_t)(length + SW_OVERHEAD),
+           "a datagram is as long as its packet and the overhead");
     host->packets_out++;
   }
   return sent;
@@ -242,18 +245,18 @@ int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t
 size_t host_transmit(struct host *host, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
                      struct sw_address *to) {
   struct sw_path path;
-  const size_t length = sw_link_transmit(host->link, tell_time(host, now), datagram, &path);
+  const size_t length = sw_link_transmit(host->link, link_time(host, now), datagram, &path);
   if (length) *to = path.peer;
-  expect(length <= SW_CONTROL_MAX, "a link's own datagrams are bounded");
+  expect(length <= SW_CONTROL_MAX, "a link's control datagrams are bounded");
   return length;
 }
 
 void host_refused(struct host *host, uint64_t now, const struct sw_address *peer) {
-  sw_link_error(host->link, tell_time(host, now), peer, ECONNREFUSED);
+  sw_link_error(host->link, link_time(host, now), peer, ECONNREFUSED);
 }
 
 void host_close(struct host *host, uint64_t now) {
-  sw_link_close(host->link, tell_time(host, now));
+  sw_link_close(host->link, link_time(host, now));
 }
 
 /* ---- checks ---- */
@@ -264,7 +267,8 @@ enum sw_link_state host_state(const struct host *host) {
 
 void host_check(const struct host *host) {
   const uint64_t deadline = sw_link_deadline(host->link);
-  expect(deadline > host->latest, "a link with nothing to say rests until later");
+  expect(deadline > host->latest,
+         "after its datagrams are drained a link's deadline is in the future");
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
     const struct sw_session *session = &host->link->sessions[i];
     if (session->local)
@@ -274,11 +278,11 @@ void host_check(const struct host *host) {
   const bool peer_known = host->link->endpoints.count > 0;
   switch (host_state(host)) {
   case SW_LINK_WAITING:
-    expect(!peer_known, "a link that knows an address of its peer does not just wait");
+    expect(!peer_known, "a waiting link knows no address of its peer");
     break;
   case SW_LINK_CONNECTING:
   case SW_LINK_SILENT:
-    expect(peer_known, "a link that connects knows where to");
+    expect(peer_known, "a connecting link knows an address of its peer");
     expect(deadline - host->latest <= RETRY_MOST, "a link that is down retries within seconds");
     break;
   case SW_LINK_UP:
@@ -286,7 +290,7 @@ void host_check(const struct host *host) {
            "a link that is up will rekey");
     break;
   case SW_LINK_CLOSED:
-    expect(deadline == UINT64_MAX, "a closed link rests for ever");
+    expect(deadline == UINT64_MAX, "a closed link has no deadline");
     break;
   }
 }

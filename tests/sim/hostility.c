@@ -8,13 +8,13 @@
 #define PHASES_MAX 4
 #define SILENCE 0
 
-/* When what was begun ends, for each side; UINT64_MAX: nothing was. */
+/* When each condition ends, for each side; UINT64_MAX: it is not in force. */
 struct hostility {
   struct world *world;
   struct dice *dice;
   uint64_t restart[2];
   uint64_t resume[2];
-  uint64_t light[2]; /* after a blackout of what the side sends */
+  uint64_t blackout[2]; /* end of the blackout of what the side sends */
 };
 
 static uint64_t seconds(struct dice *dice, uint64_t least, uint64_t most) {
@@ -25,9 +25,9 @@ static int64_t seconds_signed(struct dice *dice, uint64_t least, uint64_t most) 
   return (int64_t)seconds(dice, least, most);
 }
 
-/* ---- what may happen ---- */
+/* ---- events ---- */
 
-static void drop_dead(struct hostility *hostility, unsigned side) {
+static void stop_process(struct hostility *hostility, unsigned side) {
   struct world *world = hostility->world;
   struct host *host = &world->hosts[side];
   if (!host->link) return;
@@ -59,16 +59,16 @@ static void suspend(struct hostility *hostility, unsigned side) {
 static void turn_clock_back(struct hostility *hostility, unsigned side) {
   struct host *host = &hostility->world->hosts[side];
   const uint64_t now = hostility->world->now;
-  /* not twice before it caught up, or the link would sleep for as long as all of it */
-  if (host->stands || host_time(host, now) != now + (uint64_t)host->offset) return;
+  /* not again before it has caught up, or the link would sleep for the sum of both */
+  if (host->stopped || host_time(host, now) != now + (uint64_t)host->offset) return;
   host_clock_jump(host, -seconds_signed(hostility->dice, 0, 2));
   world_log(hostility->world, "clock of %c is turned back", host_name(host));
 }
 
 static void stop_clock(struct hostility *hostility, unsigned side) {
   struct world *world = hostility->world;
-  if (world->hosts[side].stands) return;
-  world_log(world, "clock of %c stands", host_name(&world->hosts[side]));
+  if (world->hosts[side].stopped) return;
+  world_log(world, "clock of %c stops", host_name(&world->hosts[side]));
   host_clock_stop(&world->hosts[side], world->now);
   hostility->resume[side] = world->now + seconds(hostility->dice, 0, 20);
 }
@@ -82,7 +82,7 @@ static void black_out(struct hostility *hostility, unsigned side) {
     if (i != side && !both) continue;
     world_log(world, "blackout of what %c sends", host_name(&world->hosts[i]));
     world->network.paths[i].blackout = true;
-    hostility->light[i] = end;
+    hostility->blackout[i] = end;
   }
 }
 
@@ -112,7 +112,7 @@ static void junk_burst(struct hostility *hostility, unsigned side) {
     network_junk(&world->network, world->now + seconds(hostility->dice, 0, 1), side);
 }
 
-/* ICMP reports by anybody, of where the link sends and of anywhere else. */
+/* Forged ICMP errors, for the address the link sends to and for others. */
 static void forge_refusals(struct hostility *hostility, unsigned side) {
   struct world *world = hostility->world;
   for (uint64_t i = dice_between(hostility->dice, 1, 10); i > 0; i--) {
@@ -148,7 +148,7 @@ static const struct {
   unsigned weight;
   void (*happen)(struct hostility *hostility, unsigned side);
 } events[] = {
-    {6, drop_dead},       {4, rebind},       {4, resolve},    {2, suspend},
+    {6, stop_process},    {4, rebind},       {4, resolve},    {2, suspend},
     {2, turn_clock_back}, {2, stop_clock},   {5, black_out},  {8, change_traffic},
     {4, send_burst},      {5, replay_burst}, {4, junk_burst}, {4, forge_refusals},
     {6, change_path},
@@ -164,10 +164,10 @@ static void something_happens(struct hostility *hostility) {
   events[i].happen(hostility, (unsigned)dice_below(hostility->dice, 2));
 }
 
-/* ---- how it goes on ---- */
+/* ---- phases ---- */
 
-/* Ends what is over for this side; returns when the next ends. */
-static uint64_t end_what_is_over(struct hostility *hostility, unsigned side) {
+/* Ends the conditions of this side whose time has come; returns when the next one ends. */
+static uint64_t end_expired(struct hostility *hostility, unsigned side) {
   struct world *world = hostility->world;
   if (hostility->restart[side] <= world->now) {
     hostility->restart[side] = UINT64_MAX;
@@ -179,13 +179,13 @@ static uint64_t end_what_is_over(struct hostility *hostility, unsigned side) {
     host_clock_resume(&world->hosts[side], world->now);
     if (dice_chance(hostility->dice, 500)) suspend(hostility, side);
   }
-  if (hostility->light[side] <= world->now) {
-    hostility->light[side] = UINT64_MAX;
+  if (hostility->blackout[side] <= world->now) {
+    hostility->blackout[side] = UINT64_MAX;
     world->network.paths[side].blackout = false;
   }
   uint64_t next = hostility->restart[side];
   if (hostility->resume[side] < next) next = hostility->resume[side];
-  if (hostility->light[side] < next) next = hostility->light[side];
+  if (hostility->blackout[side] < next) next = hostility->blackout[side];
   return next;
 }
 
@@ -194,7 +194,7 @@ static void run(struct hostility *hostility, uint64_t until) {
   while (world->now < until) {
     uint64_t next = until;
     for (unsigned side = 0; side < 2; side++) {
-      const uint64_t end = end_what_is_over(hostility, side);
+      const uint64_t end = end_expired(hostility, side);
       if (end < next) next = end;
     }
     world_run(world, next - world->now);
@@ -209,8 +209,8 @@ static void hostile_phase(struct hostility *hostility) {
   }
 }
 
-/* The link is left alone, with traffic as it happens to be: often none, for longer than a session
- * lives. */
+/* A phase without hostility, with whatever traffic there is: often none, for longer than a
+ * session's lifetime. */
 static void quiet_phase(struct hostility *hostility) {
   for (unsigned side = 0; side < 2; side++) {
     hostility->world->network.paths[side] = (struct path){.delay = 30 * SW_MILLISECOND};
@@ -231,17 +231,17 @@ static void configure(struct hostility *hostility) {
         keepalives[dice_below(dice, sizeof(keepalives) / sizeof(keepalives[0]))] * SW_SECOND;
     host->offset = (int64_t)dice_below(dice, 1000 * SW_SECOND) + 100 * (int64_t)SW_SECOND;
     host->late = dice_below(dice, 2 * SW_MILLISECOND);
-    world->traffic[side].foul = 20;
+    world->traffic[side].bad = 20;
     change_path(hostility, side);
     change_traffic(hostility, side);
     hostility->restart[side] =
         world->now + (dice_chance(dice, 500) ? 0 : seconds(dice, 0, dice_below(dice, 30)));
-    hostility->resume[side] = hostility->light[side] = UINT64_MAX;
+    hostility->resume[side] = hostility->blackout[side] = UINT64_MAX;
   }
   if (dice_chance(dice, 500)) world->hosts[dice_below(dice, 2)].endpoint_count = 0;
   world->refusals = dice_chance(dice, 500);
-  world->network.thief = network_address(dice);
-  world->network.steal = mostly_not(dice, 1000);
+  world->network.attacker = network_address(dice);
+  world->network.hijack = mostly_not(dice, 1000);
 }
 
 uint64_t hostility_run(uint64_t seed, bool verbose) {

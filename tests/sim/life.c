@@ -26,13 +26,13 @@ static void start_late(struct world *world) {
   world->hosts[B].endpoint_count = 0;
   world_start(world, B);
   world_run(world, 3600 * SW_SECOND);
-  expect(host_state(&world->hosts[B]) == SW_LINK_WAITING, "it waits");
+  expect(host_state(&world->hosts[B]) == SW_LINK_WAITING, "B waits");
   expect(world->tap.count == 0, "a link that knows no address sends nothing");
   world_start(world, A);
-  await_agreement(world, 2 * round_trip(world), "the link is up as soon as the other starts");
+  await_agreement(world, 2 * round_trip(world), "the link is up as soon as the other side starts");
 }
 
-/* Odd seeds: with traffic, whose packets confirm a session as well as probes do. */
+/* Odd seeds: with traffic, so that packets confirm a session as well as probes do. */
 static bool lose_one(void *context, size_t recording) {
   const struct world *world = context;
   return recording != (world->seed - 1) / 2;
@@ -47,7 +47,7 @@ static void lose_at_any_point(struct world *world) {
     if (world->seed % 2) world_traffic(world, side, 20 * SW_MILLISECOND);
   }
   await_agreement(world, SW_RETRY_FIRST + RETRY_SLACK + 3 * round_trip(world),
-                  "one retry makes up for a lost datagram");
+                  "one retry is enough after a lost datagram");
   calm_verify(world, true);
 }
 
@@ -55,9 +55,9 @@ static void try_for_ever(struct world *world) {
   world_start(world, A);
   world_run(world, 3600 * SW_SECOND);
   const size_t inits = world_count(world, A, DATAGRAM_INIT, 0);
-  expect(inits >= 3600 / 6 && inits <= 3600 / 5 + 3, "it tries every 5 s, no less and no more");
+  expect(inits >= 3600 / 6 && inits <= 3600 / 5 + 3, "it retries every 5 s");
   world_start(world, B);
-  await_agreement(world, 2 * round_trip(world), "the link is up as soon as the other starts");
+  await_agreement(world, 2 * round_trip(world), "the link is up as soon as the other side starts");
 }
 
 /* ---- restarts and ends ---- */
@@ -73,10 +73,10 @@ static void restart_with_endpoint(struct world *world) {
   world_run(world, trip);
   expect(world_send(world, side), "it can send after one round trip");
   world_run(world, trip / 2);
-  expect(delivered(world, side) == 1, "and what it sends arrives");
+  expect(delivered(world, side) == 1, "its packet arrives");
   expect(world_send(world, !side), "the other side sends in the new session");
   world_run(world, trip / 2);
-  expect(delivered(world, !side) == 1, "and what that sends arrives");
+  expect(delivered(world, !side) == 1, "the packet of the other side arrives");
   expect(world_agrees(world), "the link is back");
 }
 
@@ -85,39 +85,41 @@ static void restart_without_endpoint(struct world *world) {
   world->refusals = true;
   bring_up(world);
   world_run(world, 30 * SW_SECOND);
-  talk(world, 50 * SW_MILLISECOND);
+  start_traffic(world, 50 * SW_MILLISECOND);
   world_run(world, SW_SECOND);
   world_kill(world, B);
   world_run(world, dice_between(&world->dice, 1, 20) * SW_SECOND);
   world_start(world, B);
   await_agreement(world, SW_REFUSED_RETRY * 2 + 2 * round_trip(world),
-                  "refusals told that it was gone, and the link is back at once");
+                  "ICMP errors reveal the restart, and the link is back at once");
 }
 
-static void close_tells(struct world *world) {
+static void close_is_reported(struct world *world) {
   bring_up(world);
   world_run(world, SW_SECOND);
   world_close(world, B);
   world_kill(world, B);
   world_run(world, round_trip(world) / 2);
-  expect(host_state(&world->hosts[A]) == SW_LINK_CONNECTING, "the peer knows that it is closed");
-  expect(sw_link_status(link_of(world, A))->closed_time == world->now, "and since when");
+  expect(host_state(&world->hosts[A]) == SW_LINK_CONNECTING,
+         "the peer knows that the link is closed");
+  expect(sw_link_status(link_of(world, A))->closed_time == world->now,
+         "the peer knows the time of the close");
   expect(!world_send(world, A), "packets are refused at once");
   const size_t since = world->tap.count;
   world_run(world, SW_RETRY_FIRST + SW_RETRY_JITTER);
-  expect(world_count(world, A, DATAGRAM_INIT, since) == 1, "it tries again after a second");
+  expect(world_count(world, A, DATAGRAM_INIT, since) == 1, "it retries after a second");
   world_start(world, B);
-  await_agreement(world, 2 * round_trip(world), "the link is up as soon as the other starts");
+  await_agreement(world, 2 * round_trip(world), "the link is up as soon as the other side starts");
 }
 
-/* How many values something had: sizes, or times in milliseconds. */
+/* A set of values: sizes, or times in milliseconds. */
 struct variety {
   bool had[4096];
   unsigned count;
 };
 
 static void vary(struct variety *variety, uint64_t value) {
-  expect(value < sizeof(variety->had), "it is in range");
+  expect(value < sizeof(variety->had), "the value is in range");
   variety->count += !variety->had[value];
   variety->had[value] = true;
 }
@@ -129,7 +131,7 @@ static unsigned sizes(const struct world *world, enum datagram_kind kind) {
   return variety.count;
 }
 
-/* The first datagram that a side sends from recording `since` on. */
+/* Returns the first datagram that a side sent from recording `since` on. */
 static const struct recording *next_of(const struct world *world, unsigned side, size_t since) {
   while (world->tap.recordings[since].sender != side) since++;
   return &world->tap.recordings[since];
@@ -137,13 +139,13 @@ static const struct recording *next_of(const struct world *world, unsigned side,
 
 #define LINKS 64
 
-/* Links one after the other, that are up for a while and end. */
+/* Many links, one after the other, each up for a while and then closed. */
 static void idle_and_end(struct world *world) {
   struct variety probes = {0}, inits = {0};
   for (unsigned side = 0; side < 2; side++) world->hosts[side].persistent_keepalive = SW_SECOND;
   for (unsigned i = 0; i < LINKS; i++) {
     bring_up(world);
-    world_run(world, 200 * SW_MILLISECOND); /* the probes that confirm, and their acks */
+    world_run(world, 200 * SW_MILLISECOND); /* the confirming probes, and their acks */
     const size_t idle = world->tap.count;
     const uint64_t confirmed = sw_link_status(link_of(world, A))->handshake_time;
     world_run(world, 2 * SW_SECOND);
@@ -155,12 +157,12 @@ static void idle_and_end(struct world *world) {
     vary(&inits, (next_of(world, A, end)->clock[A] - closed) / SW_MILLISECOND);
     for (unsigned side = 0; side < 2; side++) world_kill(world, side);
   }
-  expect(probes.count >= LINKS / 4, "probes come at many intervals");
-  expect(inits.count >= LINKS / 4, "and so do inits after a farewell");
+  expect(probes.count >= LINKS / 4, "the intervals of probes vary");
+  expect(inits.count >= LINKS / 4, "the delays of inits after a close vary");
   const enum datagram_kind kinds[] = {DATAGRAM_INIT, DATAGRAM_RESPONSE, DATAGRAM_PROBE,
                                       DATAGRAM_PROBE_ACK, DATAGRAM_CLOSE};
   for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-    expect(sizes(world, kinds[i]) >= LINKS / 4, "each kind of datagram is of many sizes");
+    expect(sizes(world, kinds[i]) >= LINKS / 4, "the sizes of each kind of datagram vary");
 }
 
 static void expect_mappings_kept(const struct world *world, unsigned side, size_t since) {
@@ -169,12 +171,12 @@ static void expect_mappings_kept(const struct world *world, unsigned side, size_
     const struct recording *recording = &world->tap.recordings[i];
     if (recording->sender != side) continue;
     expect(recording->clock[side] - last->clock[side] <= world->hosts[side].persistent_keepalive,
-           "a NAT sees a datagram each PersistentKeepalive");
+           "a NAT sees a datagram every PersistentKeepalive");
     last = recording;
   }
 }
 
-static bool lose_first_farewell(void *context, size_t recording) {
+static bool lose_first_close(void *context, size_t recording) {
   bool *lost = context;
   const bool lose = !*lost;
   *lost = true;
@@ -182,8 +184,8 @@ static bool lose_first_farewell(void *context, size_t recording) {
   return !lose;
 }
 
-/* After a rekey the farewell in the former session is lost, and a packet of that session comes
- * after the one in the current. */
+/* After a rekey the close in the former session is lost.  A delayed packet of that session arrives
+ * after the close in the current session. */
 static void straggle(struct world *world) {
   world->hosts[B].endpoint_count = 0;
   bring_up(world);
@@ -193,7 +195,7 @@ static void straggle(struct world *world) {
   world->network.intercept = NULL;
   world_run(world, SW_REKEY_OTHER_AFTER);
   bool lost = false;
-  world->network.intercept = lose_first_farewell;
+  world->network.intercept = lose_first_close;
   world->network.context = &lost;
   world_close(world, A);
   world_run(world, SW_SECOND);
@@ -216,7 +218,7 @@ static void silence_is_noticed(struct world *world) {
     if (!world_step(world, begun + bound + SW_ANSWER_WITHIN + 200 * SW_MILLISECOND))
       verdict_fail("silence is noticed within 15 s of what was sent");
   expect(world->now >= begun + SW_ANSWER_WITHIN - SW_ANSWER_JITTER - round_trip(world),
-         "and not before");
+         "silence is not noticed earlier");
   world->network.paths[B].blackout = false;
   await_agreement(world, SW_RETRY_LAST + RETRY_SLACK + 2 * round_trip(world), "the link is back");
 }
@@ -233,8 +235,10 @@ static void idle_stays_up(struct world *world) {
     expect(world_agrees(world), "an idle link stays up");
   }
   const uint64_t handshakes = sw_link_status(link_of(world, A))->handshakes;
-  expect(handshakes >= 600 / 120 && handshakes <= 2 * (600 / 115 + 1), "and renews its sessions");
-  if (!probes) expect(world->tap.count <= handshakes * 6, "and says nothing that need not be said");
+  expect(handshakes >= 600 / 120 && handshakes <= 2 * (600 / 115 + 1),
+         "an idle link renews its sessions");
+  if (!probes)
+    expect(world->tap.count <= handshakes * 6, "an idle link sends no needless datagram");
   for (unsigned side = 0; side < 2; side++)
     if (probes) expect_mappings_kept(world, side, 0);
 }
@@ -247,26 +251,27 @@ static void rekey_loses_nothing(struct world *world) {
   bring_up(world);
   world_run(world, SW_SECOND);
   const uint64_t since = world->now;
-  talk(world, 50 * SW_MILLISECOND);
+  start_traffic(world, 50 * SW_MILLISECOND);
   world_run(world, 400 * SW_SECOND);
-  fall_silent(world);
+  stop_traffic(world);
   for (unsigned side = 0; side < 2; side++)
     expect(sw_link_status(link_of(world, side))->handshakes >= 4, "sessions are renewed");
   expect_nothing_lost(world, since);
 }
 
-/* Keepalives from the other side are all that tells that it is there. */
-static void use_one_way(struct world *world, unsigned foul) {
+/* The other side's keepalives are the only sign that it is there. */
+static void use_one_way(struct world *world, unsigned bad) {
   const unsigned side = world->seed % 2;
   world->hosts[side].persistent_keepalive = 0;
   bring_up(world);
   world_traffic(world, side, 500 * SW_MILLISECOND);
-  world->traffic[side].foul = foul;
+  world->traffic[side].bad = bad;
   for (unsigned i = 0; i < 300; i++) {
     world_run(world, SW_SECOND);
-    expect(world_agrees(world), "a link that is used one way stays up");
+    expect(world_agrees(world), "a link with traffic one way stays up");
   }
-  expect(sw_link_status(link_of(world, side))->handshakes <= 2 * 3, "without more handshakes");
+  expect(sw_link_status(link_of(world, side))->handshakes <= 2 * 3,
+         "it makes no additional handshakes");
 }
 
 static void one_way(struct world *world) {
@@ -277,8 +282,8 @@ static void refused_packets(struct world *world) {
   use_one_way(world, 1000);
 }
 
-/* The replay window is passed through several times; by packets in order, and by packets that
- * overtake each other (even seeds). */
+/* The counters pass the replay window several times, by packets in order (odd seeds) or by packets
+ * that overtake each other (even seeds). */
 static void pass_window(struct world *world) {
   const bool in_order = world->seed % 2;
   for (unsigned side = 0; side < 2; side++) {
@@ -297,10 +302,10 @@ static void pass_window(struct world *world) {
   expect(traffic_lost(&world->traffic[A], since) == 0, "nothing is lost");
   const uint64_t *drops = sw_link_status(link_of(world, B))->drops;
   expect(drops[SW_DROP_REPLAYED] > 10000 || in_order, "duplicates are counted");
-  expect(drops[SW_DROP_OLD] == 0, "nothing is late");
+  expect(drops[SW_DROP_OLD] == 0, "no packet is too old");
   network_replay(&world->network, world->now, first, B, &world->tap.recordings[first].from);
   world_run(world, 1);
-  expect(drops[SW_DROP_OLD] == 1, "what is before the window is dropped");
+  expect(drops[SW_DROP_OLD] == 1, "a packet below the window is dropped");
 }
 
 static void counters_near_rekey(struct world *world) {
@@ -314,8 +319,9 @@ static void counters_near_rekey(struct world *world) {
   world_run(world, SW_SECOND);
   world_traffic(world, side, 0);
   world_run(world, SW_SECOND);
-  expect(sw_link_status(link_of(world, side))->handshakes == handshakes + 1, "one rekey is made");
-  expect(link_of(world, side)->current->counter < 1000, "counters begin anew");
+  expect(sw_link_status(link_of(world, side))->handshakes == handshakes + 1,
+         "the link is rekeyed once");
+  expect(link_of(world, side)->current->counter < 1000, "counters start again");
   expect(traffic_lost(&world->traffic[side], since) == 0, "nothing is lost");
 }
 
@@ -326,7 +332,7 @@ static void counters_at_the_end(struct world *world) {
   struct sw_session *session = link_of(world, A)->current;
   session->counter = SW_REJECT_AFTER_COUNTER - 3;
   for (unsigned i = 0; i < 3; i++) expect(world_send(world, A), "the last counters are used");
-  for (unsigned i = 0; i < 3; i++) expect(!world_send(world, A), "none is used twice");
+  for (unsigned i = 0; i < 3; i++) expect(!world_send(world, A), "no counter is used twice");
   world_run(world, 30 * SW_SECOND); /* keepalives and probes must not use them either */
   calm_verify(world, true);
 }
@@ -337,10 +343,11 @@ static void other_side_rekeys(struct world *world) {
   world_run(world, 100 * SW_SECOND);
   host_clock_stop(&world->hosts[A], world->now);
   world_run(world, SW_REKEY_OTHER_AFTER - 101 * SW_SECOND);
-  expect(sw_link_status(link_of(world, B))->handshakes == 1, "the other side leaves it time");
+  expect(sw_link_status(link_of(world, B))->handshakes == 1,
+         "the responder leaves the initiator time to rekey");
   world_run(world, SW_REKEY_JITTER + 3 * SW_SECOND);
-  expect(sw_link_status(link_of(world, B))->handshakes == 2, "and then renews the session itself");
-  expect(world_agrees(world), "on which both agree");
+  expect(sw_link_status(link_of(world, B))->handshakes == 2, "then the responder rekeys");
+  expect(world_agrees(world), "both sides use the new session");
 }
 
 static bool hold_probes(void *context, size_t recording) {
@@ -365,12 +372,12 @@ static void late_confirmation(struct world *world) {
   await_agreement(world, 2 * round_trip(world), "the third process of A made a session");
   network_replay(&world->network, world->now, probe, B, &world->tap.recordings[probe].from);
   world_run(world, SW_SECOND);
-  expect(world_agrees(world), "B sends in the session of the process that lives");
+  expect(world_agrees(world), "B sends in the session of the running process");
 }
 
 struct half {
   struct world *world;
-  bool deaf; /* B hears nothing but responses */
+  bool deaf; /* B receives nothing but responses */
   bool mute; /* B's inits are lost */
 };
 
@@ -381,8 +388,8 @@ static bool half_lose(void *context, size_t recording) {
   return !half->mute || sent->kind != DATAGRAM_INIT;
 }
 
-/* B begins a session because A is silent.  A confirms it, B hears nothing of that and forgets it,
- * and then hears A in the session before. */
+/* B starts a session because A is silent.  A confirms it.  B does not receive the confirmation,
+ * discards the session, and then receives packets of A in the session before. */
 static void half_confirmation(struct world *world) {
   for (unsigned side = 0; side < 2; side++) world->hosts[side].persistent_keepalive = 4 * SW_SECOND;
   world->hosts[A].endpoint_count = 0; /* one session at the start */
@@ -400,10 +407,11 @@ static void half_confirmation(struct world *world) {
   world_run(world, SW_PENDING_LIFETIME + SW_SECOND);
   half.deaf = false;
   world_run(world, world->hosts[B].persistent_keepalive + SW_SECOND);
-  expect(link_of(world, B)->current->remote == former, "B hears A in the former session");
+  expect(link_of(world, B)->current->remote == former,
+         "B receives packets of A in the former session");
   half.mute = false;
   await_agreement(world, SW_RETRY_LAST + RETRY_SLACK + 3 * round_trip(world),
-                  "the two agree on a session again");
+                  "both sides use one session again");
 }
 
 /* ---- clocks and addresses ---- */
@@ -414,14 +422,15 @@ static void suspend(struct world *world) {
   const uint64_t who = world->seed % 3;
   for (unsigned side = 0; side < 2; side++)
     if (who == side || who == 2) host_clock_jump(&world->hosts[side], 3600 * (int64_t)SW_SECOND);
-  if (who != 2) expect(!world_send(world, (unsigned)who), "an old session takes no packets");
+  if (who != 2)
+    expect(!world_send(world, (unsigned)who), "no packet is sealed in an expired session");
   world_run(world, SW_MILLISECOND);
-  expect(!world_agrees(world), "the sessions are over");
-  await_agreement(world, SW_SECOND, "the link is back as soon as it is woken up");
+  expect(!world_agrees(world), "the sessions have ended");
+  await_agreement(world, SW_SECOND, "the link is back as soon as the suspend ends");
   calm_verify(world, true);
 }
 
-/* No probes here that could tell, or so many that they could tell something wrong. */
+/* Without probes, or with so many that they could mislead the link. */
 static void rebind(struct world *world) {
   const unsigned side = world->seed % 2;
   static const uint64_t keepalives[] = {0, 5 * SW_SECOND, 25 * SW_SECOND};
@@ -429,7 +438,7 @@ static void rebind(struct world *world) {
     world->hosts[i].persistent_keepalive = keepalives[world->seed % 3];
   world->hosts[!side].endpoint_count = 0;
   bring_up(world);
-  talk(world, SW_SECOND);
+  start_traffic(world, SW_SECOND);
   world_run(world, 20 * SW_SECOND);
   world_rebind(world, side);
   await_agreement(world, SW_ANSWER_WITHIN + 3 * SW_SECOND + 2 * round_trip(world),
@@ -446,29 +455,30 @@ static void wrong_endpoints_first(struct world *world) {
 
 const struct scenario life_scenarios[LIFE_SCENARIOS] = {
     {"both sides starting at once converge", 20, start_at_once},
-    {"a side without an endpoint waits for its peer in silence", 1, start_late},
-    {"a datagram lost at any point of the handshake only delays it", 42, lose_at_any_point},
-    {"a link whose peer is away tries for ever, at a steady pace", 1, try_for_ever},
+    {"a side without an endpoint sends nothing until its peer does", 1, start_late},
+    {"a datagram lost at any point of the handshake only delays the link", 42, lose_at_any_point},
+    {"a link whose peer is absent retries for ever at a steady rate", 1, try_for_ever},
     {"the link is back within one round trip after a side with an endpoint restarts", 8,
      restart_with_endpoint},
-    {"the link is back at once after a side without an endpoint restarts, if its host refuses", 8,
+    {"the link is back at once after a side without an endpoint restarts, given ICMP errors", 8,
      restart_without_endpoint},
-    {"close tells the peer", 1, close_tells},
-    {"links that are made, idle and end show no constant size or interval", 2, idle_and_end},
-    {"a packet that comes after the farewell does not disturb", 1, straggle},
+    {"a close is reported to the peer", 1, close_is_reported},
+    {"links that connect, idle and close show no constant size or interval", 2, idle_and_end},
+    {"a packet that arrives after the close does not reopen the session", 1, straggle},
     {"a silent peer is noticed within 15 s of what was sent", 8, silence_is_noticed},
     {"an idle link stays up and renews its sessions", 4, idle_stays_up},
     {"a rekey under traffic loses nothing", 4, rekey_loses_nothing},
-    {"a link that is used one way only stays up without handshakes", 2, one_way},
-    {"a link whose packets the other side refuses for their source stays up as well", 2,
-     refused_packets},
-    {"packets that overtake each other arrive, once", 4, pass_window},
-    {"counters near their limit bring about a rekey, and never repeat", 2, counters_near_rekey},
-    {"counters that are used up are refused, and never repeat", 1, counters_at_the_end},
-    {"a session of an earlier process that is confirmed late is not sent in", 1, late_confirmation},
-    {"a session confirmed on one side only does not part the two", 1, half_confirmation},
+    {"a link with traffic one way stays up without additional handshakes", 2, one_way},
+    {"a link whose packets all have a wrong source stays up as well", 2, refused_packets},
+    {"packets that overtake each other are delivered once", 4, pass_window},
+    {"counters near their limit cause a rekey, and never repeat", 2, counters_near_rekey},
+    {"when the counters are used up packets are refused, and no counter repeats", 1,
+     counters_at_the_end},
+    {"no packet is sent in an earlier process's session that is confirmed late", 1,
+     late_confirmation},
+    {"a session confirmed on one side only does not divide the two sides", 1, half_confirmation},
     {"a suspend of an hour ends the sessions, and the link is back at once", 6, suspend},
-    {"a peer whose address changed is back within 15 s of silence", 6, rebind},
-    {"wrong endpoints are passed over", 10, wrong_endpoints_first},
-    {"a rekey is made by the other side if its initiator does not", 2, other_side_rekeys},
+    {"a peer whose address changes is back within 15 s of silence", 6, rebind},
+    {"wrong endpoints are skipped", 10, wrong_endpoints_first},
+    {"the responder rekeys if the initiator does not", 2, other_side_rekeys},
 };

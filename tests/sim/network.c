@@ -29,7 +29,7 @@ void network_free(struct network *network) {
   free(network->flights);
 }
 
-/* ---- what is under way ---- */
+/* ---- datagrams in flight ---- */
 
 static bool sooner(const struct flight *a, const struct flight *b) {
   return a->time != b->time ? a->time < b->time : a->order < b->order;
@@ -42,7 +42,7 @@ static void launch(struct network *network, struct flight flight, const uint8_t 
     assert(network->flights);
   }
   flight.order = network->order++;
-  flight.bytes = malloc(flight.length); /* of this length, so that reading past it is seen */
+  flight.bytes = malloc(flight.length); /* exact, so that a sanitizer sees reads past the end */
   assert(flight.bytes || !flight.length);
   if (flight.length) memcpy(flight.bytes, bytes, flight.length);
   size_t i = network->count++;
@@ -72,7 +72,7 @@ struct flight network_take(struct network *network) {
   return taken;
 }
 
-/* ---- honest and hostile delivery ---- */
+/* ---- delivery ---- */
 
 static struct flight copy_of(const struct network *network, uint64_t time, size_t recording) {
   const struct recording *recorded = &network->tap->recordings[recording];
@@ -112,7 +112,7 @@ void network_inject(struct network *network, uint64_t time, const uint8_t *bytes
                          .from = *from,
                          .to = network->address[side],
                          .length = length,
-                         .stranger = true},
+                         .forged = true},
          bytes);
 }
 
@@ -126,7 +126,7 @@ void network_junk(struct network *network, uint64_t time, unsigned side) {
   network_inject(network, time, bytes, length, side, &from);
 }
 
-/* One copy, perhaps altered; an altered copy is a stranger's. */
+/* Delivers one copy, possibly altered. An altered copy counts as forged. */
 static void pass_copy(struct network *network, uint64_t time, size_t index) {
   const struct recording *recording = &network->tap->recordings[index];
   const struct path *path = &network->paths[recording->sender];
@@ -136,28 +136,29 @@ static void pass_copy(struct network *network, uint64_t time, size_t index) {
   assert(flight.length <= sizeof(bytes));
   memcpy(bytes, recording->bytes, flight.length);
   if (dice_chance(dice, path->corrupt)) {
-    flight.stranger = true;
+    flight.forged = true;
     bytes[dice_below(dice, flight.length)] ^= (uint8_t)dice_between(dice, 1, 255);
   }
   if (dice_chance(dice, path->truncate)) {
-    flight.stranger = true;
+    flight.forged = true;
     flight.length = dice_below(dice, flight.length);
   }
   launch(network, flight, bytes);
 }
 
-static void steal(struct network *network, uint64_t now, size_t index) {
+static void hijack(struct network *network, uint64_t now, size_t index) {
   const struct recording *recording = &network->tap->recordings[index];
   const struct path *path = &network->paths[recording->sender];
   struct dice *dice = network->dice;
   const unsigned victim = !recording->sender;
-  if (recording->kind == DATAGRAM_RESPONSE && sw_address_equal(&recording->to, &network->thief)) {
+  if (recording->kind == DATAGRAM_RESPONSE &&
+      sw_address_equal(&recording->to, &network->attacker)) {
     const bool spoofed = dice_chance(dice, 500);
     network_replay(network, now, index, victim,
-                   spoofed ? &network->address[recording->sender] : &network->thief);
-  } else if (recording->kind == DATAGRAM_INIT && dice_chance(dice, network->steal)) {
+                   spoofed ? &network->address[recording->sender] : &network->attacker);
+  } else if (recording->kind == DATAGRAM_INIT && dice_chance(dice, network->hijack)) {
     const uint64_t most = 2 * (path->delay + path->jitter);
-    network_replay(network, now + dice_below(dice, most + 1), index, victim, &network->thief);
+    network_replay(network, now + dice_below(dice, most + 1), index, victim, &network->attacker);
   }
 }
 
@@ -166,7 +167,7 @@ void network_pass(struct network *network, uint64_t now, size_t index) {
   const struct path *path = &network->paths[recording->sender];
   struct dice *dice = network->dice;
   if (network->intercept && !network->intercept(network->context, index)) return;
-  steal(network, now, index);
+  hijack(network, now, index);
   const uint64_t soon = now + dice_below(dice, path->delay + path->jitter + 1);
   if (dice_chance(dice, path->replay)) network_replay_any(network, soon);
   if (dice_chance(dice, path->reflect))

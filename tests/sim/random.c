@@ -12,7 +12,7 @@ uint64_t dice_roll(struct dice *dice) {
   return mixed ^ mixed >> 31;
 }
 
-/* The remainder's bias does not matter here: limits are below 2^45. */
+/* The bias of the remainder is negligible: limits are below 2^45. */
 uint64_t dice_below(struct dice *dice, uint64_t limit) {
   assert(limit > 0);
   return dice_roll(dice) % limit;

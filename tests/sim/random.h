@@ -1,7 +1,7 @@
 /*
- * All chance of a run comes from its seed: the dice that decide what the world does, and
- * libsodium's generator, which is replaced so that keys, ids and nonces repeat too.  A seed
- * therefore replays a run byte for byte.  Nothing here is fit for anything but a simulation.
+ * All randomness of a run comes from its seed: the dice that drive the world, and libsodium's
+ * generator, which is replaced so that keys, ids and nonces repeat too.  A seed therefore replays a
+ * run byte for byte.  Not fit for anything but a simulation.
  */
 #ifndef SIM_RANDOM_H
 #define SIM_RANDOM_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A generator of its own for whoever needs one: what one draws does not shift another's. */
+/* A generator.  Each consumer has its own, so that its draws do not shift those of others. */
 struct dice {
   uint64_t state;
 };
@@ -24,7 +24,7 @@ uint64_t dice_between(struct dice *dice, uint64_t least, uint64_t most);
 
 bool dice_chance(struct dice *dice, unsigned per_mille);
 
-/* Puts a seeded generator in libsodium's place; to be called before sodium_init. */
+/* Replaces libsodium's generator by a seeded one.  Call it before sodium_init. */
 void random_replace(void);
 
 void random_seed(uint64_t seed);

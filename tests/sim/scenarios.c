@@ -13,12 +13,12 @@ void start_both(struct world *world) {
   for (unsigned side = 0; side < 2; side++) world_start(world, side);
 }
 
-void talk(struct world *world, uint64_t interval) {
+void start_traffic(struct world *world, uint64_t interval) {
   for (unsigned side = 0; side < 2; side++) world_traffic(world, side, interval);
 }
 
-void fall_silent(struct world *world) {
-  talk(world, 0);
+void stop_traffic(struct world *world) {
+  start_traffic(world, 0);
   world_run(world, SW_SECOND);
 }
 

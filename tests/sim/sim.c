@@ -19,7 +19,7 @@
 
 #define SEEDS_DEFAULT 2000
 
-/* Every so many seeds, one is run again: both runs must be the same to the byte. */
+/* One seed in so many runs twice: both runs must produce the same bytes. */
 #define REPEAT_EVERY 100
 
 struct arguments {
@@ -33,7 +33,7 @@ static void run_seed(uint64_t seed, bool verbose) {
   verdict_begin(NULL, seed);
   const uint64_t digest = hostility_run(seed, verbose);
   if (seed % REPEAT_EVERY == 1)
-    expect(hostility_run(seed, verbose) == digest, "a seed runs the same way each time");
+    expect(hostility_run(seed, verbose) == digest, "a seed replays a run exactly");
   verdict_pass();
 }
 

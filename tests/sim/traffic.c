@@ -31,7 +31,8 @@ void traffic_networks(unsigned side, struct sw_prefix networks[TRAFFIC_NETWORKS]
   networks[1] = (struct sw_prefix){.ip = {0xfd, network_number(side)}, .length = 16};
 }
 
-/* The bytes of packet `number`: nothing but its number, flavour and the run's seed goes in. */
+/* Writes packet `number`. The bytes depend on nothing but its number, its flavour and the run's
+ * seed. */
 static size_t compose(const struct traffic *traffic, uint64_t number, enum traffic_flavour flavour,
                       uint8_t packet[TRAFFIC_PACKET_MAX]) {
   struct dice dice = {traffic->seed ^ number << 1 ^ traffic->side};
@@ -76,7 +77,7 @@ size_t traffic_make(struct traffic *traffic, struct dice *dice, uint64_t now,
     assert(traffic->packets);
   }
   enum traffic_flavour flavour = TRAFFIC_FAIR;
-  if (dice_chance(dice, traffic->foul))
+  if (dice_chance(dice, traffic->bad))
     flavour = (enum traffic_flavour)dice_between(dice, TRAFFIC_FOREIGN, TRAFFIC_NOT_IP);
   traffic->packets[traffic->count] = (struct traffic_packet){.time = now, .flavour = flavour};
   return compose(traffic, traffic->count++, flavour, packet);
@@ -89,7 +90,7 @@ uint64_t traffic_deliver(struct traffic *traffic, const uint8_t *packet, size_t 
     memcpy(&number, packet + header, NUMBER_BYTES);
     number = le64toh(number);
   }
-  if (number >= traffic->count) verdict_fail("a packet was delivered that nobody sent");
+  if (number >= traffic->count) verdict_fail("a packet was delivered that was not sent");
 
   struct traffic_packet *sent = &traffic->packets[number];
   uint8_t expected[TRAFFIC_PACKET_MAX];
@@ -97,8 +98,8 @@ uint64_t traffic_deliver(struct traffic *traffic, const uint8_t *packet, size_t 
       memcmp(expected, packet, length) != 0)
     verdict_fail("packet %" PRIu64 " was delivered altered", number);
   if (sent->flavour != TRAFFIC_FAIR)
-    verdict_fail("packet %" PRIu64 " was delivered and should not be (source or length)", number);
-  if (!sent->accepted) verdict_fail("packet %" PRIu64 " was refused and yet delivered", number);
+    verdict_fail("packet %" PRIu64 " was delivered in spite of its source or length", number);
+  if (!sent->accepted) verdict_fail("packet %" PRIu64 " was refused and delivered", number);
   if (sent->delivered) verdict_fail("packet %" PRIu64 " was delivered twice", number);
   sent->delivered = true;
   return number;

@@ -1,7 +1,7 @@
 /*
- * What the applications behind one host send through the link: small IP packets, each made from its
- * number alone, so that a packet that is delivered can be held to every byte that was sent, and to
- * having been sent, once.
+ * The packets that applications behind one host send through the link.  Each small IP packet is
+ * made from its number alone, so that every byte of a delivered packet can be checked, and that it
+ * is delivered once.
  */
 #ifndef SIM_TRAFFIC_H
 #define SIM_TRAFFIC_H
@@ -18,8 +18,8 @@
 enum traffic_flavour {
   TRAFFIC_FAIR,
   TRAFFIC_FOREIGN, /* from outside AllowedIPs */
-  TRAFFIC_OWN,     /* claims to come from the receiver's own network */
-  TRAFFIC_NOT_IP,  /* its length is not what its header says */
+  TRAFFIC_OWN,     /* from the receiver's own network */
+  TRAFFIC_NOT_IP,  /* its length contradicts its header */
 };
 
 struct traffic_packet {
@@ -32,9 +32,9 @@ struct traffic_packet {
 struct traffic {
   unsigned side;
   uint64_t seed;
-  uint64_t interval; /* mean time between packets; 0: silence */
+  uint64_t interval; /* mean time between packets; 0: none */
   uint64_t next;
-  unsigned foul; /* per mille of packets that must not be delivered */
+  unsigned bad; /* per mille of packets that must not be delivered */
   struct traffic_packet *packets;
   uint64_t count, capacity;
 };
@@ -42,19 +42,19 @@ struct traffic {
 void traffic_start(struct traffic *traffic, unsigned side, uint64_t seed);
 void traffic_free(struct traffic *traffic);
 
-/* The networks behind a side, in both families: what its packets come from. */
+/* Source networks behind each side, one of each family. */
 #define TRAFFIC_NETWORKS 2
 void traffic_networks(unsigned side, struct sw_prefix networks[TRAFFIC_NETWORKS]);
 
-/* Makes the next packet; returns its length.  Its number is traffic->count - 1. */
+/* Makes the next packet, number traffic->count - 1; returns its length. */
 size_t traffic_make(struct traffic *traffic, struct dice *dice, uint64_t now,
                     uint8_t packet[TRAFFIC_PACKET_MAX]);
 
-/* Fails unless `packet` is one that this side sent, fit to be delivered and not delivered yet;
- * returns its number. */
+/* Fails unless this side sent `packet`, it may be delivered, and it was not delivered before.
+ * Returns its number. */
 uint64_t traffic_deliver(struct traffic *traffic, const uint8_t *packet, size_t length);
 
-/* How many fair packets sent from `since` on were not delivered. */
+/* Returns how many deliverable packets sent from `since` on were not delivered. */
 uint64_t traffic_lost(const struct traffic *traffic, uint64_t since);
 
 #endif

@@ -15,7 +15,7 @@ static struct {
   unsigned passed;
 } verdict;
 
-/* Sanitizers abort, so that what they find names its seed too. */
+/* Sanitizers abort, so that the report of a finding names the seed. */
 const char *__asan_default_options(void) {
   return "abort_on_error=1";
 }
@@ -26,7 +26,7 @@ const char *__ubsan_default_options(void) {
 
 static void aborted(int signal_number) {
   signal(signal_number, SIG_DFL);
-  verdict_fail("an assertion or a sanitizer stopped it");
+  verdict_fail("an assertion or a sanitizer aborted the run");
 }
 
 void verdict_start(const char *program) {

@@ -5,12 +5,12 @@
 
 #include "verdict.h"
 
-/* Inits a link may send in a second: one each 75 ms while the peer's host refuses, and their
- * repetitions with a cookie. */
+/* Inits that a link may send in a second: one every 75 ms under ICMP errors, and their repetitions
+ * with a cookie. */
 #define INITS_A_SECOND 30
 
-/* What must not come twice: a data key (by its session and sender) with a counter, the nonce of a
- * handshake message, the first bytes of an ephemeral key.  Responses are there to be compared. */
+/* A value that must not be used twice: a data key (by session and sender) with a counter, the nonce
+ * of a handshake message, the start of an ephemeral key.  Responses are stored for comparison. */
 struct nonce {
   uint64_t words[3];
   enum { NONCE_NONE, NONCE_DATA, NONCE_HANDSHAKE, NONCE_POINT, NONCE_RESPONSE } type;
@@ -19,7 +19,7 @@ struct nonce {
 struct sending {
   uint32_t session;
   unsigned sender, life;
-  uint64_t first; /* the sender's clock, when it first did */
+  uint64_t first; /* the sender's clock at the first */
 };
 
 const char *datagram_name(enum datagram_kind kind) {
@@ -47,7 +47,7 @@ void wiretap_free(struct wiretap *tap) {
   free(tap->sendings);
 }
 
-/* Makes room for one more element; returns the array, perhaps elsewhere. */
+/* Makes room for one more element; returns the array, possibly moved. */
 static void *grow(void *array, size_t count, size_t *capacity, size_t size) {
   if (count < *capacity) return array;
   *capacity = *capacity ? 2 * *capacity : 256;
@@ -103,7 +103,7 @@ static void point_use(struct wiretap *tap, const uint8_t point[SW_POINT_BYTES]) 
 
 static void init_use(struct wiretap *tap, uint64_t now, unsigned sender,
                      const struct sw_handshake_message *init) {
-  /* the latest may be repeated: with a cookie, or while the peer's host refuses */
+  /* the latest init may be repeated: with a cookie, or under ICMP errors */
   if (memcmp(tap->point[sender], init->point, SW_POINT_BYTES) != 0) {
     memcpy(tap->point[sender], init->point, SW_POINT_BYTES);
     point_use(tap, init->point);
@@ -116,7 +116,7 @@ static void init_use(struct wiretap *tap, uint64_t now, unsigned sender,
     verdict_fail("a link sent more than %d inits within a second", INITS_A_SECOND);
 }
 
-/* A response may be sent again, to where it was sent before. */
+/* A response may be sent again, but only to the same address. */
 static void response_use(struct wiretap *tap, const struct recording *what, const uint8_t *plain,
                          size_t length, const uint8_t *point) {
   struct nonce nonce = {.type = NONCE_RESPONSE};
@@ -160,7 +160,7 @@ static void session_use(struct wiretap *tap, const struct recording *what, uint3
     if (sending->session != session || sending->sender != what->sender || sending->life != life)
       continue;
     if (clock - sending->first >= SW_REJECT_AFTER)
-      verdict_fail("a session was sent in past its lifetime");
+      verdict_fail("a datagram was sent in a session past its lifetime");
     return;
   }
   tap->sendings =
@@ -170,14 +170,14 @@ static void session_use(struct wiretap *tap, const struct recording *what, uint3
 
 static enum datagram_kind own_kind(const struct recording *what, enum datagram_kind kind) {
   expect(what->length >= SW_OVERHEAD + SW_PROBE_BYTES && what->length <= SW_OVERHEAD + SW_PROBE_MAX,
-         "what a link says by itself in a session is of one range of sizes");
+         "all control datagrams of a session have sizes of one range");
   return kind;
 }
 
 static enum datagram_kind data_kind(struct wiretap *tap, const struct recording *what,
                                     struct sw_header header) {
   session_use(tap, what, header.session);
-  /* not the whole word: a counter must not come back under another kind either */
+  /* Not the whole word: a counter must not repeat under another kind either. */
   const uint64_t key =
       (uint64_t)header.session << 32 | what->life[what->sender] << 1 | what->sender;
   nonce_use(tap,

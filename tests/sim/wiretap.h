@@ -1,7 +1,7 @@
 /*
- * The wiretap sees every datagram that a link sends, with the key in hand: it tells what each is,
- * keeps it for whoever wants to replay it, and fails the run if a nonce or an ephemeral key is used
- * twice, a session is sent in past its lifetime, or a datagram is of a size that tells its kind.
+ * Records every datagram that the links send, decrypts it and determines its kind.  Fails the run
+ * if a nonce or an ephemeral key is used twice, if a session is used past its lifetime, or if a
+ * datagram's size reveals its kind.
  */
 #ifndef SIM_WIRETAP_H
 #define SIM_WIRETAP_H
@@ -29,10 +29,10 @@ struct recording {
   enum datagram_kind kind;
   unsigned sender; /* side */
   struct sw_address from, to;
-  /* of each side, when it was sent: which process ran, and what the link took the time for */
+  /* when it was sent, for each side: the running process, and the time passed to the link */
   unsigned life[2];
   uint64_t clock[2];
-  unsigned handed[2]; /* the latest process of each side that it was handed to; 0: none */
+  unsigned handed[2]; /* the latest process of each side that received it; 0: none */
 };
 
 struct wiretap {
@@ -42,9 +42,9 @@ struct wiretap {
   struct nonce *nonces; /* a hash set */
   size_t nonce_count, nonce_capacity;
   uint8_t point[2][SW_POINT_BYTES]; /* of each side's latest init, which may be repeated */
-  struct sending *sendings;         /* sessions that were sent in */
+  struct sending *sendings;         /* sessions that were used */
   size_t sending_count, sending_capacity;
-  uint64_t init_times[2]; /* when the second that is counted began */
+  uint64_t init_times[2]; /* start of the present second for each side */
   unsigned inits[2];
   crypto_generichash_state digest;
 };
@@ -52,11 +52,11 @@ struct wiretap {
 void wiretap_start(struct wiretap *tap, const struct sw_psk psk[2]);
 void wiretap_free(struct wiretap *tap);
 
-/* Records a datagram; the rest of `what` is filled in by the caller.  Returns its number. */
+/* Records a datagram.  The caller fills in the rest of `what`.  Returns its number. */
 size_t wiretap_record(struct wiretap *tap, uint64_t now, const struct recording *what,
                       const uint8_t *bytes, size_t length);
 
-/* Of all that was recorded: two runs of one seed have the same. */
+/* Returns a digest of everything recorded.  Two runs of one seed have the same digest. */
 uint64_t wiretap_digest(const struct wiretap *tap);
 
 #endif

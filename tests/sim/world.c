@@ -8,8 +8,8 @@
 
 #include "verdict.h"
 
-/* A link may give: a reply, an init, a session's probe, the periodic one, a keepalive, and a
- * farewell for each session. */
+/* Datagrams that a link may transmit at once: a reply, an init, a session's probe, the periodic
+ * probe, a keepalive, and a close for each session. */
 #define TRANSMITS_AT_ONCE (5 + SW_SESSIONS)
 
 #define EVENTS_AT_ONCE 10000
@@ -65,12 +65,12 @@ void world_log(const struct world *world, const char *format, ...) {
   printf("\n");
 }
 
-/* ---- what links send ---- */
+/* ---- sending ---- */
 
 static const struct recording *emit(struct world *world, const struct host *host,
                                     const uint8_t *datagram, size_t length,
                                     const struct sw_address *to) {
-  expect(to->port != 0, "a datagram is sent to somewhere");
+  expect(to->port != 0, "a datagram has a destination");
   const struct recording what = {
       .sender = host->side,
       .from = world->network.address[host->side],
@@ -88,18 +88,18 @@ static const struct recording *emit(struct world *world, const struct host *host
 }
 
 /* `answer` is the count-th datagram that a link sends on receiving `provoked`.  A fresh response or
- * cookie, which only the peer can make and only once, sets a handshake going; whatever else comes,
- * be it a replay, gets one answer at most, not longer than it is. */
+ * cookie, which only the peer can make, advances a handshake.  Anything else, including a replay,
+ * gets at most one answer, not longer than itself. */
 static void check_answer(const struct world *world, const struct flight *provoked,
                          const struct recording *answer, unsigned count) {
-  expect(!provoked->stranger, "a stranger is not answered");
+  expect(!provoked->forged, "a forged datagram is not answered");
   const enum datagram_kind kind = world->tap.recordings[provoked->recording].kind;
   if (kind == DATAGRAM_RESPONSE || kind == DATAGRAM_COOKIE) return;
-  expect(count == 1, "a datagram provokes one answer at most");
-  expect(answer->length <= provoked->length, "no answer is longer than what it answers");
+  expect(count == 1, "a datagram gets at most one answer");
+  expect(answer->length <= provoked->length, "no answer is longer than the datagram it answers");
 }
 
-/* Lets a link say all it has to say; `provoked` by what just arrived, or NULL. */
+/* Sends all that a link has to transmit.  `provoked`: the datagram that just arrived, or NULL. */
 static void drain(struct world *world, struct host *host, const struct flight *provoked) {
   unsigned count = 0;
   for (;;) {
@@ -107,12 +107,12 @@ static void drain(struct world *world, struct host *host, const struct flight *p
     struct sw_address to;
     const size_t length = host_transmit(host, world->now, datagram, &to);
     if (!length) break;
-    if (++count > TRANSMITS_AT_ONCE) verdict_fail("%c does not stop to transmit", host_name(host));
+    if (++count > TRANSMITS_AT_ONCE) verdict_fail("%c does not stop transmitting", host_name(host));
     const struct recording *recording = emit(world, host, datagram, length, &to);
     if (provoked) check_answer(world, provoked, recording, count);
   }
   host_check(host);
-  expect(!host_sends_to(host, &world->network.thief), "a thief takes no half of a link");
+  expect(!host_sends_to(host, &world->network.attacker), "no direction of a link is hijacked");
 }
 
 bool world_send(struct world *world, unsigned side) {
@@ -121,7 +121,7 @@ bool world_send(struct world *world, unsigned side) {
   uint8_t packet[TRAFFIC_PACKET_MAX];
   if (!host->link) return false;
   const size_t length = traffic_make(traffic, &world->dice, world->now, packet);
-  /* the datagram ends where the buffer does, so that writing past it is seen */
+  /* the datagram ends where the buffer does, so that a sanitizer sees writes past it */
   uint8_t datagram[TRAFFIC_PACKET_MAX + SW_OVERHEAD];
   uint8_t *const start = datagram + sizeof(datagram) - length - SW_OVERHEAD;
   const bool due = sw_link_deadline(host->link) <= host_time(host, world->now);
@@ -129,23 +129,23 @@ bool world_send(struct world *world, unsigned side) {
       host_state(host) == SW_LINK_UP && host->link->current->counter < SW_REJECT_AFTER_COUNTER;
   const int64_t sent =
       host_send(host, world->now, packet, length, dice_chance(&world->dice, 500), start);
-  if (up && !due) expect(sent > 0, "a link that is up takes packets");
+  if (up && !due) expect(sent > 0, "a link that is up accepts packets");
   if (sent < 0) return false;
   traffic->packets[traffic->count - 1].accepted = true;
   emit(world, host, start, (size_t)sent, &sw_link_path(host->link)->peer);
   return true;
 }
 
-/* ---- what links receive ---- */
+/* ---- receiving ---- */
 
-/* Whether this very datagram, as its sender made it, must be dropped by the host. */
+/* Returns whether the host must drop this datagram, unaltered as its sender made it. */
 static bool must_drop(const struct world *world, const struct host *host,
                       const struct recording *recording) {
   if (memcmp(&world->tap.keys[0], &world->tap.keys[1], sizeof(world->tap.keys[0])) != 0)
     return true;
   const bool own = recording->sender == host->side;
-  /* An init of an earlier process may be answered, as often as it comes: it shows by the first
-   * datagram of its session whether it was replayed. */
+  /* An init of an earlier process may be answered each time it arrives: only the first datagram of
+   * its session shows that it is no replay. */
   if (recording->kind == DATAGRAM_INIT) return own && recording->life[host->side] == host->life;
   return own || recording->life[host->side] != host->life ||
          recording->handed[host->side] == host->life ||
@@ -153,8 +153,8 @@ static bool must_drop(const struct world *world, const struct host *host,
 }
 
 static void receive(struct world *world, struct host *host, const struct flight *flight) {
-  struct recording *recording = flight->stranger ? NULL : &world->tap.recordings[flight->recording];
-  /* A loop may look at its socket before its timers, or the other way round. */
+  struct recording *recording = flight->forged ? NULL : &world->tap.recordings[flight->recording];
+  /* A loop may look at its socket before its timers, or after them. */
   bool due = sw_link_deadline(host->link) <= host_time(host, world->now);
   if (due && dice_chance(&world->dice, 500)) {
     drain(world, host, NULL);
@@ -169,13 +169,13 @@ static void receive(struct world *world, struct host *host, const struct flight 
   const enum sw_received received =
       host_receive(host, world->now, &flight->from, flight->bytes, flight->length, by, drop,
                    &reason, packet, &packet_length);
-  const char *what = recording ? datagram_name(recording->kind) : "strange datagram";
+  const char *what = recording ? datagram_name(recording->kind) : "forged datagram";
   if (received == SW_RECEIVED_DROPPED)
     world_log(world, "%c drops %s #%zu (%s)", host_name(host), what, flight->recording,
               sw_drop_name(reason));
   else
     world_log(world, "%c receives %s #%zu", host_name(host), what, flight->recording);
-  /* from the wrong address the first datagram of a session commits nothing */
+  /* the first datagram of a session has no effect from the wrong address */
   if (recording && reason != SW_DROP_PATH) recording->handed[host->side] = host->life;
   if (received == SW_RECEIVED_PACKET)
     traffic_deliver(&world->traffic[!host->side], packet, packet_length);
@@ -190,7 +190,7 @@ static void arrive(struct world *world) {
     if (sw_address_equal(&flight.to, &world->network.address[side])) host = &world->hosts[side];
   if (host && host->link) {
     receive(world, host, &flight);
-  } else if (host && world->refusals && !flight.stranger &&
+  } else if (host && world->refusals && !flight.forged &&
              sw_address_equal(&flight.from, &world->network.address[!host->side])) {
     world_refuse(world, !host->side, &flight.to);
   }
@@ -216,7 +216,7 @@ bool world_step(struct world *world, uint64_t until) {
     return false;
   }
   world->idle_events = next > world->now ? 0 : world->idle_events + 1;
-  if (world->idle_events > EVENTS_AT_ONCE) verdict_fail("time does not go on");
+  if (world->idle_events > EVENTS_AT_ONCE) verdict_fail("time does not advance");
   if (next > world->now) world->now = next;
   if (network_next(&world->network) <= world->now) {
     arrive(world);
@@ -260,8 +260,8 @@ void world_close(struct world *world, unsigned side) {
   world_log(world, "%c closes", host_name(host));
   host_close(host, world->now);
   drain(world, host, NULL);
-  expect(host_state(host) == SW_LINK_CLOSED, "a link that was closed is closed");
-  expect(!world_send(world, side), "a closed link takes no packets");
+  expect(host_state(host) == SW_LINK_CLOSED, "a link is closed after sw_link_close");
+  expect(!world_send(world, side), "a closed link accepts no packets");
 }
 
 void world_traffic(struct world *world, unsigned side, uint64_t interval) {
@@ -283,14 +283,14 @@ void world_resolve(struct world *world, unsigned side, size_t count) {
   host->endpoints[dice_below(&world->dice, count)] = world->network.address[!side];
   host->endpoint_count = count;
   if (!host->link) return;
-  host_endpoints_tell(host, world->now);
+  host_endpoints_set(host, world->now);
   drain(world, host, NULL);
 }
 
 void world_refuse(struct world *world, unsigned side, const struct sw_address *peer) {
   struct host *host = &world->hosts[side];
   if (!host->link) return;
-  world_log(world, "%c is told that nobody listens", host_name(host));
+  world_log(world, "%c gets an ICMP error", host_name(host));
   host_refused(host, world->now, peer);
   drain(world, host, NULL);
 }

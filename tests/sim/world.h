@@ -1,7 +1,7 @@
 /*
  * The world of a run: two hosts, the network between them, the applications behind them, and time,
- * which goes from event to event.  It holds both links to the invariants at every step; whoever
- * drives it (a seed, a scenario) only makes things happen.
+ * which advances from event to event.  It checks the invariants of both links at every step.  Its
+ * driver (a seed or a scenario) only causes events.
  */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
@@ -19,16 +19,16 @@ struct world {
   struct traffic traffic[2];
   struct network network;
   struct wiretap tap;
-  bool refusals;        /* hosts without a process answer by ICMP, and links are told */
-  unsigned idle_events; /* in a row, at one time: time has to go on */
+  bool refusals;        /* hosts without a process send ICMP errors, and links get them */
+  unsigned idle_events; /* in a row at one time: time must advance */
 };
 
-/* A world at t = 1 s, in which nothing runs yet: both hosts have the same key, and each other's
+/* Makes a world at t = 1 s with no process running.  Both hosts have the same key and each other's
  * address. */
 struct world *world_new(uint64_t seed, bool verbose);
 void world_free(struct world *world);
 
-/* Sets the hosts' keys; before anything runs. */
+/* Sets the hosts' keys, before any process runs. */
 void world_keys(struct world *world, const struct sw_psk psk[2]);
 
 void world_log(const struct world *world, const char *format, ...)
@@ -36,7 +36,8 @@ void world_log(const struct world *world, const char *format, ...)
 
 /* ---- time ---- */
 
-/* Runs the next event if it is not after `until`; else that is the time, and false is returned. */
+/* Runs the next event if it is due by `until`.  Otherwise sets the time to `until` and returns
+ * false. */
 bool world_step(struct world *world, uint64_t until);
 
 void world_run(struct world *world, uint64_t duration);
@@ -46,31 +47,31 @@ void world_run(struct world *world, uint64_t duration);
 void world_start(struct world *world, unsigned side);
 void world_kill(struct world *world, unsigned side);
 
-/* The link is closed in order; its process runs on until it is killed. */
+/* Closes the link in order.  Its process runs until it is killed. */
 void world_close(struct world *world, unsigned side);
 
-/* An application sends a packet; returns whether the link took it. */
+/* Sends a packet of an application; returns whether the link accepted it. */
 bool world_send(struct world *world, unsigned side);
 
-/* Applications of a side send every `interval` on average from now on; 0: not at all. */
+/* The side's applications send every `interval` on average from now on; 0: not at all. */
 void world_traffic(struct world *world, unsigned side, uint64_t interval);
 
-/* The side's address changes, as by a NAT; the former one is nobody's. */
+/* Changes the side's address, as a NAT does.  Its former address is unused. */
 void world_rebind(struct world *world, unsigned side);
 
-/* A host learns where its peer is now (its names are resolved anew), as one of `count` addresses.
- */
+/* Resolves the peer's names again: the host learns `count` addresses, of which one is its
+ * peer's. */
 void world_resolve(struct world *world, unsigned side, size_t count);
 
-/* A link is told that nobody listens at `peer`. */
+/* Reports to a link that nothing listens at `peer`. */
 void world_refuse(struct world *world, unsigned side, const struct sw_address *peer);
 
 /* ---- what is true ---- */
 
-/* Both are up, and what each sends can be opened and arrives at the other. */
+/* Returns whether both links are up, and what each sends can be opened and arrives at the other. */
 bool world_agrees(const struct world *world);
 
-/* How many datagrams of a kind a side sent since recording `since`. */
+/* Returns how many datagrams of a kind a side sent from recording `since` on. */
 size_t world_count(const struct world *world, unsigned side, enum datagram_kind kind, size_t since);
 
 #endif
