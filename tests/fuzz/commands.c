@@ -1,7 +1,7 @@
 /*
- * The control socket: more clients than it has places connect, send bytes in pieces, and close.  A
- * client that sent a known command gets the whole answer, any other gets nothing, and at the end
- * every place is free.
+ * The control socket.  More clients connect than it has places; they send bytes in pieces and
+ * close.  A client that sent a known command gets the whole answer.  Any other gets nothing.  At
+ * the end every place is free.
  */
 #include <assert.h>
 #include <errno.h>
@@ -54,8 +54,8 @@ static void start(void) {
   atexit(remove_directory);
 }
 
-/* The loop accepts connections at once.  Those that it leaves waiting must not fill the kernel's
- * queue, or the next client would wait for ever. */
+/* The loop accepts connections at once.  Connections that it leaves waiting must not fill the
+ * kernel's queue, or the next client would wait for ever. */
 static void client_connect(struct client *client) {
   static unsigned waiting;
   struct sw_error error;
@@ -96,7 +96,7 @@ static bool busy(void) {
   return control.waiting;
 }
 
-/* Lets all clients end and reads what they got. */
+/* Ends all clients and reads their answers. */
 static void finish(void) {
   for (unsigned i = 0; i < CLIENTS; i++)
     if (clients[i].fd) shutdown(clients[i].fd, SHUT_WR);
@@ -114,7 +114,7 @@ static void finish(void) {
     ssize_t more;
     while ((more = read(client->fd, text + length, sizeof(text) - 1 - length)) > 0)
       length += (size_t)more;
-    assert(more == 0 || errno == ECONNRESET); /* it was closed over there */
+    assert(more == 0 || errno == ECONNRESET); /* the other end closed it */
     assert(strcmp(text, answer_of(client)) == 0);
     client_close(client);
   }

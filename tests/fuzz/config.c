@@ -1,6 +1,7 @@
 /*
- * Configuration files: any bytes are read as a configuration, or refused with one line of complaint
- * for each mistake.  A configuration that is written to a file and read again is the same.
+ * Configuration files.  Any bytes are read as a configuration, or refused with one line of
+ * complaint for each mistake.  A configuration that is written to a file and read again is the
+ * same.
  */
 #include <assert.h>
 #include <sodium.h>
@@ -11,7 +12,8 @@
 #include "memory_file.h"
 #include "saltway/key.h"
 
-enum { CONFIG_FD = 100, KEY_FD = 101 }; /* "PresharedKeyFile = 101" is beside the configuration */
+/* "PresharedKeyFile = 101" is relative to the configuration's directory. */
+enum { CONFIG_FD = 100, KEY_FD = 101 };
 
 static int load(const void *bytes, size_t size, struct sw_config *config) {
   char *text = NULL;
@@ -107,7 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ready = 1;
   }
   const int mistakes = load(data, size, &config);
-  assert((mistakes == 0) == (config.key_file[0] != '\0')); /* no part of a bad file is kept */
+  assert((mistakes == 0) == (config.key_file[0] != '\0')); /* nothing of a bad file is kept */
   if (mistakes != 0) return 0;
   char *text = NULL;
   size_t length = 0;

@@ -1,17 +1,18 @@
 /*
- * Datagrams into a live link, in each of its states.
+ * Datagrams for a live link, in each of its states.
  *
- * The input's first byte chooses the state that two links are in, the rest is a list of operations:
- * bytes as they are; handshake messages and session datagrams that are sealed with the right keys,
- * so that what is behind the tag is reached; time; what the links say, delivered, lost or come
- * twice.  What is held to be true on the way:
+ * The first byte of the input chooses the state of two links.  The rest is a list of operations:
+ * datagrams of arbitrary bytes; handshake messages and session datagrams sealed with the right
+ * keys, so that the code behind the tag is reached; passing time; datagrams of the links that are
+ * delivered, lost or duplicated.  The invariants:
  *
  *   - a datagram is dropped and counted once, or it is not dropped;
- *   - one whose tag did not verify changes nothing but that counter, and what is told of strangers;
- *   - the fast calls and batches do what the plain ones do, byte for byte;
- *   - nothing of a session is taken twice, and no two datagrams say the same;
+ *   - a datagram whose tag does not verify changes nothing but that counter and the statistics of
+ *     unauthenticated datagrams;
+ *   - the fast calls and batches do the same as the plain calls, byte for byte;
+ *   - no datagram of a session is accepted twice, and no two datagrams have the same contents;
  *   - an answer to an init is never longer than the init;
- *   - a link that was left in peace for a while is up again, whatever was done to it.
+ *   - a link that is left undisturbed for a while is up again, whatever was done to it before.
  */
 #include <assert.h>
 #include <errno.h>
@@ -47,7 +48,7 @@ enum state {
 };
 
 struct datagram {
-  unsigned to; /* which link */
+  unsigned to; /* the receiving link */
   size_t length;
   uint8_t bytes[ROOM];
 };
@@ -55,8 +56,8 @@ struct datagram {
 static struct sw_link *links[2];
 static uint64_t now;
 static uint64_t seed;
-static bool briefly;               /* nothing is compared, only the outcome counts */
-static struct datagram kept[KEPT]; /* the latest on the wire, to come again */
+static bool briefly;               /* compare nothing but the outcome */
+static struct datagram kept[KEPT]; /* the latest on the wire, to be replayed */
 static unsigned kept_next;
 
 static struct {
@@ -72,7 +73,7 @@ static struct sw_address address(unsigned host) {
       .port = 51900};
 }
 
-/* ---- what is true of a link ---- */
+/* ---- invariants of a link ---- */
 
 static void check(struct sw_link *link) {
   assert(sw_link_status(link)->state <= SW_LINK_CLOSED);
@@ -100,8 +101,8 @@ static void assert_same_session(const struct sw_session *a, const struct sw_sess
   assert(memcmp(&a->replay, &b->replay, sizeof(a->replay)) == 0);
 }
 
-/* All but what is told of drops and strangers, and how many inits came: a copy of one that was seen
- * counts, whatever was done to its ciphertext. */
+/* Compares all but the statistics of drops and unauthenticated datagrams and the count of inits: a
+ * copy of an init that was seen counts even if its ciphertext was changed. */
 static void assert_same(const struct sw_link *a, const struct sw_link *b) {
   for (unsigned i = 0; i < SW_SESSIONS; i++) assert_same_session(&a->sessions[i], &b->sessions[i]);
   assert(a->current == b->current && a->silent == b->silent && a->closing == b->closing);
@@ -126,7 +127,7 @@ static bool unverified(enum sw_drop reason) {
   return reason <= SW_DROP_HANDSHAKE_TAG;
 }
 
-/* How `after` was reached from `before` by receiving one datagram. */
+/* Checks the state `after`, reached from `before` by receiving one datagram. */
 static void check_received(const struct sw_link *before, const struct sw_link *after,
                            enum sw_received received) {
   uint64_t drops = 0;
@@ -140,13 +141,13 @@ static void check_received(const struct sw_link *before, const struct sw_link *a
   if (changeless) assert_same(before, after);
 }
 
-/* ---- what happens to a link ---- */
+/* ---- operations ---- */
 
-/* Room that ends where memory does: libsodium is not built with sanitizers, and would not be seen
- * to read or write past its end. */
+/* Returns a buffer that ends where its memory mapping does. libsodium is not built with sanitizers,
+ * which would not see it read or write past the end. */
 static uint8_t *room_of(size_t length, bool output) {
   static uint8_t *ends[2];
-  const size_t page = 65536; /* or a smaller one */
+  const size_t page = 65536; /* a multiple of the page size */
   uint8_t **end = &ends[output];
   assert(length <= page);
   if (!*end) {
@@ -158,8 +159,8 @@ static uint8_t *room_of(size_t length, bool output) {
   return *end - length;
 }
 
-/* The fast call has the same outcome, from the same state; and so has a batch, in which a copy that
- * was begun with the first is refused. */
+/* The fast call must have the same outcome from the same state.  So must a batch, in which a copy
+ * that is opened along with the first is refused. */
 static void receive_fast(struct sw_link *link, const struct sw_path *path, const uint8_t *bytes,
                          size_t length, enum sw_received received, const uint8_t *packet,
                          const struct sw_link *after, bool batch) {
@@ -189,7 +190,7 @@ static void receive_fast(struct sw_link *link, const struct sw_path *path, const
   assert(memcmp(rooms[0] + SW_HEADROOM, packet, opened.view.length) == 0);
 }
 
-/* Nothing of a session is taken twice. */
+/* A datagram of a session is not accepted twice. */
 static void receive_again(struct sw_link *link, const struct sw_path *path, const uint8_t *datagram,
                           size_t length, uint8_t *packet) {
   static struct sw_link before;
@@ -201,8 +202,7 @@ static void receive_again(struct sw_link *link, const struct sw_path *path, cons
   check_received(&before, link, SW_RECEIVED_DROPPED);
 }
 
-/* What was accepted in a session, opened and sealed again, is the same datagram: there is no other
- * that says the same. */
+/* An accepted datagram, opened and sealed again, is the same datagram: its encoding is unique. */
 static void assert_only_encoding(struct sw_link *before, const uint8_t *datagram, size_t length) {
   static uint8_t plain[ROOM], again[ROOM];
   const struct sw_header header = sw_header_read(before->keys.mask, datagram);
@@ -254,8 +254,8 @@ static void keep(unsigned to, const uint8_t *bytes, size_t length) {
   memcpy(place->bytes, bytes, length);
 }
 
-/* Lets a link say what it has to; returns whether there was something. */
-static bool talk(unsigned from, bool heard) {
+/* Transmits all datagrams of a link; returns whether there was one. */
+static bool transmit(unsigned from, bool heard) {
   unsigned calls = 0;
   for (;; calls++) {
     static uint8_t datagram[SW_CONTROL_MAX];
@@ -272,15 +272,15 @@ static bool talk(unsigned from, bool heard) {
   return calls > 0;
 }
 
-static void talk_all(void) {
+static void transmit_all(void) {
   for (unsigned i = 0; i < CALLS_AT_ONCE; i++) {
-    const bool left = talk(0, true), right = talk(1, true);
+    const bool left = transmit(0, true), right = transmit(1, true);
     if (!left && !right) return;
   }
-  assert(false); /* they never stop */
+  assert(false); /* the links never stop transmitting */
 }
 
-/* Seals twice from the same state, by the plain call and by the fast one. */
+/* Seals twice from the same state, with the plain call and with the fast one. */
 static void send_packet(unsigned from, const uint8_t *packet, size_t length, bool partial,
                         bool heard) {
   static struct sw_link before;
@@ -305,7 +305,7 @@ static void send_packet(unsigned from, const uint8_t *packet, size_t length, boo
   }
 }
 
-/* The other end's handshake messages, made as it would. */
+/* Makes a handshake message as the other end would. */
 static size_t make_message(struct sw_link *link, unsigned type, uint32_t id,
                            uint8_t plain[SW_INIT_MAX]) {
   const uint8_t *me = links[link == links[0]]->me;
@@ -349,7 +349,8 @@ static void flood(unsigned to, unsigned count) {
   briefly = false;
 }
 
-/* Seals in the keys that one of the link's own sessions, or of its answers, opens with. */
+/* Seals with the receiving keys of one of the link's sessions or pending answers, and delivers the
+ * datagram. */
 static void receive_sealed(unsigned to, const struct sw_address *from, unsigned which,
                            uint64_t word, const uint8_t *plain, size_t length) {
   struct sw_link *link = links[to];
@@ -359,7 +360,7 @@ static void receive_sealed(unsigned to, const struct sw_address *from, unsigned 
     const struct sw_session *session = &link->sessions[which];
     box = &session->open;
     local = session->local;
-    if (word & 1U << 7) word += session->replay.end; /* else the counter is what it is */
+    if (word & 1U << 7) word += session->replay.end; /* otherwise the counter is absolute */
   } else {
     if (!link->pending.count) return;
     const struct sw_agreement *agreement =
@@ -379,7 +380,7 @@ static void receive_sealed(unsigned to, const struct sw_address *from, unsigned 
 
 /* ---- the states ---- */
 
-static void know_each_other(void) {
+static void introduce(void) {
   const struct sw_address peer = address(1);
   sw_link_endpoints_set(links[0], now, &peer, 1);
 }
@@ -388,36 +389,36 @@ static void reach(enum state state) {
   static const uint8_t packet[20] = {0x45, [3] = 20};
   if (state == WAITING) return;
   if (state == COOKIE_RECEIVED) flood(1, SW_LOAD_INITS + 5);
-  know_each_other();
+  introduce();
   if (state == INIT_SENT) {
-    talk(0, false);
+    transmit(0, false);
   } else if (state == RESPONSE_UNDER_WAY) {
-    talk(0, true);
-    talk(1, false);
+    transmit(0, true);
+    transmit(1, false);
   } else if (state == UNCONFIRMED) {
-    talk(0, true);
-    talk(1, true);
-    talk(0, false);
+    transmit(0, true);
+    transmit(1, true);
+    transmit(0, false);
   } else if (state == COOKIE_RECEIVED) {
-    talk(0, true);
-    talk(1, true);
+    transmit(0, true);
+    transmit(1, true);
     assert(links[0]->initiation.cookie_used);
   } else {
-    talk_all();
+    transmit_all();
     assert(sw_link_status(links[0])->state == SW_LINK_UP);
     assert(sw_link_status(links[1])->state == SW_LINK_UP);
   }
   switch (state) {
   case REKEYING:
     now += 121 * SW_SECOND;
-    talk(0, true);
-    talk(1, false);
+    transmit(0, true);
+    transmit(1, false);
     assert(links[0]->initiation.local && links[1]->pending.count);
     break;
   case SILENT:
     send_packet(0, packet, sizeof(packet), false, false);
     now += SW_ANSWER_WITHIN;
-    talk(0, false);
+    transmit(0, false);
     assert(sw_link_status(links[0])->state == SW_LINK_SILENT);
     break;
   case EXPIRING:
@@ -434,7 +435,7 @@ static void reach(enum state state) {
     break;
   case PEER_CLOSED:
     sw_link_close(links[0], now);
-    talk(0, true);
+    transmit(0, true);
     assert(sw_link_status(links[1])->state != SW_LINK_UP);
     break;
   case LOADED:
@@ -469,7 +470,7 @@ static void prepare(void) {
         links[i] = fresh;
         continue;
       }
-      const struct sw_filter filter = links[i]->filter; /* all have the same ranges: one is kept */
+      const struct sw_filter filter = links[i]->filter; /* both have the same ranges: one is kept */
       *links[i] = *fresh;
       links[i]->filter = filter;
       sw_link_free(fresh);
@@ -517,7 +518,7 @@ static const uint8_t *take_bytes(struct input *input, size_t most, size_t *lengt
   return bytes;
 }
 
-/* Bytes that are an IP packet as far as its lengths go, if asked for. */
+/* Copies bytes as a packet; with `make_ip`, its lengths are those of an IP packet. */
 static void copy_packet(uint8_t *packet, const uint8_t *bytes, size_t length, bool make_ip) {
   if (length) memcpy(packet, bytes, length);
   if (!make_ip || length < SW_OVERHEAD) return;
@@ -570,7 +571,7 @@ static void operate(struct input *input) {
   case 0:
     bytes = take_bytes(input, 1024, &length);
     if (host == 3 && length >= SW_OVERHEAD)
-      length = SW_OVERHEAD - length % 2; /* just enough, or not */
+      length = SW_OVERHEAD - length % 2; /* the shortest datagram, or one byte less */
     receive(to, &from, bytes, length);
     break;
   case 1:
@@ -589,10 +590,10 @@ static void operate(struct input *input) {
     now += take(input, 1) * units[host % 3];
     break;
   case 7:
-    talk(to, host & 1);
+    transmit(to, host & 1);
     break;
   case 8:
-    talk_all();
+    transmit_all();
     break;
   case 9: {
     static uint8_t packet[ROOM];
@@ -632,17 +633,17 @@ static void operate(struct input *input) {
   check(links[1]);
 }
 
-/* Nobody interferes any more. */
-static void leave_in_peace(void) {
+/* No more interference from here on. */
+static void recover(void) {
   if (links[0]->closing || links[1]->closing) return;
   const uint64_t end = now + PEACE;
   briefly = true;
-  know_each_other();
-  talk_all();
+  introduce();
+  transmit_all();
   while (now < end) {
     const uint64_t left = sw_link_deadline(links[0]), right = sw_link_deadline(links[1]);
     now = left < right ? left : right;
-    talk_all();
+    transmit_all();
   }
   static uint8_t packet[20] = {0x45, [3] = 20};
   for (unsigned i = 0; i < 2; i++) {
@@ -664,6 +665,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const unsigned start = (unsigned)take(&input, 1);
   restore((start & 0x1f) % STATES);
   while (input.size) operate(&input);
-  if (start >= 0xe0) leave_in_peace();
+  if (start >= 0xe0) recover();
   return 0;
 }

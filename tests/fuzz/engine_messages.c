@@ -1,6 +1,6 @@
 /*
- * Messages of an engine that an attacker controls: the parent rejects them, or everything it reports
- * of them is printable, and the JSON is valid.
+ * Messages of an engine that an attacker controls. The parent rejects them, or everything that it
+ * reports of them is printable and the JSON is valid.
  */
 #include <assert.h>
 #include <ctype.h>

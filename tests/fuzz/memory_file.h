@@ -1,4 +1,4 @@
-/* A file in memory with a name, for what wants to open one. */
+/* A file in memory that can be opened by name. */
 #ifndef SALTWAY_FUZZ_MEMORY_FILE_H
 #define SALTWAY_FUZZ_MEMORY_FILE_H
 
@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/** Makes it with this descriptor, as /proc/self/fd/DESCRIPTOR, readable by its owner only. */
+/** Makes the file with this descriptor. Its name is /proc/self/fd/DESCRIPTOR; only its owner can
+ * read it. */
 static inline void memory_file_make(int descriptor) {
   const int made = memfd_create("fuzz", 0);
   if (made < 0 || fchmod(made, 0600) < 0 || dup2(made, descriptor) < 0) abort();

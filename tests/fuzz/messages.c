@@ -1,7 +1,7 @@
 /*
- * The bytes of the protocol, without a link: a header that is read is written back as it was, a
- * handshake message that parses is composed again byte for byte but for its padding, and what was
- * sealed opens, unless a bit of it changed.
+ * The encoding of the protocol, without a link. A header that is read is written back unchanged. A
+ * handshake message that parses is composed again byte for byte, except for its padding. What was
+ * sealed opens, unless one of its bits changed.
  */
 #include <assert.h>
 #include <sodium.h>

@@ -1,6 +1,6 @@
 /*
- * The MSS of any packet is clamped.  The result is that of the second implementation here, and
- * nothing else changes but the checksum, which is as right as it was.
+ * Clamps the MSS of any packet.  The result must be that of the second implementation here.
+ * Nothing else may change but the checksum, which is correct if and only if it was before.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "packet/checksum.h"
 #include "packet/mss.h"
 
-/* The offset of the TCP header, if it is one whose checksum can be made right; else 0. */
+/* Returns the offset of the TCP header if its checksum can be updated, else 0. */
 static size_t find_tcp(const uint8_t *packet, size_t length) {
   const bool v4 = packet[0] >> 4 == 4;
   const size_t ip = v4 ? (size_t)(packet[0] & 15) * 4 : SW_IP6_HEADER;
@@ -22,8 +22,8 @@ static void sum(uint8_t *packet, size_t length, size_t tcp, bool partial) {
   if (!partial) sw_checksum_complete(packet, length, tcp, SW_TCP_CHECKSUM);
 }
 
-/* Lowers the value of each MSS option, one byte of the options after the other.  Returns whether
- * one was lowered. */
+/* Lowers the value of each MSS option, going through the options byte by byte.  Returns whether one
+ * was lowered. */
 static bool lower(uint8_t *tcp, size_t header, unsigned mss) {
   uint8_t *values[10];
   unsigned count = 0, skip = 0;
@@ -45,7 +45,7 @@ static bool lower(uint8_t *tcp, size_t header, unsigned mss) {
   return lowered;
 }
 
-/* The same for a whole packet. */
+/* Lowers the MSS of a whole packet. */
 static bool lower_in(uint8_t *packet, size_t length, size_t tcp, unsigned mtu) {
   const bool v4 = packet[0] >> 4 == 4;
   if (!tcp || !(packet[tcp + 13] & SW_TCP_SYN)) return false;
@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   memcpy(expected, packet, size);
   if (lower_in(expected, size, tcp, mtu) && !partial) {
     sum(expected, size, tcp, false);
-    /* zero has two forms in ones' complement */
+    /* zero has two representations in ones' complement */
     if (sw_get16(expected + tcp + SW_TCP_CHECKSUM) == 0xffff)
       sw_put16(expected + tcp + SW_TCP_CHECKSUM, 0);
   }

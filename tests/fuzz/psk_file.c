@@ -1,6 +1,6 @@
 /*
- * Key files: any bytes are read as a key, or refused with an error text.  The text of a key that was
- * read, as `saltway genkey` would print it, is in the file, and is a key file itself.
+ * Key files.  Any bytes are read as a key, or refused with an error text.  The text of a key that
+ * was read, as printed by `saltway genkey`, is part of the file, and is itself a key file.
  */
 #include <assert.h>
 #include <ctype.h>

@@ -1,6 +1,6 @@
 /*
- * Segments of flows are coalesced, and the super-packets segmented.  Every segment comes back in
- * its turn as it was, except for the identification of IPv4 packets that may not be fragmented
+ * Coalesces the segments of flows and segments the super-packets.  Every segment must come back in
+ * order and unchanged, except for the identification of IPv4 packets that may not be fragmented
  * (RFC 6864 §4.1).
  */
 #include <assert.h>
@@ -61,7 +61,7 @@ static struct sw_view parse(const uint8_t *packet, size_t length) {
   return view;
 }
 
-/* Writes lengths and sums that suit what the patches have left. */
+/* Writes lengths and checksums that match the rest of the patched packet. */
 static void complete(struct segment *segment, size_t transport_at, bool sum) {
   uint8_t *packet = segment->bytes, *transport = packet + transport_at;
   const size_t length = segment->length - transport_at;
@@ -83,7 +83,7 @@ static void complete(struct segment *segment, size_t transport_at, bool sum) {
   if (!segment->partial) sw_checksum_complete(packet, segment->length, transport_at, at);
 }
 
-/* Zero has two forms in ones' complement (RFC 1071 §2), which are the same to TCP. */
+/* Zero has two representations in ones' complement (RFC 1071 §2), which are equal to TCP. */
 static void write_zero_one_way(uint8_t *packet, size_t length) {
   const size_t transport = packet[0] >> 4 == 4 ? SW_IP4_HEADER : SW_IP6_HEADER;
   if (packet[packet[0] >> 4 == 4 ? 9 : 6] != SW_PROTOCOL_TCP) return;

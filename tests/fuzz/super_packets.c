@@ -1,6 +1,6 @@
 /*
- * Whatever a kernel may say of a packet: it is segmented, and the segments are coalesced.  Nothing
- * may leave its buffer, and no byte may be lost.
+ * Segments packets with any description that a kernel may give, and coalesces the segments.  No
+ * access may leave its buffer, and no byte may be lost.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                      .size = (uint16_t)(data[1] | data[2] << 8),
                                      .csum_start = data[3] * 2U,
                                      .csum_offset = data[4] % 32};
-  const size_t repeat = 1 + data[5] % 8; /* larger packets than the fuzzer likes to make */
+  const size_t repeat = 1 + data[5] % 8; /* packets larger than the fuzzer tends to make */
   data += 8;
   size -= 8;
   size_t length = size * repeat;
