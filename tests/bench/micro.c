@@ -1,5 +1,5 @@
 /*
- * What the pieces of the data path cost, in nanoseconds of processor time per packet: medians of
+ * Cost of each step of the data path, in nanoseconds of processor time per packet: medians of
  * several rounds.
  */
 #include <sodium.h>
@@ -154,7 +154,7 @@ static unsigned segment_and_coalesce(void) {
   if (sw_gso_start(&gso, plain + 64, length, &offload)) abort();
   for (; sw_gso_next(&gso, &segment); packets++) {
     uint8_t *room = sw_gro_room(&gro);
-    memcpy(room, segment.packet, segment.length); /* stands for opening it there */
+    memcpy(room, segment.packet, segment.length); /* instead of opening it there */
     struct sw_view view;
     if (!sw_view_parse(&view, room, segment.length)) abort();
     while (sw_gro_add(&gro, room, &view, true)) sw_gro_take(&gro, &merged);

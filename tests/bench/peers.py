@@ -3,18 +3,19 @@
 
 usage: peers.py [-r ROUNDS] [-t SECONDS] [-o results.json] [peer ...]
 
-Each round runs every peer once, in turn, so that all share the machine's noise. Printed are medians, and their ratios to
-the reference, wireguard-go, to the plain peer of a variant, and to the other builds of a peer: of TCP (with all retransmits, and the datagrams that
-the receive buffers of UDP sockets could not hold), processor time of the daemons and of the machine, 64-byte UDP, ping,
-and memory. A peer whose program is missing is skipped. Programs built by hand are named by environment variables:
+Each round runs every peer once, in turn, so that noise of the machine affects all alike. The output is medians, and
+their ratios to the reference (wireguard-go), to the plain peer of a variant, and to the other builds of a peer. Measured
+are TCP (with all retransmits, and the datagrams that overflowed the receive buffers of UDP sockets), processor time of the
+daemons and of the machine, 64-byte UDP, ping, and memory. A peer whose program is missing is skipped. Environment
+variables name programs built by hand:
   WIREGUARD_GO_NEW=... GLORYTUN=... SALTWAY=...
-All use cubic, which is allowed in namespaces for the time of the run: where a kernel's default is BBR, its pacing timers
-cost a virtual machine more than the tunnels do.
-"none" is the bare veth. "+nogso" and "+jumbo" after a peer's name run it on a path without UDP segmentation and GRO, and
-on one of 9000 bytes; "saltway+nosandbox" has Sandbox = off. "saltway@/path/to/saltway" is another build, an older one for
-example; both get the same configuration, of keys that every version knows. Variants run only when they are named.
-What the sandbox costs:   peers.py saltway saltway+nosandbox
-What a change costs:      peers.py -r 5 saltway saltway@/path/to/the/build/before
+All peers use cubic, which the namespaces are allowed to use during the run. With BBR, the default of some kernels, the
+pacing timers cost a virtual machine more than the tunnels do.
+The peer "none" is the bare veth. The variants "+nogso" and "+jumbo" of a peer run it on a path without UDP segmentation
+and GRO, and on a path with an MTU of 9000. "saltway+nosandbox" has Sandbox = off. "saltway@/path/to/saltway" is another
+build; all builds get the same configuration. Variants and builds run only when they are named.
+The cost of the sandbox:  peers.py saltway saltway+nosandbox
+The cost of a change:     peers.py -r 5 saltway saltway@/path/to/the/build/before
 """
 import argparse
 import contextlib
@@ -71,7 +72,7 @@ def net_up():
 def net_down():
     for n in (A, B): sh(f"ip netns del {n}", check=False)
 
-# ---- one class a peer: start() returns the daemons, the tunnel is up when INNER answers ----
+# ---- one class a peer: start() returns the daemons; the tunnel is up when INNER answers ----
 class Peer:
     program = None
     def __init__(self, d, variant=""): self.d = d; self.variant = variant; self.mtu = 9000 if variant == "jumbo" else 1500
@@ -174,22 +175,22 @@ PEERS = {"none": Bare, "saltway": Saltway, "wireguard-go-new": WireguardGoNew, "
          "tinc": Tinc, "fastd": Fastd, "glorytun": Glorytun}
 
 def peer_of(name, directory=""):
-    """The peer of a name: KIND, KIND+VARIANT, KIND@PROGRAM or KIND@PROGRAM+VARIANT."""
+    """Returns the peer of a name: KIND, KIND+VARIANT, KIND@PROGRAM or KIND@PROGRAM+VARIANT."""
     kind, variant = re.fullmatch(r"(.*?)(?:\+(\w+))?", name).groups()
     kind, _, program = kind.partition("@")
-    if kind not in PEERS: sys.exit(f"peers.py: there is no peer {kind}; there are: {', '.join(PEERS)}")
+    if kind not in PEERS: sys.exit(f"peers.py: unknown peer {kind}; known peers: {', '.join(PEERS)}")
     peer = PEERS[kind](directory, variant or "")
     if program: peer.program = os.path.abspath(program)
     return peer
 
 def bases(name, names):
-    """What the figures of a peer are compared with: a variant with the plain one, a build with other builds."""
+    """Returns the peers to compare a peer with: a variant with the plain peer, a build with the other builds."""
     builds = [n for n in names if "@" in n and re.sub(r"@[^+]*", "", n) == name]
     return dict.fromkeys(["wireguard-go", re.sub(r"\+\w+$", "", name)] + builds)
 
 # ---- measuring ----
 def leaves(pid):
-    """the process and its descendants (ip netns exec execs, sh execs: normally one)"""
+    """Returns the process and its descendants. Normally there is one: ip netns exec and sh both exec."""
     out = [pid]
     for c in sh(f"pgrep -P {pid}", check=False).split(): out += leaves(int(c))
     return out
@@ -256,7 +257,7 @@ def measure(peer, secs):
     return r
 
 def chart(med, path):
-    """One TCP stream, a bar a peer, by gnuplot."""
+    """Plots one TCP stream with gnuplot, one bar a peer."""
     rows = "\n".join(f'"{n}" {m["tcp1_gbps"]:.2f}' for n, m in med.items() if n != "none")
     program = f"""set terminal svg size 640,320 font "sans,12"; set output "{path}"
 set style fill solid 0.8 noborder; set boxwidth 0.7; unset key; set yrange [0:*]; set grid y
@@ -271,7 +272,7 @@ def main():
     a = ap.parse_args()
     names = [n for n in (a.peer or PEERS) if peer_of(n).available()]
     for n in a.peer:
-        if n not in names: print(f"{n}: there is no {peer_of(n).program}", file=sys.stderr)
+        if n not in names: print(f"{n}: {peer_of(n).program} not found", file=sys.stderr)
     got = {n: [] for n in names}
     with cubic_allowed():
         for n in names * a.r:

@@ -1,6 +1,6 @@
 /*
- * What sealing and opening 64 KiB batches costs, in nanoseconds per packet, on one thread and with
- * workers. Rounds of both alternate, so that both share the machine's noise.
+ * Cost of sealing and opening 64 KiB batches, in nanoseconds per packet, on one thread and with
+ * workers. The rounds of both alternate, so that noise of the machine affects both alike.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ static void connect_links(void) {
   }
 }
 
-/* Makes a TCP super-packet anew: sealing overwrites it. */
+/* Makes the TCP super-packet again: sealing overwrites it. */
 static void make(struct sw_gso *gso) {
   uint8_t *ip = packet + SW_HEADROOM;
   memset(ip, 0, HEADER);
@@ -85,7 +85,8 @@ static void seal_batch(struct sw_batch *batch) {
 static void open_batch(struct sw_batch *batch) {
   const size_t each = SW_OVERHEAD + HEADER + SEGMENT;
   struct sw_opened opened;
-  memset(&right->sessions[0].replay, 0, sizeof(right->sessions[0].replay)); /* counters repeat */
+  memset(&right->sessions[0].replay, 0,
+         sizeof(right->sessions[0].replay)); /* the counters repeat */
   const struct sw_path path = {.peer = address};
   const bool spread = sw_batch_opens(batch, SEGMENTS * each);
   for (unsigned i = 0; i < SEGMENTS; i++) {

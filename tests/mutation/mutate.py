@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Mutation testing: are the tests able to fail?
+"""Mutation testing: checks that the tests can fail.
 
 usage: mutate.py [-j JOBS] [-k PATTERN] [--changed REVISION | FILE ...]
 
-Changes one thing at a time in each file: a comparison, a bound, a sign, an operator, a returned value, a statement left
-out. Each mutant is compiled into a shared library of all sources, and tests run against that until one fails. A mutant
-that makes none of them fail has survived, and is an error, unless it is listed in equivalent.txt with the reason why
-nothing can tell it from the original. Mutants that compile to the same code are not counted.
+Makes one change at a time in each file: to a comparison, a bound, a sign, an operator or a returned value, or it removes
+a statement. Each mutant is compiled into a shared library of all sources, and tests run against the library until one
+fails. A mutant under which no test fails has survived, which is an error unless equivalent.txt lists it with the reason
+why its behaviour is that of the original. Mutants that compile to the same code are not counted.
 
-A test is run for a file if it names a function that the file's folder exports, in its own text or in that of a helper
-it includes. Tests that name a function of the file itself come first, quick ones before slow ones; the simulation last.
--k: only mutants whose name contains this. --changed: only files of the table that differ from the revision.
+A test is run for a file if its text, or the text of a helper that it includes, names a function that the file's directory
+exports. Tests that name a function of the file itself run first, fast ones before slow ones, and the simulation last.
+-k: only mutants whose name contains PATTERN. --changed: only files that differ from REVISION.
 """
 import argparse
 import concurrent.futures
@@ -25,16 +25,16 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-NOT_MUTATED = ["src/protocol/drop.c", "src/config/complaint.c", "src/config/regular_file.c"]  # names and texts; the kernel's errors
+NOT_MUTATED = ["src/protocol/drop.c", "src/config/complaint.c", "src/config/regular_file.c"]  # tables of texts; errors that the kernel does not report on demand
 FILES = [file for pattern in ("src/protocol/*.c", "src/packet/*.c", "src/packet/packet.h", "src/channel/channel.c",
                               "src/config/*.c", "src/parent/report.c")
          for file in sorted(glob.glob(pattern, root_dir=ROOT)) if file not in NOT_MUTATED]
-TESTS_THEMSELVES = ["agrees"]  # the cipher's self-test: its data is as good as any
+TESTS_THEMSELVES = ["agrees"]  # the cipher's self-test: its data is arbitrary
 SIM = ["./sim", "--seeds", "1-100"]
 PACKAGES = "libsodium libuv libnl-route-3.0 jansson"
 FLAGS = ("-std=gnu11 -D_GNU_SOURCE -DSALTWAY_VERSION='\"mutant\"' -Iinclude -iquote src -O1 -g0 -fPIC -w -D_FORTIFY_SOURCE=3 "
          "-fsanitize=bounds -fno-sanitize-recover=all")
-TIMEOUT = 10  # seconds, and twenty times what the test takes
+TIMEOUT = 10  # seconds, in addition to twenty times the test's duration
 
 SWAPS = {"==": ["!="], "!=": ["=="], "<": ["<=", ">="], "<=": ["<", ">"], ">": [">=", "<="], ">=": [">", "<"],
          "&&": ["||"], "||": ["&&"], "+=": ["-="], "-=": ["+="], "|=": ["=", "&="], "&=": ["="], "++": ["--"],
@@ -48,7 +48,7 @@ STATEMENT = re.compile(r"^ +(?:(?:\w|->|\.|\[[^]=]*\])+(?:\+\+|--|(?: [-+|&^]?= 
 
 
 def mutations(text):
-    """(start, end, replacement) of all that is tried."""
+    """Yields (start, end, replacement) of each mutation."""
     for match in TOKEN.finditer(text):
         token, start, end = match[0], match.start(), match.end()
         spaced = text[start - 1:start] == " " and text[end:end + 1] == " "
@@ -56,7 +56,7 @@ def mutations(text):
         for other in BINARY.get(token, []) if spaced else []: yield start, end, other
         if token == "!": yield start, end, ""
         if token in ("true", "false"): yield start, end, "false" if token == "true" else "true"
-        # any negative number is a failure; a buffer may be larger, and one that is smaller overflows, or was too large
+        # any negative number is a failure; a larger buffer is no error, and a smaller one overflows or was too large before
         failure = text[:start].endswith("return -")
         buffer = re.match(r" *(?:static )?uint8_t \w+\[", text[text.rfind("\n", 0, start) + 1:])
         if re.fullmatch(r"\d+|0[xX][0-9a-fA-F]+", token) and not failure and not buffer: yield from ((start, end, f"({token} {by})") for by in ("+ 1", "- 1"))
@@ -86,7 +86,7 @@ def function_of(text, at):
 
 
 def name_of(file, text, mutation):
-    """What stays the same when lines move: file, function, and the line before and after."""
+    """Returns the name of a mutant, which stays the same when lines move: file, function, and the line before and after."""
     start, end, other = mutation
     first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
     before = " ".join(text[first:last].split())
@@ -103,12 +103,12 @@ def files_of(pattern):
 
 
 def exports(files):
-    """The names of the public functions that these files define."""
+    """Returns the names of the public functions that these files define."""
     return {name for file in files for name in re.findall(r"^(?!static (?!inline))\w[^\n;={]*?\b(sw_\w+)\([^;{]*\{", read(file), re.M)}
 
 
 def words_of(test):
-    """The words of a test and of the helpers it includes."""
+    """Returns the words of a test and of the helpers that it includes."""
     if test == "sim": return set(re.findall(r"\w+", "".join(read(f) for f in files_of("tests/sim/*.c"))))
     text = read(f"tests/unit/{test}.c")
     for helper in re.findall(r'#include "(\w+)\.h"', text):
@@ -157,7 +157,7 @@ class Bench:
 
     def fails(self, test, timeout):
         command = SIM if test == "sim" else ["./" + test]
-        # a mutant that allocates without end must not take the machine along
+        # a mutant that allocates without end must not exhaust the machine's memory
         try: return subprocess.run(["sh", "-c", 'ulimit -c 0; ulimit -v 8000000; exec "$@"', "-"] + command, cwd=self.folder,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=timeout).returncode != 0
         except subprocess.TimeoutExpired: return True
@@ -166,11 +166,11 @@ class Bench:
         return self.shell(f"objcopy -O binary -j '.rodata*' -j .data {compiled} /dev/stdout; objdump -dr {compiled} | tail -n +4").stdout
 
     def judge(self, file, mutant, tests):
-        """What becomes of a mutant: "same code", "unit", "sim", "survived" or "does not compile"."""
+        """Returns the verdict on a mutant: "same code", "unit", "sim", "survived" or "does not compile"."""
         original = read(file)
         with open(f"{self.folder}/{file}", "w") as f: f.write(mutant)
         try:
-            users = [source for source, needed in self.needs.items() if file in needed] # of a header there are several
+            users = [source for source, needed in self.needs.items() if file in needed] # several, if the file is a header
             mutants = {source: f"mutant{i}.o" for i, source in enumerate(users)}
             if any(self.compile(source, target).returncode for source, target in mutants.items()): return "does not compile"
             if all(self.code(target) == self.codes[source] for source, target in mutants.items()): return "same code"
@@ -204,13 +204,13 @@ def main():
     for file in files:
         own, folder = exports([file]), exports(files_of(os.path.dirname(file) + "/*.c"))
         chosen[file] = [(not words[t] & own, t) for t in words if words[t] & folder]
-        if not chosen[file]: sys.exit(f"{file}: no test names a function of its folder")
+        if not chosen[file]: sys.exit(f"{file}: no test names a function of its directory")
     first = Bench({t for tests in chosen.values() for _, t in tests})
     local, benches, seconds = threading.local(), [first], {}
     free = [first]
     for test in {t for tests in chosen.values() for _, t in tests}:
         start = time.monotonic()
-        if first.fails(test, 600): sys.exit(f"{test} fails without any change")
+        if first.fails(test, 600): sys.exit(f"{test} fails without a mutation")
         seconds[test] = time.monotonic() - start
     for file, tests in chosen.items():
         chosen[file] = [(t, seconds[t]) for _, _, _, t in sorted((t == "sim", other, seconds[t], t) for other, t in tests)]
@@ -229,7 +229,7 @@ def main():
         names |= {name_of(file, text, m) for _, _, m in every}
         tasks += [task for task in every if arguments.k in name_of(*task)]
     stale = {name for name in listed - names if name.split(":")[0] in {os.path.basename(f) for f in files}}
-    for name in sorted(stale): print(f"equivalent.txt lists what is no mutant any more:\n{name}")
+    for name in sorted(stale): print(f"equivalent.txt lists a mutant that no longer exists:\n{name}")
     table, survivors = {}, 0
     try:
         with concurrent.futures.ThreadPoolExecutor(arguments.j) as pool:
