@@ -1,7 +1,7 @@
 /*
- * Addresses: plain values without pointers or padding, which can be compared byte for byte.  IPv4
- * addresses are stored IPv4-mapped (::ffff:a.b.c.d, RFC 4291 §2.5.5.2), so that there is one kind
- * of address.  Nothing here is secret.  Any thread may use its own copies.
+ * Addresses.  They are plain values without pointers or padding, and can be compared byte by byte.
+ * IPv4 addresses are stored IPv4-mapped (::ffff:a.b.c.d, RFC 4291 §2.5.5.2).  Nothing here is
+ * secret.  Any thread may use its own copies.
  */
 #ifndef SALTWAY_ADDRESS_H
 #define SALTWAY_ADDRESS_H
@@ -31,17 +31,17 @@ struct sw_path {
   uint8_t local[SW_IP_BYTES]; /* our own address; all zero: the kernel chooses */
 };
 
-/** A range of inner addresses: those that have the first `length` bits of `ip` (0 to 128; an IPv4
- * /n is 96 + n). */
+/** A range of inner addresses: those that share the first `length` bits of `ip`.  `length` is 0 to
+ * 128; 96 + n for an IPv4 /n. */
 struct sw_prefix {
   uint8_t ip[SW_IP_BYTES];
   uint8_t length;
 };
 
-/** Whether the two are the same address, port and scope. */
+/** Whether address, port and scope are equal. */
 bool sw_address_equal(const struct sw_address *a, const struct sw_address *b);
 
-/** Whether the two have the same ends. */
+/** Whether both ends are equal. */
 bool sw_path_equal(const struct sw_path *a, const struct sw_path *b);
 
 /** Whether `ip` (16 bytes) is an IPv4-mapped address. */

@@ -1,6 +1,6 @@
 /*
- * Why a datagram or a packet was dropped.  Each reason has a counter in the link and a name that
- * `saltway status` shows; nothing is ever dropped without one being counted.
+ * The reasons for dropping a datagram or a packet.  Each has a counter in the link and a name that
+ * `saltway status` shows.  Every drop is counted.
  */
 #ifndef SALTWAY_DROP_H
 #define SALTWAY_DROP_H

@@ -1,8 +1,8 @@
 /*
- * The pre-shared key: the one secret both ends of a link hold.
+ * The pre-shared key: the secret that both ends of a link hold.
  *
- * A key's text form is 44 characters of base64 (RFC 4648 §4, padded), as `saltway genkey` prints
- * it.  Whoever holds a struct sw_psk owns it and wipes it (sodium_memzero) when done.
+ * The text of a key is 44 characters of padded base64 (RFC 4648 §4), as printed by `saltway
+ * genkey`.  The owner of a struct sw_psk wipes it (sodium_memzero).
  */
 #ifndef SALTWAY_KEY_H
 #define SALTWAY_KEY_H
@@ -22,19 +22,19 @@ struct sw_psk {
   uint8_t bytes[SW_PSK_BYTES];
 };
 
-/** Draws a new key from the system's random generator. */
+/** Generates a key with the system's random number generator. */
 void sw_psk_generate(struct sw_psk *psk);
 
-/** Writes the key's text to `text`, which the caller wipes. */
+/** Writes the text of the key to `text`, which the caller wipes. */
 void sw_psk_encode(const struct sw_psk *psk, char text[SW_PSK_TEXT]);
 
-/** Reads a key from exactly 44 characters of base64; `length` is that of `text`.
- * Returns 0, -EINVAL if it is not base64, -EMSGSIZE if the key is not of 32 bytes,
- * -EKEYREJECTED if all its bytes are the same (a key that nobody drew). */
+/** Decodes a key from `length` bytes of text.  Returns 0, or a negative errno: -EINVAL if the text
+ * is not base64, -EMSGSIZE if the key is not 32 bytes long, -EKEYREJECTED if all bytes of the key
+ * are the same, which no generator returns. */
 int sw_psk_decode(const char *text, size_t length, struct sw_psk *psk);
 
-/** Writes the key's fingerprint, which two people may compare in the open: it tells nothing of
- * the key but whether two keys differ. */
+/** Writes the fingerprint of the key, which may be compared in public: it reveals nothing about the
+ * key but whether two keys differ. */
 void sw_psk_fingerprint(const struct sw_psk *psk, char text[SW_FINGERPRINT_TEXT]);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * What a kernel says of a packet that is larger than a packet on the wire, or whose checksum is
- * still to be completed: the contents of struct virtio_net_hdr (linux/virtio_net.h; virtio 1.2
- * §5.1.6).  Plain values in host order.
+ * The offload header of a packet: how to segment it, if it is larger than a packet on the wire, and
+ * how to complete its checksum.  These are the fields of struct virtio_net_hdr (linux/virtio_net.h;
+ * virtio 1.2 §5.1.6) in host byte order.
  */
 #ifndef SALTWAY_OFFLOAD_H
 #define SALTWAY_OFFLOAD_H
@@ -12,10 +12,10 @@
 enum sw_gso_type { SW_GSO_NONE, SW_GSO_TCP4, SW_GSO_TCP6, SW_GSO_UDP };
 
 struct sw_offload {
-  enum sw_gso_type gso; /* not NONE: a super-packet, to be segmented */
+  enum sw_gso_type gso; /* not NONE: a super-packet, which has to be segmented */
   bool ecn;             /* TCP with CWR on the first segment */
   bool partial;         /* the transport checksum is the sum of the pseudo-header only */
-  uint16_t header;      /* bytes in front of the payload */
+  uint16_t header;      /* bytes of the headers in front of the payload */
   uint16_t size;        /* payload of each segment but the last */
   uint16_t csum_start;  /* if partial: where the sum starts ... */
   uint16_t csum_offset; /* ... and where it goes, counted from there */

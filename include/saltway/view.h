@@ -2,8 +2,8 @@
  * The parsed view of an IP packet: what it is and where its parts are.
  *
  * A packet is parsed once (sw_view_parse in src/packet/packet.h).  Segmentation, coalescing, MSS
- * clamping, checksums and the source filter read the view.  Plain values without pointers: a view
- * stays true when the packet is moved.
+ * clamping, checksums and the source filter read the view.  It holds no pointers, so it stays valid
+ * when the packet is moved.
  */
 #ifndef SALTWAY_VIEW_H
 #define SALTWAY_VIEW_H

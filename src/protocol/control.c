@@ -3,9 +3,9 @@
 #include <assert.h>
 #include <sodium.h>
 
-/* Seals a token with padding, `most` bytes at most. */
-static size_t seal(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
-                   uint64_t token, size_t most, uint8_t *datagram, struct sw_path *path) {
+/* Seals a token and random padding, `most` bytes in all at most. */
+static size_t seal_token(struct sw_link *link, struct sw_session *session, enum sw_kind kind,
+                         uint64_t token, size_t most, uint8_t *datagram, struct sw_path *path) {
   assert(most >= SW_PROBE_BYTES);
   uint8_t plain[SW_PROBE_MAX] = {0};
   sw_store64(plain, token);
@@ -38,12 +38,12 @@ size_t sw_control_probe(struct sw_link *link, struct sw_session *session, bool p
   struct sw_probe *const probe = &link->probes[link->probe_next++ % SW_PROBES];
   *probe = (struct sw_probe){.token = random_token(), .sent = link->now, .periodic = periodic};
   link->status.probes_sent += periodic;
-  return seal(link, session, SW_KIND_PROBE, probe->token, SW_PROBE_MAX, datagram, path);
+  return seal_token(link, session, SW_KIND_PROBE, probe->token, SW_PROBE_MAX, datagram, path);
 }
 
 size_t sw_control_ack(struct sw_link *link, struct sw_session *session, uint64_t token,
                       size_t length, uint8_t *datagram, struct sw_path *path) {
-  return seal(link, session, SW_KIND_PROBE_ACK, token, length, datagram, path);
+  return seal_token(link, session, SW_KIND_PROBE_ACK, token, length, datagram, path);
 }
 
 void sw_control_acknowledged(struct sw_link *link, uint64_t token) {
@@ -59,10 +59,10 @@ void sw_control_acknowledged(struct sw_link *link, uint64_t token) {
 
 size_t sw_control_keepalive(struct sw_link *link, struct sw_session *session, uint8_t *datagram,
                             struct sw_path *path) {
-  return seal(link, session, SW_KIND_PROBE_ACK, random_token(), SW_PROBE_MAX, datagram, path);
+  return seal_token(link, session, SW_KIND_PROBE_ACK, random_token(), SW_PROBE_MAX, datagram, path);
 }
 
 size_t sw_control_farewell(struct sw_link *link, struct sw_session *session, uint8_t *datagram,
                            struct sw_path *path) {
-  return seal(link, session, SW_KIND_CLOSE, 0, SW_PROBE_MAX, datagram, path);
+  return seal_token(link, session, SW_KIND_CLOSE, 0, SW_PROBE_MAX, datagram, path);
 }

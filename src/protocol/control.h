@@ -1,9 +1,9 @@
 /*
- * The datagrams of the link's own in a session: probes and their acks, keepalives, farewells.
+ * The control datagrams of a session: probes and their acks, keepalives, farewells.
  *
- * All have lengths of one range, so that neither idle traffic nor the end of a link shows by sizes.
- * Each function seals one into `datagram`, with the session's path in `path`, and returns its
- * length, or 0 if the session is used up.
+ * The length of each is random within one range, so that sizes reveal neither idle traffic nor the
+ * end of a link.  Each function seals one into `datagram`, writes the session's path to `path`, and
+ * returns the length, or 0 if the session may not seal any more.
  */
 #ifndef SALTWAY_PROTOCOL_CONTROL_H
 #define SALTWAY_PROTOCOL_CONTROL_H
@@ -14,14 +14,14 @@
 size_t sw_control_probe(struct sw_link *link, struct sw_session *session, bool periodic,
                         uint8_t *datagram, struct sw_path *path);
 
-/** The ack of a probe with this token and length: it is no longer than that. */
+/** The ack of the probe with this token and length.  It is never longer than the probe. */
 size_t sw_control_ack(struct sw_link *link, struct sw_session *session, uint64_t token,
                       size_t length, uint8_t *datagram, struct sw_path *path);
 
-/** Takes the round-trip time of the probe that this token acknowledges, if it is one of ours. */
+/** Measures the round-trip time of the probe that has this token.  Ignores unknown tokens. */
 void sw_control_acknowledged(struct sw_link *link, uint64_t token);
 
-/** An ack of no probe: a sign of life, which is answered by nothing. */
+/** An ack with a random token: it shows that we are alive, and the peer does not answer it. */
 size_t sw_control_keepalive(struct sw_link *link, struct sw_session *session, uint8_t *datagram,
                             struct sw_path *path);
 

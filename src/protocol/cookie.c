@@ -31,8 +31,8 @@ bool sw_cookies_count(struct sw_cookies *cookies, uint64_t now) {
   return cookies->busy || cookies->inits > SW_LOAD_INITS;
 }
 
-static void make(const uint8_t secret[SW_KEY_BYTES], const struct sw_address *source,
-                 const uint8_t point[SW_POINT_BYTES], uint8_t cookie[SW_COOKIE_BYTES]) {
+static void compute(const uint8_t secret[SW_KEY_BYTES], const struct sw_address *source,
+                    const uint8_t point[SW_POINT_BYTES], uint8_t cookie[SW_COOKIE_BYTES]) {
   uint8_t input[SW_IP_BYTES + 8 + SW_POINT_BYTES];
   memcpy(input, source->ip, SW_IP_BYTES);
   sw_store32(input + SW_IP_BYTES, source->scope);
@@ -44,7 +44,7 @@ static void make(const uint8_t secret[SW_KEY_BYTES], const struct sw_address *so
 void sw_cookies_make(struct sw_cookies *cookies, uint64_t now, const struct sw_address *source,
                      const uint8_t point[SW_POINT_BYTES], uint8_t cookie[SW_COOKIE_BYTES]) {
   rotate(cookies, now);
-  make(cookies->secret[0], source, point, cookie);
+  compute(cookies->secret[0], source, point, cookie);
 }
 
 bool sw_cookies_verify(struct sw_cookies *cookies, uint64_t now, const struct sw_address *source,
@@ -52,7 +52,7 @@ bool sw_cookies_verify(struct sw_cookies *cookies, uint64_t now, const struct sw
   rotate(cookies, now);
   for (unsigned i = 0; i < 2; i++) {
     uint8_t expected[SW_COOKIE_BYTES];
-    make(cookies->secret[i], source, point, expected);
+    compute(cookies->secret[i], source, point, expected);
     if (sodium_memcmp(expected, cookie, SW_COOKIE_BYTES) == 0) return true;
   }
   return false;

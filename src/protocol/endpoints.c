@@ -9,7 +9,7 @@ struct sw_endpoint *sw_endpoints_find(struct sw_endpoints *endpoints,
   return NULL;
 }
 
-/* Adds an address, with the state it had before. */
+/* Adds an address, with its state in `before` if it was known. */
 static void add(struct sw_endpoints *endpoints, struct sw_endpoints *before,
                 const struct sw_address *address) {
   if (sw_endpoints_find(endpoints, address)) return;
@@ -29,7 +29,7 @@ void sw_endpoints_set(struct sw_endpoints *endpoints, const struct sw_address *a
 
 void sw_endpoints_last_set(struct sw_endpoints *endpoints, const struct sw_address *address) {
   struct sw_endpoints before = *endpoints;
-  if (!address->port) return; /* RFC 768 allows it, but nothing can be sent there */
+  if (!address->port) return; /* RFC 768 allows it as a source, but nothing can be sent to it */
   endpoints->last = *address;
   endpoints->count = endpoints->configured;
   add(endpoints, &before, address);

@@ -1,7 +1,7 @@
 /*
- * The peer's addresses: those that were configured, in order of preference, then the one where a
- * session was last confirmed, unless it is one of them.  Each keeps what became of the inits sent
- * to it.  Nothing here is secret.
+ * The peer's addresses: the configured ones in order of preference, then the address of the session
+ * confirmed last, unless it is a configured one.  Each keeps the results of sending to it.  Nothing
+ * here is secret.
  */
 #ifndef SALTWAY_PROTOCOL_ENDPOINTS_H
 #define SALTWAY_PROTOCOL_ENDPOINTS_H
@@ -24,21 +24,21 @@ struct sw_endpoints {
   struct sw_address last;     /* port 0: none */
 };
 
-/** Replaces the configured addresses.  An address that stays keeps its state. */
+/** Replaces the configured addresses.  An address that is already known keeps its state. */
 void sw_endpoints_set(struct sw_endpoints *endpoints, const struct sw_address *addresses,
                       size_t count);
 
-/** Notes that a session was confirmed at `address`. */
+/** Sets the address of the session confirmed last.  Ignores port 0. */
 void sw_endpoints_last_set(struct sw_endpoints *endpoints, const struct sw_address *address);
 
 /** The endpoint of this address, or NULL. */
 struct sw_endpoint *sw_endpoints_find(struct sw_endpoints *endpoints,
                                       const struct sw_address *address);
 
-/** Whether the host of any of them reported lately that nothing listens there. */
+/** Whether the latest error of any of them is a recent ECONNREFUSED (SW_REFUSED_MEMORY). */
 bool sw_endpoints_refused(const struct sw_endpoints *endpoints, uint64_t now);
 
-/** Writes the state of all of them to `status`. */
+/** Writes the state of all addresses to `status`. */
 void sw_endpoints_report(const struct sw_endpoints *endpoints, struct sw_link_status *status);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- making ---- */
+/* ---- init ---- */
 
 static void clear_host_bits(struct sw_prefix *range) {
   for (unsigned bit = range->length; bit < 8 * SW_IP_BYTES; bit++)
@@ -20,7 +20,7 @@ static int compare(const void *a, const void *b) {
   return order != 0 ? order : one->length - other->length;
 }
 
-/* Two ranges are disjoint, or one contains the other: then the larger one is kept. */
+/* Two ranges are either disjoint, or one contains the other.  The smaller one is left out. */
 static int set_init(struct sw_filter_set *set, const struct sw_prefix *ranges, size_t count) {
   if (count == 0) return 0;
   struct sw_prefix *sorted = calloc(count, sizeof(*sorted));
@@ -53,9 +53,9 @@ void sw_filter_free(struct sw_filter *filter) {
   *filter = (struct sw_filter){0};
 }
 
-/* ---- looking up ---- */
+/* ---- lookup ---- */
 
-/* Only the last range that does not begin behind the address can contain it. */
+/* Only the last range whose first address is not above `ip` can contain it. */
 static bool set_contains(const struct sw_filter_set *set, const uint8_t ip[SW_IP_BYTES], bool v4) {
   const struct sw_prefix *range = v4 ? set->ranges : set->ranges + set->v4_count;
   size_t count = v4 ? set->v4_count : set->count - set->v4_count;
@@ -74,7 +74,7 @@ bool sw_filter_allows(struct sw_filter *filter, const uint8_t *packet, const str
     memcpy(ip + 12, packet + 12, 4);
   else
     memcpy(ip, packet + 8, SW_IP_BYTES);
-  if (!view->v4 && sw_ip_is_v4(ip)) return false; /* IPv4 comes as IPv4 */
+  if (!view->v4 && sw_ip_is_v4(ip)) return false; /* IPv4 must arrive as IPv4 */
   if (filter->last_valid && memcmp(filter->last, ip, SW_IP_BYTES) == 0) return true;
   if (!set_contains(&filter->sources, ip, view->v4)) return false;
   if (set_contains(&filter->own, ip, view->v4)) return false;

@@ -1,10 +1,10 @@
 /*
- * The source filter: which inner addresses the packets of the peer may come from.
+ * The source filter: the inner source addresses that packets from the peer may have.
  *
- * Ranges are sorted when the filter is made, and a lookup is a binary search.  A stream comes from
- * one source, so the address that was allowed last is compared first.
+ * The ranges are sorted by sw_filter_init, and a lookup is a binary search.  Consecutive packets
+ * often have one source, so a lookup first compares the address that was allowed last.
  *
- * The link owns its filter.  It allocates when it is made, and never afterwards.
+ * The link owns its filter.  Only sw_filter_init allocates.
  */
 #ifndef SALTWAY_PROTOCOL_FILTER_H
 #define SALTWAY_PROTOCOL_FILTER_H

@@ -130,7 +130,7 @@ void sw_message_hash(const uint8_t *plain, size_t length, uint8_t hash[SW_HASH_B
   crypto_generichash(hash, SW_HASH_BYTES, plain, length, NULL, 0);
 }
 
-/* The padding is within the ciphertext: it needs to be of random length, not of random bytes. */
+/* Padding is encrypted: its length must be random, its bytes need not be. */
 static size_t padded_length(size_t least, size_t most) {
   assert(least <= most && most <= SW_INIT_MAX);
   return least + randombytes_uniform((uint32_t)(most - least + 1));
@@ -157,7 +157,8 @@ void sw_initiation_cookie(struct sw_initiation *initiation, const uint8_t cookie
   sw_message_hash(initiation->plain, initiation->length, initiation->hash);
 }
 
-/* ss = BLAKE2b-256(key = psk, X25519(secret, point) || H(init || response)), and the keys of ss */
+/* Derives the session keys from
+ * ss = BLAKE2b-256(key = psk, X25519(secret, point) || H(init || response)). */
 static int agree(const struct sw_keys *keys, const uint8_t secret[SW_KEY_BYTES],
                  const uint8_t *point, const uint8_t *init, size_t init_length,
                  const uint8_t *response, size_t response_length, bool initiator,

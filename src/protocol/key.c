@@ -10,7 +10,7 @@
 
 #define FINGERPRINT_SUBKEY 3
 #define FINGERPRINT_BYTES 4
-_Static_assert(SW_PSK_BYTES == crypto_kdf_KEYBYTES, "keys are derived from the key as it is");
+_Static_assert(SW_PSK_BYTES == crypto_kdf_KEYBYTES, "the key is an input of the KDF");
 _Static_assert(SW_PSK_TEXT ==
                    sodium_base64_ENCODED_LEN(SW_PSK_BYTES, sodium_base64_VARIANT_ORIGINAL),
                "the text has room for the key");
@@ -29,8 +29,8 @@ static bool all_bytes_same(const uint8_t bytes[SW_PSK_BYTES]) {
   return differences == 0;
 }
 
-/* Whether the text is the one that a key is written as: libsodium takes some bytes past ASCII for
- * characters of base64. */
+/* Whether `text` is the encoding of the key.  libsodium decodes some bytes outside of ASCII as if
+ * they were base64. */
 static bool is_text_of(const char *text, const struct sw_psk *psk) {
   char right[SW_PSK_TEXT];
   sw_psk_encode(psk, right);
@@ -40,7 +40,9 @@ static bool is_text_of(const char *text, const struct sw_psk *psk) {
 }
 
 int sw_psk_decode(const char *text, size_t length, struct sw_psk *psk) {
-  uint8_t bytes[2 * SW_PSK_BYTES]; /* longer than a key, so that too long is told from no base64 */
+  uint8_t
+      bytes[2 *
+            SW_PSK_BYTES]; /* has room for more, to tell a key that is too long from no base64 */
   size_t decoded;
   int result = 0;
   sodium_memzero(psk, sizeof(*psk));

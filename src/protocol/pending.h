@@ -30,13 +30,13 @@ struct sw_pending {
 /** The entry of a session id, or NULL. */
 struct sw_pending_entry *sw_pending_find(struct sw_pending *pending, uint32_t local);
 
-/** The entry of the init of this hash, answered to this address, or NULL.  A copy from elsewhere may
- * have overtaken the init itself, and must not keep it from being answered. */
+/** The entry of the init of this hash, answered to this address, or NULL.  A copy from elsewhere
+ * may have overtaken the init itself, and must not keep it from being answered. */
 const struct sw_pending_entry *sw_pending_answered(const struct sw_pending *pending,
                                                    const uint8_t hash[SW_HASH_BYTES],
                                                    const struct sw_address *address);
 
-/** Adds an entry for an answer of this plaintext; there must be room (count below SW_PENDING_MAX). */
+/** Adds the entry of an answer with this plaintext.  `count` must be below SW_PENDING_MAX. */
 void sw_pending_add(struct sw_pending *pending, const struct sw_agreement *agreement,
                     const uint8_t hash[SW_HASH_BYTES], const struct sw_path *path, uint64_t now,
                     const uint8_t *response, size_t length);

@@ -1,6 +1,5 @@
 /*
- * Every number of the protocol (docs/protocol.md), each once.  Sizes are in bytes, times in
- * nanoseconds.
+ * The constants of the protocol (docs/protocol.md).  Sizes are in bytes, times in nanoseconds.
  */
 #ifndef SALTWAY_PROTOCOL_PROTOCOL_H
 #define SALTWAY_PROTOCOL_PROTOCOL_H
@@ -34,19 +33,19 @@ _Static_assert(SW_BODY_OFFSET == SW_OVERHEAD, "the body follows the overhead");
 #define SW_COUNTER_MASK ((UINT64_C(1) << SW_COUNTER_BITS) - 1)
 enum sw_kind {
   SW_KIND_PACKET = 0,
-  SW_KIND_PACKET_PARTIAL = 1, /* packet whose transport checksum is partial */
+  SW_KIND_PACKET_PARTIAL = 1, /* a packet with a partial transport checksum */
   SW_KIND_PROBE = 2,
   SW_KIND_PROBE_ACK = 3,
   SW_KIND_CLOSE = 4,
 };
-#define SW_PROBE_BYTES 8 /* the token of a probe, echoed by its ack; padding may follow */
-#define SW_PROBE_MAX 64  /* with padding, as we send them; acks, keepalives and closes, too */
+#define SW_PROBE_BYTES 8 /* the token of a probe, which its ack repeats; padding may follow */
+#define SW_PROBE_MAX 64  /* longest token and padding of the control datagrams that we send */
 
-/* replay window (RFC 6479), counters */
+/* replay window (RFC 6479), in counters */
 #define SW_REPLAY_WINDOW 8192
 
 /* handshake messages */
-#define SW_SESSION_HANDSHAKE 0 /* the session id of a handshake message */
+#define SW_SESSION_HANDSHAKE 0 /* the session id in the header of a handshake message */
 #define SW_HANDSHAKE_NONCE_BYTES 16
 #define SW_ME_BYTES 16
 #define SW_COOKIE_BYTES 16
@@ -54,25 +53,24 @@ enum sw_message { SW_MESSAGE_INIT = 1, SW_MESSAGE_RESPONSE = 2, SW_MESSAGE_COOKI
 #define SW_INIT_FIXED_BYTES (1 + 1 + SW_ME_BYTES + 4 + SW_POINT_BYTES + SW_COOKIE_BYTES)
 #define SW_RESPONSE_FIXED_BYTES (1 + SW_ME_BYTES + 4 + 4 + SW_POINT_BYTES + SW_HASH_BYTES)
 #define SW_COOKIE_MESSAGE_BYTES (1 + SW_ME_BYTES + SW_HASH_BYTES + SW_COOKIE_BYTES)
-#define SW_INIT_MIN 96 /* with padding: not less than a response, so that no reply is longer */
+#define SW_INIT_MIN 96 /* with padding; so a reply need not be longer than its init */
 #define SW_INIT_MAX 640
-_Static_assert(SW_INIT_MIN >= SW_RESPONSE_FIXED_BYTES, "a response fits below its init");
-_Static_assert(SW_INIT_MIN >= SW_COOKIE_MESSAGE_BYTES, "a cookie fits below its init");
+_Static_assert(SW_INIT_MIN >= SW_RESPONSE_FIXED_BYTES, "a response is no longer than its init");
+_Static_assert(SW_INIT_MIN >= SW_COOKIE_MESSAGE_BYTES, "a cookie is no longer than its init");
 #define SW_HANDSHAKE_OVERHEAD (SW_BODY_OFFSET + SW_HANDSHAKE_NONCE_BYTES)
 _Static_assert(SW_INIT_MAX + SW_HANDSHAKE_OVERHEAD <= SW_CONTROL_MAX, "control datagrams fit");
 
 /* sessions */
 #define SW_REKEY_AFTER (120 * SW_SECOND)
-#define SW_REKEY_OTHER_AFTER (130 * SW_SECOND) /* by the session's responder */
-#define SW_REKEY_JITTER \
-  (5 * SW_SECOND) /* earlier by up to this, the responder later; so that two ends differ */
+#define SW_REKEY_OTHER_AFTER (130 * SW_SECOND) /* for the responder of the session */
+#define SW_REKEY_JITTER (5 * SW_SECOND)        /* initiator: up to this earlier; responder: later */
 #define SW_REJECT_AFTER (180 * SW_SECOND)
 #define SW_REKEY_AFTER_COUNTER (UINT64_C(1) << 55)
 #define SW_REJECT_AFTER_COUNTER (SW_COUNTER_MASK - SW_REPLAY_WINDOW)
 
-/* Handshake timing: a new init after 1 s, 2 s, 4 s, then every 5 s, each later by up to the jitter.
- * While the peer's host reports that nobody listens, and it did so no longer ago than the memory,
- * the init is repeated more often, each time sooner by up to the jitter. */
+/* Handshake timing: a new init after 1 s, 2 s, 4 s, then every 5 s, each up to the jitter later.
+ * For SW_REFUSED_MEMORY after a report that nothing listens at the peer's address, the same init is
+ * repeated every SW_REFUSED_RETRY, each time up to SW_REFUSED_JITTER earlier. */
 #define SW_RETRY_FIRST (1 * SW_SECOND)
 #define SW_RETRY_LAST (5 * SW_SECOND)
 #define SW_RETRY_JITTER (334 * SW_MILLISECOND)
@@ -80,24 +78,24 @@ _Static_assert(SW_INIT_MAX + SW_HANDSHAKE_OVERHEAD <= SW_CONTROL_MAX, "control d
 #define SW_REFUSED_JITTER (50 * SW_MILLISECOND)
 #define SW_REFUSED_MEMORY (3 * SW_SECOND)
 
-/* The first probe of a session is repeated after the first interval, doubled each time up to the
- * last, each later by up to a part of it. */
+/* The initiator repeats its first probe until the session is confirmed.  The interval doubles from
+ * SW_CONFIRM_FIRST to SW_CONFIRM_LAST, and up to 1/SW_CONFIRM_SPREAD of it is added at random. */
 #define SW_CONFIRM_FIRST (250 * SW_MILLISECOND)
 #define SW_CONFIRM_LAST (1 * SW_SECOND)
 #define SW_CONFIRM_SPREAD 4
 
-/* answered, unconfirmed sessions; cookies */
+/* pending sessions; cookies */
 #define SW_PENDING_MAX 128
 #define SW_PENDING_LIFETIME (5 * SW_SECOND)
-#define SW_LOAD_INITS 20 /* inits a second that are answered without a cookie */
+#define SW_LOAD_INITS 20 /* inits per second that are answered without a cookie */
 #define SW_LOAD_PENDING (SW_PENDING_MAX / 2)
 #define SW_COOKIE_SECRET_LIFETIME (120 * SW_SECOND)
 
 /* liveness */
 #define SW_KEEPALIVE_AFTER (10 * SW_SECOND)
-#define SW_KEEPALIVE_JITTER (2 * SW_SECOND) /* earlier by up to this */
-#define SW_PROBE_SPREAD 5 /* earlier by up to this part of the interval, which NATs may rely on */
+#define SW_KEEPALIVE_JITTER (2 * SW_SECOND) /* up to this earlier */
+#define SW_PROBE_SPREAD 5 /* up to a fifth earlier, never later: the interval keeps NAT mappings */
 #define SW_ANSWER_WITHIN (15 * SW_SECOND)
-#define SW_ANSWER_JITTER (1 * SW_SECOND) /* earlier by up to this */
+#define SW_ANSWER_JITTER (1 * SW_SECOND) /* up to this earlier */
 
 #endif

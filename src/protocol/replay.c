@@ -20,7 +20,7 @@ enum sw_replay_verdict sw_replay_check(const struct sw_replay *replay, uint64_t 
 void sw_replay_commit(struct sw_replay *replay, uint64_t counter) {
   assert(sw_replay_check(replay, counter) == SW_REPLAY_NEW);
   if (counter >= replay->end) {
-    /* the blocks that the window newly reaches were last used a whole ring ago, or more */
+    /* clear the blocks that enter the window: they hold counters of an earlier turn of the ring */
     const uint64_t last = block_of(counter);
     uint64_t block = block_of(replay->end + SW_REPLAY_BLOCK_BITS - 1);
     if (last >= block + SW_REPLAY_BLOCKS) block = last - SW_REPLAY_BLOCKS + 1;

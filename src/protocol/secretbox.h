@@ -1,10 +1,10 @@
 /*
  * crypto_secretbox (XSalsa20-Poly1305; D. J. Bernstein, "Cryptography in NaCl", §7 to §10) for one
- * direction of one session: a key and the nonce's first 16 bytes are fixed, its last 8 are the
- * datagram's word.
+ * direction of one session.  The key and the first 16 bytes of the nonce are fixed; the last 8
+ * bytes are the word of the datagram.
  *
- * A box is a secret: its owner wipes it.  Any thread may seal or open with a box that does not
- * change.
+ * A box is secret: its owner wipes it.  Several threads may seal and open with one box at the same
+ * time.
  */
 #ifndef SALTWAY_PROTOCOL_SECRETBOX_H
 #define SALTWAY_PROTOCOL_SECRETBOX_H
@@ -18,42 +18,44 @@
 struct sw_secretbox {
   uint8_t key[SW_KEY_BYTES];
   uint8_t prefix[SW_PREFIX_BYTES];
-  uint8_t subkey[SW_KEY_BYTES]; /* HSalsa20 of the two, for the fast calls */
+  uint8_t subkey[SW_KEY_BYTES]; /* HSalsa20 of key and prefix, for the fast functions */
 };
 
 /** Computes the subkey of a box whose key and prefix are set. */
 void sw_secretbox_prepare(struct sw_secretbox *box);
 
-/** Seals `length` bytes of `plain` under the nonce prefix || word: SW_TAG_BYTES of tag, and as
- * many bytes of `cipher`.  No word may be used twice with a box. */
+/** Seals `length` bytes of `plain` with the nonce prefix || word.  Writes SW_TAG_BYTES to `tag` and
+ * `length` bytes to `cipher`.  No word may be used twice with a box. */
 void sw_secretbox_seal(const struct sw_secretbox *box, uint64_t word, const uint8_t *plain,
                        size_t length, uint8_t tag[SW_TAG_BYTES], uint8_t *cipher);
 
 /** Opens what sw_secretbox_seal made.  Returns whether the tag verified; if it did not, `plain` is
- * as it was. */
+ * unchanged. */
 bool sw_secretbox_open(const struct sw_secretbox *box, uint64_t word, const uint8_t *cipher,
                        size_t length, const uint8_t tag[SW_TAG_BYTES], uint8_t *plain);
 
 /*
- * The same results faster, for buffers with room.  The stream is applied in whole blocks of the
- * cipher's wide path (256 bytes), which reads and writes up to SW_SLACK bytes past the end; and it
- * begins with the 32 bytes that make the tag's key, in front of the packet.
+ * The fast functions give the same results, but need room around the buffers.  One pass of the
+ * cipher covers the 32 bytes in front of the packet, where the key of the tag is generated, and is
+ * rounded up to the block size of the vectorised code (256 bytes), so that it reads and writes up
+ * to SW_SLACK bytes behind the packet.
  */
 
-/** As sw_secretbox_seal.  The 32 bytes before `plain` are destroyed; those before `cipher` are too,
- * but for the first 4 of them, and may hold the tag.  SW_SLACK bytes behind `plain` can be read,
- * and behind `cipher` are destroyed. */
+/** As sw_secretbox_seal.  The 32 bytes before `plain` are overwritten.  Of the 32 bytes before
+ * `cipher` the first 4 are restored and the others are overwritten; `tag` may be among them.
+ * SW_SLACK bytes behind `plain` must be readable, and as many behind `cipher` are overwritten. */
 void sw_secretbox_seal_fast(const struct sw_secretbox *box, uint64_t word, uint8_t *plain,
                             size_t length, uint8_t tag[SW_TAG_BYTES], uint8_t *cipher);
 
-/** As sw_secretbox_open, but `plain` is zero if the tag does not verify; it does not overlap
- * `cipher`. The 32 bytes before `plain` and SW_SLACK behind it are destroyed; as many before and
- * behind `cipher` can be read, and mean nothing. */
+/** As sw_secretbox_open, but `plain` is zeroed if the tag does not verify.  `plain` must not
+ * overlap `cipher`.  The 32 bytes before `plain` and SW_SLACK bytes behind it are overwritten.  As
+ * many bytes around `cipher` must be readable; their values do not matter. */
 bool sw_secretbox_open_fast(const struct sw_secretbox *box, uint64_t word, const uint8_t *cipher,
                             size_t length, const uint8_t tag[SW_TAG_BYTES], uint8_t *plain);
 
-/** Compares the fast calls with libsodium's crypto_secretbox and, if they ever differ, makes them
- * use it from then on.  Returns whether they agree.  Before any other thread is started. */
+/** Compares the fast functions with libsodium's crypto_secretbox.  If they differ, the fast
+ * functions call crypto_secretbox from then on.  Returns whether they agree.  To be called before
+ * any other thread is started. */
 bool sw_secretbox_self_test(void);
 
 #endif

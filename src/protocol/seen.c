@@ -2,7 +2,7 @@
 
 #include "protocol/wire.h"
 
-/* The tag's first bytes are as random as a cipher makes them: they are the place, too. */
+/* Tags are uniformly distributed, so no further hash is needed. */
 static unsigned place_of(uint64_t mark) {
   return (unsigned)(mark % SW_SEEN_PLACES);
 }

@@ -1,8 +1,8 @@
 /*
  * A session: the keys of one handshake in use, its counters and its age.
  *
- * Nonces do not repeat: the only way to seal takes the next counters, and refuses at the limit.  The
- * exception is a copy of the memory itself, as of a virtual machine that is restored or cloned
+ * Nonces do not repeat: the only way to seal takes the next counters, and refuses at the limit.
+ * The exception is a copy of the memory itself, as of a virtual machine that is restored or cloned
  * (docs/security.md).  A session of all zero (local id 0) is an empty place.  Its owner wipes it
  * with sw_session_wipe.
  */

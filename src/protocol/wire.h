@@ -1,6 +1,6 @@
 /*
- * The datagram's outside: integers in little-endian order, and the masked header in front of every
- * datagram (docs/protocol.md, "Datagram").
+ * The wire format: little-endian integers, and the masked header of every datagram
+ * (docs/protocol.md, "Datagram").
  *
  *      0       4              12               28
  *      | session | word        | tag            | body ...
@@ -38,15 +38,15 @@ static inline void sw_store64(uint8_t *bytes, uint64_t value) {
 }
 
 struct sw_header {
-  uint32_t session; /* the receiver's id of the session; SW_SESSION_HANDSHAKE */
-  uint64_t word;    /* counter and kind, or random in a handshake message */
+  uint32_t session; /* the receiver's id of the session, or SW_SESSION_HANDSHAKE */
+  uint64_t word;    /* counter and kind; in a handshake message, part of the nonce */
 };
 
-/** Writes the header in front of a datagram whose tag is in place, masked. */
+/** Masks the header and writes it to a datagram whose tag is already in place. */
 void sw_header_write(const uint8_t key[SW_MASK_KEY_BYTES], struct sw_header header,
                      uint8_t *datagram);
 
-/** Reads the header of a datagram of at least SW_OVERHEAD bytes. */
+/** Unmasks the header of a datagram of at least SW_OVERHEAD bytes. */
 struct sw_header sw_header_read(const uint8_t key[SW_MASK_KEY_BYTES], const uint8_t *datagram);
 
 #endif
