@@ -2,41 +2,40 @@
 
 #include <endian.h>
 
+enum { LANES = 4 };
+
 static uint64_t add64(uint64_t sum, uint64_t value) {
   sum += value;
   return sum + (sum < value); /* end-around carry */
 }
 
 static uint16_t fold(uint64_t sum) {
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
   return (uint16_t)sum;
 }
 
-/* Sums in the byte order of the machine, which RFC 1071 §2(B) allows, and swaps once at the end. */
+/* Sums in the byte order of the machine, which RFC 1071 §2(B) allows, and swaps once at the end.
+ * The lanes do not wait for each other's carry. */
 uint16_t sw_checksum_add(uint16_t sum, const uint8_t *bytes, size_t length) {
-  uint64_t lanes[4] = {htobe16(sum)};
-  uint64_t words[4];
+  uint64_t lanes[LANES] = {htobe16(sum)};
+  uint64_t words[LANES];
   for (; length >= sizeof(words); length -= sizeof(words), bytes += sizeof(words)) {
     memcpy(words, bytes, sizeof(words));
-    for (unsigned i = 0; i < 4; i++) lanes[i] = add64(lanes[i], words[i]);
+    for (unsigned i = 0; i < LANES; i++) lanes[i] = add64(lanes[i], words[i]);
   }
   memset(words, 0, sizeof(words));
   memcpy(words, bytes, length);
-  for (unsigned i = 0; i < 4; i++) lanes[i] = add64(lanes[i], words[i]);
+  for (unsigned i = 0; i < LANES; i++) lanes[i] = add64(lanes[i], words[i]);
   const uint64_t total = add64(add64(lanes[0], lanes[1]), add64(lanes[2], lanes[3]));
   return be16toh(fold(total));
 }
 
 uint16_t sw_checksum_pseudo(const uint8_t *packet, uint8_t protocol, size_t length) {
-  uint8_t tail[8] = {0};
-  sw_put32(tail, (uint32_t)length);
-  tail[7] = protocol;
-  const uint16_t addresses =
-      packet[0] >> 4 == 4 ? sw_checksum_add(0, packet + 12, 8) : sw_checksum_add(0, packet + 8, 32);
-  return sw_checksum_add(addresses, tail, sizeof(tail));
+  uint8_t length_field[4];
+  sw_put32(length_field, (uint32_t)length);
+  const uint16_t sum = sw_checksum_add(protocol, length_field, sizeof(length_field));
+  return packet[0] >> 4 == 4 ? sw_checksum_add(sum, packet + 12, 8)
+                             : sw_checksum_add(sum, packet + 8, 32);
 }
 
 void sw_checksum_ip4(uint8_t *packet) {

@@ -34,6 +34,31 @@ static void sum_is_that_of_rfc_1071(void **state) {
   }
 }
 
+/* Ones' complement: each carry is added at the other end, that of the last addition too. */
+static void carry_is_added_at_the_other_end(void **state) {
+  (void)state;
+  static const uint8_t ones[] = {0xff, 0xff};
+  assert_int_equal(sw_checksum_add(0x0000, ones, sizeof(ones)), 0xffff);
+  assert_int_equal(sw_checksum_add(0x0001, ones, sizeof(ones)), 0x0001);
+  assert_int_equal(sw_checksum_add(0x0100, ones, sizeof(ones)), 0x0100);
+  assert_int_equal(sw_checksum_add(0xffff, ones, sizeof(ones)), 0xffff);
+}
+
+/* The packet has other values around its addresses. */
+static void pseudo_header_is_that_of_the_rfcs(void **state) {
+  (void)state;
+  uint8_t packet[48];
+  for (size_t i = 0; i < sizeof(packet); i++) packet[i] = (uint8_t)(0x51 + 7 * i);
+  uint8_t v4[12] = {[9] = 6, [10] = 0xab, [11] = 0xcd}; /* RFC 9293 §3.1 */
+  packet[0] = 0x45;
+  memcpy(v4, packet + 12, 8);
+  assert_int_equal(sw_checksum_pseudo(packet, 6, 0xabcd), naive(0, v4, sizeof(v4)));
+  uint8_t v6[40] = {[33] = 1, [34] = 0xab, [35] = 0xcd, [39] = 17}; /* RFC 8200 §8.1 */
+  packet[0] = 0x60;
+  memcpy(v6, packet + 8, 32);
+  assert_int_equal(sw_checksum_pseudo(packet, 17, 0x1abcd), naive(0, v6, sizeof(v6)));
+}
+
 /* A UDP packet of 10.0.0.1:53 to 10.0.0.2:4000 with "hi!", its sum computed by hand. */
 static const uint8_t udp_packet[] = {0x45, 0,    0, 31, 0, 1,  0,   0,   64, 17, 0x66,
                                      0xcb, 10,   0, 0,  1, 10, 0,   0,   2,  0,  53,
@@ -81,6 +106,8 @@ static void ip_header_checksum_verifies(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sum_is_that_of_rfc_1071),
+      cmocka_unit_test(carry_is_added_at_the_other_end),
+      cmocka_unit_test(pseudo_header_is_that_of_the_rfcs),
       cmocka_unit_test(completed_checksum_verifies),
       cmocka_unit_test(checksum_of_zero_is_written_as_all_ones),
       cmocka_unit_test(ip_header_checksum_verifies),

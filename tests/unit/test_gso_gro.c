@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -292,6 +294,49 @@ static void super_packet_that_cannot_be_is_refused(void **state) {
     assert_int_equal(sw_gso_start(&gso, packet, shorter, &good), -22);
   packet[32] = 0x40; /* TCP header shorter than it can be */
   assert_int_equal(sw_gso_start(&gso, packet, length, &good), -22);
+}
+
+/* Whatever is read where the TCP header would be, the IP header belongs to no TCP header. */
+static void super_packet_with_its_tcp_header_inside_the_ip_header_is_refused(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM];
+  for (unsigned v6 = 0; v6 < 2; v6++) {
+    const struct shape shape = {.v6 = v6, .size = 1000, .payload = 5000};
+    struct sw_offload offload;
+    struct sw_gso gso;
+    size_t length = make(&shape, packet, &offload);
+    const uint16_t ip = offload.csum_start;
+    assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
+    for (offload.csum_start = 0; offload.csum_start < ip; offload.csum_start++) {
+      struct sw_offload unused;
+      length = make(&shape, packet, &unused);
+      packet[offload.csum_start + 12] = 0x50;
+      assert_int_equal(sw_gso_start(&gso, packet, length, &offload), -22);
+    }
+  }
+}
+
+/* The packet ends where memory does. */
+static void tcp_header_that_would_reach_past_the_packet_is_not_read(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM];
+  const struct shape shape = {.size = 100, .payload = 300};
+  struct sw_offload offload;
+  struct sw_gso gso;
+  const size_t length = make(&shape, packet, &offload);
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  uint8_t *memory =
+      mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_ptr_not_equal(memory, MAP_FAILED);
+  assert_int_equal(mprotect(memory + page, page, PROT_NONE), 0);
+  uint8_t *at_end = memory + page - length;
+  memcpy(at_end, packet, length);
+  assert_int_equal(sw_gso_start(&gso, at_end, length, &offload), 0);
+  for (size_t left = 0; left < SW_TCP_HEADER; left++) {
+    offload.csum_start = (uint16_t)(length - left);
+    assert_int_equal(sw_gso_start(&gso, at_end, length, &offload), -22);
+  }
+  munmap(memory, 2 * page);
 }
 
 /* Coalesces two segments, of which one byte of the second is changed.  Returns how many packets
@@ -637,6 +682,8 @@ int main(void) {
       cmocka_unit_test(segments_with_ip_options_are_not_coalesced),
       cmocka_unit_test(sums_behind_a_source_route_are_for_its_end),
       cmocka_unit_test(super_packet_that_cannot_be_is_refused),
+      cmocka_unit_test(super_packet_with_its_tcp_header_inside_the_ip_header_is_refused),
+      cmocka_unit_test(tcp_header_that_would_reach_past_the_packet_is_not_read),
       cmocka_unit_test(segments_that_differ_in_their_headers_are_not_coalesced),
       cmocka_unit_test(ip_id_may_stay_the_same_with_df),
       cmocka_unit_test(psh_and_fin_close_a_super_packet),
