@@ -1,13 +1,15 @@
 /*
- * What an engine in an enemy's hands would do, preloaded into the real one (LD_PRELOAD): at the
- * first datagram it receives, it tries what $BREAKOUT names.
+ * A library for LD_PRELOAD that makes saltway behave as under an attacker's control, or that shows
+ * what it does.  Environment variables choose what:
  *
- * $IO_URING: what the kernel says of io_uring to who makes an event loop.  $NAME_SERVICE: looking
- * for a user leaves a connection behind, as some name services do.
- *
- * And $CORES, the number of cores it is told; and $TELL_KEYS: every secret that the link hands to
- * libsodium goes to standard output, 32 bytes each behind a letter, so that a test can look for it
- * in the process's memory.
+ *   BREAKOUT=WHAT           the engine attempts this when it receives the first datagram
+ *   BREAKOUT_RESOLVER=WHAT  the resolver attempts this when it looks up a name
+ *   FORGE=FINGERPRINT       the engine tells the parent another fingerprint than this
+ *   IO_URING=1              a process that makes an event loop prints whether it may use io_uring
+ *   NAME_SERVICE=1          looking up a user leaves a connection open, as some name services do
+ *   CORES=N                 the machine seems to have this many cores
+ *   TELL_KEYS=1             every secret that is passed to libsodium is written to standard output,
+ *                           as a letter and 32 bytes; a test looks for it in the process's memory
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -74,7 +76,6 @@ struct passwd *getpwnam(const char *name) {
   return real(name);
 }
 
-/* $BREAKOUT_RESOLVER: what the resolver tries when it is to look up a name. */
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                 struct addrinfo **list) {
   int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
@@ -84,7 +85,6 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
   return real(host, service, hints, list);
 }
 
-/* $CORES: so many, however many there are */
 int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set) {
   int (*real)(pid_t, size_t, cpu_set_t *) = next("sched_getaffinity");
   const char *cores = getenv("CORES");
@@ -111,7 +111,6 @@ static void tell(char kind, const unsigned char *secret) {
   if (write(STDOUT_FILENO, &kind, 1) != 1 || write(STDOUT_FILENO, secret, 32) != 32) abort();
 }
 
-/* $FORGE, a fingerprint, becomes another one in what the engine tells the parent. */
 ssize_t send(int fd, const void *bytes, size_t length, int flags) {
   ssize_t (*real)(int, const void *, size_t, int) = next("send");
   const char *forged = getenv("FORGE");
@@ -123,7 +122,7 @@ ssize_t send(int fd, const void *bytes, size_t length, int flags) {
   return real(fd, copy, length, flags);
 }
 
-/* So that the engine keeps the standard output to tell them on. */
+/* The engine keeps its standard output, because the secrets are written to it. */
 int dup2(int from, int to) {
   int (*real)(int, int) = next("dup2");
   return getenv("TELL_KEYS") && to == STDOUT_FILENO ? to : real(from, to);
@@ -134,21 +133,21 @@ static bool called_by_libsodium(const void *address) {
   return dladdr(address, &caller) && strstr(caller.dli_fname, "libsodium");
 }
 
-/* the session's keys, and what is derived from them; not those of handshakes, which libsodium
- * derives for itself out of one that stays */
+/* Keys of sessions, and subkeys derived from them.  The calls that libsodium makes itself, for
+ * handshakes, derive subkeys of a key that is kept. */
 int crypto_core_hsalsa20(unsigned char *out, const unsigned char *in, const unsigned char *key,
                          const unsigned char *constant) {
   int (*real)(unsigned char *, const unsigned char *, const unsigned char *,
               const unsigned char *) = next("crypto_core_hsalsa20");
   const int result = real(out, in, key, constant);
   if (called_by_libsodium(__builtin_return_address(0))) return result;
-  if (memcmp(key, key + 1, 31) == 0) return result; /* the self-test's */
+  if (memcmp(key, key + 1, 31) == 0) return result; /* the key of the self-test */
   tell('s', key);
   tell('s', out);
   return result;
 }
 
-/* the handshake's ephemeral secret, and what the two ends have in common */
+/* the ephemeral secret of a handshake, and the shared secret */
 int crypto_scalarmult(unsigned char *out, const unsigned char *secret, const unsigned char *point) {
   int (*real)(unsigned char *, const unsigned char *, const unsigned char *) =
       next("crypto_scalarmult");

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """usage: connections.py receive|send ADDRESS COUNT
 
-COUNT TCP connections to port 5004, all open before the first byte is sent, each with content of its own, which
-comes back as its hash.
+Makes COUNT TCP connections to port 5004.  All are open before the first byte is sent.  Each carries different content, and
+the receiver returns the hash of it.
 """
 import asyncio
 import hashlib

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """usage: datagrams.py send|receive|receive-runs ADDRESS
 
-Sends datagrams of many sizes to port 5002 of ADDRESS, some as runs (UDP_SEGMENT), some larger than any
-MTU; the receiver exits 0 once every one of them has arrived whole.  receive-runs takes them as runs (UDP_GRO).
+Sends datagrams of many sizes to port 5002 of ADDRESS, some as runs (UDP_SEGMENT), some larger than any MTU.  The receiver
+exits with 0 when all of them have arrived whole.  receive-runs receives with UDP_GRO.
 """
 import hashlib, socket, struct, sys, time
 
@@ -28,7 +28,7 @@ def all_datagrams():
 
 
 def receive(s):
-    """One datagram, or all of a run."""
+    """Returns one datagram, or all datagrams of a run."""
     data, control, _, _ = s.recvmsg(65536, socket.CMSG_SPACE(4))
     segment = next((struct.unpack("=i", value)[0] for level, kind, value in control if (level, kind) == (17, 104)), len(data))
     return [data[at:at + segment] for at in range(0, len(data), segment)]
@@ -39,7 +39,7 @@ def main():
     s = socket.socket(family, socket.SOCK_DGRAM)
     single, runs = all_datagrams()
     if sys.argv[1] == "send":
-        s.sendto(bytes(1400), (sys.argv[2], 5009))  # lost, and tells this host the path's MTU
+        s.sendto(bytes(1400), (sys.argv[2], 5009))  # it is lost, and this host learns the path's MTU
         time.sleep(0.2)
         for datagram in single:
             s.sendto(datagram, (sys.argv[2], 5002))

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""usage: fastopen.py receive | send ADDRESS: data in the SYN (TCP Fast Open, RFC 7413), to TCP port 5004, and more behind it."""
+"""usage: fastopen.py receive|send ADDRESS
+
+Sends data to TCP port 5004, the first part of it in the SYN (TCP Fast Open, RFC 7413).
+"""
 import socket, sys
 
 DATA = bytes(i * 7 & 255 for i in range(100000))

@@ -1,14 +1,15 @@
 /*
- * Preloaded into the daemon (LD_PRELOAD): makes calls to the system and to the allocator fail.
+ * A library for LD_PRELOAD that makes calls of saltway to the system and to the allocator fail.
  *
  * FAULT_AT=N           the N-th call of a process fails with ENOMEM
- * FAULT_SITE=SITE      the first call from there fails instead
+ * FAULT_SITE=SITE      the first call from this site fails instead
  * FAULT_ON=1           all calls from the N-th on fail
- * FAULT_DESCRIPTORS=1  counts only calls that make a descriptor; they fail with EMFILE
- * FAULT_TRACE=1        no call fails; each call site is written once
+ * FAULT_DESCRIPTORS=1  only calls that make a descriptor count; they fail with EMFILE
+ * FAULT_TRACE=1        no call fails; each call site is printed once
  *
- * Standard error tells which call failed: "fault: SITE, call N". A site is NAME@FILE+OFFSET: the
- * function, the file of the caller, and the place in that file. Tracing writes "call: ..." alike.
+ * A failed call is reported on standard error as "fault: SITE, call N", and a traced one as
+ * "call: SITE, call N". SITE is NAME@FILE+OFFSET: the function, the file of the caller, and the
+ * offset in that file.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -48,7 +49,7 @@ __attribute__((constructor)) static void start(void) {
   trace = getenv("FAULT_TRACE");
   only = getenv("FAULT_SITE");
   first = getpid();
-  ready = strcmp(program_invocation_short_name, "saltway") == 0; /* and no program of a hook */
+  ready = strcmp(program_invocation_short_name, "saltway") == 0; /* not a hook's program */
 }
 
 static void name_site(char *site, size_t size, const char *name, const void *caller) {
@@ -59,7 +60,7 @@ static void name_site(char *site, size_t size, const char *name, const void *cal
            (size_t)((const char *)caller - (const char *)file.dli_fbase));
 }
 
-/* Two sites that share a slot may be written more than once. */
+/* Two sites that share a slot may be printed more than once. */
 static bool is_new(const void *caller) {
   const void **slot = &traced[(uintptr_t)caller % SITES_MAX];
   if (*slot == caller) return false;
@@ -85,14 +86,14 @@ static bool fails_now(const char *name, const void *caller) {
 
 static bool fails(const char *name, bool descriptor, const void *caller) {
   if (!ready || (descriptors && !descriptor)) return false;
-  ready = false; /* the calls made here never fail */
+  ready = false; /* the calls that are made here do not fail */
   const bool failing = fails_now(name, caller);
   ready = true;
   if (failing) errno = descriptors ? EMFILE : ENOMEM;
   return failing;
 }
 
-/* The C library's function. dlsym allocates, and these allocations never fail. */
+/* The C library's function. dlsym allocates, and these allocations do not fail. */
 static void *real(const char *name) {
   const bool was = ready;
   ready = false;
@@ -226,7 +227,7 @@ int prctl(int option, ...) {
   return fails("prctl", false, CALLER) ? -1 : function(option, a, b, c, d);
 }
 
-/* libuv closes descriptors this way, and no kernel leaves one open that it was told to close. */
+/* libuv closes descriptors with syscall(2). No kernel fails to close a descriptor. */
 long syscall(long number, ...) {
   static long (*function)(long, ...);
   if (!function) *(void **)&function = real("syscall");

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# Links that do not work, and what their log and status say about it.
+# Links that do not work, and what their log and status say about them.
 
 load topology
 
-@test "another key: nothing passes, and both sides say that datagrams arrive which their key does not open" {
+@test "with different keys nothing passes, and both sides say that their key does not open what arrives" {
   topology_pair
   config a 192.0.2.2:51900
   (umask 077 && "$SALTWAY" genkey >"$work/other.key")
@@ -23,7 +23,7 @@ load topology
   refute in_ns a ping -q -c 2 -i 0.1 -W 1 10.77.0.2
 }
 
-@test "a silent peer is told: nothing arrives at all" {
+@test "a silent peer is reported: nothing arrives at all" {
   topology_pair
   config a 192.0.2.2:51900
   ip netns exec "$B" socat -u UDP4-RECV:51900 OPEN:/dev/null 3>&- &
@@ -34,16 +34,16 @@ load topology
   grep -q 'nothing arrives at all' "$work/a/up.log"
 }
 
-@test "a peer's host on which nothing listens is told from a silent one" {
+@test "a host on which nothing listens is distinguished from a silent peer" {
   topology_pair
   config a 192.0.2.2:51900
   up a
   until_true 20 eval '[[ $(condition_of a) == *"192.0.2.2"*"says that nothing listens there"* ]]'
 }
 
-@test "an unreachable peer is told from a silent one" {
+@test "an unreachable peer is distinguished from a silent one" {
   topology_pair
-  config a 192.0.2.77:51900 # nobody has this address on the wire
+  config a 192.0.2.77:51900 # no host has this address
   up a
   until_true 20 eval '[[ $(condition_of a) == *"is unreachable: No route to host"* ]]'
   in_ns a "$SALTWAY" down sw0
@@ -52,7 +52,7 @@ load topology
   until_true 20 eval '[[ $(condition_of a) == *"is unreachable: Network is unreachable"* ]]'
 }
 
-@test "a link whose own datagrams are routed into it says so" {
+@test "a link whose own datagrams are routed into it is reported" {
   topology_pair
   config a 192.0.2.2:51900
   sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16, 192.0.2.2/32|' "$work/a/sw0.conf"
@@ -62,14 +62,14 @@ load topology
   until_true 20 eval '[[ $(condition_of a) == *"within AllowedIPs"*"go into the link"* ]]'
 }
 
-@test "a name that does not resolve is told" {
+@test "a name that does not resolve is reported" {
   topology_pair
   config a no-such-host.invalid:51900
   up a
   until_true 30 eval '[[ $(condition_of a) == *"cannot resolve no-such-host.invalid"* ]]'
 }
 
-@test "a peer that vanishes is noticed on an idle link, and the link comes back with it" {
+@test "an idle link notices that its peer is gone, and comes up again with it" {
   topology_pair
   config a 192.0.2.2:51900
   sed -i '/AllowedIPs/a PersistentKeepalive = 2' "$work/a/sw0.conf"
@@ -85,7 +85,7 @@ load topology
   ping_from a 10.77.0.2
 }
 
-@test "noise of every length and replays of everything are dropped, counted and not answered; the link goes on" {
+@test "noise of every length and replays of all traffic are dropped, counted and not answered, and the link stays up" {
   topology_pair
   config a 192.0.2.2:51900
   config b
@@ -96,10 +96,10 @@ load topology
   wait_up
   ping_from a -s 300 10.77.0.2
   capture_stop
-  # a stranger on the wire, with an address of its own
+  # the stranger has an address of his own on the wire
   ip -n "$A" addr add 192.0.2.66/24 dev v0
   rm -f "$work/tcpdump"
-  # the peer may answer each init of ours that it answered twice, as these were different ones
+  # b may have answered several inits of a; each of them may be answered once more when it is replayed
   local inits; inits=$((1 + $(status_of a '.drops."unexpected-reply" // 0')))
   ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/stranger.pcap" src 192.0.2.2 and dst 192.0.2.66 2>"$work/tcpdump" 3>&- &
   pids+=($!)
@@ -113,7 +113,7 @@ load topology
   [ "$(status_of b '.drops."unknown-session"')" -ge 1473 ]
   [ "$(status_of b .drops.replayed)" -ge 3 ]
   [ "$(status_of b '.drops."bad-tag"')" -ge 1 ]
-  # a replayed init of the captured handshake may be answered, nothing else is
+  # nothing but a replayed init of the captured handshake may be answered
   sleep 0.3
   answers=$(tcpdump -r "$work/stranger.pcap" -nn udp 2>/dev/null | wc -l)
   echo "answers to the stranger: $answers"

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """usage: faults_at_start.py NAMESPACE SALTWAY CONFIG LIBRARY [VARIABLE=VALUE ...]
 
-Starts the link again and again in the namespace, with the first, the second, ... call of the system failing
-(fault.c), until a start meets no fault any more. Each start must end by itself with status 1 and a line that says why,
-or come up and end in order when told to; and leave nothing behind. Every call site that starts without a fault
-have in common must have failed once: how many calls there are depends on the machine's name service and libraries.
-Prints each message once.
+Starts the link in the namespace again and again. The first call to the system or the allocator fails in the first start,
+the second call in the second start, and so on (fault.c), until a start has no fault. Each start must end by itself, with
+status 1 and a line that says why, or come up and end in order when told to. It must leave nothing behind.
+
+How many calls there are depends on the machine's name service and libraries. So the measure is call sites: each one that is
+reached in every start without a fault must have failed once. Prints each message once.
 """
 import glob
 import os
@@ -25,7 +26,7 @@ def in_namespace(*command, **more):
 
 def start(*variables):
     if os.path.exists(f"{config}.log"): os.unlink(f"{config}.log")
-    log = open(f"{config}.log", "a+") # written by several processes at once
+    log = open(f"{config}.log", "a+") # append mode, because several processes write to it
     return log, in_namespace("env", f"LD_PRELOAD={library}", *variables, *sys.argv[5:], saltway, "up", config,
                              stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -37,12 +38,12 @@ def wait_up_or_ended(log, process):
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end:
         if process.poll() is not None: return
-        # the last line of a start
+        # the last line that a start prints
         if re.search(r"interface \w+, UDP port", said(log)): return
         time.sleep(0.005)
 
 def wait_gone(variable, log):
-    end = time.monotonic() + DEADLINE # an engine that loses its parent needs a moment
+    end = time.monotonic() + DEADLINE # an engine without a parent needs a moment to end
     while in_namespace("ip", "link", "show", name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).wait() == 0:
         if time.monotonic() > end: fail(variable, "the interface is still there", log)
         time.sleep(0.05)
@@ -53,7 +54,7 @@ def fail(variable, text, log):
 messages, failed, faults, crashes = {}, set(), 0, 0
 
 def attempt(variable):
-    """One start with a fault, or without one if none of its calls is meant. Returns what its log says."""
+    """Starts once, with a fault if a call matches the variable. Returns the log."""
     global faults, crashes
     log, process = start(variable)
     wait_up_or_ended(log, process)
@@ -68,9 +69,9 @@ def attempt(variable):
            and "no user saltway" not in line]
     if status not in (0, 1): fail(variable, f"it ended with status {status}", log)
     if re.search("ended by signal (4|7|8|11|31) ", text):
-        crashes += 1 # glibc 2.36 crashes once, in getpwnam
+        crashes += 1 # glibc 2.36 crashes at one fault, in getpwnam
         if crashes > 1: fail(variable, "the engine crashed", log)
-    if not up and (status != 1 or not own): fail(variable, f"status {status} without a word on why", log)
+    if not up and (status != 1 or not own): fail(variable, f"status {status} without a line that says why", log)
     wait_gone(variable, log)
     if glob.glob(sockets): fail(variable, "the control socket is still there", log)
     fault = re.search(r"fault: ((\w+)@\S+),", text)
@@ -88,7 +89,7 @@ called = sites() & sites() & sites()
 if not called: sys.exit("no call was seen: is fault.so loaded?")
 at = 1
 while "fault: " in attempt(f"FAULT_AT={at}"): at += 1
-# Calls that came a little earlier or later in one of the starts.
+# The order of calls may differ between starts, so some sites were missed.
 for site in sorted(called - failed):
     if not any("fault: " in attempt(f"FAULT_SITE={site}") for _ in range(5)): sys.exit(f"{site} is called, and never failed")
 for (up, message), calls in sorted(messages.items()):

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# A stranger with a busy core, who has recorded all traffic:
+# A stranger floods the link. He has no key, one processor core, and a recording of all traffic.
 #
 #   ns C 198.18.0.2/24 ------ 198.18.0.1/24 ns A ------ ns B
 #
-# C sends up to 130,000 datagrams a second from 1,000 addresses; a busy machine makes it fewer, and below 25,000 it is no
-# flood.  The link between A and B carries traffic and does not grow.  A answers no datagram of someone without the key by a
-# longer one.
+# C sends up to 130,000 datagrams a second from 1,000 addresses.  A busy machine manages fewer; below 25,000 the test fails.
+# Meanwhile the link between A and B carries traffic, and A's memory does not grow.  No answer of A to C is longer than the
+# datagram that it answers.
 
 load topology
 
@@ -24,9 +24,9 @@ stranger() {
   ip netns exec "$A" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.v1.rp_filter=0
 }
 
-# recorded: a link between a and b; its handshake and some traffic are in wire.pcap.
+# recorded: brings up a link between a and b, and records its handshake and some traffic in wire.pcap.
 recorded() {
-  not_sanitized "too slow to keep up with a core that is not"
+  not_sanitized "too slow for a flood"
   topology_pair
   stranger
   config a
@@ -40,11 +40,11 @@ recorded() {
   capture_stop
 }
 
-# what the process has allocated, resident or not
+# size_of PID: prints the process's data segment in KiB, resident or not.
 size_of() { awk '$1 == "VmData:" {print $2}' "/proc/$1/status"; }
 dropped() { status_of a ".drops.\"$1\" // 0"; }
 
-# flooded WHAT ADDRESSES: no ping is lost and nothing grows during 4 seconds of a flood.
+# flooded WHAT ADDRESSES: during a flood of 4 seconds no ping is lost and memory does not grow.
 flooded() {
   local engine before; engine=$(status_of a .engine_pid)
   before=$(size_of "$engine")
@@ -63,7 +63,7 @@ flooded() {
   status_of a .drops
 }
 
-# connects_during WHAT: during a flood side b ends and connects again.
+# connects_during WHAT: side b ends, and connects again during a flood.
 connects_during() {
   ip netns exec "$C" "$FLOOD" "$1" 1000 198.18.0.1 130000 120 >"$work/rate" 3>&- &
   local flood=$! before; before=$(status_of a .handshakes)
@@ -71,7 +71,7 @@ connects_during() {
   in_ns b "$SALTWAY" down sw0
   up b
   until_true 60 is_up b
-  kill -0 "$flood" # it still lasts
+  kill -0 "$flood" # the flood has not ended
   [ "$(status_of a .handshakes)" -gt "$before" ]
 }
 
@@ -90,7 +90,7 @@ answers_stop() {
   echo "answers: $answers"
 }
 
-@test "a flood of garbage: nothing lost, nothing grows, nothing answered; a peer connects meanwhile" {
+@test "during a flood of garbage nothing is lost or answered, memory does not grow, and a peer connects" {
   recorded
   answers_start
   flooded garbage 1000
@@ -100,7 +100,7 @@ answers_stop() {
   connects_during garbage
 }
 
-# recorded_pings: writes the payloads of b's pings in wire.pcap to $work/data.
+# recorded_pings: writes the datagrams of b's pings in wire.pcap to $work/data.
 recorded_pings() {
   [ "$(python3 "$BATS_TEST_DIRNAME/payloads.py" "$work/wire.pcap" 192.0.2.2 "$work/all")" -ge 6 ]
   python3 - "$work/all" "$work/data" <<'PYTHON'
@@ -113,7 +113,7 @@ open(sys.argv[2], "wb").write(b"".join(pings))
 PYTHON
 }
 
-@test "a flood of recorded data, again and again: nothing lost, nothing grows, nothing answered; a peer connects meanwhile" {
+@test "during a flood of recorded data nothing is lost or answered, memory does not grow, and a peer connects" {
   recorded
   recorded_pings
   answers_start
@@ -124,7 +124,7 @@ PYTHON
   connects_during "$work/data"
 }
 
-@test "a flood of recorded data with altered counters: nothing lost, nothing grows, nothing answered; a peer connects meanwhile" {
+@test "during a flood of recorded data with altered counters nothing is lost or answered, memory does not grow, and a peer connects" {
   recorded
   recorded_pings
   answers_start
@@ -136,7 +136,7 @@ PYTHON
   connects_during "altered:$work/data"
 }
 
-@test "a flood of a recorded init from 1,000 addresses: nothing lost, nothing grows, answers shorter than their cause; a peer connects meanwhile" {
+@test "during a flood of a recorded init nothing is lost, no answer is longer than the init, memory does not grow, and a peer connects" {
   recorded
   [ "$(python3 "$BATS_TEST_DIRNAME/payloads.py" "$work/wire.pcap" 192.0.2.2 "$work/init" 1)" = 1 ]
   answers_start
@@ -151,7 +151,7 @@ PYTHON
   [ "$(status_of a .cookies_sent)" -gt 0 ]
 }
 
-@test "a flood of forged reports that nobody listens: no datagram of the link is lost by it" {
+@test "during a flood of forged reports that nothing listens no datagram of the link is lost" {
   recorded
   ip netns exec "$C" "$FLOOD" refusals 1000 198.18.0.1 50000 120 >"$work/rate" 3>&- &
   local flood=$!
@@ -160,7 +160,7 @@ PYTHON
   until_true 20 eval '[ "$(reports)" -gt 1000 ]'
   local before; before=$(reports)
   for _ in 1 2 3; do tcp_hashed a b 10.77.0.2; done
-  kill -0 "$flood" # it still lasts
+  kill -0 "$flood" # the flood has not ended
   [ $(($(reports) - before)) -gt 1000 ]
   nothing_dropped
 }

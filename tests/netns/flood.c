@@ -1,14 +1,14 @@
 /*
  * usage: flood garbage|refusals|FILE|altered:FILE SOURCES DESTINATION RATE SECONDS
  *
- * Sends RATE UDP datagrams a second to port 51900 of the IPv4 address DESTINATION, from SOURCES
- * addresses from 198.19.0.1 on, and prints how many a second it has sent.
+ * Sends RATE UDP datagrams a second to port 51900 of the IPv4 address DESTINATION. The sources are
+ * SOURCES addresses from 198.19.0.1 on. Prints how many datagrams a second were sent.
  *
  *   garbage       random bytes of every length
- *   FILE          the payloads in FILE in turn, each behind its length: 4 bytes in host order
- *   altered:FILE  the same with one bit of the masked counter flipped, so that the counter is one
- *                 that the receiver has not seen
- *   refusals      ICMP port unreachable, about datagrams sent from port 51900
+ *   FILE          the payloads in FILE in turn; each follows its length, 4 bytes in host order
+ *   altered:FILE  the same with one bit of the masked counter flipped, so that the receiver has not
+ *                 seen the counter
+ *   refusals      ICMP port unreachable reports about datagrams from port 51900
  */
 #include <arpa/inet.h>
 #include <netinet/ip.h>
@@ -61,8 +61,8 @@ static unsigned read_payloads(const char *name) {
   return count;
 }
 
-/* The counter lies behind 4 bytes, little-endian, XORed with a mask (docs/protocol.md): bit 24 of it
- * is far outside the replay window, and below the limit of a session. */
+/* The counter follows the 4 bytes of the session id, little-endian and masked (docs/protocol.md).
+ * With bit 24 flipped it is outside the replay window, and below the limit of a session. */
 static void alter(unsigned count) {
   for (unsigned i = 0; i < count; i++) payloads[i].bytes[7] ^= 1;
 }
@@ -74,7 +74,7 @@ static uint16_t checksum(const uint8_t *bytes, size_t length) {
   return htons((uint16_t)~sum);
 }
 
-/* RFC 792: the report holds the IP header of the datagram it is about, and 8 bytes more. */
+/* RFC 792: a report holds the IP header of the datagram it is about, and the next 8 bytes. */
 static unsigned make_refusal(struct in_addr victim) {
   struct {
     struct icmphdr icmp;

@@ -1,6 +1,5 @@
 /*
- * An older or unusual kernel, preloaded into the daemon (LD_PRELOAD).  $KERNEL_LACKS names the
- * feature that it lacks.
+ * A library for LD_PRELOAD that makes the kernel seem to lack the feature that $KERNEL_LACKS names.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -53,7 +52,6 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t size) {
   return real(fd, level, name, value, size);
 }
 
-/* "close_range" */
 long syscall(long number, ...) {
   long (*real)(long, ...) = dlsym(RTLD_NEXT, "syscall");
   long a[6];
@@ -72,7 +70,7 @@ static bool is_segmented(const struct msghdr *message) {
   return false;
 }
 
-/* "checksums": the network device computes none, so the kernel cannot segment for it */
+/* "checksums": a network device that computes none, for which the kernel cannot segment */
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
   int (*real)(int, struct mmsghdr *, unsigned, int) = dlsym(RTLD_NEXT, "sendmmsg");
   unsigned whole = 0;

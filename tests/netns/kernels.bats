@@ -1,17 +1,18 @@
 #!/usr/bin/env bats
-# Kernels and devices that lack a feature: all packets arrive whole, and the log says once what is slower.
+# Kernels and devices that lack a feature.  All packets arrive whole, and the log says once what is slower.
 
 load topology
 
 KERNEL_LIBRARY=$(dirname "$SALTWAY")/tests/netns/kernel.so
 
-# on_a_kernel_without FEATURE [LINE]: side a lacks the feature; its log has one line, LINE, or none.
+# on_a_kernel_without FEATURE [LINE]: on side a the kernel lacks the feature.  All traffic passes, and the log says nothing
+# about it, or has one line that contains LINE.
 on_a_kernel_without() {
   not_sanitized "nothing can be preloaded"
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
-  touch "$work/a/up.log" # a journal, to which the engine writes as well
+  touch "$work/a/up.log" # the engine writes to a journal, too
   JOURNAL_STREAM=$(stat -c %d:%i "$work/a/up.log") LD_PRELOAD=$KERNEL_LIBRARY KERNEL_LACKS=$1 up a
   up b
   wait_up
@@ -36,22 +37,22 @@ on_a_kernel_without() {
   [ "$(wc -l <"$work/said")" = "$([ -z "${2:-}" ] && echo 0 || echo 1)" ]
 }
 
-@test "without UDP super-packets on the TUN device (before 6.2)" { on_a_kernel_without uso; }
+@test "a TUN device without UDP super-packets (before Linux 6.2) carries all traffic" { on_a_kernel_without uso; }
 
-@test "without UDP_SEGMENT" { on_a_kernel_without gso; }
+@test "a kernel without UDP_SEGMENT carries all traffic" { on_a_kernel_without gso; }
 
-@test "without UDP_GRO" { on_a_kernel_without gro; }
+@test "a kernel without UDP_GRO carries all traffic" { on_a_kernel_without gro; }
 
-@test "a network device that cannot compute the checksums of segments: the log says so once" {
+@test "a network device that cannot compute the checksums of segments carries all traffic, and the log says so once" {
   on_a_kernel_without checksums "cannot segment datagrams"
 }
 
-@test "without close_range (before 5.9): the engine keeps as few descriptors" {
+@test "a kernel without close_range (before 5.9) leaves the engine no more descriptors" {
   on_a_kernel_without close_range
   descriptors_of() { find "/proc/$(status_of "$1" .engine_pid)/fd" -type l | wc -l; }
   [ "$(descriptors_of a)" = "$(descriptors_of b)" ]
 }
 
-@test "without a virtio header on the TUN device: the log says so once" {
+@test "a TUN device without a virtio header carries all traffic, and the log says so once" {
   on_a_kernel_without vnet "hands over packets one by one"
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """usage: lans.py NEAR.pcap FAR.pcap
 
-Exits 0 if what the near LAN sent to the far one arrived there packet for packet, byte for byte and in order, but for what
-routers change: the hop limit, the checksum over it, and the identification of IPv4 packets that are not to be fragmented
-(it means nothing in them: RFC 6864).  Prints how many there were, and how many of each flag and ECN mark.
+Exits with 0 if all packets that the near LAN sent arrived on the far LAN, byte for byte and in order, except for what routers
+change: the hop limit, the checksum over it, and the identification of IPv4 packets that must not be fragmented, in which it
+has no meaning (RFC 6864).  Prints the number of packets, and how many have each flag and ECN mark.
 """
 import collections
 import struct
@@ -27,7 +27,7 @@ def ones(data):
 
 
 def of(packet):
-    """(transport header's place, protocol, pseudo-header)"""
+    """Returns the offset of the transport header, the protocol, and the pseudo-header."""
     if packet[0] >> 4 == 4:
         header, protocol, addresses = (packet[0] & 15) * 4, packet[9], packet[12:20]
     else:

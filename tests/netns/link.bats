@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The link between two namespaces: the real binary, real TUN devices, real sockets.
+# A link between two namespaces (topology_pair): the real program, real TUN devices, real sockets.
 
 load topology
 
@@ -14,7 +14,7 @@ load topology
   ping_from b 10.77.0.1
 }
 
-# carries OUTER_A OUTER_B: pings of many sizes and both families, TCP both ways, nothing readable outside.
+# carries OUTER_A OUTER_B: pings of many sizes and both families and TCP both ways pass; the wire shows no plaintext.
 carries() {
   topology_pair
   config a "$2:51900"
@@ -38,11 +38,11 @@ carries() {
   nothing_dropped
 }
 
-@test "over IPv4: pings of 56 to 1300 bytes and TCP pass, and the wire shows none of it" {
+@test "pings of 56 to 1300 bytes and TCP pass over IPv4, and the wire shows no plaintext" {
   carries 192.0.2.1 192.0.2.2
 }
 
-@test "over IPv6: pings of 56 to 1300 bytes and TCP pass, and the wire shows none of it" {
+@test "pings of 56 to 1300 bytes and TCP pass over IPv6, and the wire shows no plaintext" {
   carries '[2001:db8::1]' '[2001:db8::2]'
 }
 
@@ -57,7 +57,7 @@ carries() {
   ping_from a -s 8000 fd77::2
 }
 
-@test "routes to AllowedIPs are made, and a LAN behind each side is reached" {
+@test "routes to AllowedIPs are added, and a LAN behind each side is reachable" {
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
@@ -72,13 +72,13 @@ carries() {
   ping_from b -I fd02::1 fd01::1
 }
 
-@test "the peer cannot become the host's router, and the kernel does not ask it to" {
+@test "the peer cannot become the host's router, and the kernel does not solicit one on the link" {
   topology_pair
   config a 192.0.2.2:51900
   config b
   up a
   until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
-  sleep 5 # in which the kernel would solicit a router, and again after 4 s
+  sleep 5 # the kernel would solicit a router at once, and again after 4 s
   [ "$(status_of a '.drops."no-session"')" = 0 ]
   up b
   wait_up
@@ -90,7 +90,7 @@ for hops in (socket.IPV6_MULTICAST_HOPS, socket.IPV6_UNICAST_HOPS): s.setsockopt
 prefix = struct.pack("!BBBBIII", 3, 4, 64, 0xc0, 3600, 3600, 0) + socket.inet_pton(socket.AF_INET6, "2001:db8:bad::")
 advertisement = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + prefix
 for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
-  ping_from b 10.77.0.1 # what was sent before has arrived
+  ping_from b 10.77.0.1 # so the advertisements have arrived
   ip -n "$A" -6 route
   refute eval 'ip -n "$A" -6 route | grep -E "^default|2001:db8:bad"'
   ip -n "$A" -6 addr show dev sw0 scope link | grep -q fe80 # for routing protocols
@@ -109,7 +109,7 @@ for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
   ping_from a 10.77.0.2
 }
 
-@test "one side without an Endpoint waits, and is reached, in either order of start" {
+@test "a side without an Endpoint waits until the peer connects" {
   topology_pair
   config a 192.0.2.2:51900
   config b
@@ -120,18 +120,18 @@ for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
   ping_from b 10.77.0.1
 }
 
-@test "a side that started long ago meets a peer without an Endpoint at once" {
+@test "a side that has tried for long connects at once when a peer without an Endpoint starts" {
   topology_pair
   config a 192.0.2.2:51900
   config b
   up a
-  sleep 8 # its retries are 5 s apart by now, except after a report of the peer's host
+  sleep 8 # by now its retries are 5 s apart, unless the peer's host reports that nothing listens
   [ "$(status_of a .attempts)" -gt 20 ]
   up b
   wait_up
 }
 
-@test "a side killed and restarted is back before the other notices by itself that it was gone" {
+@test "a side that is killed and restarted connects before the other side finds it silent" {
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
@@ -141,18 +141,18 @@ for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
   kill -KILL "$pid_a"
   until_true 20 eval '! kill -0 "$pid_a"'
   up a
-  until_true 12 in_ns b ping -q -c 1 -W 1 10.77.0.1 # which would take 15 s
+  until_true 12 in_ns b ping -q -c 1 -W 1 10.77.0.1 # the other side finds it silent after 14 s at the earliest
   [ "$(status_of a .handshakes)" -ge 1 ]
 }
 
-@test "a side without an Endpoint killed and restarted is found again at once" {
+@test "a side without an Endpoint that is killed and restarted is found again at once" {
   topology_pair
   config a 192.0.2.2:51900
   config b
   up a
   up b
   wait_up
-  sleep 4 # a report that nobody listens is not believed right after a handshake
+  sleep 4 # a report that nothing listens is ignored right after a handshake
   kill -KILL "$pid_b"
   until_true 20 eval '! kill -0 "$pid_b"'
   until_true 20 eval '[ -z "$(ip netns exec "$B" ss -Hlun sport = :51900)" ]'
@@ -161,7 +161,7 @@ for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
   until_true 12 in_ns a ping -q -c 1 -W 1 10.77.0.2
 }
 
-@test "down ends the link in order: the peer knows, and nothing is left" {
+@test "down ends the link in order: the peer is told, and nothing is left behind" {
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
@@ -193,7 +193,7 @@ for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
   done
 }
 
-@test "hooks run with the interface's name; a failing PostUp ends the start and leaves nothing" {
+@test "hooks get the interface's name; if a PostUp fails the link does not start, and nothing is left behind" {
   topology_pair
   config a 192.0.2.2:51900 "PostUp = ip link show %i > $work/post
 PreDown = ip link show %i > $work/pre"
@@ -209,7 +209,7 @@ PreDown = ip link show %i > $work/pre"
   refute ip -n "$A" link show sw0
 }
 
-@test "SIGHUP ends the link in order, but under nohup it is ignored" {
+@test "SIGHUP ends the link in order, but is ignored under nohup" {
   topology_pair
   config a 192.0.2.2:51900
   up a
@@ -249,7 +249,7 @@ PreDown = ip link show %i > $work/pre"
   grep -q '1 received' "$work/ping"
 }
 
-@test "while PostUp runs status is answered, and down ends it with all that it started" {
+@test "while PostUp runs, status is answered, and down ends the hook with every process that it started" {
   topology_pair
   config a 192.0.2.2:51900 "PostUp = sleep 31.4 & sleep 31.4
 PreDown = touch $work/undone"
@@ -264,7 +264,7 @@ PreDown = touch $work/undone"
   [ -e "$work/undone" ]
 }
 
-@test "a hook that does not end is ended after 30 s, with all that it started, and named" {
+@test "a hook that does not end is ended after 30 s with every process that it started, and the log names it" {
   topology_pair
   config a 192.0.2.2:51900 "PostUp = trap '' TERM; sleep 61.4 & sleep 61.4; sleep 61.4
 PreDown = touch $work/undone"
@@ -277,7 +277,7 @@ PreDown = touch $work/undone"
   [ -e "$work/undone" ]
 }
 
-@test "a PostUp that fails: PreDown undoes what those before it did, and one failing PreDown keeps no other from it" {
+@test "if a PostUp fails every PreDown runs, even after one that fails" {
   topology_pair
   config a 192.0.2.2:51900 "PostUp = ip rule add pref 99 fwmark 77 table 77
 PostUp = exit 7
@@ -294,7 +294,7 @@ PreDown = ip rule del pref 99"
   done
 }
 
-# killed PREDOWN: side a, whose PostUp adds the rule 99, is started and its parent killed.
+# killed PREDOWN: starts side a, whose PostUp adds the rule 99, and kills its parent.
 killed() {
   config a 192.0.2.2:51900 "PostUp = ip rule add pref 99 fwmark 77 table 77
 PreDown = $1"
@@ -304,7 +304,7 @@ PreDown = $1"
   until_true 20 eval '! kill -0 "$pid_a"'
 }
 
-@test "what a killed link's hooks did is undone at the next start, by its own PreDown, even if the file has another now" {
+@test "the start after a kill runs the PreDown of the killed run, even if the configuration has another by now" {
   topology_pair
   killed "ip rule del pref 99; echo undoing %i >>$work/undone"
   [ "$(stat -c %a "$(file_of a undo)")" = 600 ]
@@ -319,7 +319,7 @@ PreDown = ip rule del pref 99 fwmark 78"
   [ ! -e "$(file_of a undo)" ]
 }
 
-@test "while a killed run is undone status and down are answered" {
+@test "while the PreDown of a killed run runs, status and down are answered" {
   topology_pair
   killed "read -r _ <$work/go; ip rule del pref 99"
   mkfifo "$work/go"
@@ -334,7 +334,7 @@ PreDown = ip rule del pref 99 fwmark 78"
   refute eval 'ip -n "$A" rule | grep -q "^99:"'
 }
 
-@test "commands that others may have written to the runtime directory are not run" {
+@test "a record of commands that others may have written is not executed" {
   topology_pair
   for what in 'chmod 620 "$record"' 'chown 65534 "$record"' 'ln "$record" "$record.2"' 'mv "$record" "$work/x"; ln -s "$work/x" "$record"' 'chmod 777 "$work/run-a"'; do
     killed "touch $work/undone"
@@ -352,7 +352,7 @@ PreDown = ip rule del pref 99 fwmark 78"
   done
 }
 
-@test "MTU, Table and FwMark do what they say" {
+@test "MTU and Table take effect, and FwMark is accepted" {
   topology_pair
   config a 192.0.2.2:51900 "MTU = 1400
 Table = 77
@@ -369,7 +369,7 @@ FwMark = 0x51"
   refute eval 'ip -n "$A" route show table all | grep -q 10.2.0.0/16'
 }
 
-@test "a link is not started twice" {
+@test "a link that is up cannot be started a second time" {
   topology_pair
   config a 192.0.2.2:51900
   up a
@@ -380,7 +380,7 @@ FwMark = 0x51"
   [ "$(status_of a .name)" = sw0 ]
 }
 
-@test "of links started in the same instant one comes up, and can be asked and stopped" {
+@test "if a link is started four times at once, one comes up, and answers status and down" {
   topology_pair
   config a
   for _ in 1 2 3 4 5; do
@@ -398,7 +398,7 @@ FwMark = 0x51"
   done
 }
 
-@test "what a killed link leaves behind does not keep it from starting" {
+@test "a link starts in spite of what a killed run left behind" {
   topology_pair
   config a 192.0.2.2:51900
   up a
@@ -410,7 +410,7 @@ FwMark = 0x51"
   until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
 }
 
-@test "no descriptor is left open by status, rekeying peers, or clients that never speak" {
+@test "status, restarts of the peer, and silent clients leave no descriptor open" {
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
@@ -425,7 +425,7 @@ FwMark = 0x51"
     up b
     wait_up
   done
-  # more silent clients than there are places: they are ended, and the next one is heard
+  # more silent clients than there are slots: they are disconnected, and the next client is served
   for _ in $(seq 12); do
     in_ns a socat -u "UNIX-CONNECT:$(file_of a sock)" - 3>&- &
     pids+=($!)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """usage: memory.py PID SECRETS KIND
 
-Prints how many of the secrets of a kind (as breakout.c told them: 's' of sessions, 'h' of handshakes; or 'p', the
-pre-shared key, of its file) are in the memory of the process, and how many there are: "FOUND of ALL".  A part is as
-good as the whole: any 8 bytes of it, or, as ciphers spread keys over vectors, any 4 of them four times over.
+Prints how many secrets of a kind are in the memory of the process, and how many there are: "FOUND of ALL".  KIND is 's' for
+sessions or 'h' for handshakes, with SECRETS written by breakout.c, or 'p' for the pre-shared key, with SECRETS its file.  A
+secret is found if a part of it is: 8 bytes or, because ciphers spread keys over vectors, 4 bytes that occur four times in a
+row.
 """
 import base64
 import re
@@ -13,7 +14,7 @@ def regions(pid):
     with open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for line in open(f"/proc/{pid}/maps"):
             start, end, readable = re.match(r"(\w+)-(\w+) (.)", line).groups()
-            if readable == "r" and "[v" not in line: # what the kernel maps for the clock
+            if readable == "r" and "[v" not in line: # [vdso], [vvar]: the kernel's
                 memory.seek(int(start, 16))
                 yield memory.read(int(end, 16) - int(start, 16))
 

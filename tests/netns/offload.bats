@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Super-packets and checksums: packets arrive on the far side as they would without a tunnel.
+# Super-packets and checksums.  Packets arrive on the far side as they would without a tunnel.
 
 load topology
 
@@ -12,7 +12,7 @@ topology_lans() {
   for n in 1 2; do
     [ $n = 1 ] && host=$C gateway=$A || host=$D gateway=$B
     ip netns add "$host"
-    # a new address may ask for neighbours at once
+    # without duplicate address detection a new address is usable at once
     for ns in "$host" "$gateway"; do ip netns exec "$ns" sysctl -qw net.ipv6.conf.default.accept_dad=0; done
     ip link add lan netns "$gateway" type veth peer name lan netns "$host"
     ip -n "$host" link set lo up
@@ -28,7 +28,8 @@ topology_lans() {
   done
 }
 
-# plain_lan NS: frames as on a real network: no super-packets, complete checksums, verified by the receiver.
+# plain_lan NS: makes the LAN's frames those of a real network: no super-packets, and complete checksums, which the
+# receiver verifies.
 plain_lan() {
   ip netns exec "$1" ethtool -K lan tx off sg off tso off gso off gro off >/dev/null
 }
@@ -41,7 +42,7 @@ up_both() {
   wait_up
 }
 
-# stream FROM TO ADDRESS: sends 4 MB through TCP and compares what arrives.
+# stream FROM TO ADDRESS: sends 4 MB through TCP, and compares what arrives with what was sent.
 stream() {
   local from=$1 to=$2 address=$3 listener
   [ -f "$work/sent" ] || head -c 4000000 /dev/urandom >"$work/sent"
@@ -66,50 +67,50 @@ for_all_pairs() {
   nothing_dropped
 }
 
-@test "offloads on both sides: streams of gateways and LANs arrive whole" {
+@test "with offloads on both sides, streams of gateways and LANs arrive whole" {
   topology_lans
   up_both auto auto
   for_all_pairs
 }
 
-@test "offloads off on one side" {
+@test "with offloads off on one side, streams arrive whole" {
   topology_lans
   up_both off auto
   for_all_pairs
 }
 
-@test "offloads off on both sides" {
+@test "with offloads off on both sides, streams arrive whole" {
   topology_lans
   up_both off off
   for_all_pairs
 }
 
-@test "LANs without offloads, offloads on the link" {
+@test "with offloads on the link and none on the LANs, streams arrive whole" {
   topology_lans
   for ns in "$A" "$B" "$C" "$D"; do plain_lan "$ns"; done
   up_both auto auto
   for_all_pairs
 }
 
-@test "LANs without offloads, offloads off on one side" {
+@test "with offloads off on one side and on the LANs, streams arrive whole" {
   topology_lans
   for ns in "$A" "$B" "$C" "$D"; do plain_lan "$ns"; done
   up_both auto off
   for_all_pairs
 }
 
-@test "a path without GSO and GRO: the wire shows single datagrams, and all arrive" {
+@test "on a path without GSO and GRO, streams arrive whole" {
   topology_lans
   for ns in "$A" "$B"; do ip netns exec "$ns" ethtool -K v0 tx-udp-segmentation off gro off >/dev/null; done
   up_both auto auto
   for_all_pairs
 }
 
-# near_and_far COMMAND...: while it runs, each packet that host C sends to host D arrives; prints a summary.
+# near_and_far COMMAND...: every packet that host C sends to host D while the command runs arrives; prints a summary.
 near_and_far() {
   local ns tap taps=()
   for ns in "$C" "$D"; do
-    rm -f "$work/$ns.tcpdump" "$work/$ns.pcap" # of an earlier call
+    rm -f "$work/$ns.tcpdump" "$work/$ns.pcap" # from an earlier call
     ip netns exec "$ns" tcpdump --immediate-mode -B 65536 -i lan -U -w "$work/$ns.pcap" \
       "(src 10.1.0.2 and dst 10.2.0.2) or (src fd01::2 and dst fd02::2)" 2>"$work/$ns.tcpdump" 3>&- &
     taps+=($!)
@@ -122,7 +123,7 @@ near_and_far() {
   python3 "$BATS_TEST_DIRNAME/lans.py" "$work/$C.pcap" "$work/$D.pcap"
 }
 
-# Hosts segment to a size that fits the tunnel; the gateways coalesce on both sides of it.
+# The hosts segment to a size that fits the tunnel, and the gateways coalesce on both sides of it.
 topology_compared() {
   local ns
   topology_lans
@@ -136,7 +137,7 @@ topology_compared() {
 
 ping_host() { until_true 20 ip netns exec "$C" ping -c 1 -W 1 "$1"; }
 
-@test "the far LAN sees each segment as the near LAN sent it: bytes, order and sums; ECN marks and CWR, too" {
+@test "the far LAN gets every segment as the near LAN sent it: bytes, order, checksums, ECN marks and CWR" {
   topology_compared
   for ns in "$C" "$D"; do ip netns exec "$ns" sysctl -qw net.ipv4.tcp_ecn=1; done
   ip netns exec "$C" nft "table inet marks { chain lan { type filter hook postrouting priority 0;
@@ -150,18 +151,18 @@ ping_host() { until_true 20 ip netns exec "$C" ping -c 1 -W 1 "$1"; }
   nothing_dropped
 }
 
-# runs_of SOURCE TARGET: all runs of segments.py, each sent at once.
+# runs_of SOURCE TARGET: sends all runs of segments.py, each while the engine is stopped.
 runs_of() {
   local mac number engine; engine=$(status_of a .engine_pid)
   mac=$(ip netns exec "$A" cat /sys/class/net/lan/address)
   for number in $(seq 0 $((runs - 1))); do
-    kill -STOP "$engine" # it will read the run as a whole
+    kill -STOP "$engine" # so that it reads the run as a whole
     ip netns exec "$C" python3 "$BATS_TEST_DIRNAME/segments.py" lan "$mac" "$1" "$2" "$number"
     kill -CONT "$engine"
   done
 }
 
-@test "fields that differ between segments arrive as they were sent" {
+@test "header fields that differ between segments arrive as they were sent" {
   topology_compared
   runs=$(python3 "$BATS_TEST_DIRNAME/segments.py" count)
   near_and_far runs_of 10.1.0.2 10.2.0.2 | tee "$work/seen"
@@ -169,7 +170,7 @@ runs_of() {
   [ "$(grep -c "^$((runs * 12)) packets" "$work/seen")" = 2 ]
 }
 
-# datagrams_arrive MODE: between hosts and between gateways.
+# datagrams_arrive MODE: sends the datagrams of datagrams.py between hosts and between gateways; all arrive whole.
 datagrams_arrive() {
   local address from to receiver
   for address in 10.2.0.2 fd02::2 10.77.0.2; do
@@ -178,21 +179,21 @@ datagrams_arrive() {
     receiver=$!
     pids+=("$receiver")
     until_true 20 eval 'ip netns exec "$to" ss -Hlun sport = :5002 | grep -q 5002'
-    until_true 20 ip netns exec "$from" ping -c 1 -W 1 $address # neighbours are resolved
+    until_true 20 ip netns exec "$from" ping -c 1 -W 1 $address # so that neighbours are resolved
     ip netns exec "$from" python3 "$BATS_TEST_DIRNAME/datagrams.py" send $address
     wait "$receiver" || { cat "$work/got"; status_of a .drops; status_of b .drops; false; }
     cat "$work/got"
   done
 }
 
-@test "UDP: runs of a GSO sender, fragments, and large packets arrive whole, v4 and v6" {
+@test "UDP datagrams of a GSO sender, fragments and large packets arrive whole, IPv4 and IPv6" {
   topology_lans
   up_both auto auto
   datagrams_arrive receive
   nothing_dropped
 }
 
-@test "UDP: a receiver of runs (UDP_GRO) gets the same datagrams" {
+@test "a receiver with UDP_GRO gets the same datagrams" {
   topology_lans
   up_both auto auto
   datagrams_arrive receive-runs | tee "$work/runs"
@@ -200,7 +201,7 @@ datagrams_arrive() {
   nothing_dropped
 }
 
-@test "urgent data of TCP passes" {
+@test "urgent data passes" {
   topology_lans
   up_both auto auto
   ip netns exec "$D" python3 "$BATS_TEST_DIRNAME/urgent.py" receive >"$work/got" 3>&- &
@@ -212,10 +213,10 @@ datagrams_arrive() {
   grep -q 'urgent byte !' "$work/got"
 }
 
-@test "a SYN with data passes, v4 and v6" {
+@test "a SYN with data passes, IPv4 and IPv6" {
   topology_lans
   up_both auto auto
-  # there is no cookie from an earlier connection
+  # 0x207: no Fast Open cookie is needed, because there is none from an earlier connection
   for ns in "$C" "$D"; do ip netns exec "$ns" sysctl -qw net.ipv4.tcp_fastopen=0x207; done
   answered "$C" "$D" fastopen.py 10.2.0.2
   answered "$D" "$C" fastopen.py fd01::2
@@ -225,7 +226,7 @@ datagrams_arrive() {
   nothing_dropped
 }
 
-@test "TCP between LANs announces an MSS that fits the link, and passes where no ICMP tells its MTU, v4 and v6" {
+@test "TCP between LANs announces an MSS that fits the link, and passes where ICMP is blocked, IPv4 and IPv6" {
   topology_lans
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900 "MTU = 1300
@@ -254,14 +255,14 @@ Offload = off"
   [ "$(announced 10.1.0.2 S)" = "mss 1260" ]
 }
 
-@test "an ICMP error about a packet that went through the link comes back through it" {
+@test "an ICMP error about a packet from the link returns through it" {
   topology_lans
   up_both auto auto
   run ip netns exec "$C" ping -c 1 -W 10 10.2.0.99 # no host has the address
   [[ $output == *"Destination Host Unreachable"* ]]
 }
 
-# answered FROM TO PROGRAM ADDRESS [ARGUMENT]: PROGRAM receive in one namespace, PROGRAM send in the other.
+# answered FROM TO PROGRAM ADDRESS [ARGUMENT]: runs `PROGRAM receive` in TO and `PROGRAM send` in FROM; both succeed.
 answered() {
   local from=$1 to=$2 program=$BATS_TEST_DIRNAME/$3 address=$4
   shift 4
@@ -273,7 +274,7 @@ answered() {
   wait "$receiver" || { cat "$work/got"; false; }
 }
 
-@test "1,000 connections at once, each with different content" {
+@test "1,000 connections at once, each with different content, arrive whole" {
   topology_lans
   up_both auto auto
   answered "$C" "$D" connections.py 10.2.0.2 1000
@@ -281,7 +282,7 @@ answered() {
   nothing_dropped
 }
 
-@test "IPv4 options and IPv6 extension headers in front of TCP and UDP, in super-packets, too" {
+@test "TCP and UDP behind IPv4 options and IPv6 extension headers arrive whole, also in super-packets" {
   topology_lans
   up_both auto auto
   answered "$C" "$D" options.py 10.2.0.2
@@ -294,7 +295,7 @@ answered() {
   nothing_dropped
 }
 
-@test "at full load, both ways, no datagram is lost in this machine" {
+@test "at full load in both directions no datagram is lost on this machine" {
   topology_pair
   for ns in "$A" "$B"; do ip netns exec "$ns" sysctl -qw net.ipv4.tcp_wmem='4096 16384 4194304'; done
   up_both auto auto
@@ -327,7 +328,7 @@ answered() {
   nothing_dropped
 }
 
-@test "a path whose MTU is smaller than the datagrams: they leave one by one, in fragments, and the log says so once" {
+@test "on a path whose MTU is too small, datagrams leave one by one in fragments, and the log says so once" {
   topology_lans
   ip -n "$A" link set v0 mtu 1300
   ip -n "$B" link set v0 mtu 1300
@@ -338,7 +339,7 @@ answered() {
   nothing_dropped
 }
 
-@test "a full socket stops the TUN reader, and no packet is lost in this machine" {
+@test "a full socket stops the TUN reader, and no packet is lost on this machine" {
   topology_lans
   tc -n "$A" qdisc add dev v0 root tbf rate 100mbit burst 64k limit 4m
   up_both auto auto

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """usage: options.py receive|send ADDRESS
 
-TCP and UDP with IP options or extension headers in front of them, which super-packets then carry, too: IPv4 no-ops
-and a router alert, IPv6 destination options and hop-by-hop options.  2 MB over TCP to port 5005, 50 datagrams to 5006; what is
-received comes back as its hash.
+Sends 2 MB over TCP to port 5005, and 50 datagrams to port 5006, with IP options or extension headers: IPv4 no-ops and a
+router alert, IPv6 destination options and hop-by-hop options.  Super-packets carry them, too.  The receiver returns the hash
+of what it has received.
 """
 import hashlib
 import random
@@ -57,7 +57,7 @@ def send():
             for attempt in range(10):
                 udp.sendto(data, (address, 5006))
                 try:
-                    while udp.recv(100) != hashlib.sha256(data).digest(): pass # of an attempt before
+                    while udp.recv(100) != hashlib.sha256(data).digest(): pass # the answer to an earlier attempt
                 except TimeoutError: continue
                 break
             else: raise AssertionError(f"UDP: {len(data)} bytes do not arrive")

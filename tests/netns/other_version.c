@@ -1,7 +1,7 @@
 /*
  * usage: other_version KEYFILE ADDRESS PORT
  *
- * Sends the init of a peer that has the key and speaks protocol version 2.
+ * Sends an init of protocol version 2, sealed with the key.
  */
 #include <arpa/inet.h>
 #include <sodium.h>

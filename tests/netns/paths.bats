@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
-# Hosts with several addresses: an answer leaves from the address that was addressed.
+# Hosts with several addresses.  An answer leaves from the address that the datagram was sent to.
 #
 #   ns A 192.0.2.1, 2001:db8::1 ------ 192.0.2.2,  2001:db8::2  ns B
 #                                      192.0.2.22, 2001:db8::22
 
 load topology
 
-# second_address ENDPOINT: a link from a to b's second address, while a's firewall accepts only answers.
+# second_address ENDPOINT: brings up a link from a to the second address of b.  The firewall of a accepts only answers.
 second_address() {
   topology_pair
   ip -n "$B" addr add 192.0.2.22/24 dev v0
@@ -43,19 +43,19 @@ NFT
   nothing_dropped
 }
 
-@test "an address that a host loses is not asked for any more" {
+@test "a host that loses an address sends from another one" {
   second_address 192.0.2.22:51900
   ip netns exec "$A" nft flush ruleset
   ip -n "$B" addr del 192.0.2.22/24 dev v0
   local before; before=$(status_of a .packets_in)
-  in_ns b ping -q -c 3 -i 0.1 -W 1 10.77.0.1 || true # answers go where b is no more
+  in_ns b ping -q -c 3 -i 0.1 -W 1 10.77.0.1 || true # the answers go to the lost address
   [ "$(status_of a .packets_in)" -ge $((before + 3)) ]
   [ "$(status_of b '.drops."send-failed" // 0')" = 0 ]
 }
 
 @test "a link over link-local addresses comes up" {
   topology_pair
-  # the kernel sends from another address until it has verified that nobody has this one
+  # a tentative address cannot be a source
   until_true 20 eval '[ -z "$(ip -n "$A" addr show tentative; ip -n "$B" addr show tentative)" ]'
   local there; there=$(ip -n "$B" -j addr show dev v0 | jq -r '.[].addr_info[] | select(.scope == "link") | .local' | head -1)
   config a "[$there%v0]:51900"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """usage: payloads.py CAPTURE FROM OUT [COUNT]
 
-Writes the UDP payloads that the capture (pcap of Ethernet, IPv4) has of FROM to OUT, for flood.c: each behind its
-length; the first COUNT of them, or all.
+Writes the UDP payloads that FROM sent in the capture (pcap of Ethernet, IPv4) to OUT, for flood.c.  Each follows its length.
+Writes the first COUNT of them, or all, and prints how many.
 """
 import socket
 import struct

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
-# What a link reports of itself: the sentence in the log and in `status`, the numbers, the JSON.
-#
-#   A 192.0.2.1 ------ v0 ------ 192.0.2.2 B
+# What a link reports about itself: the sentence in the log and in `status`, the numbers, the JSON.
+# The topology is that of topology_pair.
 
 load topology
 
@@ -27,7 +26,7 @@ running() { until_true 20 eval '[ "$(status_of '"$1"' .name)" = sw0 ]'; }
   [[ $output == *"allowed ips      10.2.0.0/16, fd02::/64"* ]]
 }
 
-@test "status --json prints one array: of one link, of all links, of none" {
+@test "status --json prints one array for one link, for all links, and for none" {
   topology_pair
   run in_ns a "$SALTWAY" status --json
   [ "$status" = 3 ]
@@ -50,7 +49,7 @@ running() { until_true 20 eval '[ "$(status_of '"$1"' .name)" = sw0 ]'; }
   [ "$status" = 0 ]
 }
 
-@test "status --json has every counter, zeros too, and numbers of the documented kinds" {
+@test "status --json has every counter, even if it is zero, and every field is in the manual" {
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
@@ -60,14 +59,13 @@ running() { until_true 20 eval '[ "$(status_of '"$1"' .name)" = sw0 ]'; }
   [ "$(status_of a '.drops | length')" = "$(grep -c '^  X(SW_DROP_' "$BATS_TEST_DIRNAME/../../include/saltway/drop.h")" ]
   [ "$(status_of a '.drops."bad-tag"')" = 0 ]
   [ "$(status_of a '[.uptime, .last_handshake, .mtu, .port, .packets_in] | map(type) | unique | join(",")')" = number ]
-  # every field has its place in the manual
   local key
   for key in $(status_of a 'keys[]'); do
     grep -qE "^\.It Cm .*\b$key\b" "$BATS_TEST_DIRNAME/../../docs/saltway.8" || { echo "$key is not in saltway.8"; return 1; }
   done
 }
 
-@test "status takes a file as up does" {
+@test "status accepts a file, as up does" {
   topology_pair
   config a 192.0.2.2:51900
   up a
@@ -77,7 +75,7 @@ running() { until_true 20 eval '[ "$(status_of '"$1"' .name)" = sw0 ]'; }
   [[ $output == "sw0: "* ]]
 }
 
-@test "check prints the key's fingerprint, the one that status shows" {
+@test "check prints the same key fingerprint as status" {
   topology_pair
   config a 192.0.2.2:51900
   up a
@@ -91,17 +89,17 @@ running() { until_true 20 eval '[ "$(status_of '"$1"' .name)" = sw0 ]'; }
 
 says() { [[ $(condition_of "$1") == *"$2"* ]]; }
 
-# listener: something on B that takes what comes to port 51900, and never answers.
+# listener: starts a program on B that receives on port 51900, and never answers.
 listener() {
   ip netns exec "$B" socat -u UDP4-RECV:51900 OPEN:/dev/null 3>&- &
   pids+=($!)
   until_true 20 eval 'ip netns exec "$B" ss -Hlun sport = :51900 | grep -q 51900'
 }
 
-# lines_of SIDE: what the log says of the link's condition.
+# lines_of SIDE: prints how many lines of the log are about the link's condition.
 lines_of() { grep -cvE 'interface sw0|no user saltway' "$work/$1/up.log"; }
 
-@test "one endpoint silent, one without a route: each is named with its own state, and the log is quiet" {
+@test "a silent endpoint and one without a route are each reported with their own state, in at most 3 lines" {
   topology_pair
   listener
   ip -n "$A" addr flush dev v0 scope global
@@ -115,12 +113,12 @@ lines_of() { grep -cvE 'interface sw0|no user saltway' "$work/$1/up.log"; }
   [ "$(status_of a .about)" = 192.0.2.2:51900 ]
   [ "$(status_of a '[.endpoints[].error] | map(. // "-") | join(",")')" = '-,Network is unreachable' ]
   refute grep -qE '192\.0\.2\.2:51900 is unreachable' "$work/a/up.log"
-  sleep 30 # both are tried several times
+  sleep 30 # in which both are tried several times
   cat "$work/a/up.log"
   [ "$(lines_of a)" -le 3 ]
 }
 
-@test "a refusal is told of the endpoint whose host refuses" {
+@test "a refusal is reported for the endpoint whose host refuses" {
   topology_pair
   listener
   config a '192.0.2.2:51900, 127.0.0.1:9'
@@ -131,7 +129,7 @@ lines_of() { grep -cvE 'interface sw0|no user saltway' "$work/$1/up.log"; }
   refute grep -q 'host of 192.0.2.2' "$work/a/up.log"
 }
 
-# one_way ENDPOINT_OF_B: a firewall on A drops what comes in, while A's handshakes reach B.
+# one_way ENDPOINT_OF_B: a firewall on A drops what arrives, while A's handshakes reach B.
 one_way() {
   topology_pair
   ip netns exec "$A" nft 'table inet f { chain i { type filter hook input priority 0; udp dport 51900 drop; }; }'
@@ -146,16 +144,16 @@ one_way() {
   refute says b "nothing arrives at all"
 }
 
-@test "a firewall that lets UDP through one way is told on both sides" {
+@test "a firewall that passes UDP in one direction is reported on both sides" {
   one_way 192.0.2.1:51900
   refute grep -q "nothing arrives at all" "$work/b/up.log"
 }
 
-@test "a firewall that lets UDP through one way is told on a side without Endpoint" {
+@test "a firewall that passes UDP in one direction is reported on a side without Endpoint" {
   one_way ''
 }
 
-@test "a firewall of this machine that drops what the link sends is told" {
+@test "a firewall on this machine that drops what the link sends is reported" {
   topology_pair
   listener
   ip netns exec "$A" nft 'table inet f { chain o { type filter hook output priority 0; udp dport 51900 drop; }; }'
@@ -164,7 +162,7 @@ one_way() {
   until_true 20 says a "cannot send to 192.0.2.2:51900: Operation not permitted (does a firewall on this machine drop it?"
 }
 
-@test "a stray byte hides no true cause" {
+@test "a stray datagram does not hide the cause" {
   topology_pair
   config a 198.51.100.1:51900 # no route
   up a
@@ -177,7 +175,7 @@ one_way() {
   [ "$(lines_of a)" = 1 ]
 }
 
-@test "a side that waits tells of datagrams that its key does not open" {
+@test "a side without Endpoint reports datagrams that its key does not open" {
   topology_pair
   config b
   up b
@@ -188,7 +186,7 @@ one_way() {
   until_true 20 says b "datagrams arrive from 192.0.2.1:51900 that our key does not open"
 }
 
-@test "a peer of another protocol version is told, with the version" {
+@test "a peer of another protocol version is reported, with the version" {
   topology_pair
   config a 192.0.2.2:51900
   up a

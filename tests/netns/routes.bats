@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Which way packets go once a link is up.
+# The routes of packets once a link is up.
 #
 #   ns L ------ lan ------ ns A ------ v0 ------ ns B
 #   10.9.0.2/24            10.9.0.1/24           198.51.100.1/32
@@ -7,7 +7,7 @@
 
 load topology
 
-# recipe: the [Interface] lines that saltway.conf(5) gives for all traffic.
+# recipe: prints the [Interface] lines that saltway.conf(5) recommends for all traffic.
 recipe() {
   awk '/^\.Bd/ {text = ""; next} /^\.Ed/ {if (text ~ /FwMark/) printf "%s", text; next} /^\[/ {next} {text = text $0 "\n"}' \
     "$BATS_TEST_DIRNAME/../../docs/saltway.conf.5"
@@ -26,7 +26,7 @@ lan() {
   ip -n "$A" link set lan up
 }
 
-# goes_over DEVICE ADDRESS...
+# goes_over DEVICE ADDRESS...: A routes packets for these addresses over the device.
 goes_over() {
   local device=$1 address; shift
   for address; do ip -n "$A" route get "$address" | tee /dev/stderr | grep -q "dev $device "; done
@@ -34,12 +34,12 @@ goes_over() {
 
 rules() { ip -n "$A" -4 rule; ip -n "$A" -6 rule; }
 
-@test "all traffic goes through the link by the recipe of saltway.conf(5), and connected networks stay" {
+@test "the recipe of saltway.conf(5) sends all traffic through the link, except to connected networks" {
   topology_pair
   lan
   ip -n "$B" addr add 198.51.100.1/32 dev lo
   ip -n "$B" addr add 2001:db8:ffff::1/128 dev lo
-  ip -n "$A" route add default via 192.0.2.2 # the host's own default routes stay where they are
+  ip -n "$A" route add default via 192.0.2.2 # the host's own default routes, which stay
   ip -n "$A" -6 route add default via 2001:db8::2
   rules >"$work/rules"
   config a 192.0.2.2:51900 "$(recipe)"
@@ -61,7 +61,7 @@ rules() { ip -n "$A" -4 rule; ip -n "$A" -6 rule; }
   goes_over v0 198.51.100.1 2001:db8:ffff::1
 }
 
-@test "a default route in the main table is refused, with its line" {
+@test "a default route in the main table is refused, with its line number" {
   topology_pair
   config a 192.0.2.2:51900
   sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16, 0.0.0.0/0|' "$work/a/sw0.conf"

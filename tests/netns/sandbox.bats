@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# The engine's process can do nothing but carry, and neither process outlives the other.
+# The engine's process can do nothing but carry packets, and neither process outlives the other.  The topology is that of
+# topology_pair.
 
 load topology
 
@@ -16,12 +17,12 @@ two_sides() {
 
 engine_of() { status_of "$1" .engine_pid; }
 field() { awk -v name="$2:" '$1 == name {print $2}' "/proc/$1/status"; }
-# ended, whether or not its parent has looked
+# gone PID: the process has ended; its parent may not have waited for it yet.
 gone() { case $(field "$1" State 2>/dev/null) in "" | Z | X) ;; *) false ;; esac; }
 no_interface() { ! ip -n "$A" link show sw0 2>/dev/null; }
 log_says() { grep -q "$2" "$work/$1/up.log"; }
 
-# ended_by_fault PARENT: it ended with status 1, and left nothing behind.
+# ended_by_fault PARENT: the parent ended with status 1, and left nothing behind.
 ended_by_fault() {
   local status=0
   until_true 20 gone "$1"
@@ -31,7 +32,7 @@ ended_by_fault() {
   [ ! -e "$(file_of a sock)" ]
 }
 
-@test "under traffic the engine has no capability, no root, no file, a filter, and is nobody" {
+@test "under traffic the engine has no capability, no file, an empty root, a filter, and an unprivileged user" {
   not_sanitized "not confined"
   topology_pair
   config a 192.0.2.2:51900
@@ -54,16 +55,16 @@ ended_by_fault() {
   [ "$(stat -c %U "/proc/$engine/mem")" = root ] # not dumpable
   for pid in "$engine" "$pid_a"; do grep -q '^Max core file size *0 *0 ' "/proc/$pid/limits"; done
   for fd in 0 1; do [ "$(readlink "/proc/$engine/fd/$fd")" = /dev/null ]; done # no terminal
-  # libuv has a pipe for signals
+  # the pipe is libuv's, for signals
   run find "/proc/$engine/fd" -type l ! -name '[012]' -printf '%l\n'
   [ "$(grep -c -e '^/dev/net/tun$' -e '^socket:' -e '^anon_inode:.event' -e '^pipe:' <<<"$output")" = "$(wc -l <<<"$output")" ]
-  [ "$(grep -c '^socket:' <<<"$output")" = 2 ] # UDP, and the parent: no name service
+  [ "$(grep -c '^socket:' <<<"$output")" = 2 ] # UDP and the channel to the parent; none of a name service
   [ "$(status_of a .sandbox)" = on ]
   [ "$(grep -c 'breakout: io_uring in' "$work/a/up.log")" -ge 2 ]
-  [ "$(grep 'breakout: io_uring in' "$work/a/up.log" | tail -1 | awk '{print $NF}')" = ENOSYS ] # the engine's, the later one
+  [ "$(grep 'breakout: io_uring in' "$work/a/up.log" | tail -1 | awk '{print $NF}')" = ENOSYS ] # the last line is the engine's
 }
 
-@test "with workers, too: the filter holds for every thread, and what they seal and open arrives" {
+@test "with workers the filter holds for every thread, and all that they seal and open arrives" {
   not_sanitized "not confined"
   topology_pair
   config a 192.0.2.2:51900
@@ -85,7 +86,7 @@ ended_by_fault() {
   [ ! -e "/proc/$engine" ]
 }
 
-@test "an engine that opens, executes, connects, forks or asks for anything else is killed at once, and the link ends" {
+@test "an engine that makes a forbidden system call is killed at once, and the link ends" {
   not_sanitized "not confined"
   topology_pair
   config a 192.0.2.2:51900
@@ -100,7 +101,7 @@ ended_by_fault() {
   done
 }
 
-# silent_name_server: one for side a that never answers, in side b.
+# silent_name_server: gives side a a name server, on side b, that never answers.
 silent_name_server() {
   mkdir -p "/etc/netns/$A"
   echo "nameserver 192.0.2.2" >"/etc/netns/$A/resolv.conf"
@@ -109,11 +110,11 @@ silent_name_server() {
 }
 
 resolver_of() { pgrep -P "$1" -x saltway-names; }
-# start_of_image PID: where the process's program lies in its memory.
+# start_of_image PID: prints the address of the program in the process's memory.
 start_of_image() { awk -v exe="$(readlink "/proc/$1/exe")" '$6 == exe {print $1; exit}' "/proc/$1/maps"; }
 user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/null || echo 65534; }
 
-@test "the resolver is another image without privileges, terminal and descriptors" {
+@test "the resolver is another image, without privileges, terminal or inherited descriptors" {
   not_sanitized "not confined"
   topology_pair
   silent_name_server
@@ -130,11 +131,11 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   [ "$(readlink "/proc/$resolver/exe")" = "$(readlink "/proc/$pid_a/exe")" ]
   [ -n "$(start_of_image "$resolver")" ]
   [ "$(start_of_image "$resolver")" != "$(start_of_image "$pid_a")" ]
-  [ "$(start_of_image "$(engine_of a)")" = "$(start_of_image "$pid_a")" ] # a fork is alike
+  [ "$(start_of_image "$(engine_of a)")" = "$(start_of_image "$pid_a")" ] # a fork has the same layout
   [ "$(ps -o sid= -p "$resolver" | tr -d ' ')" = "$resolver" ]
   [ "$(ps -o tty= -p "$resolver" | tr -d ' ')" = '?' ]
   for fd in 0 1 2; do [ "$(readlink "/proc/$resolver/fd/$fd")" = /dev/null ]; done
-  for fd in /proc/"$resolver"/fd/*; do # its channel, and the socket to the name server
+  for fd in /proc/"$resolver"/fd/*; do # the channel, and the socket to the name server
     case ${fd##*/} in 0 | 1 | 2) ;; *) [[ "$(readlink "$fd")" == socket:* ]] ;; esac
   done
   [ "$(find "/proc/$resolver/fd" -type l | wc -l)" -le 5 ]
@@ -145,7 +146,7 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   until_true 20 gone "$resolver"
 }
 
-@test "a resolver that executes, traces, signals or forks ends, and status says so" {
+@test "a resolver that executes, traces or signals is killed, and status says so; one that forks is refused" {
   not_sanitized "not confined"
   topology_pair
   config a b.example.net:51900
@@ -157,7 +158,7 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
     in_ns a "$SALTWAY" down sw0
     until_true 20 gone "$pid_a"
   done
-  LD_PRELOAD=$BREAKOUT_LIBRARY BREAKOUT_RESOLVER=fork up a # refused, and the lookup goes on
+  LD_PRELOAD=$BREAKOUT_LIBRARY BREAKOUT_RESOLVER=fork up a # the fork is refused, and the lookup goes on
   config b 192.0.2.1:51900
   up b
   wait_up
@@ -174,7 +175,7 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   until_true 30 eval '[[ $(condition_of a) == *"cannot resolve b.example.net: "*"(cannot read /etc/hosts as user $(user_of_resolver): Permission denied; chmod o+r /etc/hosts)"* ]]'
 }
 
-@test "an engine does not choose the fingerprint that people compare" {
+@test "an engine cannot choose the fingerprint that people compare" {
   not_sanitized "not confined"
   two_sides
   local fingerprint; fingerprint=$(status_of a .fingerprint)
@@ -185,7 +186,7 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   [ "$(status_of a .fingerprint)" = "$fingerprint" ]
 }
 
-@test "Sandbox = off: the attempt succeeds, and status says that nothing confines the engine" {
+@test "with Sandbox = off the attempt succeeds, and status says that the engine is not confined" {
   not_sanitized "not confined"
   topology_pair
   config a 192.0.2.2:51900 "Sandbox = off"
@@ -199,7 +200,7 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   [ "$(field "$(engine_of a)" Seccomp_filters)" = "$(field $$ Seccomp_filters)" ] # a container may have set some
 }
 
-@test "a step of the sandbox that fails ends the start, and says what is missing" {
+@test "if a step of the sandbox fails the link does not start, and the message says what is missing" {
   not_sanitized "not confined"
   topology_pair
   config a
@@ -216,7 +217,8 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   [[ "$output" == *"sandbox: "*"/empty can be written to by others than root"* ]]
 }
 
-# Of what systemd does with the unit: capabilities, the umask, what is read-only, and what is seen of /proc.
+# as_unit COMMAND...: runs the command with the capabilities, the umask, the read-only paths and the view of /proc that
+# systemd gives to the unit.
 as_unit() {
   local unit=$BATS_TEST_DIRNAME/../../contrib/systemd/saltway@.service allowed writable path
   allowed=$(sed -n 's/^CapabilityBoundingSet=//p' "$unit")
@@ -237,7 +239,7 @@ as_unit() {
   exec setpriv --no-new-privs --bounding-set "-all,+$(sed 's/^cap_//; s/ cap_/,+/g' <<<"$allowed")" "$@"
 }
 
-@test "what the systemd unit allows is enough, for hooks, too, and to end an engine that does not by itself" {
+@test "the systemd unit allows what the link and its hooks need, and killing an engine that does not stop" {
   not_sanitized "not confined"
   topology_pair
   config a 192.0.2.2:51900 "PostUp = sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.%i.rp_filter=2
@@ -269,14 +271,14 @@ PreDown = nft delete table inet %i"
   refute ip netns exec "$A" nft list table inet sw0
 }
 
-@test "the engine killed: the link ends, says why, and leaves nothing behind" {
+@test "if the engine is killed the link ends, says why, and leaves nothing behind" {
   two_sides
   kill -KILL "$(engine_of a)"
   ended_by_fault "$pid_a"
   log_says a "the engine was ended by signal 9 (Killed)"
 }
 
-@test "the parent killed: the engine goes, and the interface with it" {
+@test "if the parent is killed the engine ends, and the interface is removed" {
   two_sides
   local engine; engine=$(engine_of a)
   kill -KILL "$pid_a"
@@ -284,7 +286,7 @@ PreDown = nft delete table inet %i"
   until_true 20 no_interface
 }
 
-@test "the parent killed: an engine that does not notice goes, too" {
+@test "if the parent is killed even a stopped engine ends" {
   not_sanitized "not confined"
   two_sides
   local engine; engine=$(engine_of a)
@@ -294,13 +296,13 @@ PreDown = nft delete table inet %i"
   until_true 20 no_interface
 }
 
-@test "either process stopped for a while: the other waits, and the link goes on after it" {
+@test "if either process is stopped for a while the other waits, and the link goes on afterwards" {
   two_sides
   local engine; engine=$(engine_of a)
   kill -STOP "$engine"
   run in_ns a "$SALTWAY" status sw0 # it does not hang
   [ "$status" = 3 ]
-  sleep 20 # longer than it takes to be taken for dead
+  sleep 20 # longer than the peer takes to find a silent link
   kill -CONT "$engine"
   until_true 20 is_up a
   ping_from a 10.77.0.2
@@ -309,15 +311,15 @@ PreDown = nft delete table inet %i"
   ping_from a 10.77.0.2
   kill -CONT "$pid_a"
   is_up a
-  kill -STOP "$engine" # told to stop, it does not
+  kill -STOP "$engine" # it cannot react when it is told to stop
   kill -TERM "$pid_a"
   until_true 20 gone "$pid_a"
   log_says a "the engine does not stop; killing it"
   no_interface
 }
 
-# The sanitizers' own allocator is not to be interposed.
-@test "whatever fails at start, memory or a call of the system: a line says why, and nothing is left" {
+# The allocator of the sanitizers cannot be interposed.
+@test "if memory or a system call fails at start, a line says why, and nothing is left behind" {
   not_sanitized "not confined"
   topology_pair
   config a localhost:51900 "PostUp = true"
@@ -328,7 +330,7 @@ PreDown = nft delete table inet %i"
   [ "$status" = 0 ]
 }
 
-@test "too few descriptors: a line says how many it takes, and nothing is left" {
+@test "if descriptors run out at start, a line says so, and nothing is left behind" {
   topology_pair
   config a
   for limit in 6 8 12 16 20 24 28 32 34; do
@@ -343,7 +345,7 @@ PreDown = nft delete table inet %i"
   until_true 20 eval '[ "$(status_of a .state)" = waiting ]'
 }
 
-@test "a full disk: the link comes up and goes as told, and its log is lost" {
+@test "with a full disk the link comes up and ends as told, and only its log is lost" {
   topology_pair
   mkdir -p "$work/run-a" "$work/run-b" "$work/log"
   mount -t tmpfs -o size=64k none "$work/log"
@@ -367,7 +369,7 @@ no_key_of_sessions() {
   [[ "$output" == "0 of "[1-9]* ]]
 }
 
-@test "no key outlives its session, no handshake's secret the handshake" {
+@test "no key outlives its session, and no secret of a handshake outlives the handshake" {
   not_sanitized "not confined"
   topology_pair
   config a 192.0.2.2:51900
@@ -381,7 +383,7 @@ no_key_of_sessions() {
   ping_from a 10.77.0.2
   local engine; engine=$(engine_of a)
   run python3 "$BATS_TEST_DIRNAME/memory.py" "$engine" "$work/link.key" p
-  [ "$output" = "1 of 1" ] # each session's keys come of it, too
+  [ "$output" = "1 of 1" ] # the engine needs it for the keys of new sessions
   run python3 "$BATS_TEST_DIRNAME/memory.py" "$pid_a" "$work/link.key" p
   [ "$output" = "0 of 1" ]
   run python3 "$BATS_TEST_DIRNAME/memory.py" "$engine" "$work/secrets" s
@@ -390,6 +392,6 @@ no_key_of_sessions() {
   [[ "$output" == "0 of "[1-9]* ]]
   in_ns b "$SALTWAY" down sw0
   until_true 20 log_says a "closed the link in order"
-  # An answer that the other end had no use for, as both began at once, is kept for 5 seconds.
+  # Both sides began at once, so one of them may have a pending answer, which it keeps for 5 seconds.
   until_true 20 no_key_of_sessions "$engine"
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """usage: segments.py INTERFACE MAC SOURCE TARGET RUN
 
-Sends a run of TCP segments over the interface to who has the MAC, as no kernel would send it: each run is one of a flow
-in which something changes midway.  RUN is a number below what "segments.py count" prints.
+Sends a run of TCP segments over the interface to the MAC address.  No kernel sends such runs: each is a part of a flow in
+which a field changes.  RUN is a number below the one that "segments.py count" prints.
 """
 import ipaddress
 import socket
@@ -12,7 +12,7 @@ import sys
 SEGMENTS = 12
 PAYLOAD = 1200
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
-# at a segment in the middle (or, "from": from there on), or at each, something is different
+# the fields that differ: in the segment in the middle; with "from", also in all after it; with "each", in all segments
 RUNS = [
     {},
     {"flags": ACK | PSH}, {"flags": ACK | FIN}, {"flags": ACK | URG, "urgent": 5}, {"flags": ACK | CWR}, {"flags": ACK | ECE},

@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
-# What the link needs from its host: devices, permissions, files.  Each failure is one line with cause and fix.
+# What the link needs from its host: devices, permissions, files.  Each failure is one line with cause and fix.  The
+# topology is that of topology_pair.
 
 load topology
 
-# fails_with TEXT COMMAND...: exit status 1 (or $expected) and TEXT in the output.
+# fails_with TEXT COMMAND...: the command exits with 1 (or $expected) and has TEXT in its output.
 fails_with() {
   local text=$1; shift
   run "$@"
@@ -12,7 +13,7 @@ fails_with() {
   [[ $output == *"$text"* ]]
 }
 
-# with_node MODE COMMAND...: runs it in side a's namespace, with a /dev/net/tun of its own, or without one (MODE "none").
+# with_node MODE COMMAND...: runs the command in side a's namespace, with its own /dev/net/tun of this mode; "none": without.
 with_node() {
   local mode=$1; shift
   ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" unshare -m sh -euc '
@@ -29,7 +30,7 @@ user_files() {
   chown 65534:65534 "$work/run-a"
 }
 
-@test "the classic sequence: a device made by ip tuntap for a user is used as it is, without any privilege" {
+@test "a device made by ip tuntap for a user is used as it is, without any privilege" {
   topology_pair
   user_files
   key=$work/user.key config a 192.0.2.2:51900
@@ -53,7 +54,7 @@ user_files() {
   [ "$(status_of a .mtu)" = 1300 ]
   [ "$(stat -c %U "/proc/$pid_a/mem")" = root ] # not dumpable
   in_ns a "$SALTWAY" down sw0
-  ip -n "$A" link show sw0 # another made it, and removes it
+  ip -n "$A" link show sw0 # it stays, because saltway did not make it
 }
 
 @test "up as root makes and configures its own device, and removes it at the end" {
@@ -68,14 +69,14 @@ user_files() {
   refute ip -n "$A" link show sw0
 }
 
-@test "no /dev/net/tun" {
+@test "a missing /dev/net/tun is reported" {
   topology_pair
   config a 192.0.2.2:51900
   fails_with "tun: cannot open /dev/net/tun: No such file or directory" with_node none "$SALTWAY" up "$work/a/sw0.conf"
   [[ $output == *"modprobe tun"* ]]
 }
 
-@test "a device node without a driver behind it" {
+@test "a device node without a driver is reported" {
   topology_pair
   config a 192.0.2.2:51900
   fails_with "tun: cannot open /dev/net/tun: No such device" \
@@ -86,7 +87,7 @@ user_files() {
   [[ $output == *"modprobe tun"* ]]
 }
 
-@test "no permission for /dev/net/tun" {
+@test "missing permission for /dev/net/tun is reported" {
   topology_pair
   user_files
   key=$work/user.key config a 192.0.2.2:51900
@@ -95,7 +96,7 @@ user_files() {
   [[ $output == *"chmod 0666 /dev/net/tun"* ]]
 }
 
-@test "no capability to make a device" {
+@test "a missing capability to make a device is reported" {
   topology_pair
   user_files
   key=$work/user.key config a 192.0.2.2:51900
@@ -105,7 +106,7 @@ user_files() {
   [[ $output == *"ip tuntap add mode tun dev sw0 user"* ]]
 }
 
-@test "a device that belongs to another user" {
+@test "a device that belongs to another user is reported" {
   topology_pair
   user_files
   key=$work/user.key config a 192.0.2.2:51900
@@ -115,7 +116,7 @@ user_files() {
   [[ $output == *"another user"* ]]
 }
 
-@test "a name that another program's TUN device has" {
+@test "a TUN device that another program uses is reported" {
   topology_pair
   config a 192.0.2.2:51900
   up a
@@ -126,7 +127,7 @@ user_files() {
   [[ $output == *"sw0"*"another program"* ]]
 }
 
-@test "a name that another kind of interface has" {
+@test "an interface that is not a TUN device is refused" {
   topology_pair
   config a 192.0.2.2:51900
   ip -n "$A" link add sw0 type veth peer name other
@@ -136,7 +137,7 @@ user_files() {
   fails_with "not a TUN device" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
 }
 
-@test "a name that is too long" {
+@test "an interface name that is too long is refused" {
   topology_pair
   config a 192.0.2.2:51900
   mv "$work/a/sw0.conf" "$work/a/a-name-too-long1.conf"
@@ -157,7 +158,7 @@ user_files() {
   fails_with "saltway genkey" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
 }
 
-@test "a port in use" {
+@test "a port in use is reported" {
   topology_pair
   config a 192.0.2.2:51900
   ip netns exec "$A" socat -u UDP6-RECV:51900 OPEN:/dev/null 3>&- &
@@ -168,7 +169,7 @@ user_files() {
   refute ip -n "$A" link show sw0
 }
 
-@test "a port below 1024 takes CAP_NET_BIND_SERVICE" {
+@test "a port below 1024 needs CAP_NET_BIND_SERVICE" {
   topology_pair
   config a 192.0.2.2:51900
   sed -i 's/^ListenPort.*/ListenPort = 500/' "$work/a/sw0.conf"
@@ -178,7 +179,7 @@ user_files() {
   refute ip -n "$A" link show sw0
 }
 
-@test "a route that is there already is not taken over" {
+@test "a route that exists is not replaced" {
   topology_pair
   config a 192.0.2.2:51900
   ip -n "$A" route add 10.2.0.0/16 via 192.0.2.9
@@ -187,7 +188,7 @@ user_files() {
   refute ip -n "$A" link show sw0
 }
 
-@test "IPv6 switched off on the host is told, and IPv4 alone works without it" {
+@test "IPv6 switched off on the host is reported, and a link with IPv4 only comes up" {
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
@@ -200,7 +201,7 @@ user_files() {
   ping_from a 10.77.0.2
 }
 
-@test "up refuses what check refuses, with every mistake in one run" {
+@test "up refuses what check refuses, and both report all mistakes at once" {
   topology_pair
   config a 192.0.2.2:51900
   sed -i 's/^ListenPort.*/ListenPrt = 51900/; s/^AllowedIPs.*/AllowedIPs = 10.2.0.1\/16/' "$work/a/sw0.conf"
@@ -210,11 +211,11 @@ user_files() {
   [[ $checked == *"sw0.conf:3: "*'"ListenPort"'* ]]
   [[ $checked == *"sw0.conf:7: "*"10.2.0.0/16"* ]]
   run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
-  [ "$status" = 78 ] # as sysexits.h has it: the systemd unit does not try again
+  [ "$status" = 78 ] # EX_CONFIG of sysexits.h: the systemd unit does not restart it
   [ "$output" = "$checked" ]
 }
 
-@test "genkey makes another key each time, and warns when others could read it" {
+@test "genkey makes a different key each time, and warns if others can read it" {
   one=$("$SALTWAY" genkey)
   two=$("$SALTWAY" genkey)
   [ ${#one} = 44 ]
@@ -228,7 +229,7 @@ user_files() {
   [[ $output == *"No space left on device"* ]]
 }
 
-@test "wrong use: exit 2 and a usage line" {
+@test "wrong arguments: exit status 2 and a usage line" {
   for words in "" "nonsense" "up" "down" "check" "genkey x" "status --nonsense"; do
     # shellcheck disable=SC2086 # a list of words
     run "$SALTWAY" $words
@@ -241,7 +242,7 @@ user_files() {
   [ "$status" = 0 ]
 }
 
-@test "started without standard input, output and error" {
+@test "a link starts without standard input, output and error" {
   topology_pair
   config a 192.0.2.2:51900
   mkdir -p "$work/run-a"
@@ -258,7 +259,7 @@ user_files() {
   wait "$pid_a"
 }
 
-# ready_and_stopping LISTEN NOTIFY_SOCKET: what systemd is told of side a, whose PostUp waits for $work/go.
+# ready_and_stopping LISTEN NOTIFY_SOCKET: starts side a, whose PostUp waits for $work/go, and checks what systemd is told.
 ready_and_stopping() {
   local listener address=$2
   rm -f "$work/notified" "$work/a/up.log"
@@ -278,7 +279,7 @@ ready_and_stopping() {
   kill "$listener"
 }
 
-@test "systemd is told when PostUp is through and the link ready, and when it stops" {
+@test "systemd is told when PostUp has ended and the link is ready, and when it stops" {
   topology_pair
   mkfifo "$work/go"
   config a 192.0.2.2:51900 "PostUp = cat $work/go"
@@ -286,7 +287,7 @@ ready_and_stopping() {
   ready_and_stopping "ABSTRACT-RECV:saltway-$id" "@saltway-$id"
 }
 
-@test "a user without RUNTIME_DIRECTORY has the control socket in XDG_RUNTIME_DIR, and a hint where there is none" {
+@test "without RUNTIME_DIRECTORY a user's control socket is in XDG_RUNTIME_DIR; without both there is a hint" {
   topology_pair
   user_files
   key=$work/user.key config a 192.0.2.2:51900
@@ -313,7 +314,7 @@ ready_and_stopping() {
   [[ $output == *"set RUNTIME_DIRECTORY to a directory of yours"* ]]
 }
 
-@test "status and down take a file, as up does" {
+@test "status and down accept a file, as up does" {
   topology_pair
   config a 192.0.2.2:51900
   up a
@@ -329,7 +330,7 @@ ready_and_stopping() {
   [[ $output == *"cannot be the name of a link"* ]]
 }
 
-@test "links of one name in two network namespaces share a runtime directory, and each answers in its own" {
+@test "links of the same name in two network namespaces share a runtime directory, and each answers in its own namespace" {
   topology_pair
   config a 192.0.2.2:51900
   config b 192.0.2.1:51900
@@ -349,7 +350,7 @@ ready_and_stopping() {
   [ "$(status_of a .name)" = sw0 ]
 }
 
-@test "without a runtime directory the link works, and the log says what does not" {
+@test "without a runtime directory the link works, and the log says what does not work" {
   topology_pair
   config a 192.0.2.2:51900 "PostUp = true
 PreDown = true"
@@ -366,13 +367,13 @@ PreDown = true"
   grep -q 'Read-only file system.*going on without status and down' "$work/a/up.log"
   grep -q 'the next start will not undo what hooks did' "$work/a/up.log"
   local engine; engine=$(pgrep -P "$pid_a")
-  refute ls -d /tmp/saltway-?????? # what the engine has as its file system was removed at once
+  refute ls -d /tmp/saltway-?????? # the empty root directory of the engine was removed at once
   grep -qa __asan_init "$SALTWAY" || [ "$(stat -c %i "/proc/$engine/root/")" != "$(stat -c %i /)" ]
   kill -TERM "$pid_a"
   wait "$pid_a"
 }
 
-@test "a user namespace that forbids setgroups is named, and not a capability that is there" {
+@test "a user namespace that forbids setgroups is named as the cause, not a capability" {
   not_sanitized "not confined"
   topology_pair
   config a
@@ -382,7 +383,7 @@ PreDown = true"
   [[ $output == *"user namespace"*"Sandbox = off"* ]]
 }
 
-@test "a user who may not ask for the status is told so, and not that the link is down" {
+@test "a user who may not ask for the status is told so, not that the link is down" {
   topology_pair
   config a 192.0.2.2:51900
   up a
@@ -396,7 +397,7 @@ PreDown = true"
   [[ $output == *"no link is up (no control socket in $work/run-b)"* ]]
 }
 
-@test "the journal gets each line's level, anything else the link's name" {
+@test "lines for the journal begin with their level, all others with the link's name" {
   topology_pair
   config a 192.0.2.2:51900
   touch "$work/a/up.log"
@@ -407,7 +408,7 @@ PreDown = true"
   until_true 20 grep -q '^sw0: interface sw0' "$work/a/up.log"
 }
 
-@test "no descriptor and no key is left open to hooks" {
+@test "hooks inherit no descriptor of the link" {
   topology_pair
   config a 192.0.2.2:51900 "PostUp = ls -l /proc/self/fd > $work/fds"
   up a

@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
 """usage: statistics.py CAPTURE LINKS [ADDRESS]
 
-What can be told of the datagrams in a capture (pcap of Ethernet, IPv4, UDP) of so many links, each on a port of its
-own, by who has no key: fails if in the first, the second, ... datagram of all links, or in the last, the one before, ...,
-a bit of the payload is always the same, a byte takes too few values, or all bytes together are not as even as random
-ones; if their lengths are much the same, or they come at the same intervals.  With an ADDRESS, a link's last datagram is
-the first after the last from there: what its end brings about.
+Tests what a capture (pcap of Ethernet, IPv4, UDP) of this many links, each on its own port, shows without the key.  The first
+datagrams of all links are compared with each other, then the second ones, and so on, and also the last ones, the ones before
+them, and so on.  Fails if
+
+- a bit of the payload is the same in all of them, or a byte takes too few values;
+- many of them have the same length;
+- they come after the same interval;
+- all bytes of the capture together are not evenly distributed.
+
+With an ADDRESS, the last datagram of a link is the first one after the last from this address, which reacts to the end of the link.
 """
 import collections
 import struct
 import sys
 
-ANSWERED_WITHIN = .05  # a shorter interval is an answer's: it shows the round-trip time, and nothing that was chosen
+ANSWERED_WITHIN = .05  # after a shorter interval a datagram is an answer, and the interval shows only the round-trip time
 
 def datagrams(path):
     data = open(path, "rb").read()
@@ -26,7 +31,7 @@ def datagrams(path):
             yield seconds + micros / 1e6, ".".join(map(str, frame[26:30])), max(ports), frame[udp + 8:]
 
 def fail(text):
-    print("TOLD BY STATISTICS: " + text)
+    print("STATISTICS SHOW: " + text)
     sys.exit(1)
 
 def check_positions(what, payloads):
@@ -35,7 +40,7 @@ def check_positions(what, payloads):
         for bit in range(8):
             if len({v >> bit & 1 for v in column}) == 1:
                 fail(f"{what}: bit {bit} of byte {position} is constant")
-        # of 256 values, n random draws take 256 (1 - (255/256)^n) on average; half of that never happens
+        # n random draws of 256 values yield 256 (1 - (255/256)^n) different ones on average, and practically never half of that
         if 2 * len(set(column)) < 256 * (1 - (255 / 256) ** len(column)):
             fail(f"{what}: byte {position} takes {len(set(column))} values only")
 
@@ -44,7 +49,7 @@ def check_lengths(what, payloads):
     commonest, count = lengths.most_common(1)[0]
     print(f"{what}: {len(lengths)} lengths, at most {count} of {commonest} bytes")
     if len(lengths) < len(payloads) / 4: fail(f"{what} has few lengths: {sorted(lengths)}")
-    # of all acks one in 12 has the shortest length, which is the most that any has
+    # the most frequent length of acks is the shortest one, in one of 12
     if count > len(payloads) / 3: fail(f"{what} has {commonest} bytes on {count} links")
 
 def check_intervals(what, times):

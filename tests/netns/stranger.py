@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """usage: stranger.py CAPTURE FROM TO PORT LENGTH
 
-Sends from FROM to TO:PORT what somebody without the key can: random datagrams of every length, every
-datagram of the capture again, one of LENGTH bytes cut short everywhere and with every byte changed.
+Sends from FROM to TO:PORT what anyone without the key can send: random datagrams of every length, every datagram of the
+capture again, and one of LENGTH bytes, cut short at every length and with each byte changed.
 """
 import os, socket, struct, sys, time
 

@@ -1,10 +1,10 @@
-# What the netns tests share: namespaces, links in them, and the clean-up.
+# The parts that netns tests share: namespaces, links in them, and the clean-up.
 #
 #   ns A ------ veth ------ ns B          topology_pair
 #   192.0.2.1/24, 2001:db8::1/64          192.0.2.2/24, 2001:db8::2/64
 #   inside: 10.77.0.1/30, fd77::1/64      10.77.0.2/30, fd77::2/64
 #
-# Every name has the pid of the test process in it. Only processes started here are ended, by pid.
+# The pid of the test process is part of every name. Only processes that were started here are ended, by pid.
 
 # shellcheck shell=bash
 
@@ -38,7 +38,7 @@ teardown() {
   else
     for log in "$work"/*/*.log; do [ -f "$log" ] && { echo "--- $log"; tail -20 "$log"; }; done
   fi
-  # a crash, a failed assertion, a leak or undefined behaviour anywhere fails the test
+  # a crash, a failed assertion, a leak or undefined behaviour in any process fails the test
   ! grep -E 'Sanitizer|runtime error|Assertion' "$work"/*/*.log 2>/dev/null
 }
 
@@ -62,7 +62,7 @@ topology_pair() {
   (umask 077 && "$SALTWAY" genkey >"$work/link.key")
 }
 
-# config SIDE [ENDPOINT] [EXTRA [Interface] LINES]: the file of side a or b, interface sw0.
+# config SIDE [ENDPOINT] [LINES]: writes the configuration of side a or b, interface sw0; LINES go into [Interface].
 config() {
   local side=$1 endpoint=${2:-} extra=${3:-} n
   [ "$side" = a ] && n=1 || n=2
@@ -78,14 +78,14 @@ config() {
   } >"$work/$side/sw0.conf"
 }
 
-# in_ns a|b COMMAND...: in the side's namespace, with its runtime directory.
+# in_ns SIDE COMMAND...: runs the command in the side's namespace, with its runtime directory.
 in_ns() {
   local side=$1 ns; shift
   [ "$side" = a ] && ns=$A || ns=$B
   ip netns exec "$ns" env RUNTIME_DIRECTORY="$work/run-$side" "$@"
 }
 
-# up SIDE: starts saltway in the background; its pid is in $pid_a or $pid_b, its log in SIDE/log.
+# up SIDE: starts saltway in the background. Its pid is in $pid_a or $pid_b, its log in SIDE/up.log.
 up() {
   local side=$1 ns
   [ "$side" = a ] && ns=$A || ns=$B
@@ -96,18 +96,18 @@ up() {
   eval "pid_$side=$!"
 }
 
-# file_of SIDE SUFFIX: a file of the side's link in its runtime directory.
+# file_of SIDE SUFFIX: prints the name of a file that the side's link has in its runtime directory.
 file_of() {
   local ns; [ "$1" = a ] && ns=$A || ns=$B
   echo "$work/run-$1/sw0@$(stat -L -c %i "/run/netns/$ns").$2"
 }
 
-# refute COMMAND...: the command must fail (`! command` does not end a test).
+# refute COMMAND...: the command must fail (`! command` does not fail a test).
 refute() {
   if "$@"; then echo "should have failed: $*"; return 1; fi
 }
 
-# until_true SECONDS COMMAND...: repeats the command until it succeeds.
+# until_true SECONDS COMMAND...: repeats the command until it succeeds, and fails after this time.
 until_true() {
   local end=$((SECONDS + 1 + $1)); shift # SECONDS is rounded down
   until "$@" >/dev/null 2>&1; do
@@ -120,8 +120,8 @@ is_up() { in_ns "$1" "$SALTWAY" status sw0; }
 wait_up() { until_true 20 is_up a; until_true 20 is_up b; }
 condition_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r '.[0].condition'; }
 status_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r ".[0] | $2"; }
-# nothing_dropped: neither side dropped anything, except packets before the link was up, and the spare handshake
-# messages of two ends that started at the same time.
+# nothing_dropped: neither side has dropped anything, except packets before the link was up, and the superfluous
+# handshake messages of two sides that started at the same time.
 nothing_dropped() {
   local side
   for side in a b; do
@@ -132,7 +132,7 @@ nothing_dropped() {
 
 ping_from() { local side=$1; shift; in_ns "$side" ping -q -c 3 -i 0.05 -W 5 "$@"; }
 
-# capture_start, capture_stop: what crosses the wire on side a, in $work/wire.pcap.
+# capture_start, capture_stop: record the link's datagrams on the wire at side a in $work/wire.pcap.
 capture_start() {
   ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/wire.pcap" udp port 51900 2>"$work/tcpdump" 3>&- &
   capture_pid=$!
@@ -146,7 +146,7 @@ capture_stop() {
   wait "$capture_pid" || true
 }
 
-# tcp_hashed FROM TO ADDRESS: 8 MB through TCP; what arrives is what was sent.
+# tcp_hashed FROM TO ADDRESS: sends 8 MB through TCP, and compares what arrives with what was sent.
 tcp_hashed() {
   local from=$1 to=$2 address=$3 ns
   [ "$to" = a ] && ns=$A || ns=$B

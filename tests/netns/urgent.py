@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""usage: urgent.py receive | send ADDRESS: data with an urgent byte in it, over TCP port 5003."""
+"""usage: urgent.py receive | send ADDRESS
+
+Sends data with an urgent byte in it to TCP port 5003.
+"""
 import socket, sys
 
 if sys.argv[1] == "send":

@@ -1,11 +1,12 @@
 #!/usr/bin/env bats
-# The wire tells nothing to anyone without the key: statistics of many links at once.
+# Statistics of many links at once show nothing to anyone without the key.  All links run between the two namespaces of
+# topology_pair.
 
 load topology
 
 LINKS=48
 
-# link_config SIDE INDEX: each link has its own interface, port, addresses and key; $extra is added to every file.
+# link_config SIDE INDEX: writes a configuration with its own interface, port, addresses and key; it ends with $extra.
 link_config() {
   local side=$1 i=$2 n
   [ "$side" = a ] && n=1 || n=2
@@ -30,7 +31,7 @@ links_up() {
 
 all_up() { [ "$(in_ns "$1" "$SALTWAY" status --json | jq '[.[] | select(.state == "up")] | length')" = $LINKS ]; }
 
-# capture_all: one capture of the ports of all links, IPv4 only
+# capture_all: starts one capture of the ports of all links.
 capture_all() {
   ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/wire.pcap" udp and portrange 51900-51999 2>"$work/tcpdump" 3>&- &
   capture_pid=$!
@@ -38,16 +39,16 @@ capture_all() {
   until_true 20 grep -q 'listening on' "$work/tcpdump"
 }
 
-# only_ours: the kernel sends no packets of its own (router solicitations) into the links; their sizes would show
+# only_ours: keeps the kernel from sending packets of its own (router solicitations) into the links, whose sizes are equal.
 only_ours() {
   topology_pair
   for side in a b; do in_ns $side sysctl -qw net.ipv6.conf.default.disable_ipv6=1; done
 }
 
-# all_ping: packets of random sizes, since sizes show
+# all_ping: sends packets of random sizes through all links, because the sizes of packets are not hidden.
 all_ping() { for i in $(seq 0 $((LINKS - 1))); do in_ns a ping -q -c 2 -i 0.01 -W 5 -s $((RANDOM % 1000)) "10.77.$i.2" >/dev/null; done; }
 
-@test "48 links at once: no bit, byte, length or interval of their handshakes, data and keepalives is constant" {
+@test "in 48 links no bit, byte, length or interval of handshakes, data and keepalives is constant" {
   only_ours
   links_up b
   until_true 30 eval '[ "$(in_ns b "$SALTWAY" status --json | jq length)" = $LINKS ]'
@@ -56,12 +57,12 @@ all_ping() { for i in $(seq 0 $((LINKS - 1))); do in_ns a ping -q -c 2 -i 0.01 -
   until_true 60 all_up a
   until_true 60 all_up b
   all_ping
-  sleep 10 # for keepalives
+  sleep 10 # keepalives are sent
   capture_stop
   python3 "$BATS_TEST_DIRNAME/statistics.py" "$work/wire.pcap" $LINKS
 }
 
-@test "48 links that idle and end: no bit, byte, length or interval of theirs is constant" {
+@test "in 48 links that idle and end no bit, byte, length or interval is constant" {
   only_ours
   extra='PersistentKeepalive = 1'
   links_up a b
@@ -70,12 +71,12 @@ all_ping() { for i in $(seq 0 $((LINKS - 1))); do in_ns a ping -q -c 2 -i 0.01 -
   capture_all
   sleep 5
   for i in $(seq 0 $((LINKS - 1))); do in_ns a "$SALTWAY" down "sw$i"; done
-  sleep 2 # the other side tries to connect again
+  sleep 2 # the other sides try to connect again
   capture_stop
   python3 "$BATS_TEST_DIRNAME/statistics.py" "$work/wire.pcap" $LINKS 192.0.2.1
 }
 
-@test "48 links whose peers are silent: no bit, byte, length or interval of their tries is constant" {
+@test "in 48 links whose peers are silent no bit, byte, length or interval of the inits is constant" {
   topology_pair
   capture_all
   ip netns exec "$B" python3 -c '
