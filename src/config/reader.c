@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/lines.h"
 
@@ -18,17 +19,16 @@ static enum sw_config_section read_header(struct sw_config_reader *reader, char 
   if (bracket) *bracket = '\0';
   const char *name = sw_line_trim_comment(text + 1);
   const char *behind = bracket ? sw_line_trim_comment(bracket + 1) : "";
-  bool exact = false;
   const bool is_name = sw_line_is_name(name);
   const enum sw_config_section section =
-      is_name ? sw_config_section_find(name, &exact) : SW_CONFIG_SECTION_NONE;
+      is_name ? sw_config_section_find(name) : SW_CONFIG_SECTION_NONE;
   if (!bracket)
     complain(reader, "\"[\" without \"]\"; %s", known);
   else if (section == SW_CONFIG_SECTION_NONE && is_name)
     complain(reader, "unknown section [%s]; %s", name, known);
   else if (section == SW_CONFIG_SECTION_NONE)
     complain(reader, "unknown section; %s", known);
-  else if (!exact)
+  else if (strcasecmp(name, sw_config_section_name(section)) != 0)
     complain(reader, "unknown section [%s]; did you mean [%s]?", name,
              sw_config_section_name(section));
   else if (behind[0] != '\0')
@@ -60,9 +60,8 @@ static void enter_section(struct sw_config_reader *reader, char *text) {
 
 /* Returns how many bytes of `text` a complaint shows: no part of a character. */
 static int shown_length(const char *text) {
-  size_t length = strnlen(text, SHOWN_MAX + 1);
-  if (length <= SHOWN_MAX) return (int)length;
-  for (length = SHOWN_MAX; ((unsigned char)text[length] & 0xc0) == 0x80;) length--;
+  size_t length = strnlen(text, SHOWN_MAX);
+  while (((unsigned char)text[length] & 0xc0) == 0x80) length--;
   return (int)length;
 }
 
@@ -76,7 +75,7 @@ static void set_value(struct sw_config_reader *reader, enum sw_config_key key, c
   reader->full[key] = failed == -ENOSPC;
   sw_complaints_note(&reader->complaints, failed);
   const int shown = shown_length(text);
-  if (error.text[0] != '\0')
+  if (*error.text)
     complain(reader, "%s: %s", row->name, error.text);
   else
     complain(reader, "%s: \"%.*s%s\" is not %s", row->name, shown, text, text[shown] ? "..." : "",
@@ -114,14 +113,14 @@ static enum sw_config_key find_key(struct sw_config_reader *reader, const char *
     complain(reader, "%s is not a key of saltway's: %s", name, instead);
     return SW_CONFIG_KEY_NONE;
   }
-  bool exact;
-  const enum sw_config_key key = sw_config_key_find(name, &exact);
+  const enum sw_config_key key = sw_config_key_find(name);
   if (key == SW_CONFIG_KEY_NONE) {
     complain_unknown(reader, name);
     return key;
   }
   const struct sw_config_row *row = sw_config_row(key);
-  if (!exact) complain(reader, "unknown key \"%s\"; did you mean \"%s\"?", name, row->name);
+  if (strcasecmp(name, row->name) != 0)
+    complain(reader, "unknown key \"%s\"; did you mean \"%s\"?", name, row->name);
   if (row->section == reader->section) return key;
   if (reader->section == SW_CONFIG_SECTION_NONE)
     complain(reader, "%s does not belong before the first section; put it below [%s]", row->name,

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "config/lines.h"
 #include "config/value.h"
 
 #define STRING_OF(number) #number
@@ -59,42 +58,24 @@ static const struct {
                  "ExecStopPost"},
 };
 
-static size_t least(size_t a, size_t b) {
-  return a < b ? a : b;
+/* Whether `name` is `known` after at most `edits` letters are inserted, removed or replaced.  Letters
+ * that are equal need no edit: to skip the common start never costs more. */
+static bool resembles(const char *name, const char *known, size_t edits) {
+  while (*name && tolower((unsigned char)*name) == tolower((unsigned char)*known)) name++, known++;
+  if (*name == *known) return true; /* both end */
+  if (edits-- == 0) return false;
+  return (*name && resembles(name + 1, known, edits)) ||
+         (*known && resembles(name, known + 1, edits)) ||
+         (*name && *known && resembles(name + 1, known + 1, edits));
 }
 
-/* The Levenshtein distance of two names of at most SW_LINE_NAME_MAX bytes, computed row by row. */
-static size_t edit_distance(const char *a, const char *b) {
-  size_t row[SW_LINE_NAME_MAX + 1];
-  const size_t width = strlen(b);
-  for (size_t i = 0; i <= width; i++) row[i] = i;
-  for (; *a; a++) {
-    size_t diagonal = row[0]++;
-    for (size_t i = 1; i <= width; i++) {
-      const bool same = tolower((unsigned char)*a) == tolower((unsigned char)b[i - 1]);
-      const size_t best = least(diagonal + !same, least(row[i], row[i - 1]) + 1);
-      diagonal = row[i];
-      row[i] = best;
-    }
-  }
-  return row[width];
-}
-
-/* Returns the index of the name that is nearest to `name`, or 0 if none is near enough to be what
- * was meant: one letter may be wrong, and one more for each four of the known name. */
-static int nearest(const char *name, const char *(*name_of)(int), int count, bool *exact) {
-  int found = 0;
-  size_t best = SIZE_MAX;
-  *exact = false;
-  for (int i = 1; i < count; i++) {
-    const char *known = name_of(i);
-    const size_t distance = edit_distance(name, known);
-    if (distance >= best || distance > 1 + strlen(known) / 4) continue;
-    best = distance;
-    found = i;
-  }
-  *exact = best == 0;
-  return found;
+/* Returns the index of the known name that `name` is or was meant to be, or 0: one letter may be
+ * wrong, and one more for each four of the known name.  The known names differ by more than that:
+ * none is taken for another. */
+static int find(const char *name, const char *(*name_of)(int), int count) {
+  for (int i = 1; i < count; i++)
+    if (resembles(name, name_of(i), 1 + strlen(name_of(i)) / 4)) return i;
+  return 0;
 }
 
 static const char *section_name(int index) {
@@ -109,16 +90,16 @@ const char *sw_config_section_name(enum sw_config_section section) {
   return section_names[section];
 }
 
-enum sw_config_section sw_config_section_find(const char *name, bool *exact) {
-  return (enum sw_config_section)nearest(name, section_name, SW_CONFIG_SECTIONS, exact);
+enum sw_config_section sw_config_section_find(const char *name) {
+  return (enum sw_config_section)find(name, section_name, SW_CONFIG_SECTIONS);
 }
 
 const struct sw_config_row *sw_config_row(enum sw_config_key key) {
   return &rows[key];
 }
 
-enum sw_config_key sw_config_key_find(const char *name, bool *exact) {
-  return (enum sw_config_key)nearest(name, key_name, SW_CONFIG_KEYS, exact);
+enum sw_config_key sw_config_key_find(const char *name) {
+  return (enum sw_config_key)find(name, key_name, SW_CONFIG_KEYS);
 }
 
 const char *sw_config_key_instead(const char *name) {
@@ -130,7 +111,7 @@ const char *sw_config_key_instead(const char *name) {
 char *sw_config_key_list(enum sw_config_section section, char *text, size_t size) {
   size_t length = 0;
   text[0] = '\0';
-  for (int i = SW_CONFIG_KEY_NONE + 1; i < SW_CONFIG_KEYS && length < size; i++)
+  for (int i = SW_CONFIG_KEY_ADDRESS; i < SW_CONFIG_KEYS && length < size; i++)
     if (rows[i].section == section)
       length +=
           (size_t)snprintf(text + length, size - length, "%s%s", length ? ", " : "", rows[i].name);

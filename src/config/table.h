@@ -5,7 +5,6 @@
 #ifndef SALTWAY_CONFIG_TABLE_H
 #define SALTWAY_CONFIG_TABLE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -53,23 +52,22 @@ struct sw_config_row {
 /** Returns "Interface" or "Peer". */
 const char *sw_config_section_name(enum sw_config_section section);
 
-/* The names that are looked up have at most SW_LINE_NAME_MAX bytes (lines.h). */
-
 /** Returns the section of that name, or else the one that was probably meant, or else
- * SW_CONFIG_SECTION_NONE.  `exact` is set to whether it is the name itself. */
-enum sw_config_section sw_config_section_find(const char *name, bool *exact);
+ * SW_CONFIG_SECTION_NONE. */
+enum sw_config_section sw_config_section_find(const char *name);
 
 /** Returns the row of a key, which is not SW_CONFIG_KEY_NONE. */
 const struct sw_config_row *sw_config_row(enum sw_config_key key);
 
 /** Returns the key of that name, or else the one that was probably meant, or else
- * SW_CONFIG_KEY_NONE.  `exact` is set to whether it is the name itself. */
-enum sw_config_key sw_config_key_find(const char *name, bool *exact);
+ * SW_CONFIG_KEY_NONE. */
+enum sw_config_key sw_config_key_find(const char *name);
 
 /** Returns what to do instead of a key of WireGuard's that saltway has not, or NULL. */
 const char *sw_config_key_instead(const char *name);
 
-/** Writes the names of a section's keys, "Address, ListenPort, ...", to `text`, and returns it. */
+/** Writes the names of a section's keys, "Address, ListenPort, ...", to `text`, as many as
+ * fit, and returns it. */
 char *sw_config_key_list(enum sw_config_section section, char *text, size_t size);
 
 #endif

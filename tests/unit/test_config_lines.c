@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "config/table.h"
 #include "config_file.h"
 
 static void nearest_known_key_is_suggested(void **state) {
@@ -15,10 +16,57 @@ static void nearest_known_key_is_suggested(void **state) {
                            "unknown key \"AdressX\"; did you mean \"Address\"?");
   assert_interface_mistake("FirewallMark = 1", "unknown key \"FirewallMark\"; [Interface] has "
                                                "Address, ListenPort, MTU, Table, FwMark, "
-                                               "Offload, Sandbox, PostUp, PreDown");
+                                               "Offload, Sandbox, PostUp, PreDown\n");
   assert_peer_mistake("Keepalive = 1", "unknown key \"Keepalive\"; [Peer] has PresharedKeyFile, "
-                                       "Endpoint, AllowedIPs, PersistentKeepalive");
+                                       "Endpoint, AllowedIPs, PersistentKeepalive\n");
   assert_peer_mistake("PersistantKeepalive = 25", "did you mean \"PersistentKeepalive\"?");
+}
+
+static void key_is_found_by_a_name_that_is_near_enough(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    enum sw_config_key key;
+  } cases[] = {
+      {"MTU", SW_CONFIG_KEY_MTU}, /* one letter may be wrong */
+      {"mtu", SW_CONFIG_KEY_MTU},
+      {"XMTU", SW_CONFIG_KEY_MTU},
+      {"MXTU", SW_CONFIG_KEY_MTU},
+      {"MTUX", SW_CONFIG_KEY_MTU},
+      {"TU", SW_CONFIG_KEY_MTU},
+      {"MU", SW_CONFIG_KEY_MTU},
+      {"MT", SW_CONFIG_KEY_MTU},
+      {"XTU", SW_CONFIG_KEY_MTU},
+      {"MXU", SW_CONFIG_KEY_MTU},
+      {"MTX", SW_CONFIG_KEY_MTU},
+      {"MTUXX", SW_CONFIG_KEY_NONE},
+      {"MXX", SW_CONFIG_KEY_NONE},
+      {"XMT", SW_CONFIG_KEY_NONE},
+      {"M", SW_CONFIG_KEY_NONE},
+      {"PostXX", SW_CONFIG_KEY_POST_UP}, /* of 4 to 7 two */
+      {"PosXXX", SW_CONFIG_KEY_NONE},
+      {"EndpoXXX", SW_CONFIG_KEY_ENDPOINT}, /* of 8 to 11 three */
+      {"xEndxointy", SW_CONFIG_KEY_ENDPOINT},
+      {"EndpXXXX", SW_CONFIG_KEY_NONE},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+    if (sw_config_key_find(cases[i].name) != cases[i].key)
+      fail_msg("%s is taken for key %d", cases[i].name, sw_config_key_find(cases[i].name));
+}
+
+static void every_key_is_found_by_its_own_name(void **state) {
+  (void)state;
+  for (enum sw_config_key key = SW_CONFIG_KEY_ADDRESS; key < SW_CONFIG_KEYS; key++)
+    assert_int_equal(sw_config_key_find(sw_config_row(key)->name), key);
+}
+
+static void list_of_keys_is_cut_where_its_room_ends(void **state) {
+  (void)state;
+  char text[32];
+  memset(text, 'x', sizeof(text));
+  assert_string_equal(sw_config_key_list(SW_CONFIG_SECTION_INTERFACE, text, 16), "Address, Listen");
+  for (size_t i = 16; i < sizeof(text); i++) assert_int_equal(text[i], 'x');
+  assert_string_equal(sw_config_key_list(SW_CONFIG_SECTION_NONE, text, 16), "");
 }
 
 static void misspelt_key_is_not_missing_too(void **state) {
@@ -65,6 +113,10 @@ static void unknown_section_is_refused(void **state) {
   assert_mistake(INTERFACE PEER "[Colours]\nred = 1\nno equals sign\n", 6,
                  "unknown section [Colours]; there are [Interface] and [Peer]");
   assert_mistake(INTERFACE PEER "[]\n", 6, "unknown section; there are");
+  assert_mistake("[Colours]\nred = 1\n" INTERFACE PEER, 1, "unknown section [Colours]");
+  assert_int_equal(load(INTERFACE PEER "[Colours]\n[Shapes]\n"), 2);
+  assert_complaint(6, "unknown section [Colours]");
+  assert_complaint(7, "unknown section [Shapes]");
 }
 
 static void misspelt_section_is_read_as_the_nearest(void **state) {
@@ -79,6 +131,7 @@ static void malformed_section_is_refused(void **state) {
                  "\"[\" without \"]\"");
   assert_mistake("[Interface] ListenPort = 51900\n" PEER "Endpoint = b.example:1\n", 1,
                  "text follows [Interface]");
+  assert_mistake("[Interface]x\nListenPort = 51900\n" PEER, 1, "text follows [Interface]");
 }
 
 static void missing_section_is_reported(void **state) {
@@ -286,6 +339,9 @@ static void nul_byte_is_the_only_mistake_reported(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(nearest_known_key_is_suggested),
+      TEST(key_is_found_by_a_name_that_is_near_enough),
+      TEST(every_key_is_found_by_its_own_name),
+      TEST(list_of_keys_is_cut_where_its_room_ends),
       TEST(misspelt_key_is_not_missing_too),
       TEST(misplaced_key_is_reported_with_its_section),
       TEST(keys_of_wireguard_are_reported_with_what_to_write),
