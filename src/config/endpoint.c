@@ -16,13 +16,14 @@ static bool is_v4(const char *text) {
 }
 
 /* A scope may follow the address, as in fe80::1%eth0. */
-static bool is_v6(const char *text) {
+static bool is_v6(const char *text, size_t length) {
   char address[INET6_ADDRSTRLEN];
   struct in6_addr ip;
-  const size_t length = strcspn(text, "%");
-  if (length >= sizeof(address) || (text[length] == '%' && text[length + 1] == '\0')) return false;
-  memcpy(address, text, length);
-  address[length] = '\0';
+  const char *scope = memchr(text, '%', length);
+  const size_t end = scope ? (size_t)(scope - text) : length;
+  if (end >= sizeof(address) || end + 1 == length) return false;
+  memcpy(address, text, end);
+  address[end] = '\0';
   return inet_pton(AF_INET6, address, &ip) == 1;
 }
 
@@ -43,23 +44,21 @@ static bool is_name(const char *text) {
   }
 }
 
+/* Returns 0 if `text` is no port. */
 static uint16_t parse_port(const char *text) {
-  const size_t digits = strspn(text, "0123456789");
-  if (digits == 0 || digits > 5 || text[digits] != '\0') return 0;
-  const unsigned long port = strtoul(text, NULL, 10);
+  if (text[strspn(text, "0123456789")] != '\0') return 0;
+  const unsigned long port = strtoul(text, NULL, 10); /* ULONG_MAX if it does not fit */
   return port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
 /* `text` has at least two colons and no brackets. */
 static int refuse_bare_v6(const char *text, struct sw_error *error) {
   const char *last = strrchr(text, ':');
-  char head[INET6_ADDRSTRLEN] = "";
-  if ((size_t)(last - text) < sizeof(head)) memcpy(head, text, (size_t)(last - text));
-  if (is_v6(head))
+  if (is_v6(text, (size_t)(last - text)))
     return sw_error_set(error, 0, NULL,
-                        "%s is an IPv6 address without brackets; write it like [%s]%s", text, head,
-                        last);
-  if (is_v6(text))
+                        "%s is an IPv6 address without brackets; write it like [%.*s]%s", text,
+                        (int)(last - text), text, last);
+  if (is_v6(text, strlen(text)))
     return sw_error_set(error, 0, NULL,
                         "%s is an IPv6 address without brackets and port; write it like [%s]:51900",
                         text, text);
@@ -83,12 +82,13 @@ int sw_config_endpoint_parse(const char *text, struct sw_config_endpoint *endpoi
     return sw_error_set(error, 0, NULL, "\"%s\" has no port; write HOST:PORT, like %s:51900", text,
                         text);
   const size_t length = (size_t)(end - start);
+  if (length >= sizeof(endpoint->host)) return -EINVAL;
   struct sw_config_endpoint parsed = {.port = *colon == ':' ? parse_port(colon + 1) : 0};
   if (parsed.port == 0)
     return sw_error_set(error, 0, NULL,
                         "\"%s\" does not end in a UDP port; write \":1\" to \":65535\"", text);
-  if (length < sizeof(parsed.host)) memcpy(parsed.host, start, length);
-  if (bracketed && !is_v6(parsed.host))
+  memcpy(parsed.host, start, length);
+  if (bracketed && !is_v6(start, length))
     return sw_error_set(error, 0, NULL,
                         "the text in the brackets of \"%s\" is not an IPv6 address; write it like "
                         "[2001:db8::1]:51900",

@@ -159,8 +159,7 @@ int sw_value_psk_file(struct sw_config *config, const char *text, struct sw_erro
 
 int sw_value_endpoint(struct sw_config *config, const char *text, struct sw_error *error) {
   struct sw_config_endpoint endpoint;
-  const int failed = sw_config_endpoint_parse(text, &endpoint, error);
-  if (failed) return failed;
+  if (sw_config_endpoint_parse(text, &endpoint, error) != 0) return -EINVAL;
   if (config->endpoint_count == SW_CONFIG_ENDPOINTS_MAX)
     return refuse_more(error, SW_CONFIG_ENDPOINTS_MAX, "endpoints");
   config->endpoints[config->endpoint_count++] = endpoint;
@@ -171,17 +170,6 @@ static struct sw_prefix without_host_bits(struct sw_prefix prefix) {
   for (unsigned bit = prefix.length; bit < 8 * SW_IP_BYTES; bit++)
     prefix.ip[bit / 8] = (uint8_t)(prefix.ip[bit / 8] & ~(0x80U >> bit % 8));
   return prefix;
-}
-
-/* Makes room for one more.  The capacity is not kept: it is the power of two from the count on. */
-static bool grow(struct sw_config *config) {
-  const size_t count = config->allowed_ip_count;
-  if ((count & (count - 1)) != 0) return true;
-  struct sw_prefix *ranges =
-      reallocarray(config->allowed_ips, count ? 2 * count : 1, sizeof(*ranges));
-  if (!ranges) return false;
-  config->allowed_ips = ranges;
-  return true;
 }
 
 int sw_value_allowed_ip(struct sw_config *config, const char *text, struct sw_error *error) {
@@ -199,7 +187,9 @@ int sw_value_allowed_ip(struct sw_config *config, const char *text, struct sw_er
       return refuse_repeated(error, text);
   if (config->allowed_ip_count == SW_CONFIG_ALLOWED_IPS_MAX)
     return refuse_more(error, SW_CONFIG_ALLOWED_IPS_MAX, "ranges of addresses");
-  if (!grow(config)) return sw_error_set(error, ENOMEM, NULL, "cannot keep the range");
+  if (!config->allowed_ips)
+    config->allowed_ips = reallocarray(NULL, SW_CONFIG_ALLOWED_IPS_MAX, sizeof(range));
+  if (!config->allowed_ips) return sw_error_set(error, ENOMEM, NULL, "cannot keep the range");
   config->allowed_ips[config->allowed_ip_count++] = range;
   return 0;
 }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,9 +11,11 @@
 
 #include <cmocka.h>
 
+#include "config/complaint.h"
 #include "config/value.h"
 #include "config_file.h"
 #include "saltway/link.h"
+#include "stack.h"
 
 static void words_stand_for_numbers(void **state) {
   (void)state;
@@ -23,12 +26,30 @@ static void words_stand_for_numbers(void **state) {
   assert_false(config.offload);
   assert_false(config.sandbox);
   assert_int_equal(config.persistent_keepalive, 0);
-  assert_good(INTERFACE "Table = auto\nFwMark = 51820\n" PEER "PersistentKeepalive = 0\n");
+  assert_good(INTERFACE "Table = auto\nFwMark = 51820\nOffload = Auto\nSandbox = On\n" PEER
+                        "PersistentKeepalive = 0\n");
   assert_int_equal(config.table_kind, SW_CONFIG_TABLE_AUTO);
   assert_int_equal(config.fwmark, 51820);
   assert_true(config.offload);
   assert_true(config.sandbox);
   assert_int_equal(config.persistent_keepalive, 0);
+}
+
+static void table_auto_takes_the_place_of_a_number(void **state) {
+  (void)state;
+  struct sw_error error;
+  assert_int_equal(sw_value_table(&config, "1", &error), 0);
+  assert_int_equal(config.table_kind, SW_CONFIG_TABLE_NUMBER);
+  assert_int_equal(sw_value_table(&config, "auto", &error), 0);
+  assert_int_equal(config.table_kind, SW_CONFIG_TABLE_AUTO);
+}
+
+static void number_with_zeros_in_front_is_decimal(void **state) {
+  (void)state;
+  assert_good("[Interface]\nListenPort = 0051900\nFwMark = 0100\n" PEER "Endpoint = b:0010\n");
+  assert_int_equal(config.listen_port, 51900);
+  assert_int_equal(config.fwmark, 100);
+  assert_int_equal(config.endpoints[0].port, 10);
 }
 
 static void limits_of_numbers_are_inside(void **state) {
@@ -50,6 +71,66 @@ static void key_file_may_be_absolute(void **state) {
            INTERFACE "[Peer]\nPresharedKeyFile = %s\nAllowedIPs = 10.2.0.0/16\n", config_key_file);
   assert_good(text);
   assert_string_equal(config.key_file, config_key_file);
+  struct sw_error error; /* a name of base64's letters that is no key */
+  static const char name[] = "/etc/saltway/keys/ofsitesinthenorth/siteb";
+  assert_int_equal(sw_value_psk_file(&config, name, &error), 0);
+  assert_string_equal(config.key_file, name);
+}
+
+static void key_file_lies_beside_the_configuration(void **state) {
+  (void)state;
+  static struct sw_config beside;
+  struct sw_error error;
+  strcpy(beside.file, "site-b.conf");
+  assert_int_equal(sw_value_psk_file(&beside, "site-b.key", &error), 0);
+  assert_string_equal(beside.key_file, "site-b.key");
+  strcpy(beside.file, "links/site-b.conf");
+  assert_int_equal(sw_value_psk_file(&beside, "site-b.key", &error), 0);
+  assert_string_equal(beside.key_file, "links/site-b.key");
+}
+
+static void path_of_the_key_file_has_a_limit(void **state) {
+  (void)state;
+  static struct sw_config beside;
+  struct sw_error error;
+  char name[PATH_MAX];
+  memset(name, '-', sizeof(name));
+  strcpy(beside.file, "links/site-b.conf");
+  name[PATH_MAX - 1 - 6] = '\0';
+  assert_int_equal(sw_value_psk_file(&beside, name, &error), 0);
+  assert_int_equal(strlen(beside.key_file), PATH_MAX - 1);
+  name[PATH_MAX - 1 - 6] = '-';
+  name[PATH_MAX - 6] = '\0';
+  assert_int_equal(sw_value_psk_file(&beside, name, &error), -EINVAL);
+  assert_string_equal(error.text, "the path is too long; at most 4095 bytes");
+}
+
+static void part_of_a_key_is_no_name_of_a_file(void **state) {
+  (void)state;
+  struct sw_error error;
+  static const char words[] = "this is a key itself; put it into a file that only its owner can "
+                              "read, and write that file's name here";
+  assert_int_equal(sw_value_psk_file(&config, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", &error), -EINVAL);
+  assert_string_equal(error.text, words);
+  assert_int_equal(
+      sw_value_psk_file(&config, "/AECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", &error), -EINVAL);
+  assert_string_equal(error.text, words);
+  static const char *const names[] = {"AAECAwQFBgcICQoLDA0ODxAREhMUFRY", /* 31 bytes */
+                                      "key-of-the-link-between-site-a-and-site-b"};
+  for (size_t i = 0; i < 2; i++) assert_int_equal(sw_value_psk_file(&config, names[i], &error), 0);
+}
+
+static void look_at_key(void) {
+  struct sw_error error;
+  sw_value_psk_file(&config, "/AECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", &error);
+}
+
+static void key_that_was_taken_for_a_name_is_wiped(void **state) {
+  (void)state;
+  static const uint8_t key[] = {0xfc, 1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                16,   17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+  stack_run(look_at_key);
+  assert_false(stack_holds(key, sizeof(key)));
 }
 
 /* Every list with `more` entries than a link may have.  There are 256 ranges a line. */
@@ -155,13 +236,14 @@ static void address_that_cannot_be_used_is_reported(void **state) {
       {"Address = 10.77.0.1/33", "Address: \"10.77.0.1/33\" is not an address"},
       {"Address = 10.77.0", "write it like 10.77.0.1/30 or fd77::1/64"},
       {"Address = 0.0.0.0/0", "0.0.0.0/0 is not an address for an interface (unspecified)"},
-      {"Address = ::/64", "(unspecified)"},
+      {"Address = ::/64", "(unspecified); use a private one, like 10.77.0.1/30\n"},
       {"Address = 127.0.0.1/8", "127.0.0.1/8 is not an address for an interface (loopback)"},
       {"Address = ::1", "(loopback)"},
       {"Address = 224.0.0.5/32", "224.0.0.5/32 is not an address for an interface (multicast)"},
       {"Address = ff02::1/64", "(multicast)"},
       {"Address = 255.255.255.255/32", "(broadcast)"},
-      {"Address = 10.77.0.1/30, 10.77.0.1/24", "10.77.0.1/24 is given twice; remove one"},
+      {"Address = 10.77.0.1/30, 10.77.0.1/24", "10.77.0.1/24 is given twice; remove one\n"},
+      {"Address = x", "Address: \"x\" is not an address"},
       {"Address = 10.77.0.1/30,", "Address: nothing before or after a comma"},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -171,9 +253,9 @@ static void address_that_cannot_be_used_is_reported(void **state) {
 static void allowed_ip_with_host_bits_names_the_right_network(void **state) {
   (void)state;
   assert_peer_mistake("AllowedIPs = 10.3.0.1/16",
-                      "AllowedIPs: 10.3.0.1/16 has host bits set; did you mean 10.3.0.0/16?");
+                      "AllowedIPs: 10.3.0.1/16 has host bits set; did you mean 10.3.0.0/16?\n");
   assert_peer_mistake("AllowedIPs = 10.3.255.255/17", "10.3.255.255/17 has host bits set; "
-                                                      "did you mean 10.3.128.0/17?");
+                                                      "did you mean 10.3.128.0/17?\n");
   assert_peer_mistake("AllowedIPs = fd02::1/64",
                       "fd02::1/64 has host bits set; did you mean fd02::/64?");
 }
@@ -192,18 +274,25 @@ static void endpoint_is_host_and_port(void **state) {
     const char *line, *words;
   } cases[] = {
       {"Endpoint = b.example.net",
-       "Endpoint: \"b.example.net\" has no port; write HOST:PORT, like b.example.net:51900"},
-      {"Endpoint = [2001:db8::1]", "has no port; write HOST:PORT, like [2001:db8::1]:51900"},
+       "Endpoint: \"b.example.net\" has no port; write HOST:PORT, like b.example.net:51900\n"},
+      {"Endpoint = [2001:db8::1]", "has no port; write HOST:PORT, like [2001:db8::1]:51900\n"},
       {"Endpoint = 2001:db8::1:51900", "2001:db8::1:51900 is an IPv6 address without brackets; "
-                                       "write it like [2001:db8::1]:51900"},
+                                       "write it like [2001:db8::1]:51900\n"},
       {"Endpoint = 2001:db8:1:2:3:4:5:6", "without brackets and port; write it like "
-                                          "[2001:db8:1:2:3:4:5:6]:51900"},
-      {"Endpoint = a:b:c", "\"a:b:c\" is not HOST:PORT"},
-      {"Endpoint = [2001:db8::1:51900", "has no \"]\""},
+                                          "[2001:db8:1:2:3:4:5:6]:51900\n"},
+      {"Endpoint = fe80::1%eth0:51900", "fe80::1%eth0:51900 is an IPv6 address without brackets; "
+                                        "write it like [fe80::1%eth0]:51900\n"},
+      {"Endpoint = a:b:c", "\"a:b:c\" is not HOST:PORT; write an IPv6 address like "
+                           "[2001:db8::1]:51900\n"},
+      {"Endpoint = x::1", "\"x::1\" is not HOST:PORT"},
+      {"Endpoint = [2001:db8::1:51900", "has no \"]\"; write it like [2001:db8::1]:51900\n"},
       {"Endpoint = [2001:db8::1]51900", "does not end in a UDP port"},
       {"Endpoint = [b.example.net]:51900",
-       "the text in the brackets of \"[b.example.net]:51900\" is not"},
-      {"Endpoint = b.example.net:0", "does not end in a UDP port; write \":1\" to \":65535\""},
+       "the text in the brackets of \"[b.example.net]:51900\" is not an IPv6 address; write it like "
+       "[2001:db8::1]:51900\n"},
+      {"Endpoint = [fe80::1%]:51900", "is not an IPv6 address"},
+      {"Endpoint = [0000:0000:0000:0000:0000:ffff:255.255.255.2555]:1", "is not an IPv6 address"},
+      {"Endpoint = b.example.net:0", "does not end in a UDP port; write \":1\" to \":65535\"\n"},
       {"Endpoint = b.example.net:65536", "does not end in a UDP port"},
       {"Endpoint = b.example.net:http", "does not end in a UDP port"},
       {"Endpoint = b.example.net:", "does not end in a UDP port"},
@@ -213,12 +302,18 @@ static void endpoint_is_host_and_port(void **state) {
       {"Endpoint = 192.0.2:51900", "\"192.0.2\" is neither"},
       {"Endpoint = b..example:51900", "\"b..example\" is neither"},
       {"Endpoint = -b.example:51900", "\"-b.example\" is neither"},
+      {"Endpoint = b-.example:51900", "\"b-.example\" is neither"},
+      {"Endpoint = b.-:51900", "\"b.-\" is neither"},
+      {"Endpoint = ?b.example:51900",
+       "\"?b.example\" is neither an IPv4 address nor a host name; write it like 192.0.2.1:51900 or "
+       "b.example.net:51900\n"},
       {"Endpoint = b example:51900", "\"b example\" is neither"},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
     assert_peer_mistake(cases[i].line, cases[i].words);
-  assert_good(INTERFACE PEER
-              "Endpoint = b:1, B_2.example.:65535, [fe80::1%eth0]:51900, 3com.de:1\n");
+  assert_good(INTERFACE PEER "Endpoint = b:1, B_2.example.:65535, [fe80::1%eth0]:51900, 3com.de:1\n"
+                             "Endpoint = a-b.example:1, [fe80::1%1]:1\n"
+                             "Endpoint = [0000:0000:0000:0000:0000:ffff:255.255.255.255]:1\n");
   assert_string_equal(config.endpoints[1].host, "B_2.example.");
   assert_string_equal(config.endpoints[2].host, "fe80::1%eth0");
 }
@@ -236,22 +331,29 @@ static void longest_name_is_an_endpoint(void **state) {
   assert_peer_mistake(text, "aaa...\" is not HOST:PORT; write it like b.example.net:51900");
   snprintf(text, sizeof(text), "Endpoint = a%s:1", name);
   assert_peer_mistake(text, "is neither an IPv4 address nor a host name");
-  name[63] = 'a'; /* a label of 127 */
-  snprintf(text, sizeof(text), "Endpoint = %s:1", name);
+  memset(name, 'a', sizeof(name)); /* more than an endpoint keeps */
+  snprintf(text, sizeof(text), "Endpoint = a%.255s:1", name);
+  assert_peer_mistake(text, "...\" is not HOST:PORT; write it like b.example.net:51900");
+  snprintf(text, sizeof(text), "Endpoint = %.255s:1", name);
+  assert_peer_mistake(text, "is neither an IPv4 address nor a host name");
+  strcpy(name + 63, ".example");
+  snprintf(text, sizeof(text), "Endpoint = a%s:1", name); /* a label of 64 */
   assert_peer_mistake(text, "is neither an IPv4 address nor a host name");
 }
 
 static void long_value_is_shown_in_part(void **state) {
   (void)state;
   static const char *const shown[][2] = {
-      /* 64 bytes, 65, and a character across the limit */
+      /* 64 bytes, 65, and characters across the limit */
       {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
        "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\" is not"},
       {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdefg",
        "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef...\" is not"},
       {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\xe2\x82\xac",
-       "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd...\" is not"}};
-  for (size_t i = 0; i < 3; i++) {
+       "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd...\" is not"},
+      {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\xc3\xa9",
+       "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde...\" is not"}};
+  for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
     char line[128];
     snprintf(line, sizeof(line), "AllowedIPs = %s", shown[i][0]);
     assert_peer_mistake(line, shown[i][1]);
@@ -263,12 +365,53 @@ static void too_many_entries_are_reported_once_with_the_limit(void **state) {
   char *text = lists_with_more_than_allowed(2);
   assert_int_equal(load(text), 5);
   free(text);
-  assert_complaint(2 + 16 + 1, "Address: too many; a link has at most 16 addresses");
+  assert_complaint(2 + 16 + 1, "Address: too many; a link has at most 16 addresses\n");
   assert_complaint(2 + 18 + 64 + 1, "PostUp: too many; a link has at most 64 of these hooks");
   assert_complaint(2 + 18 + 66 + 64 + 1, "PreDown: too many; a link has at most 64 of these hooks");
   assert_complaint(2 + 18 + 132 + 2 + 33, "AllowedIPs: too many; a link has at most 8192 ranges");
   assert_complaint(2 + 18 + 132 + 2 + 33 + 8 + 1,
                    "Endpoint: too many; a link has at most 8 endpoints");
+}
+
+static bool short_of_memory;
+
+/* These two take the place of the C library's. */
+void *reallocarray(void *bytes, size_t count, size_t size) {
+  errno = ENOMEM;
+  return short_of_memory ? NULL : realloc(bytes, count * size);
+}
+
+char *strdup(const char *text) {
+  errno = ENOMEM;
+  return short_of_memory ? NULL : strcpy(malloc(strlen(text) + 1), text);
+}
+
+static void shortage_of_memory_is_not_a_mistake_in_the_file(void **state) {
+  (void)state;
+  short_of_memory = true;
+  const int ranges = load(INTERFACE PEER);
+  short_of_memory = false;
+  assert_int_equal(ranges, -ENOMEM);
+  assert_complaint(5, "AllowedIPs: cannot keep the range: Cannot allocate memory\n");
+  short_of_memory = true;
+  const int hooks = load("[Interface]\nListenPort = 1\nPostUp = a\n[Peer]\n");
+  short_of_memory = false;
+  assert_int_equal(hooks, -ENOMEM);
+  assert_complaint(3, "PostUp: cannot keep the command: Cannot allocate memory\n");
+}
+
+static void shortages_are_told_from_mistakes(void **state) {
+  (void)state;
+  static const int shortages[] = {-ENOMEM, -EMFILE, -ENFILE};
+  for (size_t i = 0; i < 3; i++) {
+    struct sw_complaints about = {.shortage = 0};
+    sw_complaints_note(&about, 0);
+    sw_complaints_note(&about, -EINVAL);
+    assert_int_equal(about.shortage, 0);
+    sw_complaints_note(&about, shortages[i]);
+    sw_complaints_note(&about, -EINVAL);
+    assert_int_equal(about.shortage, shortages[i]);
+  }
 }
 
 static void mistake_in_the_key_file_is_reported_at_its_line(void **state) {
@@ -287,8 +430,14 @@ static void mistake_in_the_key_file_is_reported_at_its_line(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(words_stand_for_numbers),
+      TEST(table_auto_takes_the_place_of_a_number),
+      TEST(number_with_zeros_in_front_is_decimal),
       TEST(limits_of_numbers_are_inside),
       TEST(key_file_may_be_absolute),
+      TEST(key_file_lies_beside_the_configuration),
+      TEST(path_of_the_key_file_has_a_limit),
+      TEST(part_of_a_key_is_no_name_of_a_file),
+      TEST(key_that_was_taken_for_a_name_is_wiped),
       TEST(lists_may_be_filled_to_their_limits),
       TEST(line_may_have_hundreds_of_ranges),
       TEST(value_that_is_no_number_in_its_range_is_reported),
@@ -301,6 +450,8 @@ int main(void) {
       TEST(longest_name_is_an_endpoint),
       TEST(long_value_is_shown_in_part),
       TEST(too_many_entries_are_reported_once_with_the_limit),
+      TEST(shortage_of_memory_is_not_a_mistake_in_the_file),
+      TEST(shortages_are_told_from_mistakes),
       TEST(mistake_in_the_key_file_is_reported_at_its_line),
   };
   return cmocka_run_group_tests_name("config values", tests, config_file_start, config_file_finish);
