@@ -58,7 +58,7 @@ def mutations(text):
         if token in ("true", "false"): yield start, end, "false" if token == "true" else "true"
         # any negative number is a failure; a larger buffer is no error, and a smaller one overflows or was too large before
         failure = text[:start].endswith("return -")
-        buffer = re.match(r" *(?:static )?uint8_t \w+\[", text[text.rfind("\n", 0, start) + 1:])
+        buffer = re.match(r" *(?:static )?(?:uint8_t|char) \w+\[", text[text.rfind("\n", 0, start) + 1:])
         if re.fullmatch(r"\d+|0[xX][0-9a-fA-F]+", token) and not failure and not buffer: yield from ((start, end, f"({token} {by})") for by in ("+ 1", "- 1"))
         bound = re.search(r"[<>=!]=? $", text[start - 3:start]) or re.match(r" ([<>]|[<>=!]=) ", text[end:end + 4])
         if bound and re.fullmatch(r"SW_[A-Z0-9_]+", token) and not re.search(r"[^<>=!]= $", text[start - 3:start]):
