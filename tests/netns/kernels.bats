@@ -54,5 +54,5 @@ on_a_kernel_without() {
 }
 
 @test "a TUN device without a virtio header carries all traffic, and the log says so once" {
-  on_a_kernel_without vnet "hands over packets one by one"
+  on_a_kernel_without vnet "packets come one by one"
 }
