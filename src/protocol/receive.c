@@ -208,18 +208,23 @@ static void confirm(struct sw_link *link, struct sw_session *session) {
   sw_schedule_confirmed(link);
 }
 
-/* Opens a datagram of an answered session, which confirms it, if it comes from where the answer
- * went: whoever relays a copy of the init has to relay this, too. */
+/* Opens the first datagram of an answered session, which confirms it if it comes from the address
+ * that the response was sent to.  If it comes from a known address of the peer instead, the peer has
+ * the response from an attacker who relays the handshake over an address of his own. */
 static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_entry *entry,
                                        struct sw_opening *opening, enum sw_drop *reason) {
-  if (!sw_address_equal(&opening->path->peer, &entry->path.peer)) {
-    *reason = SW_DROP_PATH;
-    return NULL;
-  }
+  const struct sw_address *from = &opening->path->peer;
   opening->box = &entry->agreement.open;
   sw_opening_run(opening);
   if (!opening->verified) {
     *reason = SW_DROP_TAG;
+    return NULL;
+  }
+  if (!sw_address_equal(from, &entry->path.peer)) {
+    *reason = SW_DROP_PATH;
+    if (sw_endpoints_find(&link->endpoints, from) &&
+        !sw_endpoints_find(&link->endpoints, &entry->path.peer))
+      sw_pending_remove(&link->pending, entry);
     return NULL;
   }
   struct sw_session *session = sw_link_session_place(link);

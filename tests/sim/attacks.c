@@ -348,6 +348,33 @@ static void hijack(struct world *world) {
   expect_nothing_lost(world, up);
 }
 
+/* Delivers a copy of each first datagram of a session from the attacker's address, but only after the
+ * datagram itself. */
+static bool copy_last(void *context, size_t recording) {
+  struct world *world = context;
+  const struct recording *heard = &world->tap.recordings[recording];
+  const struct path *path = &world->network.paths[heard->sender];
+  if (heard->kind == DATAGRAM_PROBE || heard->kind == DATAGRAM_PACKET)
+    network_replay(&world->network, world->now + path->delay + path->jitter + 1, recording,
+                   !heard->sender, &world->network.attacker);
+  return true;
+}
+
+/* The attacker wins the races for init and response, so that no handshake ends while he is there. */
+static void relay_all_but_first(struct world *world) {
+  if (world->seed % 2) world->hosts[B].endpoint_count = 0;
+  start_both(world);
+  await_agreement(world, 3 * round_trip(world), "the link comes up");
+  world->network.attacker = network_address(&world->dice);
+  world->network.hijack = 1000;
+  world->network.intercept = copy_last;
+  world->network.context = world;
+  world_run(world, 400 * SW_SECOND);
+  world->network.hijack = 0;
+  world->network.intercept = NULL;
+  await_agreement(world, 30 * SW_SECOND, "the link comes up again between the two hosts");
+}
+
 const struct scenario attack_scenarios[ATTACK_SCENARIOS] = {
     {"a thousand replayed inits a second do not prevent a handshake", 2, flood_of_inits},
     {"a thousand replayed inits with cookies a second do not prevent a handshake", 1,
@@ -364,4 +391,5 @@ const struct scenario attack_scenarios[ATTACK_SCENARIOS] = {
      alter_everything},
     {"forged ICMP errors do not disturb the link", 1, forge_refusals},
     {"a copy that arrives first from another address does not move the link", 2, hijack},
+    {"a relay that is slower than the direct path does not move the link", 2, relay_all_but_first},
 };

@@ -18,7 +18,7 @@ struct scenario {
 extern const struct scenario life_scenarios[LIFE_SCENARIOS];
 
 /* attacks.c: what an attacker on the network without the key does */
-#define ATTACK_SCENARIOS 12
+#define ATTACK_SCENARIOS 13
 extern const struct scenario attack_scenarios[ATTACK_SCENARIOS];
 
 /* Runs the scenarios whose statement contains `part` (NULL: all), with this seed only unless it is

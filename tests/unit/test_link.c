@@ -194,6 +194,33 @@ static void copy_of_an_init_from_elsewhere_does_not_keep_it_from_being_answered(
   assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
 }
 
+/* The attacker has our response to a copy of the init from his own address, and the initiator takes
+ * it from him.  He then copies the first datagram of the session as well. */
+static void relay_that_loses_the_last_race_redirects_nothing(void **state) {
+  (void)state;
+  struct pair_datagram init, copy, response, probe;
+  const struct sw_address attacker = pair_address(66);
+  pair.now = left->link->current->rekey_at;
+  pair_take_letter(left, 'i', &init);
+  copy = init;
+  copy.from = attacker;
+  pair_give(right, &copy);
+  pair_take_letter(right, 'r', &response);
+  response.from = right->address;
+  pair_give(left, &response);
+  pair_take_letter(left, 'p', &probe);
+  copy = probe;
+  copy.from = attacker;
+  assert_int_equal(right->link->pending.count, 1);
+  assert_int_equal(pair_give(right, &probe), SW_RECEIVED_DROPPED);
+  assert_int_equal(right->link->pending.count, 0);
+  assert_int_equal(pair_give(right, &copy), SW_RECEIVED_DROPPED);
+  assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
+  pair_run(&pair, 10 * SW_SECOND);
+  assert_int_equal(sw_link_status(right->link)->handshakes, 2);
+  assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
+}
+
 static void responder_says_nothing_before_the_first_datagram_of_the_session(void **state) {
   (void)state;
   struct pair_datagram init, response, probe, none;
@@ -341,6 +368,7 @@ int main(void) {
       APART(responder_sends_to_where_the_init_came_from),
       CONNECTED(peers_address_stays_for_the_session),
       APART(copy_of_an_init_from_elsewhere_does_not_keep_it_from_being_answered),
+      CONNECTED(relay_that_loses_the_last_race_redirects_nothing),
       APART(responder_says_nothing_before_the_first_datagram_of_the_session),
       APART(packet_confirms_a_session_as_well),
       APART(answer_is_good_for_5_s),
