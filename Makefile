@@ -1,12 +1,12 @@
 # saltway: an encrypted site-to-site link.
 #
 #   make              build/saltway and build/libsaltway.a
-#   sudo make demo    install what is missing, build, and show a link between two namespaces
-#   sudo make check   install what is missing, build, and run all tests (SANITIZE=1: under ASan and UBSan)
+#   sudo make demo    install missing packages, build, and show a link between two namespaces
+#   sudo make check   install missing packages, build, and run all tests (SANITIZE=1: under ASan and UBSan)
 #   make check-unit check-sim    the tests that need no root, no network and no package manager
 #   make bench, fuzz, lint, mutation    see docs/testing.md
 #
-# V=1 shows the commands. PREFIX, SYSCONFDIR, DESTDIR, CC, PKG_CONFIG, CPPFLAGS, CFLAGS and LDFLAGS are the packager's.
+# V=1 prints the commands. Packagers set PREFIX, SYSCONFDIR, DESTDIR, CC, PKG_CONFIG, CPPFLAGS, CFLAGS and LDFLAGS.
 
 VERSION     := 0.1.0
 PREFIX      ?= /usr/local
@@ -38,15 +38,15 @@ endif
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(WERROR),-Werror)
-# Flags that not every compiler takes for every machine: x86 has CET, ARM has PAC and BTI.
+# Flags that not every compiler accepts for every architecture: x86 has CET, ARM has PAC and BTI.
 takes = $(shell $(CC) -Werror $(1) -S -x c -o /dev/null /dev/null 2>/dev/null && echo $(1))
-# Level 2, unless the user or the compiler has chosen one. It needs optimization, and hides errors from sanitizers.
+# Level 2, unless the user or the compiler sets one. It needs optimization, and hides errors from sanitizers.
 MACROS  := $(shell $(CC) $(CPPFLAGS) $(CFLAGS) -dM -E -x c /dev/null 2>/dev/null)
 FORTIFY := $(if $(SANITIZE)$(TSAN)$(findstring _FORTIFY_SOURCE,$(MACROS)),,$(if $(findstring __OPTIMIZE__,$(MACROS)),-D_FORTIFY_SOURCE=2))
 HARDENING := -fPIE -fstack-protector-strong $(call takes,-fstack-clash-protection) \
              $(or $(call takes,-fcf-protection),$(call takes,-mbranch-protection=standard)) $(FORTIFY)
 HARDENED_LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack
-# Debugging information without the build directory: the same bytes wherever it is.
+# Keeps the build directory out of debugging information, so that the bytes do not depend on it.
 PREFIX_MAP := '-ffile-prefix-map=$(CURDIR)=.'
 ifdef SANITIZE
 SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -61,7 +61,7 @@ ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -DSALTWAY_VERSION='"$(VERSION)"' -Iinclud
               $(WARNINGS) $(HARDENING) $(PREFIX_MAP) $(SANITIZER) $(LIBRARY_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(CFLAGS) $(HARDENED_LINK) $(SANITIZER) $(LDFLAGS)
 
-# Sorted, because an archive keeps the order and not every make's wildcard has one.
+# Sorted, because an archive keeps the order of its members, and not every make sorts wildcards.
 SOURCES := $(sort $(wildcard src/*/*.c))
 LIBRARY := $(filter src/protocol/% src/packet/% src/base/address.c,$(SOURCES))
 CORE    := $(patsubst %.c,$(BUILD)/%.o,$(LIBRARY))
@@ -85,7 +85,7 @@ $(BUILD)/saltway: $(BUILD)/src/cli/main.o $(BUILD)/rest.a $(BUILD)/libsaltway.a
 	$(call say,LD    $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# Looks for packages before anything looks for a compiler, so that a bare Debian is told what it lacks.
+# Checks for packages before anything needs a compiler, so that a bare Debian is told what is missing.
 deps:
 	@contrib/install-packages $(DEBIAN_BUILD) $(PACKAGES_FOR)
 
@@ -96,7 +96,7 @@ demo:
 
 include tests/tests.mk
 
-# cppcheck's ctuuninitvar takes a struct that is only written to for one that is read.
+# cppcheck's ctuuninitvar reports structs that are only written to.
 lint:
 	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_LINT)'
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
@@ -109,7 +109,7 @@ lint:
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
-# The configuration directory holds keys: nobody else may look into it. One that exists keeps its mode.
+# The configuration directory is for its owner only, because it holds keys. An existing one keeps its mode.
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR)/saltway \
 	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(SYSCONFDIR)

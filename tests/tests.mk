@@ -1,4 +1,4 @@
-# The tests' rules, included by Makefile; docs/testing.md says what each of them proves.
+# The rules for tests, included by Makefile. docs/testing.md says what the tests prove.
 
 SEEDS        ?= 1-2000
 FUZZ_SECONDS ?= 60
@@ -26,7 +26,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_SHARED) $(BUILD)/rest.a $(
 	$(call say,LD    $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-# Without address randomization, because ThreadSanitizer cannot map its memory under that of some kernels.
+# Without address randomization: on some kernels ThreadSanitizer cannot map its memory with it.
 check-tsan:
 	@$(MAKE) --no-print-directory TSAN=1 check-threads
 
@@ -40,11 +40,11 @@ $(BUILD)/sim: $(SIM) $(BUILD)/libsaltway.a
 	$(call say,LD    $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# Builds in two other directories.
+# Builds in two temporary directories.
 check-build:
 	LC_ALL=C bats --print-output-on-failure tests/build
 
-# Libraries that the netns tests load into the program, and the sender of floods.
+# Libraries that the netns tests load into the program, and programs that send datagrams.
 NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so fault.so kernel.so flood other_version)
 
 check-netns: $(BUILD)/saltway $(NETNS_HELPERS)
@@ -64,7 +64,7 @@ $(BUILD)/tests/netns/%: tests/netns/%.c
 	$(call say,CC    $@)
 	$(Q)$(CC) -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
 
-# Ratios of one interleaved run, beside the tunnels that are installed; see tests/bench/peers.py.
+# Compares saltway with the tunnels that are installed; see tests/bench/peers.py.
 bench:
 	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_DEMO) $(DEBIAN_BENCH)'
 	@$(MAKE) --no-print-directory measure
@@ -81,13 +81,13 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/rest.a $(BUILD)/libsal
 mutation:
 	tests/mutation/mutate.py
 
-# libFuzzer, each target for FUZZ_SECONDS, two at a time. What it finds goes to build/fuzz/found, new inputs to
-# build/fuzz/corpus; `make fuzz-corpus` keeps those of them that are needed to reach as much.
+# Runs each target for FUZZ_SECONDS, two at a time. Inputs that fail go to build/fuzz/found, and new ones to
+# build/fuzz/corpus. `make fuzz-corpus` keeps the inputs that are needed for the same coverage.
 fuzz:
 	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_FUZZ)'
 	@$(MAKE) --no-print-directory -j2 --output-sync=target $(FUZZERS:build/fuzz/%=fuzz-%)
 
-# a line of a configuration may have 16384 bytes
+# a line of a configuration may be 16384 bytes long
 FUZZ_LENGTH := 1024
 fuzz-config: FUZZ_LENGTH := 20000
 

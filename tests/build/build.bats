@@ -1,9 +1,9 @@
-# What `make` builds and installs: the same bytes everywhere, hardened, with the packager's flags; and what the
-# sources and documents promise of themselves.
+# What `make` builds and installs: the same bytes everywhere, hardened, with the packager's flags.  And properties of the
+# sources and documents.
 
 # shellcheck shell=bash
 
-# make_in TREE ARGUMENT...: without the variables of the make that runs this test.
+# make_in TREE ARGUMENT...: runs make without the variables of the make that runs this test.
 make_in() {
   local tree=$1; shift
   env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$tree" "$@"
@@ -27,7 +27,7 @@ setup() {
   saltway=$one/build/saltway
 }
 
-# refute COMMAND...: the command must fail (`! command` does not end a test).
+# refute COMMAND...: the command must fail (`! command` does not fail a test).
 refute() {
   if "$@"; then echo "should have failed: $*"; return 1; fi
 }
@@ -36,7 +36,7 @@ headers() { readelf -W -l "$saltway"; }
 dynamic() { readelf -W -d "$saltway"; }
 imports() { readelf -W --dyn-syms "$saltway" | awk '$7 == "UND" {sub(/@.*/, "", $8); print $8}'; }
 
-@test "two builds in different places are the same bytes" {
+@test "builds in two directories are the same bytes" {
   local file
   for file in saltway libsaltway.a; do
     [ -s "$one/build/$file" ]
@@ -44,39 +44,39 @@ imports() { readelf -W --dyn-syms "$saltway" | awk '$7 == "UND" {sub(/@.*/, "", 
   done
 }
 
-@test "no path of the build machine is in them" {
+@test "the build directory is not in the program or the library" {
   refute grep -F "$BATS_FILE_TMPDIR" "$saltway" "$one/build/libsaltway.a"
 }
 
-@test "the program lies at a random place in memory" {
+@test "the program is loaded at a random address" {
   readelf -h "$saltway" | grep -E 'Type: +DYN'
   dynamic | grep -E 'FLAGS_1.*\<PIE\>'
   refute grep TEXTREL <(dynamic)
 }
 
-@test "what the linker fills in is read-only before the program starts" {
+@test "relocated data is read-only before the program starts" {
   headers | grep -w GNU_RELRO
   dynamic | grep -E 'FLAGS_1.*\<NOW\>'
 }
 
-@test "no memory is writable and executable; the stack is not executable" {
+@test "no memory is both writable and executable, and the stack is not executable" {
   headers | grep -E 'GNU_STACK .* RW +0x'
   refute grep RWE <(headers)
 }
 
-@test "the stack is guarded, and calls of libc are checked for size" {
+@test "the stack has canaries, and calls to libc check the sizes of buffers" {
   imports | grep -qx __stack_chk_fail
   imports | grep -qx __memcpy_chk
   imports | grep -qx __vsnprintf_chk
 }
 
-# The linked program carries the mark only if the C library's start files do; Debian 12's do not.
+# The linked program has the mark only if the C library's start files have it; those of Debian 12 do not.
 @test "the processor can check indirect branches and returns (CET; BTI and PAC)" {
   local mark object
   case $(readelf -h "$saltway") in
     *X86-64*) mark='x86 feature:.*IBT, SHSTK' ;;
     *AArch64*) mark='AArch64 feature:.*BTI, PAC' ;;
-    *) skip "this machine has none of them" ;;
+    *) skip "this architecture has neither" ;;
   esac
   while read -r object; do
     readelf -n "$object" | grep -q "$mark"
@@ -85,7 +85,7 @@ imports() { readelf -W --dyn-syms "$saltway" | awk '$7 == "UND" {sub(/@.*/, "", 
   readelf -n "$saltway" | grep "$mark"
 }
 
-@test "a compiler for a machine that has none of them is not asked for them" {
+@test "a compiler without these flags is not given them" {
   cat >"$BATS_TEST_TMPDIR/cc" <<'SH'
 #!/bin/sh
 case $* in *-fcf-protection* | *-mbranch-protection* | *-fstack-clash-protection*) echo "cc: error: $*" >&2; exit 1 ;; esac
@@ -95,7 +95,7 @@ SH
   make_in "$one" CC="$BATS_TEST_TMPDIR/cc" BUILD=elsewhere elsewhere/src/base/error.o
 }
 
-@test "libraries are looked for where the system has them" {
+@test "the program has no library path of its own" {
   refute grep -E 'RPATH|RUNPATH' <(dynamic)
 }
 
@@ -104,8 +104,8 @@ SH
     grep -E -- '-D_FORTIFY_SOURCE=2 .* -DPACKAGER=1 -O1 -fno-plt '
 }
 
-@test "a level of _FORTIFY_SOURCE that the packager or the compiler chose is kept" {
-  # with two different levels the compiler warns, and WERROR makes that an error
+@test "a level of _FORTIFY_SOURCE that the packager or the compiler sets is kept" {
+  # the compiler warns about two different levels, and WERROR makes that an error
   make_in "$one" WERROR=1 BUILD=level CPPFLAGS=-D_FORTIFY_SOURCE=3 level/src/base/error.o
   make_in "$one" WERROR=1 BUILD=none CFLAGS='-O2 -U_FORTIFY_SOURCE' none/src/base/error.o
   printf '#!/bin/sh\nexec cc -D_FORTIFY_SOURCE=1 "$@"\n' >"$BATS_TEST_TMPDIR/cc"
@@ -117,7 +117,7 @@ SH
   make_in "$one" WERROR=1 BUILD=plain CFLAGS=-O0 plain/src/base/error.o
 }
 
-@test "libraries are found by the PKG_CONFIG of a cross build, and by no other" {
+@test "a cross build finds libraries with its PKG_CONFIG, and with no other" {
   local bin=$BATS_TEST_TMPDIR/bin real
   real=$(command -v pkg-config)
   mkdir "$bin"
@@ -130,14 +130,15 @@ SH
   [ ! -e "$BATS_TEST_TMPDIR/native" ]
 }
 
-@test "the unit tests and the simulation ask for no package manager and no root" {
+@test "the unit tests and the simulation need no package manager and no root" {
   cd "$BATS_TEST_DIRNAME/../.." || return
   make_in . -n check-unit check-sim >"$BATS_TEST_TMPDIR/commands"
   grep -F 'sim --seeds' "$BATS_TEST_TMPDIR/commands"
   refute grep -E 'install-packages|apt-get|sudo|bats' "$BATS_TEST_TMPDIR/commands"
 }
 
-# install_packages INSTALLED UID PACKAGE...: as on a Debian machine that has one package, for a user of this number.
+# install_packages INSTALLED UID PACKAGE...: runs contrib/install-packages as this user on a Debian machine that has one
+# package, INSTALLED.
 install_packages() {
   local bin=$BATS_TEST_TMPDIR/debian installed=$1 uid=$2; shift 2
   mkdir -p "$bin"
@@ -148,7 +149,7 @@ install_packages() {
   PATH=$bin:$PATH "$BATS_TEST_DIRNAME/../../contrib/install-packages" "$@"
 }
 
-@test "packages that are there are not installed again, and those that are not are" {
+@test "only the missing packages are installed" {
   install_packages gcc 0 gcc
   [ ! -e "$BATS_TEST_TMPDIR/apt" ]
   install_packages gcc 0 gcc bats
@@ -163,13 +164,13 @@ install_packages() {
   [ ! -e "$BATS_TEST_TMPDIR/apt" ]
 }
 
-@test "where there is no dpkg what is needed is named, and the build goes on" {
+@test "without dpkg the needed packages are named, and the build goes on" {
   run env PATH=/nonexistent /bin/sh "$BATS_TEST_DIRNAME/../../contrib/install-packages" gcc bats
   [ "$status" = 0 ]
   [[ $output == *"gcc bats"* ]]
 }
 
-@test "what is installed works, and uninstalling removes it all" {
+@test "what is installed works, and uninstall removes all of it" {
   local root=$BATS_TEST_TMPDIR/root
   make_in "$one" install DESTDIR="$root" PREFIX=/usr
   "$root/usr/sbin/saltway" genkey | grep -qE '^[A-Za-z0-9+/]{43}=$'
@@ -188,7 +189,7 @@ C
   [ ! -e "$root/etc/saltway" ]
 }
 
-@test "the directory of keys is installed for its owner only; its mode and its keys stay" {
+@test "the directory of keys is installed for its owner only, and keeps its mode and its keys" {
   local root=$BATS_TEST_TMPDIR/root
   make_in "$one" install DESTDIR="$root"
   [ "$(stat -c %a "$root/etc/saltway")" = 700 ]
@@ -201,10 +202,10 @@ C
   [ "$(cat "$root/etc/saltway/site.key")" = secret ]
 }
 
-@test "README's first commands work as they stand, after make install" {
+@test "README's first commands work as written, after make install" {
   local root=$BATS_TEST_TMPDIR/root readme=$BATS_TEST_DIRNAME/../../README.md
   make_in "$one" install DESTDIR="$root"
-  # its configuration is the first indented block; the key's commands follow
+  # the configuration is the first indented block; the commands for the key follow it
   sed "s,/etc/saltway,$root/etc/saltway," "$readme" >"$BATS_TEST_TMPDIR/readme"
   sed -n '/^    # .*site-b\.conf/,/^[^ ]/ s/^    //p' "$BATS_TEST_TMPDIR/readme" >"$root/etc/saltway/site-b.conf"
   grep -q '^Endpoint = ' "$root/etc/saltway/site-b.conf"
@@ -214,7 +215,7 @@ C
   "$root/usr/local/sbin/saltway" check "$root/etc/saltway/site-b.conf"
 }
 
-@test "systemd accepts the unit, and finds it hardened" {
+@test "systemd accepts the unit, and rates it as hardened" {
   command -v systemd-analyze || skip "no systemd-analyze"
   local unit=$BATS_TEST_TMPDIR/saltway@x.service
   sed "s,/usr/local/sbin/saltway,$saltway," "$one/contrib/systemd/saltway@.service" >"$unit"
@@ -225,7 +226,7 @@ C
   systemd-analyze security --offline=true --threshold=50 "$unit"
 }
 
-@test "the tarball holds what git tracks" {
+@test "the tarball has the files that git tracks" {
   cd "$BATS_TEST_DIRNAME/../.." || return
   git rev-parse --verify HEAD >/dev/null 2>&1 || skip "not a git repository"
   make_in . dist DIST="$BATS_TEST_TMPDIR/saltway.tar.gz"
@@ -237,7 +238,7 @@ C
   "$BATS_TEST_DIRNAME/layers"
 }
 
-@test "an include that points up or across the layers is found" {
+@test "an include that points up or across the layers is reported" {
   local tree=$BATS_TEST_TMPDIR/tree
   mkdir "$tree"
   cp -R "$one/src" "$tree/src"
@@ -263,7 +264,7 @@ src/base/log.c "config/config.h"
 INCLUDES
 }
 
-@test "every function on a walk through the code exists; no walk is long or enters a file twice" {
+@test "every function on a walk through the code exists, and no walk is long or enters a file twice" {
   cd "$BATS_TEST_DIRNAME/../.." || return
   local line file name station stations=0 seen=
   while read -r line; do

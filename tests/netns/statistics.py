@@ -10,7 +10,8 @@ them, and so on.  Fails if
 - they come after the same interval;
 - all bytes of the capture together are not evenly distributed.
 
-With an ADDRESS, the last datagram of a link is the first one after the last from this address, which reacts to the end of the link.
+With an ADDRESS, the last datagram of a link is the one that follows the last from this address: the reaction to the end of the
+link.
 """
 import collections
 import struct
@@ -40,7 +41,7 @@ def check_positions(what, payloads):
         for bit in range(8):
             if len({v >> bit & 1 for v in column}) == 1:
                 fail(f"{what}: bit {bit} of byte {position} is constant")
-        # n random draws of 256 values yield 256 (1 - (255/256)^n) different ones on average, and practically never half of that
+        # n random draws yield 256 (1 - (255/256)^n) of the 256 values on average, and practically never half of that
         if 2 * len(set(column)) < 256 * (1 - (255 / 256) ** len(column)):
             fail(f"{what}: byte {position} takes {len(set(column))} values only")
 

@@ -1,9 +1,11 @@
 /*
  * usage: talk COMMAND [ARGUMENT...]
  *
- * Two ends of a link in two processes, which need not be of one architecture: this one, and COMMAND, which is a `talk` without
- * arguments whose socket is descriptor 3.  This end sends packets of every length up to LENGTH_MAX, every second one with a partial
- * checksum.  The far end sends each back.  Ends with status 0 if every packet came back unchanged, and the farewell arrived.
+ * Runs the two ends of a link in two processes, which may be of different architectures.  This
+ * process is one end.  COMMAND is the other: a `talk` without arguments, with its socket as
+ * descriptor 3.  This end sends packets of every length up to LENGTH_MAX, every second one with a
+ * partial checksum, and the far end returns each.  Exits with 0 if every packet came back unchanged
+ * and the far end received the close.
  */
 #include <errno.h>
 #include <poll.h>
@@ -43,7 +45,7 @@ static void fail(const char *what) {
   exit(1);
 }
 
-/* A TCP packet over IPv4, whose other bytes depend on the length. */
+/* Makes a TCP packet over IPv4. All other bytes depend on its length. */
 static void make_packet(size_t length) {
   for (size_t i = 0; i < length; i++) packet[i] = (uint8_t)(i * 7 + length);
   packet[0] = 0x45;
@@ -72,7 +74,7 @@ static void seal(size_t length, bool partial) {
   send_datagram((size_t)size);
 }
 
-/* Waits for a datagram or for what the link does next.  Returns whether it was a packet. */
+/* Waits for a datagram or for the link's next deadline.  Returns whether a packet arrived. */
 static bool receive(struct sw_opened *result) {
   struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
   const uint64_t deadline = sw_link_deadline(sw_link), time = now();
