@@ -17,8 +17,10 @@ int sw_channel_send(int fd, const struct sw_channel_message *message) {
 }
 
 int sw_channel_receive(int fd, struct sw_channel_message *message) {
-  const ssize_t length = recv(fd, message, sizeof(*message), MSG_TRUNC);
-  if (length < 0) return errno == ECONNRESET ? 0 : -errno;
+  ssize_t length = recv(fd, message, sizeof(*message), MSG_TRUNC);
+  /* the other end was closed with messages unread: what it sent is behind this error */
+  if (length < 0 && errno == ECONNRESET) length = recv(fd, message, sizeof(*message), MSG_TRUNC);
+  if (length < 0) return -errno;
   if (length == 0) return 0;
   if (length != sizeof(*message) || message->kind < SW_CHANNEL_ENDPOINTS ||
       message->kind > SW_CHANNEL_FAILED)

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h> /* FIOSETOWN */
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -161,6 +162,12 @@ int sw_sandbox_drop(const char *const *users, int directory, pid_t parent, struc
 /* setsockopt(2) of one option; instructions for the other options follow */
 #define ALLOW_OPTION(level, name) \
   LOAD(LOW(1)), UNLESS(level, 3), LOAD(LOW(2)), UNLESS(name, 1), RETURN(SECCOMP_RET_ALLOW)
+/* a value that the loaded argument must not have */
+#define FORBID(value) UNLESS(value, 1), RETURN(SECCOMP_RET_KILL_PROCESS)
+/* The kernel signals whoever is set as the owner of a descriptor when it is ready. */
+#define ALLOW_WITHOUT_OWNER(call)                                             \
+  UNLESS(SYS_##call, 6), LOAD(LOW(1)), FORBID(F_SETOWN), FORBID(F_SETOWN_EX), \
+      RETURN(SECCOMP_RET_ALLOW)
 /* Every filter begins with it: a call that another architecture's number names is not looked up in
  * this one's. */
 #if defined(__x86_64__) && !defined(__ILP32__)
@@ -309,6 +316,11 @@ int sw_sandbox_deny(struct sw_error *error) {
       ALLOW_WITH(kill, 0, self),
       ALLOW_WITH(tkill, 0, self),
       ALLOW_WITH(tgkill, 0, self),
+      ALLOW_WITHOUT_OWNER(fcntl),
+#ifdef SYS_fcntl64
+      ALLOW_WITHOUT_OWNER(fcntl64),
+#endif
+      ALLOW_WITH(prlimit64, 0, 0), /* 0: its own limits */
       /* other views of the system */
       KILL(unshare),
       KILL(setns),
@@ -343,13 +355,13 @@ int sw_sandbox_deny(struct sw_error *error) {
       REFUSE(add_key, ENOSYS),
       REFUSE(request_key, ENOSYS),
       REFUSE(keyctl, ENOSYS),
-      /* typing into a terminal */
-      UNLESS(SYS_ioctl, 5),
+      /* typing into a terminal, and owners of descriptors once more */
+      UNLESS(SYS_ioctl, 9),
       LOAD(LOW(1)),
-      UNLESS(TIOCSTI, 1),
-      RETURN(SECCOMP_RET_KILL_PROCESS),
-      UNLESS(TIOCLINUX, 1),
-      RETURN(SECCOMP_RET_KILL_PROCESS),
+      FORBID(TIOCSTI),
+      FORBID(TIOCLINUX),
+      FORBID(FIOSETOWN),
+      FORBID(SIOCSPGRP),
       RETURN(SECCOMP_RET_ALLOW),
   };
   return set_filter(program, sizeof(program) / sizeof(program[0]), error);

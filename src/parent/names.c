@@ -24,9 +24,10 @@ void sw_names_init(struct sw_names *names, uv_loop_t *loop, const struct sw_conf
 
 /* ---- the resolver's process, until it is another image ---- */
 
-/* Leaves the terminal, its session and every descriptor but the channel, and ends with the parent. */
+/* Leaves the terminal, its session and every descriptor but the channel, and ends with the parent.
+ * `channel` itself stays open until the execution: a failure of that is told on it. */
 static int isolate(int channel, pid_t parent, struct sw_error *error) {
-  int keep[] = {SW_NAMES_CHANNEL};
+  int keep[] = {SW_NAMES_CHANNEL, channel};
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null < 0) return sw_error_set(error, errno, NULL, "cannot open /dev/null");
   if (setsid() < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
@@ -36,7 +37,7 @@ static int isolate(int channel, pid_t parent, struct sw_error *error) {
     return sw_error_set(error, errno, NULL, "cannot pass the channel");
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
     return sw_error_set(error, ESRCH, NULL, "cannot end with the parent");
-  return sw_sandbox_close_others(keep, 1, error);
+  return sw_sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]), error);
 }
 
 static _Noreturn void execute_resolver(int channel, bool confined, pid_t parent) {
@@ -113,12 +114,20 @@ static void describe_end(struct sw_names *names, int status) {
              "cannot resolve names: the resolver ended with status %d", WEXITSTATUS(status));
 }
 
+/* A resolver that ends with questions unread resets the connection.  Its answers are behind that
+ * error. */
+static ssize_t receive(int channel, struct sw_names_answer *answer) {
+  const ssize_t length = recv(channel, answer, sizeof(*answer), MSG_TRUNC);
+  if (length >= 0 || errno != ECONNRESET) return length;
+  return recv(channel, answer, sizeof(*answer), MSG_TRUNC);
+}
+
 static void on_answer(uv_poll_t *poll, int status, int events) {
   struct sw_names *names = poll->data;
   struct sw_names_answer answer;
   (void)status, (void)events;
   while (names->answered < names->config->endpoint_count) {
-    const ssize_t length = recv(names->channel, &answer, sizeof(answer), MSG_TRUNC);
+    const ssize_t length = receive(names->channel, &answer);
     if (length < 0 && errno == EAGAIN) return;
     if (length == sizeof(answer) && take_answer(names, &answer)) continue;
     const int ended = end_resolver(names);

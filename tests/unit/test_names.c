@@ -65,6 +65,14 @@ struct passwd *getpwnam(const char *name) {
   return &user;
 }
 
+/* $EXECV: what it fails with. */
+int execv(const char *path, char *const arguments[]) {
+  const char *code = getenv("EXECV");
+  if (!code) return execve(path, arguments, environ);
+  errno = atoi(code);
+  return -1;
+}
+
 static bool is_null(int fd) {
   struct stat status;
   return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
@@ -101,12 +109,18 @@ static bool confined(void) {
 
 /* What the filter forbids, by name. */
 static void attempt(const char *what) {
-  int to_terminal = 'x';
+  int to_terminal = 'x', parent = getppid();
   if (strcmp(what, "execute") == 0) execl("/bin/true", "true", NULL);
   if (strcmp(what, "trace") == 0) ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
   if (strcmp(what, "kill") == 0) kill(getppid(), 0);
   if (strcmp(what, "unshare") == 0) unshare(CLONE_NEWUSER);
   if (strcmp(what, "type") == 0) ioctl(STDIN_FILENO, TIOCSTI, &to_terminal);
+  if (strcmp(what, "owner") == 0) fcntl(SW_NAMES_CHANNEL, F_SETOWN, parent);
+  if (strcmp(what, "owner by type") == 0)
+    fcntl(SW_NAMES_CHANNEL, F_SETOWN_EX, &(struct f_owner_ex){F_OWNER_PID, parent});
+  if (strcmp(what, "owner of file") == 0) ioctl(SW_NAMES_CHANNEL, FIOSETOWN, &parent);
+  if (strcmp(what, "owner of socket") == 0) ioctl(SW_NAMES_CHANNEL, SIOCSPGRP, &parent);
+  if (strcmp(what, "limit") == 0) prlimit(parent, RLIMIT_CPU, &(struct rlimit){1, 1}, NULL);
 }
 
 static void say(const void *bytes, size_t length) {
@@ -313,7 +327,9 @@ static void resolver_has_a_user_of_its_own_where_there_is_one(void **state) {
 static void forbidden_call_ends_the_resolver_and_is_told(void **state) {
   (void)state;
   if (!sw_sandbox_possible()) skip();
-  static const char *const calls[] = {"execute", "trace", "kill", "unshare", "type"};
+  static const char *const calls[] = {
+      "execute", "trace",         "kill",          "unshare",         "type",
+      "owner",   "owner by type", "owner of file", "owner of socket", "limit"};
   for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
     RESOLVE("192.0.2.7", calls[i]);
     assert_found(0, "192.0.2.7:1000");
@@ -330,6 +346,18 @@ static void resolver_that_crashes_is_told(void **state) {
   assert_found(0, "192.0.2.7:1000");
   assert_string_equal(names.failure,
                       "cannot resolve names: the resolver was ended by signal 9 (Killed)");
+}
+
+static void resolver_that_cannot_be_executed_says_why(void **state) {
+  (void)state;
+  setenv("EXECV", "2", 1);
+  RESOLVE("two", "192.0.2.7");
+  unsetenv("EXECV");
+  assert_int_equal(found_count, 1);
+  assert_found(0, "192.0.2.7:1001");
+  assert_string_equal(names.failure,
+                      "cannot resolve two: cannot execute /proc/self/exe: No such file or "
+                      "directory (mount /proc)");
 }
 
 static void invalid_answer_is_refused(void **state) {
@@ -384,6 +412,7 @@ int main(int argc, char **argv) {
       LOOPED(resolver_has_a_user_of_its_own_where_there_is_one),
       LOOPED(forbidden_call_ends_the_resolver_and_is_told),
       LOOPED(resolver_that_crashes_is_told),
+      LOOPED(resolver_that_cannot_be_executed_says_why),
       LOOPED(invalid_answer_is_refused),
       LOOPED(port_is_the_files),
       LOOPED(resolver_that_hangs_runs_until_it_is_stopped),
