@@ -50,75 +50,30 @@ void sw_link_drop(struct sw_link *link, enum sw_drop reason, uint64_t count) {
   link->status.drops[reason] += count;
 }
 
-void sw_link_session_wipe(struct sw_link *link, struct sw_session *session) {
-  if (link->current == session) link->current = NULL;
-  link->keys_wiped |= session->local != 0;
-  sw_session_wipe(session);
-}
-
 bool sw_link_keys_wiped(struct sw_link *link) {
-  const bool wiped = link->keys_wiped;
-  link->keys_wiped = false;
+  const bool wiped = link->sessions.wiped;
+  link->sessions.wiped = false;
   return wiped;
 }
 
-/* A place for one more session: an empty one, or that of the oldest which is not sent on. */
-struct sw_session *sw_link_session_place(struct sw_link *link) {
-  struct sw_session *place = NULL;
-  for (unsigned i = 0; i < SW_SESSIONS; i++) {
-    struct sw_session *session = &link->sessions[i];
-    if (!session->local) return session;
-    if (session == link->current) continue;
-    if (!place || session->created < place->created) place = session;
-  }
-  assert(place); /* but one is current at most */
-  sw_link_session_wipe(link, place);
-  return place;
-}
-
-/* The session that we began and the peer has not confirmed, or NULL.  There is one at most. */
-struct sw_session *sw_link_begun_session(struct sw_link *link) {
-  for (unsigned i = 0; i < SW_SESSIONS; i++)
-    if (link->sessions[i].local && !link->sessions[i].confirmed) return &link->sessions[i];
-  return NULL;
-}
-
-/* The session that packets are sent in: the current one, else the one we began, which the peer
- * confirms by whatever it sends; NULL if there is none. */
-struct sw_session *sw_link_sending_session(struct sw_link *link) {
-  return link->current ? link->current : sw_link_begun_session(link);
-}
-
-/* A session id of ours that is not in use. */
-uint32_t sw_link_session_id(struct sw_link *link) {
-  for (;;) {
-    uint32_t id;
-    randombytes_buf(&id, sizeof(id));
-    bool used = id == SW_SESSION_HANDSHAKE || sw_pending_find(&link->pending, id) ||
-                link->initiation.local == id;
-    for (unsigned i = 0; i < SW_SESSIONS; i++) used |= link->sessions[i].local == id;
-    if (!used) return id;
-  }
-}
-
-static bool fits_a_datagram(struct sw_link *link, size_t length) {
+static bool check_length(struct sw_link *link, size_t length) {
   if (length >= 1 && length <= SW_PACKET_MAX) return true;
   sw_link_drop(link, SW_DROP_TOO_BIG, 1);
   return false;
 }
 
 /* The session to send packets in, or NULL. */
-static struct sw_session *session_to_send(struct sw_link *link, uint64_t now) {
+static struct sw_session *sending_session(struct sw_link *link, uint64_t now) {
   sw_link_advance(link, now);
-  return link->closing ? NULL : sw_link_sending_session(link);
+  return link->closing ? NULL : sw_sessions_sending(&link->sessions);
 }
 
-static int refuse(struct sw_link *link, unsigned count) {
+static int drop_unsent(struct sw_link *link, unsigned count) {
   sw_link_drop(link, SW_DROP_NO_SESSION, count);
   return -ENOTCONN;
 }
 
-static void sent(struct sw_link *link, unsigned count, size_t bytes) {
+static void count_sent(struct sw_link *link, unsigned count, size_t bytes) {
   link->status.packets_out += count;
   link->status.bytes_out += bytes;
   sw_schedule_sent(link, true);
@@ -126,38 +81,38 @@ static void sent(struct sw_link *link, unsigned count, size_t bytes) {
 
 int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, size_t length,
                      uint8_t *datagram) {
-  if (!fits_a_datagram(link, length)) return -EMSGSIZE;
-  struct sw_session *session = session_to_send(link, now);
+  if (!check_length(link, length)) return -EMSGSIZE;
+  struct sw_session *session = sending_session(link, now);
   const int64_t sealed = session ? sw_session_seal(session, link->keys.mask, link->now,
                                                    SW_KIND_PACKET, packet, length, datagram)
                                  : -ENOTCONN;
-  if (sealed < 0) return refuse(link, 1);
-  sent(link, 1, length);
+  if (sealed < 0) return drop_unsent(link, 1);
+  count_sent(link, 1, length);
   return sealed;
 }
 
 int sw_link_seal_begin(struct sw_link *link, uint64_t now, unsigned count, size_t bytes,
                        bool partial, struct sw_sealing *sealing) {
-  struct sw_session *session = session_to_send(link, now);
+  struct sw_session *session = sending_session(link, now);
   const enum sw_kind kind = partial ? SW_KIND_PACKET_PARTIAL : SW_KIND_PACKET;
   if (!session ||
       sw_session_seal_begin(session, link->keys.mask, link->now, kind, count, sealing) < 0)
-    return refuse(link, count);
-  sent(link, count, bytes);
+    return drop_unsent(link, count);
+  count_sent(link, count, bytes);
   return 0;
 }
 
 int64_t sw_link_seal(struct sw_link *link, uint64_t now, uint8_t *packet, size_t length,
                      bool partial, uint8_t *datagram) {
   struct sw_sealing sealing;
-  if (!fits_a_datagram(link, length)) return -EMSGSIZE;
+  if (!check_length(link, length)) return -EMSGSIZE;
   const int refused = sw_link_seal_begin(link, now, 1, length, partial, &sealing);
   return refused ? refused : (int64_t)sw_sealing_run(&sealing, 0, packet, length, datagram);
 }
 
 const struct sw_path *sw_link_path(struct sw_link *link) {
   static const struct sw_path none;
-  const struct sw_session *session = sw_link_sending_session(link);
+  const struct sw_session *session = sw_sessions_sending(&link->sessions);
   return session ? &session->path : &none;
 }
 
@@ -166,12 +121,12 @@ void sw_link_close(struct sw_link *link, uint64_t now) {
   link->closing = true;
   link->reply_length = 0;
   sodium_memzero(&link->initiation, sizeof(link->initiation));
-  sodium_memzero(&link->pending, sizeof(link->pending));
+  sodium_memzero(&link->sessions.pending, sizeof(link->sessions.pending));
 }
 
 static enum sw_link_state state_of(const struct sw_link *link) {
   if (link->closing) return SW_LINK_CLOSED;
-  if (link->current) return link->silent ? SW_LINK_SILENT : SW_LINK_UP;
+  if (sw_sessions_current(&link->sessions)) return link->silent ? SW_LINK_SILENT : SW_LINK_UP;
   return link->endpoints.count ? SW_LINK_CONNECTING : SW_LINK_WAITING;
 }
 

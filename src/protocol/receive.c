@@ -1,7 +1,7 @@
 /*
- * What arrives.  Nothing here is believed before its tag verified; a stranger's datagram costs one
- * SipHash, a holder of an old recording costs one tag, and neither gets an answer that is longer
- * than what it answers.
+ * Received datagrams.  Nothing in a datagram is used before its tag has verified.  A datagram of a
+ * stranger costs one SipHash, and mostly the check of one tag; a replayed one costs at most an
+ * answer.  No answer is longer than the datagram it answers.
  */
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +16,7 @@ static enum sw_received drop(struct sw_link *link, enum sw_drop reason) {
   return SW_RECEIVED_DROPPED;
 }
 
-/* Drops a datagram that no key of ours opens: another key, an old session, or noise. */
+/* Drops a datagram that none of our keys opens, and notes its source. */
 static enum sw_received drop_foreign(struct sw_link *link, enum sw_drop reason,
                                      const struct sw_address *from) {
   struct sw_link_status *status = &link->status;
@@ -43,20 +43,20 @@ static enum sw_received respond(struct sw_link *link, const struct sw_path *path
   return SW_RECEIVED_CONTROL;
 }
 
-/* `seen`: this very datagram was opened before.  `load`: inits arrive too fast. */
+/* `seen`: the same datagram was opened before.  `load`: more than SW_LOAD_INITS per second. */
 static enum sw_received receive_init(struct sw_link *link, const struct sw_path *path,
                                      const struct sw_handshake_message *init, const uint8_t *plain,
                                      size_t length, bool seen, bool load) {
   const struct sw_address *from = &path->peer;
   uint8_t hash[SW_HASH_BYTES], answer[SW_INIT_MAX];
   sw_message_hash(plain, length, hash);
-  const struct sw_pending_entry *entry = sw_pending_answered(&link->pending, hash, from);
+  const struct sw_pending_entry *entry = sw_pending_answered(&link->sessions.pending, hash, from);
   if (entry && seen) return drop(link, SW_DROP_REPEATED_INIT);
-  if (entry) { /* the peer repeats it, and has not received the answer */
+  if (entry) { /* sealed anew by the peer, so the response was lost */
     sw_response_compose(link->me, &entry->agreement, hash, entry->point, entry->length, answer);
     return respond(link, &entry->path, answer, entry->length);
   }
-  if ((load || link->pending.count >= SW_LOAD_PENDING) &&
+  if ((load || link->sessions.pending.count >= SW_LOAD_PENDING) &&
       !sw_cookies_verify(&link->cookies, link->now, from, init->point, init->cookie)) {
     uint8_t cookie[SW_COOKIE_BYTES];
     sw_cookies_make(&link->cookies, link->now, from, init->point, cookie);
@@ -66,13 +66,14 @@ static enum sw_received receive_init(struct sw_link *link, const struct sw_path 
     link->status.cookies_sent++;
     return SW_RECEIVED_CONTROL;
   }
-  if (link->pending.count >= SW_PENDING_MAX) return drop(link, SW_DROP_PENDING_FULL);
+  if (link->sessions.pending.count >= SW_PENDING_MAX) return drop(link, SW_DROP_PENDING_FULL);
 
   struct sw_agreement agreement;
-  const int made = sw_response_make(&link->keys, link->me, sw_link_session_id(link), init, plain,
-                                    length, answer, &agreement);
+  const uint32_t id = sw_sessions_id(&link->sessions, link->initiation.local);
+  const int made =
+      sw_response_make(&link->keys, link->me, id, init, plain, length, answer, &agreement);
   if (made < 0) return drop(link, SW_DROP_WEAK_KEY);
-  sw_pending_add(&link->pending, &agreement, hash, path, link->now, answer, (size_t)made);
+  sw_pending_add(&link->sessions.pending, &agreement, hash, path, link->now, answer, (size_t)made);
   sodium_memzero(&agreement, sizeof(agreement));
   return respond(link, path, answer, (size_t)made);
 }
@@ -83,8 +84,9 @@ static bool answers_our_init(const struct sw_link *link,
          sodium_memcmp(message->hash, link->initiation.hash, SW_HASH_BYTES) == 0;
 }
 
-/* The initiator's path leads to where this init was sent: to the source of the response if that is
- * such an address, else to the latest.  So a copy of the response takes no link elsewhere. */
+/* The session's path goes to an address that this init was sent to: to the source of the response
+ * if it is one of these, else to the latest of them.  So a copy of the response from another
+ * address does not redirect the link. */
 static enum sw_received receive_response(struct sw_link *link, const struct sw_address *from,
                                          const struct sw_handshake_message *response,
                                          const uint8_t *plain, size_t length) {
@@ -100,9 +102,9 @@ static enum sw_received receive_response(struct sw_link *link, const struct sw_a
     path.peer = *from;
   }
   sodium_memzero(&link->initiation, sizeof(link->initiation));
-  struct sw_session *begun = sw_link_begun_session(link);
-  if (begun) sw_link_session_wipe(link, begun);
-  sw_session_start(sw_link_session_place(link), &agreement, true, &path, link->now);
+  struct sw_session *unconfirmed = sw_sessions_unconfirmed(&link->sessions);
+  if (unconfirmed) sw_sessions_wipe(&link->sessions, unconfirmed);
+  sw_session_start(sw_sessions_place(&link->sessions), &agreement, true, &path, link->now);
   sodium_memzero(&agreement, sizeof(agreement));
   sw_schedule_responded(link);
   return SW_RECEIVED_CONTROL;
@@ -160,7 +162,7 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
 static enum sw_received receive_packet(struct sw_link *link, const uint8_t *packet, size_t length,
                                        struct sw_opened *opened) {
   struct sw_view *view = &opened->view;
-  sw_schedule_received_packet(link); /* one that is refused, too, shall not make us seem dead */
+  sw_schedule_received_packet(link); /* also if it is dropped: the peer waits for an answer */
   if (!sw_view_parse(view, packet, length) || !sw_view_is_whole(view, packet))
     return drop(link, SW_DROP_NOT_IP);
   if (opened->partial && !sw_view_may_be_partial(view)) return drop(link, SW_DROP_MALFORMED);
@@ -170,7 +172,8 @@ static enum sw_received receive_packet(struct sw_link *link, const uint8_t *pack
   return SW_RECEIVED_PACKET;
 }
 
-/* The ack goes where packets go, not where the probe came from: it is to show that they arrive. */
+/* The ack is sent on the session's path, as packets are, not to the source of the probe: it proves
+ * that the path works. */
 static enum sw_received receive_probe(struct sw_link *link, struct sw_session *session,
                                       const uint8_t *plain, size_t length) {
   if (length < SW_PROBE_BYTES) return drop(link, SW_DROP_MALFORMED);
@@ -189,28 +192,25 @@ static enum sw_received receive_probe_ack(struct sw_link *link, const uint8_t *p
 }
 
 static enum sw_received receive_close(struct sw_link *link, struct sw_session *session) {
-  const bool current = session == link->current;
-  sw_link_session_wipe(link, session);
+  const bool current = session->state == SW_SESSION_CURRENT;
+  sw_sessions_wipe(&link->sessions, session);
   if (current) sw_schedule_peer_closed(link);
   return SW_RECEIVED_CONTROL;
 }
 
-/* The first datagram of a session that came from the peer: it holds the keys.  The datagram may
- * have been long under way: a peer that made a session after this one may have forgotten this one
- * since, so packets go on in the younger. */
+/* Handles the first datagram of a session.  If it was delayed, and a younger session is current,
+ * packets stay in the younger one: the peer may have wiped the older one. */
 static void confirm(struct sw_link *link, struct sw_session *session) {
-  session->confirmed = true;
   link->status.handshakes++;
-  if (link->current && link->current->created > session->created) return;
-  link->current = session;
+  if (!sw_sessions_confirm(&link->sessions, session)) return;
   sw_endpoints_last_set(&link->endpoints, &session->path.peer);
   link->status.handshake_time = link->now;
   sw_schedule_confirmed(link);
 }
 
-/* Opens the first datagram of an answered session, which confirms it if it comes from the address
- * that the response was sent to.  If it comes from a known address of the peer instead, the peer has
- * the response from an attacker who relays the handshake over an address of his own. */
+/* Opens the first datagram of a pending session, which becomes a row if the datagram comes from the
+ * address that the response was sent to.  If it comes from a known address of the peer instead, the
+ * peer has the response from an attacker who relays the handshake over an address of his own. */
 static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_entry *entry,
                                        struct sw_opening *opening, enum sw_drop *reason) {
   const struct sw_address *from = &opening->path->peer;
@@ -224,25 +224,20 @@ static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_e
     *reason = SW_DROP_PATH;
     if (sw_endpoints_find(&link->endpoints, from) &&
         !sw_endpoints_find(&link->endpoints, &entry->path.peer))
-      sw_pending_remove(&link->pending, entry);
+      sw_pending_remove(&link->sessions.pending, entry);
     return NULL;
   }
-  struct sw_session *session = sw_link_session_place(link);
+  struct sw_session *session = sw_sessions_place(&link->sessions);
   sw_session_start(session, &entry->agreement, false, &entry->path, entry->created);
-  sw_pending_remove(&link->pending, entry);
-  opening->box = &session->open; /* it is verified */
+  sw_pending_remove(&link->sessions.pending, entry);
+  opening->box = &session->open; /* of the same key: it is verified */
   if (sw_session_open(session, link->now, opening, reason) == 0) return session;
-  sw_link_session_wipe(link, session);
+  sw_sessions_wipe(&link->sessions, session);
   return NULL;
 }
 
-static struct sw_session *find_session(struct sw_link *link, uint32_t id) {
-  for (unsigned i = 0; i < SW_SESSIONS; i++)
-    if (link->sessions[i].local == id) return &link->sessions[i];
-  return NULL;
-}
-
-static void begin(struct sw_link *link, uint64_t now, struct sw_opening *opening, bool exact) {
+static void read_header(struct sw_link *link, uint64_t now, struct sw_opening *opening,
+                        bool exact) {
   sw_link_advance(link, now);
   opening->exact = exact;
   opening->box = NULL;
@@ -254,9 +249,9 @@ static void begin(struct sw_link *link, uint64_t now, struct sw_opening *opening
 }
 
 void sw_link_open_begin(struct sw_link *link, uint64_t now, struct sw_opening *opening) {
-  begin(link, now, opening, false);
+  read_header(link, now, opening, false);
   if (opening->length < SW_OVERHEAD || opening->session == SW_SESSION_HANDSHAKE) return;
-  const struct sw_session *session = find_session(link, opening->session);
+  const struct sw_session *session = sw_sessions_find(&link->sessions, opening->session);
   enum sw_drop reason;
   if (session && sw_session_open_check(session, link->now, opening->word, &reason) == 0)
     opening->box = &session->open;
@@ -273,9 +268,9 @@ enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *op
                              opening->length);
 
   enum sw_drop reason = SW_DROP_SESSION;
-  struct sw_session *session = find_session(link, opening->session);
+  struct sw_session *session = sw_sessions_find(&link->sessions, opening->session);
   struct sw_pending_entry *entry =
-      session ? NULL : sw_pending_find(&link->pending, opening->session);
+      session ? NULL : sw_pending_find(&link->sessions.pending, opening->session);
   if (entry)
     session = open_pending(link, entry, opening, &reason);
   else if (session && sw_session_open(session, link->now, opening, &reason) != 0)
@@ -284,7 +279,7 @@ enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *op
   if (!session) return drop(link, reason);
 
   sw_schedule_received(link);
-  if (!session->confirmed) confirm(link, session);
+  if (session->state == SW_SESSION_UNCONFIRMED) confirm(link, session);
   const uint64_t kind = opening->word >> SW_COUNTER_BITS;
   const uint8_t *packet = opening->packet;
   const size_t length = opening->length - SW_OVERHEAD;
@@ -307,7 +302,7 @@ enum sw_received sw_link_open(struct sw_link *link, uint64_t now, const struct s
                               const uint8_t *datagram, size_t length, uint8_t *packet,
                               struct sw_opened *opened) {
   struct sw_opening opening = {path, datagram, length, .packet = packet};
-  begin(link, now, &opening, false);
+  read_header(link, now, &opening, false);
   return sw_link_open_finish(link, &opening, opened);
 }
 
@@ -316,7 +311,7 @@ enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struc
                                  size_t *packet_length) {
   struct sw_opening opening = {path, datagram, length, .packet = packet};
   struct sw_opened opened;
-  begin(link, now, &opening, true);
+  read_header(link, now, &opening, true);
   const enum sw_received received = sw_link_open_finish(link, &opening, &opened);
   if (received != SW_RECEIVED_PACKET) return received;
   if (opened.partial) sw_checksum_partial_complete(packet, &opened.view);

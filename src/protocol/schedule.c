@@ -1,20 +1,21 @@
 /*
- * What a link does by itself, and when.
+ * The timers of a link.
  *
- * - Pending answers and sessions expire by their age.
- * - A reply to what was just received is sent at once; so are farewells when the link is closed.
- * - answer: something that asks for an answer was sent, and nothing authentic was received since.
- *   Then the link is silent, until a session is confirmed: the peer may be in a session that we
- *   have wiped, so what it sends in it proves nothing.
- * - handshake: an init is sent, repeated and renewed while there is no session, the link is silent,
- *   or the session is to be renewed.  After a response the next init waits until the peer has
- *   wiped its pending answer.
- * - confirmation: a probe is repeated in a session that we began until it is confirmed.
- * - probe: the periodic one (PersistentKeepalive at most) keeps NAT mappings open, measures the
- *   round-trip time, and finds a dead peer on an idle link.
- * - keepalive: a packet was received and nothing was sent since.
+ * - sessions: sessions and pending entries expire.
+ * - reply: the reply to the datagram received last is sent at once.
+ * - farewell: when the link is closed, a farewell is sent in each session.
+ * - answer: a datagram that asks for an answer was sent, and nothing authentic was received since.
+ *   The link becomes silent, and stays so until a session is confirmed: datagrams of the present
+ *   one do not prove that the peer receives ours.
+ * - init: an init is sent, repeated and renewed while there is no current session, the link is
+ *   silent, or the session is old.  After a response the next init waits until the peer's pending
+ *   entry has expired.
+ * - confirmation: a probe is repeated in an unconfirmed session.
+ * - probe: the periodic one (at most PersistentKeepalive apart) keeps NAT mappings open, measures
+ *   the round-trip time, and detects a dead peer on an idle link.
+ * - keepalive: a packet was received, and nothing was sent since.
  *
- * Each has a random part, so that no time between two datagrams is the same for all links.
+ * The delays have a random part, so that links cannot be recognized by their timing.
  */
 #include <errno.h>
 #include <sodium.h>
@@ -99,38 +100,23 @@ void sw_link_error(struct sw_link *link, uint64_t now, const struct sw_address *
   endpoint->error = error;
   endpoint->error_time = link->now;
   if (error != ECONNREFUSED) return;
+  const struct sw_session *current = sw_sessions_current(&link->sessions);
   if (link->initiation.local)
     link->retry.at = earlier(link->retry.at, link->now + refused_delay());
-  else if (link->current && link->timers.answer != SW_NEVER &&
-           link->now - link->current->created >= SW_REFUSED_MEMORY)
-    link->silent = true; /* a handshake will show whether the report was forged */
+  else if (current && link->timers.answer != SW_NEVER &&
+           link->now - current->created >= SW_REFUSED_MEMORY)
+    link->silent = true; /* the report may be forged: a handshake shows whether the peer is there */
 }
 
 /* ---- timers ---- */
 
-static uint64_t pending_due(const struct sw_link *link) {
-  return sw_pending_deadline(&link->pending);
-}
-
-static size_t expire_pending(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
-  (void)datagram, (void)path;
-  sw_pending_expire(&link->pending, link->now);
-  return 0;
-}
-
 static uint64_t sessions_due(const struct sw_link *link) {
-  uint64_t due = SW_NEVER;
-  for (unsigned i = 0; i < SW_SESSIONS; i++)
-    if (link->sessions[i].local) due = earlier(due, sw_session_end(&link->sessions[i]));
-  return due;
+  return sw_sessions_deadline(&link->sessions);
 }
 
 static size_t expire_sessions(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
   (void)datagram, (void)path;
-  for (unsigned i = 0; i < SW_SESSIONS; i++) {
-    struct sw_session *session = &link->sessions[i];
-    if (session->local && link->now >= sw_session_end(session)) sw_link_session_wipe(link, session);
-  }
+  sw_sessions_expire(&link->sessions, link->now);
   return 0;
 }
 
@@ -147,16 +133,15 @@ static size_t send_reply(struct sw_link *link, uint8_t *datagram, struct sw_path
 }
 
 static uint64_t farewell_due(const struct sw_link *link) {
-  return link->closing && sessions_due(link) != SW_NEVER ? 0 : SW_NEVER;
+  return link->closing && sw_sessions_any(&link->sessions) ? 0 : SW_NEVER;
 }
 
 static size_t send_farewell(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
+  struct sw_session *session;
   size_t length = 0;
-  for (unsigned i = 0; i < SW_SESSIONS && !length; i++) {
-    struct sw_session *session = &link->sessions[i];
-    if (!session->local) continue;
+  while (!length && (session = sw_sessions_any(&link->sessions))) {
     length = sw_control_farewell(link, session, datagram, path);
-    sw_link_session_wipe(link, session);
+    sw_sessions_wipe(&link->sessions, session);
   }
   return length;
 }
@@ -165,7 +150,7 @@ static uint64_t answer_due(const struct sw_link *link) {
   return link->timers.answer;
 }
 
-static size_t fall_silent(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
+static size_t set_silent(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
   (void)datagram, (void)path;
   link->timers.answer = SW_NEVER;
   link->answer_within = answer_delay();
@@ -173,21 +158,22 @@ static size_t fall_silent(struct sw_link *link, uint8_t *datagram, struct sw_pat
   return 0;
 }
 
-static uint64_t handshake_due(const struct sw_link *link) {
+static uint64_t init_due(const struct sw_link *link) {
   if (!link->endpoints.count) return SW_NEVER;
-  const bool needed = !link->current || link->silent;
-  return later(needed ? 0 : sw_session_rekey_time(link->current), link->retry.at);
+  const struct sw_session *current = sw_sessions_current(&link->sessions);
+  const bool needed = !current || link->silent;
+  return later(needed ? 0 : sw_session_rekey_time(current), link->retry.at);
 }
 
-/* While the peer's host reports that nobody listens, the same init is repeated: the report may be
- * forged, and the answer under way. */
-static size_t initiate(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
+/* After a report that nothing listens at the peer's address the same init is repeated, instead of a
+ * new one: the report may be forged, and the response be on its way. */
+static size_t send_init(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
   struct sw_retry *retry = &link->retry;
   struct sw_initiation *initiation = &link->initiation;
   struct sw_endpoints *endpoints = &link->endpoints;
   struct sw_endpoint *endpoint = &endpoints->known[retry->sends++ % endpoints->count];
   if (!initiation->local || link->now >= retry->renew) {
-    sw_initiation_begin(initiation, link->me, sw_link_session_id(link));
+    sw_initiation_begin(initiation, link->me, sw_sessions_id(&link->sessions, initiation->local));
     retry->delay = retry->delay ? earlier(2 * retry->delay, SW_RETRY_LAST) : SW_RETRY_FIRST;
     retry->renew = link->now + retry->delay + jitter(SW_RETRY_JITTER);
   }
@@ -204,12 +190,12 @@ static size_t initiate(struct sw_link *link, uint8_t *datagram, struct sw_path *
 }
 
 static uint64_t confirmation_due(const struct sw_link *link) {
-  const struct sw_session *begun = sw_link_begun_session((struct sw_link *)link);
-  return begun ? begun->probe_at : SW_NEVER;
+  const struct sw_session *session = sw_sessions_unconfirmed(&link->sessions);
+  return session ? session->probe_at : SW_NEVER;
 }
 
-static size_t confirm(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
-  struct sw_session *session = sw_link_begun_session(link);
+static size_t send_confirmation(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
+  struct sw_session *session = sw_sessions_unconfirmed(&link->sessions);
   session->probe_at =
       link->now + session->probe_interval + jitter(session->probe_interval / SW_CONFIRM_SPREAD);
   session->probe_interval = earlier(2 * session->probe_interval, SW_CONFIRM_LAST);
@@ -217,43 +203,41 @@ static size_t confirm(struct sw_link *link, uint8_t *datagram, struct sw_path *p
 }
 
 static bool can_send(const struct sw_link *link) {
-  return sw_link_sending_session((struct sw_link *)link) != NULL;
+  return sw_sessions_sending(&link->sessions) != NULL;
 }
 
 static uint64_t probe_due(const struct sw_link *link) {
   return can_send(link) ? link->timers.probe : SW_NEVER;
 }
 
-static size_t probe(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
+static size_t send_probe(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
   link->timers.probe = link->now + probe_delay(link);
-  return sw_control_probe(link, sw_link_sending_session(link), true, datagram, path);
+  return sw_control_probe(link, sw_sessions_sending(&link->sessions), true, datagram, path);
 }
 
 static uint64_t keepalive_due(const struct sw_link *link) {
   return can_send(link) ? link->timers.keepalive : SW_NEVER;
 }
 
-static size_t keepalive(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
+static size_t send_keepalive(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
   link->timers.keepalive = SW_NEVER;
   link->keepalive_after = keepalive_delay();
-  return sw_control_keepalive(link, sw_link_sending_session(link), datagram, path);
+  return sw_control_keepalive(link, sw_sessions_sending(&link->sessions), datagram, path);
 }
 
-/* A timer: when it is due, and what is done then, which makes it due later.  That returns the
- * length of a datagram, or 0 if it made none. */
+/* A timer: when it is due, and the action, after which it is due later.  An action returns the
+ * length of the datagram it made, or 0. */
 static const struct {
   uint64_t (*due)(const struct sw_link *link);
   size_t (*act)(struct sw_link *link, uint8_t *datagram, struct sw_path *path);
 } timers[] = {
-    {pending_due, expire_pending}, {sessions_due, expire_sessions},
-    {reply_due, send_reply},       {farewell_due, send_farewell},
-    {answer_due, fall_silent},     {handshake_due, initiate},
-    {confirmation_due, confirm},   {probe_due, probe},
-    {keepalive_due, keepalive},
+    {sessions_due, expire_sessions}, {reply_due, send_reply},
+    {farewell_due, send_farewell},   {answer_due, set_silent},
+    {init_due, send_init},           {confirmation_due, send_confirmation},
+    {probe_due, send_probe},         {keepalive_due, send_keepalive},
 };
 enum {
-  TIMERS_OF_EXPIRY = 2, /* the first ones: they make no datagram */
-  TIMERS_OF_CLOSED = 4,
+  TIMERS_OF_CLOSED = 3, /* the first three, when the link is closed */
   TIMERS = sizeof(timers) / sizeof(timers[0]),
 };
 
@@ -261,24 +245,20 @@ static unsigned timers_of(const struct sw_link *link) {
   return link->closing ? TIMERS_OF_CLOSED : TIMERS;
 }
 
-static size_t run(struct sw_link *link, unsigned count, uint8_t *datagram, struct sw_path *path) {
-  for (unsigned i = 0; i < count; i++) {
-    if (link->now < timers[i].due(link)) continue;
-    const size_t length = timers[i].act(link, datagram, path);
-    if (length) return length;
-  }
-  return 0;
-}
-
 void sw_link_expire(struct sw_link *link, uint64_t now) {
   sw_link_advance(link, now);
-  run(link, TIMERS_OF_EXPIRY, NULL, NULL);
+  sw_sessions_expire(&link->sessions, link->now);
 }
 
 size_t sw_link_transmit(struct sw_link *link, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
                         struct sw_path *path) {
   sw_link_advance(link, now);
-  return run(link, timers_of(link), datagram, path);
+  for (unsigned i = 0; i < timers_of(link); i++) {
+    if (link->now < timers[i].due(link)) continue;
+    const size_t length = timers[i].act(link, datagram, path);
+    if (length) return length;
+  }
+  return 0;
 }
 
 uint64_t sw_link_deadline(const struct sw_link *link) {

@@ -10,6 +10,7 @@ void sw_session_start(struct sw_session *session, const struct sw_agreement *agr
   const uint64_t jitter =
       randombytes_uniform((uint32_t)(SW_REKEY_JITTER / SW_MILLISECOND)) * SW_MILLISECOND;
   *session = (struct sw_session){
+      .state = SW_SESSION_UNCONFIRMED,
       .local = agreement->local,
       .remote = agreement->remote,
       .initiator = initiator,
@@ -32,7 +33,8 @@ bool sw_session_expired(const struct sw_session *session, uint64_t now) {
 }
 
 uint64_t sw_session_end(const struct sw_session *session) {
-  return session->created + (session->confirmed ? SW_REJECT_AFTER : SW_PENDING_LIFETIME);
+  const bool unconfirmed = session->state == SW_SESSION_UNCONFIRMED;
+  return session->created + (unconfirmed ? SW_PENDING_LIFETIME : SW_REJECT_AFTER);
 }
 
 uint64_t sw_session_rekey_time(const struct sw_session *session) {

@@ -1,10 +1,9 @@
 /*
- * A session: the keys of one handshake in use, its counters and its age.
+ * A session: the keys of one handshake, the counters and the age.
  *
- * Nonces do not repeat: the only way to seal takes the next counters, and refuses at the limit.
- * The exception is a copy of the memory itself, as of a virtual machine that is restored or cloned
- * (docs/security.md).  A session of all zero (local id 0) is an empty place.  Its owner wipes it
- * with sw_session_wipe.
+ * Nonces do not repeat: every seal takes the next counter, and fails at the limit.  The exception
+ * is a copy of the memory, such as a virtual machine that is restored or cloned (docs/security.md).
+ * The owner wipes a session with sw_session_wipe.
  */
 #ifndef SALTWAY_PROTOCOL_SESSION_H
 #define SALTWAY_PROTOCOL_SESSION_H
@@ -15,57 +14,64 @@
 #include "protocol/replay.h"
 #include "saltway/batch.h"
 
+enum sw_session_state {
+  SW_SESSION_EMPTY,       /* all zero */
+  SW_SESSION_UNCONFIRMED, /* no datagram of the peer was opened: it may not have the keys */
+  SW_SESSION_CONFIRMED,   /* one was: the handshake was no replay; packets are sent in another */
+  SW_SESSION_CURRENT,     /* confirmed, and packets are sent in it */
+};
+
 struct sw_session {
-  uint32_t local; /* 0: empty */
+  enum sw_session_state state;
+  uint32_t local;
   uint32_t remote;
-  bool initiator;   /* we started it */
-  bool confirmed;   /* something of it came from the peer: it holds the keys, and answered afresh */
+  bool initiator;
   uint64_t counter; /* of the next datagram */
   uint64_t created;
-  uint64_t rekey_at; /* when we begin the next */
-  uint64_t probe_at; /* an unconfirmed session's next probe */
+  uint64_t rekey_at; /* when we begin the next session */
+  uint64_t probe_at; /* the next probe while the session is unconfirmed */
   uint64_t probe_interval;
-  struct sw_path path; /* where the handshake reached the peer */
+  struct sw_path path; /* of the handshake; datagrams of the session are sent on it */
   struct sw_secretbox seal, open;
   struct sw_replay replay;
 };
 
-/** Starts the life of what a handshake agreed on. */
+/** Fills an empty session with the result of a handshake.  It is unconfirmed. */
 void sw_session_start(struct sw_session *session, const struct sw_agreement *agreement,
                       bool initiator, const struct sw_path *path, uint64_t now);
 
 void sw_session_wipe(struct sw_session *session);
 
-/** Whether the session is past its lifetime and must neither seal nor open. */
+/** Whether the session is past SW_REJECT_AFTER, when it neither seals nor opens. */
 bool sw_session_expired(const struct sw_session *session, uint64_t now);
 
-/** When it is to be wiped: at the end of its lifetime, or when an unconfirmed one is forgotten by
- * the peer. */
+/** When the session is to be wiped: at the end of its lifetime, or, if it is unconfirmed, when the
+ * peer's pending entry expires. */
 uint64_t sw_session_end(const struct sw_session *session);
 
-/** When the next one is to be begun for its age; 0: at once, for its counter. */
+/** When the next session is to be begun; 0: at once, because the counter is near its limit. */
 uint64_t sw_session_rekey_time(const struct sw_session *session);
 
-/** Takes the next `count` counters for datagrams of this kind, to be sealed with sw_sealing_run.
- * Returns 0, or -EKEYEXPIRED if the session has not so many left or its time is over. */
+/** Reserves the next `count` counters for datagrams of this kind, to be sealed with sw_sealing_run.
+ * Returns 0, or -EKEYEXPIRED if fewer are left or the session is past its lifetime. */
 int sw_session_seal_begin(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
                           uint64_t now, enum sw_kind kind, unsigned count,
                           struct sw_sealing *sealing);
 
-/** Seals `length` bytes as one datagram of SW_OVERHEAD bytes more, and nothing around it is
- * touched.  Returns its length, or -EKEYEXPIRED. */
+/** Seals `length` bytes into a datagram, which is SW_OVERHEAD bytes longer.  Needs no room around
+ * the buffers.  Returns the length of the datagram, or -EKEYEXPIRED. */
 int64_t sw_session_seal(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
                         uint64_t now, enum sw_kind kind, const uint8_t *plain, size_t length,
                         uint8_t *datagram);
 
-/** Whether a datagram with this word may be opened: looks at its counter and at the replay window.
+/** Checks the age of the session and the counter in `word`, before a datagram is decrypted.
  * Returns 0, or -1 with the reason in `drop`. */
 int sw_session_open_check(const struct sw_session *session, uint64_t now, uint64_t word,
                           enum sw_drop *drop);
 
-/** Opens a datagram of at least SW_OVERHEAD bytes whose header was read: looks whether it may be,
- * verifies the tag, unless that was done with this session's keys, then marks the counter as seen.
- * Returns 0, or -1 with the reason in `drop`. */
+/** Opens a datagram of at least SW_OVERHEAD bytes whose header was read.  Runs
+ * sw_session_open_check, decrypts unless sw_opening_run did so with the key of this session, and
+ * marks the counter as received.  Returns 0, or -1 with the reason in `drop`. */
 int sw_session_open(struct sw_session *session, uint64_t now, struct sw_opening *opening,
                     enum sw_drop *drop);
 

@@ -85,8 +85,8 @@ static void seal_batch(struct sw_batch *batch) {
 static void open_batch(struct sw_batch *batch) {
   const size_t each = SW_OVERHEAD + HEADER + SEGMENT;
   struct sw_opened opened;
-  memset(&right->sessions[0].replay, 0,
-         sizeof(right->sessions[0].replay)); /* the counters repeat */
+  memset(&right->sessions.rows[0].replay, 0,
+         sizeof(right->sessions.rows[0].replay)); /* the counters repeat */
   const struct sw_path path = {.peer = address};
   const bool spread = sw_batch_opens(batch, SEGMENTS * each);
   for (unsigned i = 0; i < SEGMENTS; i++) {

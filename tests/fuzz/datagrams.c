@@ -77,23 +77,23 @@ static struct sw_address address(unsigned host) {
 
 static void check(struct sw_link *link) {
   assert(sw_link_status(link)->state <= SW_LINK_CLOSED);
-  assert(!link->current || (link->current->local && link->current->confirmed));
-  assert(link->pending.count <= SW_PENDING_MAX);
-  for (unsigned i = 0; i < link->pending.count; i++)
-    assert(link->pending.ids[i] &&
-           link->pending.ids[i] == link->pending.entries[i].agreement.local);
+  assert(link->sessions.pending.count <= SW_PENDING_MAX);
+  for (unsigned i = 0; i < link->sessions.pending.count; i++)
+    assert(link->sessions.pending.ids[i] &&
+           link->sessions.pending.ids[i] == link->sessions.pending.entries[i].agreement.local);
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
-    const struct sw_session *session = &link->sessions[i];
+    const struct sw_session *session = &link->sessions.rows[i];
+    assert(session->state == SW_SESSION_EMPTY ? !session->local : session->local);
     assert(session->counter <= SW_REJECT_AFTER_COUNTER);
     assert(session->replay.end <= SW_REJECT_AFTER_COUNTER);
     for (unsigned j = 0; j < i; j++)
-      assert(!session->local || session->local != link->sessions[j].local);
+      assert(!session->local || session->local != link->sessions.rows[j].local);
   }
 }
 
 static void assert_same_session(const struct sw_session *a, const struct sw_session *b) {
   assert(a->local == b->local && a->remote == b->remote && a->initiator == b->initiator);
-  assert(a->confirmed == b->confirmed && a->counter == b->counter && a->created == b->created);
+  assert(a->state == b->state && a->counter == b->counter && a->created == b->created);
   assert(a->rekey_at == b->rekey_at && a->probe_at == b->probe_at);
   assert(sw_path_equal(&a->path, &b->path));
   assert(memcmp(&a->seal, &b->seal, sizeof(a->seal)) == 0);
@@ -104,13 +104,15 @@ static void assert_same_session(const struct sw_session *a, const struct sw_sess
 /* Compares all but the statistics of drops and unauthenticated datagrams and the count of inits: a
  * copy of an init that was seen counts even if its ciphertext was changed. */
 static void assert_same(const struct sw_link *a, const struct sw_link *b) {
-  for (unsigned i = 0; i < SW_SESSIONS; i++) assert_same_session(&a->sessions[i], &b->sessions[i]);
-  assert(a->current == b->current && a->silent == b->silent && a->closing == b->closing);
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    assert_same_session(&a->sessions.rows[i], &b->sessions.rows[i]);
+  assert(a->silent == b->silent && a->closing == b->closing);
   assert(memcmp(&a->timers, &b->timers, sizeof(a->timers)) == 0);
   assert(a->initiation.local == b->initiation.local);
   assert(memcmp(a->initiation.plain, b->initiation.plain, sizeof(a->initiation.plain)) == 0);
-  assert(a->pending.count == b->pending.count);
-  assert(memcmp(a->pending.ids, b->pending.ids, sizeof(a->pending.ids)) == 0);
+  assert(a->sessions.pending.count == b->sessions.pending.count);
+  assert(memcmp(a->sessions.pending.ids, b->sessions.pending.ids,
+                sizeof(a->sessions.pending.ids)) == 0);
   assert(memcmp(&a->seen, &b->seen, sizeof(a->seen)) == 0);
   assert(memcmp(a->cookies.secret, b->cookies.secret, sizeof(a->cookies.secret)) == 0);
   assert(a->reply_length == b->reply_length);
@@ -209,8 +211,8 @@ static void assert_only_encoding(struct sw_link *before, const uint8_t *datagram
   const struct sw_secretbox *box = NULL;
   if (header.session == SW_SESSION_HANDSHAKE) return;
   for (unsigned i = 0; i < SW_SESSIONS; i++)
-    if (before->sessions[i].local == header.session) box = &before->sessions[i].open;
-  if (!box) box = &sw_pending_find(&before->pending, header.session)->agreement.open;
+    if (before->sessions.rows[i].local == header.session) box = &before->sessions.rows[i].open;
+  if (!box) box = &sw_pending_find(&before->sessions.pending, header.session)->agreement.open;
   assert(sw_secretbox_open(box, header.word, datagram + SW_BODY_OFFSET, length - SW_OVERHEAD,
                            datagram + SW_TAG_OFFSET, plain));
   sw_secretbox_seal(box, header.word, plain, length - SW_OVERHEAD, again + SW_TAG_OFFSET,
@@ -357,14 +359,14 @@ static void receive_sealed(unsigned to, const struct sw_address *from, unsigned 
   const struct sw_secretbox *box;
   uint32_t local;
   if (which < SW_SESSIONS) {
-    const struct sw_session *session = &link->sessions[which];
+    const struct sw_session *session = &link->sessions.rows[which];
     box = &session->open;
     local = session->local;
     if (word & 1U << 7) word += session->replay.end; /* otherwise the counter is absolute */
   } else {
-    if (!link->pending.count) return;
+    if (!link->sessions.pending.count) return;
     const struct sw_agreement *agreement =
-        &link->pending.entries[which % link->pending.count].agreement;
+        &link->sessions.pending.entries[which % link->sessions.pending.count].agreement;
     box = &agreement->open;
     local = agreement->local;
   }
@@ -413,7 +415,7 @@ static void reach(enum state state) {
     now += 121 * SW_SECOND;
     transmit(0, true);
     transmit(1, false);
-    assert(links[0]->initiation.local && links[1]->pending.count);
+    assert(links[0]->initiation.local && links[1]->sessions.pending.count);
     break;
   case SILENT:
     send_packet(0, packet, sizeof(packet), false, false);
@@ -426,8 +428,9 @@ static void reach(enum state state) {
     break;
   case COUNTERS_USED:
     for (unsigned i = 0; i < 2; i++) {
-      links[i]->current->counter = SW_REJECT_AFTER_COUNTER - 3;
-      sw_replay_commit(&links[i]->current->replay, SW_REJECT_AFTER_COUNTER - 4);
+      sw_sessions_current(&links[i]->sessions)->counter = SW_REJECT_AFTER_COUNTER - 3;
+      sw_replay_commit(&sw_sessions_current(&links[i]->sessions)->replay,
+                       SW_REJECT_AFTER_COUNTER - 4);
     }
     break;
   case CLOSED:

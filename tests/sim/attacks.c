@@ -66,7 +66,7 @@ static void connect_under_flood(const struct flood *flood) {
   expect(world_count(world, flood->victim, DATAGRAM_RESPONSE, since) <= SW_LOAD_INITS * lasted,
          "few of the replayed inits cost an X25519");
   world_run(world, SW_PENDING_LIFETIME);
-  expect(world->hosts[flood->victim].link->pending.count == 0,
+  expect(world->hosts[flood->victim].link->sessions.pending.count == 0,
          "no pending session outlives its lifetime");
 }
 

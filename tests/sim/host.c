@@ -270,7 +270,7 @@ void host_check(const struct host *host) {
   expect(deadline > host->latest,
          "after its datagrams are drained a link's deadline is in the future");
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
-    const struct sw_session *session = &host->link->sessions[i];
+    const struct sw_session *session = &host->link->sessions.rows[i];
     if (session->local)
       expect(memcmp(&session->seal, &session->open, sizeof(session->seal)) != 0,
              "a session has a key for each direction");
@@ -297,7 +297,7 @@ void host_check(const struct host *host) {
 
 bool host_sends_to(const struct host *host, const struct sw_address *address) {
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
-    const struct sw_session *session = &host->link->sessions[i];
+    const struct sw_session *session = &host->link->sessions.rows[i];
     if (session->local && sw_address_equal(&session->path.peer, address)) return true;
   }
   return false;
@@ -305,11 +305,11 @@ bool host_sends_to(const struct host *host, const struct sw_address *address) {
 
 bool host_reaches(const struct host *host, const struct host *peer,
                   const struct sw_address *address) {
-  if (!host->link->current) return false;
-  const struct sw_session *sending = host->link->current;
+  const struct sw_session *sending = sw_sessions_current(&host->link->sessions);
+  if (!sending) return false;
   if (!sw_address_equal(&sending->path.peer, address)) return false;
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
-    const struct sw_session *session = &peer->link->sessions[i];
+    const struct sw_session *session = &peer->link->sessions.rows[i];
     if (session->local == sending->remote && session->remote == sending->local &&
         memcmp(&session->open, &sending->seal, sizeof(session->open)) == 0)
       return true;

@@ -119,7 +119,7 @@ void pair_seal(struct pair_side *side, size_t length, struct pair_datagram *data
 
 void pair_seal_kind(struct pair_side *side, enum sw_kind kind, const uint8_t *plain, size_t length,
                     struct pair_datagram *datagram) {
-  struct sw_session *session = sw_link_sending_session(side->link);
+  struct sw_session *session = sw_sessions_sending(&side->link->sessions);
   assert_non_null(session);
   const int64_t sealed = sw_session_seal(session, side->link->keys.mask, side->pair->now, kind,
                                          plain, length, datagram->bytes);

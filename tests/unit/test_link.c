@@ -200,7 +200,7 @@ static void relay_that_loses_the_last_race_redirects_nothing(void **state) {
   (void)state;
   struct pair_datagram init, copy, response, probe;
   const struct sw_address attacker = pair_address(66);
-  pair.now = left->link->current->rekey_at;
+  pair.now = sw_sessions_current(&left->link->sessions)->rekey_at;
   pair_take_letter(left, 'i', &init);
   copy = init;
   copy.from = attacker;
@@ -211,9 +211,9 @@ static void relay_that_loses_the_last_race_redirects_nothing(void **state) {
   pair_take_letter(left, 'p', &probe);
   copy = probe;
   copy.from = attacker;
-  assert_int_equal(right->link->pending.count, 1);
+  assert_int_equal(right->link->sessions.pending.count, 1);
   assert_int_equal(pair_give(right, &probe), SW_RECEIVED_DROPPED);
-  assert_int_equal(right->link->pending.count, 0);
+  assert_int_equal(right->link->sessions.pending.count, 0);
   assert_int_equal(pair_give(right, &copy), SW_RECEIVED_DROPPED);
   assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
   pair_run(&pair, 10 * SW_SECOND);
@@ -229,7 +229,7 @@ static void responder_says_nothing_before_the_first_datagram_of_the_session(void
   pair_take_letter(right, 'r', &response);
   assert_false(pair_take(right, &none));
   assert_int_equal(pair_state(right), SW_LINK_WAITING);
-  assert_null(sw_link_sending_session(right->link));
+  assert_null(sw_sessions_sending(&right->link->sessions));
   assert_int_equal(sw_link_status(right->link)->handshakes, 0);
   assert_int_equal(sw_link_status(right->link)->peer.port, 0);
 
@@ -314,7 +314,7 @@ static void replayed_init_touches_no_live_session(void **state) {
   sw_initiation_begin(&left->link->initiation, left->link->me, 99);
   pair_seal_message(left, left->link->initiation.plain, left->link->initiation.length, &old);
   sodium_memzero(&left->link->initiation, sizeof(left->link->initiation));
-  const uint32_t session = right->link->current->local;
+  const uint32_t session = sw_sessions_current(&right->link->sessions)->local;
   for (unsigned i = 0; i < 10; i++) {
     old.from = pair_address((uint8_t)(100 + i));
     assert_int_equal(pair_give(right, &old), SW_RECEIVED_CONTROL);
@@ -323,7 +323,7 @@ static void replayed_init_touches_no_live_session(void **state) {
     pair_assert_drop(left, SW_DROP_UNEXPECTED);
     pair_run(&pair, 5 * SW_SECOND);
   }
-  assert_int_equal(right->link->current->local, session);
+  assert_int_equal(sw_sessions_current(&right->link->sessions)->local, session);
   assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
   assert_nothing_is_lost(SW_SECOND, 100 * MS);
 }

@@ -58,8 +58,7 @@ static void short_datagram_is_dropped(void **state) {
 static void datagram_of_no_session_is_dropped_and_told(void **state) {
   (void)state;
   pair_seal(left, 100, &datagram);
-  sw_session_wipe(right->link->current);
-  right->link->current = NULL;
+  sw_session_wipe(sw_sessions_current(&right->link->sessions));
   assert_dropped(SW_DROP_SESSION);
   const struct sw_link_status *status = sw_link_status(right->link);
   assert_int_equal(status->foreign_time, pair.now);
@@ -112,7 +111,7 @@ static void nothing_is_answered_to_a_truncated_or_flipped_capture(void **state) 
     assert_silence(right);
   }
   assert_int_equal(pair_give(right, &captured), SW_RECEIVED_CONTROL);
-  assert_int_equal(right->link->pending.count, 1);
+  assert_int_equal(right->link->sessions.pending.count, 1);
 }
 
 static void truncated_or_flipped_data_is_dropped_and_the_whole_still_taken(void **state) {
@@ -154,7 +153,7 @@ static void datagram_before_the_window_is_dropped(void **state) {
   (void)state;
   struct pair_datagram late, last;
   pair_seal(left, 100, &late);
-  left->link->current->counter += SW_REPLAY_WINDOW - 1;
+  sw_sessions_current(&left->link->sessions)->counter += SW_REPLAY_WINDOW - 1;
   pair_seal(left, 100, &last);
   assert_int_equal(pair_give(right, &last), SW_RECEIVED_PACKET);
   datagram = late;
@@ -163,7 +162,7 @@ static void datagram_before_the_window_is_dropped(void **state) {
 
 static void datagram_past_the_counters_limit_is_dropped(void **state) {
   (void)state;
-  struct sw_session *session = left->link->current;
+  struct sw_session *session = sw_sessions_current(&left->link->sessions);
   const uint64_t word = SW_REJECT_AFTER_COUNTER;
   uint8_t packet[20];
   pair_packet4(packet, sizeof(packet), (uint8_t[]){10, 1, 0, 1});
@@ -184,7 +183,7 @@ static void datagram_of_a_session_past_its_lifetime_is_dropped(void **state) {
   struct pair_datagram early;
   pair_seal(left, 100, &early);
   pair_seal(left, 100, &datagram);
-  pair.now = right->link->current->created + SW_REJECT_AFTER - 1;
+  pair.now = sw_sessions_current(&right->link->sessions)->created + SW_REJECT_AFTER - 1;
   assert_int_equal(pair_give(right, &early), SW_RECEIVED_PACKET);
   pair.now++;
   assert_dropped(SW_DROP_EXPIRED);
@@ -267,14 +266,14 @@ static void repeat_of_an_answered_init_gets_the_same_answer(void **state) {
   pair_take_letter(left, 'i', &init);
   pair_give(right, &init);
   pair_take_letter(right, 'r', &first);
-  const uint32_t session = right->link->pending.ids[0];
+  const uint32_t session = right->link->sessions.pending.ids[0];
   const struct sw_initiation *initiation = &left->link->initiation;
   pair_seal_message(left, initiation->plain, initiation->length, &init);
   memset(right->link->reply, 0, sizeof(right->link->reply));
   assert_int_equal(pair_give(right, &init), SW_RECEIVED_CONTROL);
   pair_take_letter(right, 'r', &again);
-  assert_int_equal(right->link->pending.count, 1);
-  assert_int_equal(right->link->pending.ids[0], session);
+  assert_int_equal(right->link->sessions.pending.count, 1);
+  assert_int_equal(right->link->sessions.pending.ids[0], session);
   assert_int_equal(again.length, first.length);
   assert_memory_not_equal(again.bytes, first.bytes, first.length);
   const struct pair_datagram *const responses[] = {&first, &again};
@@ -304,7 +303,7 @@ static void first_datagram_of_a_session_from_elsewhere_is_dropped(void **state) 
     if (i == 2) datagram.from.scope++;
     assert_dropped(SW_DROP_PATH);
     assert_silence(right);
-    assert_int_equal(right->link->pending.count, 1);
+    assert_int_equal(right->link->sessions.pending.count, 1);
   }
   assert_int_equal(sw_link_status(right->link)->received_time, 0);
   datagram.from = left->address;
@@ -361,7 +360,7 @@ static void points_of_low_order_are_dropped_on_both_sides(void **state) {
   memset(plain + 22, 0, SW_POINT_BYTES);
   pair_seal_message(left, plain, left->link->initiation.length, &datagram);
   assert_dropped(SW_DROP_WEAK_KEY);
-  assert_int_equal(right->link->pending.count, 0);
+  assert_int_equal(right->link->sessions.pending.count, 0);
   assert_silence(right);
 
   assert_int_equal(pair_give(right, &init), SW_RECEIVED_CONTROL);
@@ -379,7 +378,7 @@ static void points_of_low_order_are_dropped_on_both_sides(void **state) {
 
 /* An init of the left side with this many tries behind it, past its timers. */
 static void next_init(struct sw_initiation *initiation) {
-  sw_initiation_begin(initiation, left->link->me, 1 + right->link->pending.count);
+  sw_initiation_begin(initiation, left->link->me, 1 + right->link->sessions.pending.count);
   pair_seal_message(left, initiation->plain, initiation->length, &datagram);
 }
 
@@ -398,7 +397,7 @@ static void no_more_than_128_answers_wait_for_their_confirmation(void **state) {
       sw_initiation_cookie(&initiation, cookie);
       pair_seal_message(left, initiation.plain, initiation.length, &datagram);
     }
-    assert_int_equal(right->link->pending.count, i);
+    assert_int_equal(right->link->sessions.pending.count, i);
     if (i == SW_PENDING_MAX) break;
     assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
     pair_take_letter(right, 'r', &said);
@@ -409,7 +408,7 @@ static void no_more_than_128_answers_wait_for_their_confirmation(void **state) {
 
   pair.now += SW_PENDING_LIFETIME;
   assert_silence(right);
-  assert_int_equal(right->link->pending.count, 0);
+  assert_int_equal(right->link->sessions.pending.count, 0);
   assert_int_equal(sw_link_deadline(right->link), SW_NEVER);
   assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
 }
@@ -429,10 +428,10 @@ static void answers_are_forgotten_after_five_seconds_each(void **state) {
     assert_int_equal(sw_link_deadline(right->link), first + i * SW_SECOND);
     pair.now = first + i * SW_SECOND - 1;
     assert_silence(right);
-    assert_int_equal(right->link->pending.count, 5 - i);
+    assert_int_equal(right->link->sessions.pending.count, 5 - i);
     pair.now++;
     assert_silence(right);
-    assert_int_equal(right->link->pending.count, 4 - i);
+    assert_int_equal(right->link->sessions.pending.count, 4 - i);
   }
 }
 
@@ -452,7 +451,7 @@ static void packet_without_a_session_is_refused(void **state) {
 static void packet_is_refused_when_the_session_is_used_up(void **state) {
   (void)state;
   uint8_t packet[20] = {0x45}, sealed[48];
-  right->link->current->counter = SW_REJECT_AFTER_COUNTER;
+  sw_sessions_current(&right->link->sessions)->counter = SW_REJECT_AFTER_COUNTER;
   assert_int_equal(sw_link_send(right->link, pair.now, packet, sizeof(packet), sealed), -ENOTCONN);
   pair_assert_drop(right, SW_DROP_NO_SESSION);
   assert_int_equal(sw_link_status(right->link)->packets_out, 0);

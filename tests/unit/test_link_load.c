@@ -82,7 +82,7 @@ static void half_full_table_of_answers_asks_for_cookies(void **state) {
     load_right();
     pair.now += SW_SECOND;
   }
-  struct sw_pending *pending = &right->link->pending; /* filled with empty entries */
+  struct sw_pending *pending = &right->link->sessions.pending; /* filled with empty entries */
   while (pending->count < SW_LOAD_PENDING - 1)
     pending->entries[pending->count++].created = pair.now;
   pair_take_letter(left, 'i', &datagram);

@@ -68,7 +68,8 @@ static void simultaneous_renewals_lose_no_packet(void **state) {
   (void)state;
   pair.latency = 40 * MS;
   for (unsigned i = 0; i < 20; i++) {
-    left->link->current->rekey_at = right->link->current->rekey_at = pair.now;
+    sw_sessions_current(&left->link->sessions)->rekey_at =
+        sw_sessions_current(&right->link->sessions)->rekey_at = pair.now;
     assert_nothing_is_lost(2 * SW_SECOND, 5 * MS);
   }
 }
@@ -77,8 +78,8 @@ static void renewals_of_any_stagger_lose_no_packet(void **state) {
   (void)state;
   pair.latency = 40 * MS;
   for (unsigned i = 0; i < 40; i++) {
-    left->link->current->rekey_at = pair.now;
-    right->link->current->rekey_at = pair.now + i * 4 * MS;
+    sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
+    sw_sessions_current(&right->link->sessions)->rekey_at = pair.now + i * 4 * MS;
     assert_nothing_is_lost(SW_SECOND, 5 * MS);
   }
 }
@@ -87,17 +88,17 @@ static void packet_of_the_session_before_is_still_opened(void **state) {
   (void)state;
   struct pair_datagram late;
   pair_seal(left, 100, &late);
-  left->link->current->rekey_at = pair.now;
+  sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
   pair_flush(&pair);
   assert_string_equal(left->said, "ip");
-  const uint32_t session = right->link->current->local;
+  const uint32_t session = sw_sessions_current(&right->link->sessions)->local;
   assert_int_equal(pair_give(right, &late), SW_RECEIVED_PACKET);
-  assert_int_equal(right->link->current->local, session);
+  assert_int_equal(sw_sessions_current(&right->link->sessions)->local, session);
 }
 
 static unsigned sessions_of(const struct pair_side *side) {
   unsigned count = 0;
-  for (unsigned i = 0; i < SW_SESSIONS; i++) count += side->link->sessions[i].local != 0;
+  for (unsigned i = 0; i < SW_SESSIONS; i++) count += side->link->sessions.rows[i].local != 0;
   return count;
 }
 
@@ -126,11 +127,11 @@ static void older_answer_confirmed_late_is_taken_beside_the_current_session(void
   assert_int_equal(sessions_of(left), 2); /* of those that we began, the latest */
   pair_give(right, &younger);
   pair_take_letter(right, 'a', &response);
-  const uint32_t session = right->link->current->local;
+  const uint32_t session = sw_sessions_current(&right->link->sessions)->local;
   const uint64_t handshakes = sw_link_status(right->link)->handshakes;
 
   assert_int_equal(pair_give(right, &probe), SW_RECEIVED_CONTROL);
-  assert_int_equal(right->link->current->local, session);
+  assert_int_equal(sw_sessions_current(&right->link->sessions)->local, session);
   assert_int_equal(sw_link_status(right->link)->handshakes, handshakes + 1);
   assert_true(sw_address_equal(&sw_link_status(right->link)->peer, &left->address));
 }
@@ -139,19 +140,21 @@ static void fifth_session_takes_the_place_of_the_oldest_not_current(void **state
   (void)state;
   struct sw_link *link = right->link;
   assert_int_equal(sessions_of(right), 1);
-  for (unsigned i = 1; i < SW_SESSIONS; i++)
-    assert_false(sw_link_session_place(link)->local), link->sessions[i].local = i + 1;
+  for (unsigned i = 1; i < SW_SESSIONS; i++) {
+    assert_ptr_equal(sw_sessions_place(&link->sessions), &link->sessions.rows[i]);
+    link->sessions.rows[i].state = SW_SESSION_CONFIRMED;
+  }
   for (unsigned current = 0; current < SW_SESSIONS; current++) {
     for (unsigned oldest = 0; oldest < SW_SESSIONS; oldest++) {
       for (unsigned i = 0; i < SW_SESSIONS; i++) {
-        link->sessions[i].local = i + 1;
-        link->sessions[i].created = PAIR_START + 10 + (i + SW_SESSIONS - oldest) % SW_SESSIONS;
+        link->sessions.rows[i].local = i + 1;
+        link->sessions.rows[i].state = i == current ? SW_SESSION_CURRENT : SW_SESSION_CONFIRMED;
+        link->sessions.rows[i].created = PAIR_START + 10 + (i + SW_SESSIONS - oldest) % SW_SESSIONS;
       }
-      link->current = &link->sessions[current];
       const unsigned place = oldest == current ? (oldest + 1) % SW_SESSIONS : oldest;
-      assert_ptr_equal(sw_link_session_place(link), &link->sessions[place]);
-      assert_int_equal(link->sessions[place].local, 0);
-      assert_ptr_equal(link->current, &link->sessions[current]);
+      assert_ptr_equal(sw_sessions_place(&link->sessions), &link->sessions.rows[place]);
+      assert_int_equal(link->sessions.rows[place].local, 0);
+      assert_ptr_equal(sw_sessions_current(&link->sessions), &link->sessions.rows[current]);
     }
   }
 }
@@ -161,10 +164,11 @@ static void many_renewals_keep_four_sessions(void **state) {
   for (unsigned i = 0; i < 10; i++) {
     struct pair_side *side = i % 3 ? left : right;
     pair_run(&pair, SW_SECOND);
-    side->link->current->rekey_at = pair.now;
+    sw_sessions_current(&side->link->sessions)->rekey_at = pair.now;
     pair_flush(&pair);
-    assert_int_equal(left->link->current->local, right->link->current->remote);
-    assert_int_equal(left->link->current->created, pair.now);
+    assert_int_equal(sw_sessions_current(&left->link->sessions)->local,
+                     sw_sessions_current(&right->link->sessions)->remote);
+    assert_int_equal(sw_sessions_current(&left->link->sessions)->created, pair.now);
     assert_in_range(sessions_of(left), 1, SW_SESSIONS);
     assert_in_range(sessions_of(right), 1, SW_SESSIONS);
   }
@@ -174,9 +178,9 @@ static void many_renewals_keep_four_sessions(void **state) {
 static void session_ids_are_never_zero_or_taken(void **state) {
   (void)state;
   for (unsigned i = 0; i < 1000; i++) {
-    const uint32_t id = sw_link_session_id(right->link);
+    const uint32_t id = sw_sessions_id(&right->link->sessions, 0);
     assert_int_not_equal(id, 0);
-    assert_int_not_equal(id, right->link->current->local);
+    assert_int_not_equal(id, sw_sessions_current(&right->link->sessions)->local);
   }
 }
 
@@ -184,7 +188,7 @@ static void session_ids_are_never_zero_or_taken(void **state) {
 
 static void close_is_said_in_every_session_and_then_nothing(void **state) {
   (void)state;
-  left->link->current->rekey_at = pair.now;
+  sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
   pair_flush(&pair);
   hush();
   sw_link_close(left->link, pair.now);
@@ -207,7 +211,7 @@ static void close_is_said_in_every_session_and_then_nothing(void **state) {
   assert_int_equal(pair_state(left), SW_LINK_CLOSED);
   for (unsigned i = 0; i < SW_SESSIONS; i++)
     assert_true(
-        sodium_is_zero((const uint8_t *)&left->link->sessions[i], sizeof(struct sw_session)));
+        sodium_is_zero((const uint8_t *)&left->link->sessions.rows[i], sizeof(struct sw_session)));
 }
 
 static void close_wipes_what_handshakes_are_under_way(void **state) {
@@ -221,7 +225,8 @@ static void close_wipes_what_handshakes_are_under_way(void **state) {
   assert_false(pair_take(left, &response));
   assert_true(
       sodium_is_zero((const uint8_t *)&left->link->initiation, sizeof(struct sw_initiation)));
-  assert_true(sodium_is_zero((const uint8_t *)&right->link->pending, sizeof(struct sw_pending)));
+  assert_true(
+      sodium_is_zero((const uint8_t *)&right->link->sessions.pending, sizeof(struct sw_pending)));
   assert_int_equal(sw_link_deadline(right->link), SW_NEVER);
 }
 
@@ -245,7 +250,7 @@ static void close_of_an_older_session_leaves_the_current_one(void **state) {
   (void)state;
   struct pair_datagram close;
   pair_seal_kind(left, SW_KIND_CLOSE, NULL, 0, &close);
-  left->link->current->rekey_at = pair.now;
+  sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
   pair_flush(&pair);
   assert_int_equal(sessions_of(right), 2);
   assert_int_equal(pair_give(right, &close), SW_RECEIVED_CONTROL);
@@ -288,8 +293,8 @@ static void give(void) {
 static void assert_no_key_is_left_by_giving(struct pair_side *side) {
   taker = side;
   stack_run(give);
-  const struct sw_agreement *pending = &side->link->pending.entries[0].agreement;
-  const struct sw_session *session = &side->link->sessions[0];
+  const struct sw_agreement *pending = &side->link->sessions.pending.entries[0].agreement;
+  const struct sw_session *session = &side->link->sessions.rows[0];
   const struct sw_secretbox *boxes[] = {&pending->seal, &pending->open, &session->seal,
                                         &session->open};
   unsigned looked_for = 0;

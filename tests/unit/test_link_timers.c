@@ -41,8 +41,10 @@ static void hush(void) {
 
 /* Puts off that sessions are renewed and end. */
 static void stay_young(void) {
-  left->link->current->created = right->link->current->created = pair.now;
-  left->link->current->rekey_at = right->link->current->rekey_at = SW_NEVER;
+  sw_sessions_current(&left->link->sessions)->created =
+      sw_sessions_current(&right->link->sessions)->created = pair.now;
+  sw_sessions_current(&left->link->sessions)->rekey_at =
+      sw_sessions_current(&right->link->sessions)->rekey_at = SW_NEVER;
 }
 
 static int start_connected(void **state) {
@@ -338,10 +340,10 @@ static void closes_are_of_varying_size(void **state) {
   struct span lengths = NO_SPAN;
   struct pair_datagram datagram;
   struct sw_session sessions[SW_SESSIONS];
-  memcpy(sessions, left->link->sessions, sizeof(sessions));
+  memcpy(sessions, left->link->sessions.rows, sizeof(sessions));
   sw_link_close(left->link, pair.now);
   for (unsigned i = 0; i < 2000; i++) {
-    memcpy(left->link->sessions, sessions, sizeof(sessions));
+    memcpy(left->link->sessions.rows, sessions, sizeof(sessions));
     pair_take_letter(left, 'x', &datagram);
     widen(&lengths, datagram.length);
   }
@@ -356,7 +358,7 @@ static void close_is_one_whatever_its_size(void **state) {
   for (size_t length = 0; length <= sizeof(plain); length++) {
     pair_seal_kind(left, SW_KIND_CLOSE, plain, length, &close);
     assert_int_equal(pair_give(right, &close), SW_RECEIVED_CONTROL);
-    assert_null(right->link->current);
+    assert_null(sw_sessions_current(&right->link->sessions));
     pair_stop(&pair);
     start_connected(state);
   }
@@ -425,7 +427,7 @@ static void lost_init_at_renewal_moves_a_link_for_one_session_only(void **state)
   sw_link_endpoints_set(left->link, pair.now, endpoints, 2);
   pair_connect(&pair);
   for (unsigned renewal = 0; renewal < 3; renewal++) {
-    pair.now = left->link->current->rekey_at;
+    pair.now = sw_sessions_current(&left->link->sessions)->rekey_at;
     pair_take_letter(left, 'i', &datagram);
     assert_true(sw_address_equal(&datagram.to, &endpoints[0]));
     if (renewal == 1) { /* lost */
@@ -442,8 +444,9 @@ static void lost_init_at_renewal_moves_a_link_for_one_session_only(void **state)
     pair_give(right, &datagram);
     pair_take_letter(right, 'a', &datagram);
     pair_give(left, &datagram);
-    assert_int_equal(left->link->current->created, pair.now);
-    assert_true(sw_address_equal(&left->link->current->path.peer, &endpoints[renewal == 1]));
+    assert_int_equal(sw_sessions_current(&left->link->sessions)->created, pair.now);
+    assert_true(sw_address_equal(&sw_sessions_current(&left->link->sessions)->path.peer,
+                                 &endpoints[renewal == 1]));
   }
 }
 
@@ -451,18 +454,18 @@ static void keys_expire_while_nothing_can_be_sent(void **state) {
   (void)state;
   pair_connect(&pair);
   struct pair_datagram datagram;
-  left->link->current->rekey_at = pair.now;
+  sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
   pair_take_letter(left, 'i', &datagram);
   pair_give(right, &datagram);
   pair.now += SW_PENDING_LIFETIME;
   sw_link_expire(right->link, pair.now);
-  assert_int_equal(right->link->pending.count, 0);
+  assert_int_equal(right->link->sessions.pending.count, 0);
   pair.now = PAIR_START + SW_REJECT_AFTER - 1;
   sw_link_expire(right->link, pair.now);
-  assert_non_null(right->link->current);
+  assert_non_null(sw_sessions_current(&right->link->sessions));
   pair.now++;
   sw_link_expire(right->link, pair.now);
-  assert_null(right->link->current);
+  assert_null(sw_sessions_current(&right->link->sessions));
   assert_true(sw_link_keys_wiped(right->link));
 }
 
@@ -545,15 +548,15 @@ static void unconfirmed_session_is_probed_and_wiped_after_5_s(void **state) {
     assert_in_range(left->said_at[i + 1] - left->said_at[i], least, least + least / 4);
   }
   assert_int_equal(pair_state(left), SW_LINK_CONNECTING);
-  assert_non_null(sw_link_sending_session(left->link));
+  assert_non_null(sw_sessions_sending(&left->link->sessions));
   pair_run(&pair, 1);
-  assert_null(sw_link_sending_session(left->link));
+  assert_null(sw_sessions_sending(&left->link->sessions));
   assert_int_equal(pair_said(left, 'i'), 0);
   pair_run(&pair, SW_RETRY_JITTER);
   assert_int_equal(left->said[left->said_count - 1], 'i');
   for (unsigned i = 0; i < SW_SESSIONS; i++)
     assert_true(
-        sodium_is_zero((const uint8_t *)&left->link->sessions[i], sizeof(struct sw_session)));
+        sodium_is_zero((const uint8_t *)&left->link->sessions.rows[i], sizeof(struct sw_session)));
 }
 
 static void unconfirmed_session_is_probed_and_given_up_at_random_times(void **state) {
@@ -600,7 +603,7 @@ static void initiator_renews_the_session_after_115_to_120_s(void **state) {
   (void)state;
   uint64_t least = UINT64_MAX, most = 0;
   for (unsigned i = 0; i < 20; i++) {
-    const uint64_t created = left->link->current->created;
+    const uint64_t created = sw_sessions_current(&left->link->sessions)->created;
     hush();
     while (!pair_said(left, 'i')) pair_run(&pair, 10 * MS);
     const uint64_t age = left->said_at[0] - created;
@@ -616,18 +619,18 @@ static void initiator_renews_the_session_after_115_to_120_s(void **state) {
 
 static void responder_renews_the_session_after_130_to_135_s_if_nobody_did(void **state) {
   (void)state;
-  left->link->current->rekey_at = SW_NEVER;
-  const uint64_t created = right->link->current->created;
+  sw_sessions_current(&left->link->sessions)->rekey_at = SW_NEVER;
+  const uint64_t created = sw_sessions_current(&right->link->sessions)->created;
   pair_run(&pair, created + 130 * SW_SECOND - 1 - pair.now);
   assert_string_equal(right->said, "");
   pair_run(&pair, 5 * SW_SECOND);
   assert_string_equal(right->said, "ip");
-  assert_true(right->link->current->initiator);
+  assert_true(sw_sessions_current(&right->link->sessions)->initiator);
 }
 
 static void session_is_renewed_when_half_its_counters_are_used(void **state) {
   (void)state;
-  left->link->current->counter = SW_REKEY_AFTER_COUNTER - 1;
+  sw_sessions_current(&left->link->sessions)->counter = SW_REKEY_AFTER_COUNTER - 1;
   pair_flush(&pair);
   assert_string_equal(left->said, "");
   pair_send(left);
@@ -635,13 +638,13 @@ static void session_is_renewed_when_half_its_counters_are_used(void **state) {
   pair_flush(&pair);
   assert_string_equal(left->said, "dip");
   pair_flush(&pair);
-  assert_true(left->link->current->counter < 10);
+  assert_true(sw_sessions_current(&left->link->sessions)->counter < 10);
 }
 
 static void session_ends_after_180_s(void **state) {
   (void)state;
   right->deaf = left->deaf = true;
-  const uint64_t created = left->link->current->created;
+  const uint64_t created = sw_sessions_current(&left->link->sessions)->created;
   pair_run(&pair, created + 180 * SW_SECOND - 1 - pair.now);
   assert_int_equal(pair_state(left), SW_LINK_UP);
   assert_int_equal(pair_state(right), SW_LINK_UP);
@@ -650,7 +653,7 @@ static void session_ends_after_180_s(void **state) {
   assert_int_equal(pair_state(right), SW_LINK_CONNECTING); /* it knows the peer's address */
   for (unsigned i = 0; i < SW_SESSIONS; i++)
     assert_true(
-        sodium_is_zero((const uint8_t *)&left->link->sessions[i], sizeof(struct sw_session)));
+        sodium_is_zero((const uint8_t *)&left->link->sessions.rows[i], sizeof(struct sw_session)));
 }
 
 /* ---- clock and deadline ---- */
@@ -724,7 +727,7 @@ static void deadline_is_when_something_is_due_and_never_past(void **state) {
       pair.latency = randombytes_uniform(2000) * MS;
       break;
     default:
-      if (sw_link_sending_session(side->link)) pair_send(side);
+      if (sw_sessions_sending(&side->link->sessions)) pair_send(side);
     }
     pair_run(&pair, randombytes_uniform(i % 10 ? 2000 : 100000) * MS);
   }

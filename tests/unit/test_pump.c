@@ -417,8 +417,8 @@ static void links_own_datagram_waits_for_a_full_socket(void **state) {
     size_t opened;
     const struct sw_path path = {.peer = {.ip = {[15] = 1}, .port = 1}};
     const int64_t sealed =
-        sw_session_seal(other->current, other->keys.mask, sw_clock_now(), SW_KIND_PROBE,
-                        (const uint8_t *)"a token!", SW_PROBE_BYTES, probe);
+        sw_session_seal(sw_sessions_current(&other->sessions), other->keys.mask, sw_clock_now(),
+                        SW_KIND_PROBE, (const uint8_t *)"a token!", SW_PROBE_BYTES, probe);
     assert_true(sealed > 0);
     assert_int_equal(
         sw_link_receive(pump.link, sw_clock_now(), &path, probe, (size_t)sealed, probe, &opened),
@@ -464,11 +464,12 @@ static void keys_expire_while_the_socket_is_full(void **state) {
   for (unsigned i = 0; i < 10; i++) uv_run(&loop, UV_RUN_NOWAIT);
   assert_int_equal(reads, 1);
   assert_false(uv_is_active((uv_handle_t *)&pump.tun_poll));
-  struct sw_session *session = pump.link->current;
+  struct sw_session *session = sw_sessions_current(&pump.link->sessions);
   session->created -= SW_REJECT_AFTER;
   const uint64_t end = sw_clock_now() + 60 * SW_SECOND;
-  while (pump.link->current && sw_clock_now() < end) uv_run(&loop, UV_RUN_ONCE);
-  assert_null(pump.link->current);
+  while (sw_sessions_current(&pump.link->sessions) && sw_clock_now() < end)
+    uv_run(&loop, UV_RUN_ONCE);
+  assert_null(sw_sessions_current(&pump.link->sessions));
   assert_true(sodium_is_zero((const uint8_t *)session, sizeof(*session)));
   assert_int_equal(sent_datagrams, 0);
   socket_is_full = false;

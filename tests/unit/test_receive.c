@@ -55,7 +55,8 @@ static void only_what_may_be_a_sessions_is_opened_ahead(void **state) {
   pair_give(&pair.right, &init);
   pair_connect(&pair);
   pair_seal(&pair.left, 100, &datagram);
-  assert_ptr_equal(begin_opening(&datagram), &pair.right.link->current->open);
+  assert_ptr_equal(begin_opening(&datagram),
+                   &sw_sessions_current(&pair.right.link->sessions)->open);
   assert_int_equal(pair_give(&pair.right, &datagram), SW_RECEIVED_PACKET);
   assert_null(begin_opening(&datagram)); /* again */
   pair_seal_kind(&pair.left, SW_KIND_PACKET, NULL, 0, &datagram);
@@ -64,7 +65,7 @@ static void only_what_may_be_a_sessions_is_opened_ahead(void **state) {
   datagram.length--;
   assert_null(begin_opening(&datagram));
   for (unsigned i = 0; i < SW_SESSIONS; i++) /* an empty place's id is that of handshakes */
-    pair.right.link->sessions[i].created = pair.now;
+    pair.right.link->sessions.rows[i].created = pair.now;
   assert_null(begin_opening(&init));
 }
 
@@ -109,7 +110,7 @@ static void keys_of_a_session_that_begins_are_not_left_on_the_stack(void **state
   pair_give(&pair.left, &datagram);
   pair_take_letter(&pair.left, 'p', &datagram);
   stack_run(confirm);
-  const struct sw_session *const session = pair.right.link->current;
+  const struct sw_session *const session = sw_sessions_current(&pair.right.link->sessions);
   assert_non_null(session);
   assert_false(stack_holds(session->open.key, 16));
   assert_false(stack_holds(session->seal.key, 16));
@@ -120,16 +121,17 @@ static void keys_of_a_session_that_begins_are_not_left_on_the_stack(void **state
 static void response_takes_the_place_of_what_was_begun_before(void **state) {
   (void)state;
   for (unsigned place = 0; place < SW_SESSIONS; place++) {
-    struct sw_session *const before = &pair.left.link->sessions[place];
+    struct sw_session *const before = &pair.left.link->sessions.rows[place];
     pair_take_letter(&pair.left, 'i', &datagram);
     pair_give(&pair.right, &datagram);
     pair_take_letter(&pair.right, 'r', &datagram);
-    *before = (struct sw_session){.local = 77, .remote = 78, .created = pair.now};
+    *before = (struct sw_session){
+        .state = SW_SESSION_UNCONFIRMED, .local = 77, .remote = 78, .created = pair.now};
     pair_give(&pair.left, &datagram);
     unsigned count = 0;
     for (unsigned i = 0; i < SW_SESSIONS; i++) {
-      assert_int_not_equal(pair.left.link->sessions[i].local, 77);
-      count += pair.left.link->sessions[i].local != 0;
+      assert_int_not_equal(pair.left.link->sessions.rows[i].local, 77);
+      count += pair.left.link->sessions.rows[i].local != 0;
     }
     assert_int_equal(count, 1);
     pair_stop(&pair);

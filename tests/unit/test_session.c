@@ -136,7 +136,9 @@ static void session_ends_at_180_seconds(void **state) {
 static void unconfirmed_session_ends_with_the_peers_pending_answer(void **state) {
   (void)state;
   assert_true(sw_session_end(&ours) == START + SW_PENDING_LIFETIME);
-  ours.confirmed = true;
+  ours.state = SW_SESSION_CONFIRMED;
+  assert_true(sw_session_end(&ours) == START + SW_REJECT_AFTER);
+  ours.state = SW_SESSION_CURRENT;
   assert_true(sw_session_end(&ours) == START + SW_REJECT_AFTER);
 }
 

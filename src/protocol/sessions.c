@@ -1,0 +1,92 @@
+#include "protocol/sessions.h"
+
+#include <assert.h>
+#include <sodium.h>
+
+struct sw_session *sw_sessions_find(struct sw_sessions *sessions, uint32_t id) {
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    if (sessions->rows[i].local == id) return &sessions->rows[i];
+  return NULL;
+}
+
+static struct sw_session *find_state(const struct sw_sessions *sessions,
+                                     enum sw_session_state state) {
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    if (sessions->rows[i].state == state) return (struct sw_session *)&sessions->rows[i];
+  return NULL;
+}
+
+struct sw_session *sw_sessions_current(const struct sw_sessions *sessions) {
+  return find_state(sessions, SW_SESSION_CURRENT);
+}
+
+struct sw_session *sw_sessions_unconfirmed(const struct sw_sessions *sessions) {
+  return find_state(sessions, SW_SESSION_UNCONFIRMED);
+}
+
+struct sw_session *sw_sessions_sending(const struct sw_sessions *sessions) {
+  struct sw_session *current = sw_sessions_current(sessions);
+  return current ? current : sw_sessions_unconfirmed(sessions);
+}
+
+struct sw_session *sw_sessions_any(const struct sw_sessions *sessions) {
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    if (sessions->rows[i].state != SW_SESSION_EMPTY) return (struct sw_session *)&sessions->rows[i];
+  return NULL;
+}
+
+struct sw_session *sw_sessions_place(struct sw_sessions *sessions) {
+  struct sw_session *oldest = NULL;
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    struct sw_session *session = &sessions->rows[i];
+    if (session->state == SW_SESSION_EMPTY) return session;
+    if (session->state == SW_SESSION_CURRENT) continue;
+    if (!oldest || session->created < oldest->created) oldest = session;
+  }
+  assert(oldest); /* only one is current */
+  sw_sessions_wipe(sessions, oldest);
+  return oldest;
+}
+
+uint32_t sw_sessions_id(struct sw_sessions *sessions, uint32_t reserved) {
+  for (;;) {
+    uint32_t id;
+    randombytes_buf(&id, sizeof(id));
+    if (id != SW_SESSION_HANDSHAKE && id != reserved && !sw_sessions_find(sessions, id) &&
+        !sw_pending_find(&sessions->pending, id))
+      return id;
+  }
+}
+
+bool sw_sessions_confirm(struct sw_sessions *sessions, struct sw_session *session) {
+  struct sw_session *current = sw_sessions_current(sessions);
+  session->state = SW_SESSION_CONFIRMED;
+  if (current && current->created > session->created) return false;
+  if (current) current->state = SW_SESSION_CONFIRMED;
+  session->state = SW_SESSION_CURRENT;
+  return true;
+}
+
+void sw_sessions_wipe(struct sw_sessions *sessions, struct sw_session *session) {
+  sw_session_wipe(session);
+  sessions->wiped = true;
+}
+
+void sw_sessions_expire(struct sw_sessions *sessions, uint64_t now) {
+  sw_pending_expire(&sessions->pending, now);
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    struct sw_session *session = &sessions->rows[i];
+    if (session->state != SW_SESSION_EMPTY && now >= sw_session_end(session))
+      sw_sessions_wipe(sessions, session);
+  }
+}
+
+uint64_t sw_sessions_deadline(const struct sw_sessions *sessions) {
+  uint64_t deadline = sw_pending_deadline(&sessions->pending);
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    const struct sw_session *session = &sessions->rows[i];
+    if (session->state != SW_SESSION_EMPTY && sw_session_end(session) < deadline)
+      deadline = sw_session_end(session);
+  }
+  return deadline;
+}
