@@ -64,10 +64,20 @@ static void run_has_as_many_datagrams_and_bytes_as_the_kernel_takes(void **state
   for (unsigned i = 0; i < SW_UDP_SEGMENTS + 1; i++) add((const size_t[]){10, 0});
   assert_int_equal(outbox.count, 2);
   assert_run(0, 10, 10 * SW_UDP_SEGMENTS);
+  for (unsigned i = 0; i < SW_UDP_SEGMENTS; i++) add((const size_t[]){10, 0});
+  assert_int_equal(outbox.count, 3);
+  assert_run(1, 10, 10 * SW_UDP_SEGMENTS); /* as many again */
   begin(NULL);
   for (unsigned i = 0; i < 7; i++) add((const size_t[]){9400, 0});
   assert_int_equal(outbox.count, 2);
   assert_run(0, 9400, 6 * 9400); /* seven would be too long */
+  const size_t size = SW_UDP_RUN / 8 + 1, rest = SW_UDP_RUN - 7 * size;
+  for (size_t last = rest; last <= rest + 1; last++) {
+    begin(NULL);
+    for (unsigned i = 0; i < 7; i++) add((const size_t[]){size, 0});
+    add((const size_t[]){last, 0});
+    assert_int_equal(outbox.count, last == rest ? 1 : 2);
+  }
 }
 
 static void run_ends_where_the_path_changes(void **state) {
@@ -96,6 +106,9 @@ static void outbox_is_full_by_bytes_or_runs(void **state) {
     add((const size_t[]){1024, 0});
   }
   assert_true(sw_outbox_is_full(&outbox));
+  begin(NULL);
+  add((const size_t[]){SW_OUTBOX_BYTES - 1, 0});
+  assert_false(sw_outbox_is_full(&outbox));
   begin(NULL);
   for (unsigned i = 0; i < SW_OUTBOX_RUNS; i++) {
     assert_false(sw_outbox_is_full(&outbox));
@@ -132,6 +145,21 @@ static void refused_datagrams_are_dropped_and_counted(void **state) {
   assert_int_equal(outbox.runs[1].sent, 550);
 }
 
+/* The last datagram of a run may be shorter. */
+static void all_refused_datagrams_of_a_run_are_counted(void **state) {
+  (void)state;
+  for (size_t last = 1; last <= 200; last++) {
+    struct sw_address peer;
+    begin(NULL);
+    add((const size_t[]){200, 200, last, 0});
+    result = -EPERM;
+    taken = 0;
+    refused_next = 400 + last;
+    assert_int_equal(sw_outbox_send(&outbox, &udp), -EPERM);
+    assert_int_equal(sw_outbox_drop(&outbox, &peer), 3);
+  }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup(name, begin)
   const struct CMUnitTest tests[] = {
@@ -141,6 +169,7 @@ int main(void) {
       TEST(outbox_is_full_by_bytes_or_runs),
       TEST(outbox_is_empty_once_all_is_sent),
       TEST(refused_datagrams_are_dropped_and_counted),
+      TEST(all_refused_datagrams_of_a_run_are_counted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
