@@ -58,19 +58,22 @@ static inline void sw_put32(uint8_t *bytes, uint32_t value) {
 /** Parses `length` bytes that should be an IP packet.  Returns whether they begin with a whole IPv4
  * or IPv6 header; only then is `view` valid.  The length fields of the packet are not checked. */
 static inline bool sw_view_parse(struct sw_view *view, const uint8_t *packet, size_t length) {
-  view->length = (uint32_t)length;
   if (length >= SW_IP4_HEADER && packet[0] >> 4 == 4) {
-    view->transport = (uint16_t)((packet[0] & 15) * 4);
-    view->fragment = sw_get16(packet + 6) & (SW_IP4_MORE_FRAGMENTS | SW_IP4_OFFSET);
-    view->protocol = packet[9];
-    view->v4 = true;
+    *view = (struct sw_view){
+        .length = (uint32_t)length,
+        .transport = (uint16_t)((packet[0] & 15) * 4),
+        .fragment = sw_get16(packet + 6) & (SW_IP4_MORE_FRAGMENTS | SW_IP4_OFFSET),
+        .protocol = packet[9],
+        .v4 = true,
+    };
     return view->transport >= SW_IP4_HEADER && view->transport <= length;
   }
   if (length < SW_IP6_HEADER || packet[0] >> 4 != 6) return false;
-  view->transport = SW_IP6_HEADER;
-  view->fragment = 0;
-  view->protocol = packet[6];
-  view->v4 = false;
+  *view = (struct sw_view){
+      .length = (uint32_t)length,
+      .transport = SW_IP6_HEADER,
+      .protocol = packet[6],
+  };
   return true;
 }
 
@@ -80,10 +83,9 @@ static inline bool sw_view_is_whole(const struct sw_view *view, const uint8_t *p
   return length == view->length;
 }
 
-/** The offset of the checksum in a TCP or UDP header; 0 for any other protocol. */
+/** The offset of the checksum in the TCP or UDP header of a packet. */
 static inline size_t sw_view_checksum(const struct sw_view *view) {
-  if (view->protocol == SW_PROTOCOL_TCP) return SW_TCP_CHECKSUM;
-  return view->protocol == SW_PROTOCOL_UDP ? SW_UDP_CHECKSUM : 0;
+  return view->protocol == SW_PROTOCOL_TCP ? SW_TCP_CHECKSUM : SW_UDP_CHECKSUM;
 }
 
 /** Whether a packet may travel with a partial checksum: it is no fragment, and a whole TCP or UDP

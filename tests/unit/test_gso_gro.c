@@ -633,7 +633,7 @@ static void only_what_a_receiver_finds_leaves_with_a_partial_checksum(void **sta
   static uint8_t packet[ROOM];
   const struct shape shape = {.size = 1000, .payload = 500};
   const struct shape udp = {.udp = true, .size = 1000, .payload = 500};
-  for (unsigned i = 0; i < 9; i++) {
+  for (unsigned i = 0; i < 10; i++) {
     struct sw_offload offload;
     size_t length = make(i == 8 ? &udp : &shape, packet, &offload);
     const bool expected = i == 0 || i == 8;
@@ -659,6 +659,10 @@ static void only_what_a_receiver_finds_leaves_with_a_partial_checksum(void **sta
     case 7:
       offload.csum_offset -= 2;
       break;
+    case 9:
+      packet[9] = 1;
+      offload.csum_offset = SW_UDP_CHECKSUM;
+      break;
     }
     uint8_t *sum = packet + offload.csum_start + offload.csum_offset;
     const uint16_t before = sw_get16(sum);
@@ -673,6 +677,63 @@ static void only_what_a_receiver_finds_leaves_with_a_partial_checksum(void **sta
     assert_int_equal(sw_gso_count(&gso), 0);
     assert_false(sw_gso_next(&gso, &segment));
   }
+}
+
+/* It does not matter what the view was before. */
+static void checksum_is_partial_from_the_shortest_whole_header_on(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM];
+  struct sw_gso gso;
+  for (unsigned kind = 0; kind < 4; kind++) {
+    const struct shape shape = {.v6 = kind & 1, .udp = kind & 2, .size = 1000};
+    struct sw_offload offload;
+    struct sw_segment segment;
+    const size_t length = make(&shape, packet, &offload);
+    memset(&gso, 0xff, sizeof(gso));
+    assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
+    assert_true(sw_gso_next(&gso, &segment));
+    assert_true(segment.partial);
+    if (shape.udp) continue; /* its checksum would not be whole */
+    assert_int_equal(sw_gso_start(&gso, packet, length - 1, &offload), 0);
+    assert_true(sw_gso_next(&gso, &segment));
+    assert_false(segment.partial);
+  }
+}
+
+/* A packet may end with its IP header, but not in it. */
+static void packet_has_a_whole_ip_header(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM];
+  const struct sw_offload none = {0};
+  struct sw_gso gso;
+  for (unsigned first = 0; first < 256; first++)
+    for (size_t length = 0; length < 80; length++) {
+      const unsigned version = first >> 4;
+      const size_t header = version == 4 ? (first & 15) * 4 : 40;
+      const bool right = (version == 4 || version == 6) && header >= 20 && header <= length;
+      packet[0] = (uint8_t)first;
+      assert_int_equal(sw_gso_start(&gso, packet, length, &none), right ? 0 : -22);
+    }
+}
+
+/* A header that is cut off has no payload that could be coalesced. */
+static void packets_with_a_part_of_a_udp_header_are_not_coalesced(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
+  const struct shape shape = {.v6 = true, .udp = true, .size = 1000};
+  struct sw_offload offload;
+  struct sw_gro gro;
+  struct sw_gro_packet merged;
+  const size_t length = make(&shape, packet, &offload) - 1;
+  sw_put16(packet + 40 + 4, 7);
+  sw_gro_start(&gro, buffer, true);
+  memcpy(sw_gro_room(&gro), packet, length);
+  assert_false(add(&gro, sw_gro_room(&gro), length, true));
+  uint8_t *room = sw_gro_room(&gro);
+  memcpy(room, packet, length);
+  assert_true(add(&gro, room, length, true));
+  assert_true(sw_gro_take(&gro, &merged));
+  assert_int_equal(merged.length, length);
 }
 
 int main(void) {
@@ -696,6 +757,9 @@ int main(void) {
       cmocka_unit_test(packet_without_a_partial_checksum_is_left_as_it_is),
       cmocka_unit_test(long_ipv6_headers_are_segmented),
       cmocka_unit_test(only_what_a_receiver_finds_leaves_with_a_partial_checksum),
+      cmocka_unit_test(checksum_is_partial_from_the_shortest_whole_header_on),
+      cmocka_unit_test(packet_has_a_whole_ip_header),
+      cmocka_unit_test(packets_with_a_part_of_a_udp_header_are_not_coalesced),
       cmocka_unit_test(order_holds_and_nothing_outgrows_the_buffer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
