@@ -68,7 +68,7 @@ rules() { ip -n "$A" -4 rule; ip -n "$A" -6 rule; }
   line=$(grep -n ^AllowedIPs "$work/a/sw0.conf" | cut -d: -f1)
   run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
   echo "$output"
-  [ "$status" = 1 ]
+  [ "$status" = 78 ]
   [[ $output == *"sw0.conf:$line: AllowedIPs: 0.0.0.0/0 with Table = auto"* ]]
   refute ip -n "$A" link show sw0
 }
