@@ -103,10 +103,8 @@ static void set_options(const struct sw_udp *udp) {
     option(udp, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
   option(udp, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
   option(udp, SOL_SOCKET, SO_RXQ_OVFL, 1);
-  if (udp->v4)
-    option(udp, IPPROTO_IP, IP_PKTINFO, 1);
-  else
-    option(udp, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1); /* IPv4 datagrams have it, too */
+  option(udp, IPPROTO_IP, IP_PKTINFO, 1);
+  if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   /* IPv4 without DF: routers fragment what is too large, and no forged ICMP lowers the size */
   option(udp, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
   /* IPv6 routers do not fragment: ICMP has to be believed */
@@ -297,6 +295,8 @@ int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count, size_t 
 
 /* ---- receiving ---- */
 
+/* IPv4 on an IPv6 socket comes with both kinds of information, that of IPv4 last.  It names a source
+ * for the reply even if the datagram was broadcast. */
 static void read_control(const struct cmsghdr *part, struct sw_run *run, uint32_t *overflows) {
   const void *value = CMSG_DATA(part);
   if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SO_RXQ_OVFL) {
@@ -313,7 +313,7 @@ static void read_control(const struct cmsghdr *part, struct sw_run *run, uint32_
     struct in_pktinfo info;
     memcpy(&info, value, sizeof(info));
     memcpy(run->path.local, v4_mapped, sizeof(v4_mapped));
-    memcpy(run->path.local + sizeof(v4_mapped), &info.ipi_addr, sizeof(info.ipi_addr));
+    memcpy(run->path.local + sizeof(v4_mapped), &info.ipi_spec_dst, sizeof(info.ipi_spec_dst));
   }
 }
 
@@ -325,7 +325,7 @@ int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count
   union socket_address addresses[SW_UDP_BATCH];
   union {
     char bytes[CMSG_SPACE(sizeof(uint32_t)) + CMSG_SPACE(sizeof(int)) +
-               CMSG_SPACE(sizeof(struct in6_pktinfo))];
+               CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo))];
     struct cmsghdr align;
   } controls[SW_UDP_BATCH];
   for (unsigned i = 0; i < count; i++) {

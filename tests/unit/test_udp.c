@@ -294,6 +294,21 @@ static void datagrams_leave_though_the_address_asked_for_is_gone(void **state) {
   assert_false(udp.gso_refused); /* that is not what it was about */
 }
 
+static void broadcast_address_is_no_source(void **state) {
+  (void)state;
+  static uint8_t buffer[SW_UDP_BUFFER];
+  struct sw_run run = run_of(1, 1), arrived = {.bytes = buffer, .length = sizeof(buffer)};
+  struct pollfd ready = {.fd = peer.fd, .events = POLLIN};
+  uint32_t overflows = 0;
+  const int on = 1;
+  assert_int_equal(setsockopt(udp.fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)), 0);
+  memset(run.path.peer.ip + 13, 255, 3);
+  assert_int_equal(sw_udp_send(&udp, &run, 1, &refused), 0);
+  assert_int_equal(poll(&ready, 1, 10000), 1);
+  assert_int_equal(sw_udp_receive(&peer, &arrived, 1, &overflows), 1);
+  assert_memory_equal(arrived.path.local, first.ip, SW_IP_BYTES);
+}
+
 static void ipv4_socket_has_addresses_of_its_own_too(void **state) {
   (void)state;
   no_ipv6 = true;
@@ -306,6 +321,7 @@ static void ipv4_socket_has_addresses_of_its_own_too(void **state) {
   assert_true(udp.v4);
   datagrams_leave_from_the_address_asked_for(NULL);
   datagrams_leave_though_the_address_asked_for_is_gone(NULL);
+  broadcast_address_is_no_source(NULL);
 }
 
 static void host_without_ipv6_sends_nothing_to_an_ipv6_peer(void **state) {
@@ -338,6 +354,7 @@ int main(void) {
       TEST(reports_that_wait_are_discarded_when_they_are_turned_off),
       TEST(datagrams_leave_from_the_address_asked_for),
       TEST(datagrams_leave_though_the_address_asked_for_is_gone),
+      TEST(broadcast_address_is_no_source),
       TEST(ipv4_socket_has_addresses_of_its_own_too),
       TEST(host_without_ipv6_sends_nothing_to_an_ipv6_peer),
   };
