@@ -97,7 +97,7 @@ void assert_complaint(unsigned line, const char *words) {
     const char *found = strstr(at, words);
     if (found && found < strchr(at, '\n')) return;
   }
-  fail_msg("no complaint about line %u has \"%s\":\n%s", line, words, complaints);
+  fail_msg("no complaint about line %u contains \"%s\":\n%s", line, words, complaints);
 }
 
 void assert_mistake(const char *text, unsigned line, const char *words) {

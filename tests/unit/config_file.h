@@ -1,6 +1,6 @@
 /*
- * A configuration file for tests, with a key file beside it in a directory of its own: it is
- * written, loaded, and the complaints about it are compared.  There is one at a time.
+ * A configuration file for tests, and a key file in the same temporary directory.  Tests write it,
+ * load it and check the complaints about it.  There is one at a time.
  */
 #ifndef SALTWAY_TESTS_CONFIG_FILE_H
 #define SALTWAY_TESTS_CONFIG_FILE_H
@@ -13,26 +13,26 @@
 
 #define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
-/* Together a good configuration: lines 1 and 2, and lines 3 to 5. */
+/* A valid configuration in two parts: lines 1 and 2, and lines 3 to 5. */
 #define INTERFACE "[Interface]\nListenPort = 51900\n"
 #define PEER "[Peer]\nPresharedKeyFile = site-b.key\nAllowedIPs = 10.2.0.0/16\n"
 
 extern char config_directory[], config_file[PATH_MAX], config_key_file[PATH_MAX];
-extern struct sw_config config;  /* the one loaded last */
+extern struct sw_config config;  /* the configuration loaded last */
 extern struct sw_psk config_psk; /* its key */
-extern char complaints[65536];   /* about it, one a line */
+extern char complaints[65536];   /* complaints about it, one a line */
 
-/* Setup and teardown of a group of tests: they make and remove the directory. */
+/* Setup and teardown of a group of tests: create and remove the directory. */
 int config_file_start(void **state);
 int config_file_finish(void **state);
 
-/* Setup and teardown of a test: they make the key file, and remove both files. */
+/* Setup and teardown of a test: create the key file, and remove both files. */
 int config_file_make_key(void **state);
 int config_file_remove(void **state);
 
 void write_file(const char *name, const char *bytes, size_t length, mode_t mode);
 
-/* These return what sw_config_locate and sw_config_load return. */
+/* Return the result of sw_config_locate and sw_config_load. */
 int locate(const char *name);
 int load_file(void);
 int load_bytes(const char *bytes, size_t length, mode_t mode);
@@ -40,13 +40,13 @@ int load(const char *text);
 
 void assert_good(const char *text);
 
-/* Fails unless there is a complaint about this line (0: the file) that contains these words. */
+/* Fails unless there is a complaint about this line (0: about the file) that contains `words`. */
 void assert_complaint(unsigned line, const char *words);
 
-/* Fails unless there is one mistake, in this line, with a complaint that contains these words. */
+/* Fails unless there is one mistake, in this line, and its complaint contains `words`. */
 void assert_mistake(const char *text, unsigned line, const char *words);
 
-/* The same for lines that are added to [Interface] (line 3), or to [Peer] (line 6). */
+/* The same for lines added to [Interface] (line 3) or to [Peer] (line 6). */
 void assert_interface_mistake(const char *added, const char *words);
 void assert_peer_mistake(const char *added, const char *words);
 

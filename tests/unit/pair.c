@@ -8,8 +8,8 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#define CALLS_AT_ONCE 16     /* of sw_link_transmit, "a few" */
-#define TURNS_AT_ONCE 100000 /* of a run: more is a busy loop */
+#define CALLS_AT_ONCE 16     /* calls of sw_link_transmit in a row */
+#define TURNS_AT_ONCE 100000 /* turns of a run; more is a busy loop */
 
 static bool seen[SW_DROP_COUNT];
 
@@ -31,7 +31,7 @@ static struct sw_link *make(bool left, uint64_t persistent_keepalive) {
   struct sw_psk psk;
   for (unsigned i = 0; i < SW_PSK_BYTES; i++) psk.bytes[i] = (uint8_t)(0x40 + i);
   const uint8_t mine = left ? 1 : 2, other = left ? 2 : 1;
-  /* 10.0.0.0/24 is a network they share */
+  /* 10.0.0.0/24 is a network of both sides */
   const struct sw_prefix sources[] = {network4(other, 0, 96 + 16), network6(other, 0, 16),
                                       network4(0, 0, 96 + 24)};
   const struct sw_prefix own[] = {network4(mine, 1, 128), network6(mine, 1, 128),
@@ -151,11 +151,11 @@ char pair_letter(const struct pair_side *side, const struct pair_datagram *datag
 
 static void put_on_wire(struct pair_side *side, const struct pair_datagram *datagram) {
   struct pair *pair = side->pair;
-  if (side->said_count < PAIR_SAID - 1) {
-    side->said[side->said_count] = pair_letter(side, datagram);
-    side->said_at[side->said_count] = pair->now;
-    side->said_to[side->said_count] = datagram->to;
-    side->said[++side->said_count] = '\0';
+  if (side->sent_count < PAIR_SENT_MAX - 1) {
+    side->sent[side->sent_count] = pair_letter(side, datagram);
+    side->sent_at[side->sent_count] = pair->now;
+    side->sent_to[side->sent_count] = datagram->to;
+    side->sent[++side->sent_count] = '\0';
   }
   if (side->other->deaf || !sw_address_equal(&datagram->to, &side->other->address)) return;
   assert_true(pair->flying < PAIR_FLIGHT);
@@ -173,7 +173,7 @@ static bool transmit_all(struct pair_side *side) {
   return calls > 0;
 }
 
-/* Delivers the first datagram that is due, and lets its receiver answer. */
+/* Delivers the first datagram that is due. Its receiver answers. */
 static bool deliver_one(struct pair *pair) {
   for (unsigned i = 0; i < pair->flying; i++) {
     if (pair->flight[i].due > pair->now) continue;
@@ -197,7 +197,7 @@ void pair_flush(struct pair *pair) {
   assert_true(sw_link_deadline(pair->right.link) > pair->now);
 }
 
-/* A deadline is no later than what is due, either. */
+/* No deadline may be later than the next event either. */
 static void assert_nothing_due_before(struct pair *pair, uint64_t next) {
   struct pair_datagram datagram;
   pair->now = next - 1;
@@ -241,14 +241,14 @@ void pair_connect(struct pair *pair) {
   fail_msg("the links do not come up");
 }
 
-void pair_hush(struct pair_side *side) {
-  side->said_count = 0;
-  side->said[0] = '\0';
+void pair_clear_sent(struct pair_side *side) {
+  side->sent_count = 0;
+  side->sent[0] = '\0';
 }
 
-unsigned pair_said(const struct pair_side *side, char letter) {
+unsigned pair_sent(const struct pair_side *side, char letter) {
   unsigned count = 0;
-  for (unsigned i = 0; i < side->said_count; i++) count += side->said[i] == letter;
+  for (unsigned i = 0; i < side->sent_count; i++) count += side->sent[i] == letter;
   return count;
 }
 

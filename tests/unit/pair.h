@@ -1,9 +1,9 @@
 /*
- * Two links wired back to back, with a clock of their own: no test of the protocol waits.
+ * Two links connected back to back, with a virtual clock, so that no test of the protocol waits.
  *
- * A pair is large; have one static, start it before each test and stop it after.  Whatever passes
- * over the wire of pair_run or pair_flush is written down by its sender, one letter a datagram:
- * i(nit) r(esponse) c(ookie) d(ata) p(robe) a(ck, or keepalive) x (close).
+ * A pair is large: use a static one, start it before each test and stop it after.  Each datagram on
+ * the wire of pair_run or pair_flush is logged for its sender as one letter: i(nit) r(esponse)
+ * c(ookie) d(ata) p(robe) a(ck, or keepalive) x (close).
  */
 #ifndef SALTWAY_TESTS_PAIR_H
 #define SALTWAY_TESTS_PAIR_H
@@ -13,7 +13,7 @@
 #define PAIR_START (1000 * SW_SECOND)
 #define PAIR_ROOM 2048
 #define PAIR_FLIGHT 256
-#define PAIR_SAID 1024
+#define PAIR_SENT_MAX 1024
 
 struct pair_datagram {
   size_t length;
@@ -27,13 +27,13 @@ struct pair_side {
   struct pair_side *other;
   struct sw_link *link;
   struct sw_address address;
-  bool deaf;                     /* what is sent to it is lost on the wire */
+  bool deaf;                     /* datagrams to it are lost on the wire */
   unsigned packets;              /* received over the wire */
-  uint64_t drops[SW_DROP_COUNT]; /* as they were at the latest pair_assert_drop(s) */
-  char said[PAIR_SAID];
-  uint64_t said_at[PAIR_SAID];
-  struct sw_address said_to[PAIR_SAID];
-  unsigned said_count;
+  uint64_t drops[SW_DROP_COUNT]; /* at the latest pair_assert_drop(s) */
+  char sent[PAIR_SENT_MAX];
+  uint64_t sent_at[PAIR_SENT_MAX];
+  struct sw_address sent_to[PAIR_SENT_MAX];
+  unsigned sent_count;
 };
 
 struct pair {
@@ -44,69 +44,70 @@ struct pair {
   unsigned flying;
 };
 
-/** Makes both links; the left one knows the right one's address (which starts it), the right one
- * waits.  Left is 10.1.0.1 and fd01::1 inside, right is 10.2.0.1 and fd02::1. */
+/** Makes both links.  The left link knows the address of the right one and starts the handshake;
+ * the right link waits.  Inner addresses: left 10.1.0.1 and fd01::1, right 10.2.0.1 and fd02::1. */
 void pair_start(struct pair *pair, uint64_t persistent_keepalive);
 void pair_stop(struct pair *pair);
 
-/** Frees one side's link and makes it anew, as a restart of the process does. */
+/** Frees the link of a side and makes a new one, like a restart of the process. */
 void pair_restart(struct pair_side *side, uint64_t persistent_keepalive);
 
-/** Tells a side the other's address. */
+/** Gives a side the address of the other. */
 void pair_introduce(struct pair_side *side);
 
-/** 192.0.2.last, on port 51900. */
+/** Returns 192.0.2.last, port 51900. */
 struct sw_address pair_address(uint8_t last);
 
-/** Takes the next datagram of the link's own, past the wire.  Returns whether there is one. */
+/** Takes the next datagram that the link transmits, bypassing the wire.  Returns whether there is
+ * one. */
 bool pair_take(struct pair_side *side, struct pair_datagram *datagram);
 
-/** As pair_take, and asserts that there is one and which. */
+/** As pair_take; asserts that there is a datagram of this letter. */
 void pair_take_letter(struct pair_side *side, char letter, struct pair_datagram *datagram);
 
-/** Hands a datagram to a side, past the wire. */
+/** Delivers a datagram to a side, bypassing the wire. */
 enum sw_received pair_give(struct pair_side *side, const struct pair_datagram *datagram);
 
-/** Seals a packet of `length` bytes, a valid one from this side to the other, past the wire. */
+/** Seals a valid packet of `length` bytes for the other side, bypassing the wire. */
 void pair_seal(struct pair_side *side, size_t length, struct pair_datagram *datagram);
 
-/** Seals any bytes as any kind in the side's sending session, past the wire. */
+/** Seals arbitrary bytes as any kind in the side's sending session, bypassing the wire. */
 void pair_seal_kind(struct pair_side *side, enum sw_kind kind, const uint8_t *plain, size_t length,
                     struct pair_datagram *datagram);
 
-/** Seals a handshake plaintext under the pair's key. */
+/** Seals a handshake plaintext with the pair's key. */
 void pair_seal_message(struct pair_side *side, const uint8_t *plain, size_t length,
                        struct pair_datagram *datagram);
 
 /** Sends a valid packet over the wire. */
 void pair_send(struct pair_side *side);
 
-/** Puts what both links have to say on the wire, and delivers what is due, until both are quiet.
- * Asserts that neither then claims to have something to do at once. */
+/** Transmits the datagrams of both links and delivers those that are due, until none is left.
+ * Asserts that no deadline of a link has passed then. */
 void pair_flush(struct pair *pair);
 
-/** Lets time pass, and everything happen that is due in it. */
+/** Advances time, and handles all that is due meanwhile. */
 void pair_run(struct pair *pair, uint64_t duration);
 
-/** Runs until both links are up; asserts that they come to be. */
+/** Runs until both links are up; asserts that they are. */
 void pair_connect(struct pair *pair);
 
 enum sw_link_state pair_state(struct pair_side *side);
 
-/** Forgets what a side said. */
-void pair_hush(struct pair_side *side);
+/** Clears the log of the datagrams that a side sent. */
+void pair_clear_sent(struct pair_side *side);
 
-/** How often a side said this letter. */
-unsigned pair_said(const struct pair_side *side, char letter);
+/** Returns how many datagrams of this letter a side sent. */
+unsigned pair_sent(const struct pair_side *side, char letter);
 
-/** Which letter a datagram is to who has the side's key; '?' if it is none. */
+/** Returns the letter of a datagram, decrypted with the side's key; '?' if it has none. */
 char pair_letter(const struct pair_side *side, const struct pair_datagram *datagram);
 
-/** Asserts that since the last call one drop was counted, for this reason; or none. */
+/** Asserts that since the last call one drop was counted, for this reason, or none. */
 void pair_assert_drop(struct pair_side *side, enum sw_drop reason);
 void pair_assert_no_drops(struct pair_side *side);
 
-/** Whether pair_assert_drop was ever called for this reason. */
+/** Returns whether pair_assert_drop was ever called for this reason. */
 bool pair_drop_was_seen(enum sw_drop reason);
 
 /** Writes an IPv4 packet of `length` bytes. */

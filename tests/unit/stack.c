@@ -45,7 +45,7 @@ __attribute__((no_sanitize("address"))) bool stack_holds_key_of(const uint8_t po
       secret[i] = stack[at + i];
       zeros += secret[i] == 0;
     }
-    if (zeros > 8) continue; /* no random number */
+    if (zeros > 8) continue; /* not a random number */
     crypto_scalarmult_base(made, secret);
     if (memcmp(made, point, sizeof(made)) == 0) return true;
   }

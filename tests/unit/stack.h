@@ -1,5 +1,5 @@
 /*
- * A stack of one's own for a function under test, to look for what it leaves there.
+ * Runs a function on a stack of its own, and searches that stack for secrets.
  */
 #ifndef SALTWAY_TESTS_STACK_H
 #define SALTWAY_TESTS_STACK_H
@@ -11,11 +11,11 @@
 /** Clears the stack, and calls `function` on it. */
 void stack_run(void (*function)(void));
 
-/** Whether a part of this secret lies there: any of its words of 8 bytes, or one of 4 as a vector of
- * four. */
+/** Returns whether part of the secret is on the stack: any of its 8-byte words, or a 4-byte word of
+ * it repeated as a vector of four. */
 bool stack_holds(const uint8_t *secret, size_t length);
 
-/** Whether the secret key of an X25519 public one lies there, on a word's boundary. */
+/** Returns whether the secret key of this X25519 public key is on the stack, aligned to a word. */
 bool stack_holds_key_of(const uint8_t point[32]);
 
 #endif

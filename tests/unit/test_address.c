@@ -22,7 +22,7 @@ static struct sw_address address(const char *ip, uint32_t scope, uint32_t port) 
   return made;
 }
 
-static void ipv4_is_kept_ipv4_mapped(void **state) {
+static void ipv4_is_stored_ipv4_mapped(void **state) {
   (void)state;
   static const uint8_t expected[SW_IP_BYTES] = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1};
   const struct sw_prefix parsed = prefix("192.0.2.1/24");
@@ -33,7 +33,7 @@ static void ipv4_is_kept_ipv4_mapped(void **state) {
   assert_false(sw_ip_is_v4(prefix("2001:db8::1").ip));
 }
 
-static void address_text_is_as_people_write_it(void **state) {
+static void address_text_is_the_usual_notation(void **state) {
   (void)state;
   char text[SW_ADDRESS_TEXT];
   struct sw_address made = address("192.0.2.1", 0, 51900);
@@ -83,7 +83,7 @@ static void prefix_without_length_is_the_whole_address(void **state) {
   assert_int_equal(prefix("fd02::1").length, 128);
 }
 
-static void prefix_contains_what_its_length_says(void **state) {
+static void prefix_contains_the_addresses_of_its_length(void **state) {
   (void)state;
   static const struct {
     const char *range, *ip;
@@ -95,7 +95,7 @@ static void prefix_contains_what_its_length_says(void **state) {
       {"10.2.0.1", "10.2.0.0", false},       {"0.0.0.0/0", "255.255.255.255", true},
       {"fd02::/64", "fd02::ffff:1", true},   {"fd02::/64", "fd02:0:0:1::", false},
       {"fd02::/63", "fd02:0:0:1::", true},   {"::/0", "fd02::1", true},
-      {"10.77.0.1/30", "10.77.0.2", true}, /* host bits do not count */
+      {"10.77.0.1/30", "10.77.0.2", true}, /* host bits are ignored */
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     const struct sw_prefix range = prefix(cases[i].range);
@@ -103,7 +103,7 @@ static void prefix_contains_what_its_length_says(void **state) {
   }
 }
 
-static void ipv6_range_holds_no_ipv4(void **state) {
+static void ipv6_range_contains_no_ipv4_address(void **state) {
   (void)state;
   static const char *const ranges[] = {"::/0", "::/64", "::/80"};
   for (size_t i = 0; i < 3; i++) {
@@ -114,7 +114,7 @@ static void ipv6_range_holds_no_ipv4(void **state) {
   assert_false(sw_prefix_contains(&all_v4, prefix("::").ip));
 }
 
-static void what_is_no_prefix_is_refused(void **state) {
+static void invalid_prefix_is_refused(void **state) {
   (void)state;
   static const char *const texts[] = {
       "",
@@ -145,15 +145,15 @@ static void what_is_no_prefix_is_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(ipv4_is_kept_ipv4_mapped),
-      cmocka_unit_test(address_text_is_as_people_write_it),
+      cmocka_unit_test(ipv4_is_stored_ipv4_mapped),
+      cmocka_unit_test(address_text_is_the_usual_notation),
       cmocka_unit_test(longest_texts_fit),
       cmocka_unit_test(addresses_differ_in_ip_port_and_scope),
       cmocka_unit_test(prefix_text_reads_back),
       cmocka_unit_test(prefix_without_length_is_the_whole_address),
-      cmocka_unit_test(prefix_contains_what_its_length_says),
-      cmocka_unit_test(ipv6_range_holds_no_ipv4),
-      cmocka_unit_test(what_is_no_prefix_is_refused),
+      cmocka_unit_test(prefix_contains_the_addresses_of_its_length),
+      cmocka_unit_test(ipv6_range_contains_no_ipv4_address),
+      cmocka_unit_test(invalid_prefix_is_refused),
   };
   return cmocka_run_group_tests_name("address", tests, NULL, NULL);
 }

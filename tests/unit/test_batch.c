@@ -1,5 +1,5 @@
 /*
- * Sealing and opening with workers gives the same bytes and drops as doing it one by one.
+ * Sealing and opening batches with workers gives the same bytes and drops as without batches.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -83,7 +83,7 @@ static void start_gso(struct sw_gso *gso, const struct shape *shape,
   assert_int_equal(sw_gso_start(gso, packet + SW_HEADROOM, shape->length, offload), 0);
 }
 
-/* Seals the segments of `original` one by one, into `expected`. */
+/* Seals the segments of `original` as single packets, into `expected`. */
 static size_t seal_one_by_one(const struct shape *shape, const struct sw_offload *offload) {
   struct sw_gso gso;
   struct sw_segment segment;
@@ -105,7 +105,7 @@ static int64_t seal_batch(const struct shape *shape, const struct sw_offload *of
   return sw_batch_seal(&batch, left, pair.now, &gso, datagrams + SW_HEADROOM, each);
 }
 
-static void batch_is_sealed_as_its_packets_are_one_by_one(void **state) {
+static void batch_is_sealed_like_single_packets(void **state) {
   (void)state;
   static const enum sw_gso_type kinds[] = {SW_GSO_TCP4, SW_GSO_TCP6, SW_GSO_UDP};
   static const size_t sizes[] = {1024, 1025, 1376, 1448, 4096, 8960, 9216};
@@ -120,8 +120,7 @@ static void batch_is_sealed_as_its_packets_are_one_by_one(void **state) {
     const size_t length = seal_one_by_one(&shape, &offload);
     const struct sw_link_status between = *sw_link_status(left);
     const uint64_t next = sw_sessions_current(&left->sessions)->counter;
-    sw_sessions_current(&left->sessions)->counter =
-        counter; /* the same bytes may be sealed under the same nonce */
+    sw_sessions_current(&left->sessions)->counter = counter; /* seal the same bytes again */
     memset(datagrams + SW_HEADROOM - GUARD, 0x5a, GUARD);
     size_t each;
     assert_int_equal(seal_batch(&shape, &offload, &each), length);
@@ -225,7 +224,7 @@ static void batch_is_opened_in_order(void **state) {
     seal_flight();
     open_flight();
     for (unsigned i = 0; i < COUNT; i++) assert_opened(i);
-    open_flight(); /* a second time they are replays */
+    open_flight(); /* the second time they are replays */
     for (unsigned i = 0; i < COUNT; i++) assert_int_equal(results[i], SW_RECEIVED_DROPPED);
     assert_int_equal(drops(SW_DROP_REPLAYED), (run + 1) * COUNT);
   }
@@ -233,7 +232,7 @@ static void batch_is_opened_in_order(void **state) {
   assert_int_equal(all_drops(), 200 * COUNT);
 }
 
-static void forged_datagrams_within_a_batch_are_dropped_and_nothing_else(void **state) {
+static void only_forged_datagrams_of_a_batch_are_dropped(void **state) {
   (void)state;
   static const unsigned forged[] = {0, 7, 8, 9, 20, COUNT - 1};
   seal_flight();
@@ -250,7 +249,7 @@ static void forged_datagrams_within_a_batch_are_dropped_and_nothing_else(void **
   }
   assert_int_equal(drops(SW_DROP_TAG), 6);
   assert_int_equal(all_drops(), 6);
-  for (unsigned f = 0; f < 6; f++) /* the forgeries have not used up their counters */
+  for (unsigned f = 0; f < 6; f++) /* the forgeries did not use up their counters */
     flight[forged[f]][SW_HEADROOM + SW_BODY_OFFSET + 3 * f] ^= 1;
   open_flight();
   for (unsigned f = 0; f < 6; f++) assert_opened(forged[f]);
@@ -261,7 +260,7 @@ static void copy_within_a_batch_is_dropped_as_replayed(void **state) {
   seal_flight();
   memcpy(flight[5], flight[4], sizeof(flight[5])); /* in the same share */
   lengths[5] = lengths[4];
-  memcpy(flight[30], flight[2], sizeof(flight[30])); /* in another */
+  memcpy(flight[30], flight[2], sizeof(flight[30])); /* in another share */
   lengths[30] = lengths[2];
   open_flight();
   for (unsigned i = 0; i < COUNT; i++) {
@@ -274,7 +273,7 @@ static void copy_within_a_batch_is_dropped_as_replayed(void **state) {
   assert_int_equal(all_drops(), 2);
 }
 
-static void datagrams_after_a_farewell_within_a_batch_are_dropped(void **state) {
+static void datagrams_after_a_close_within_a_batch_are_dropped(void **state) {
   (void)state;
   struct pair_datagram farewell;
   seal_flight();
@@ -333,15 +332,14 @@ static void batch_takes_as_many_datagrams_as_fit(void **state) {
 int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(batch_is_sealed_as_its_packets_are_one_by_one, begin, end),
+      cmocka_unit_test_setup_teardown(batch_is_sealed_like_single_packets, begin, end),
       cmocka_unit_test_setup_teardown(small_and_odd_batches_are_left_to_the_caller, begin, end),
       cmocka_unit_test_setup_teardown(batch_is_refused_as_a_whole_while_the_link_is_down, begin,
                                       end),
       cmocka_unit_test_setup_teardown(batch_is_opened_in_order, begin, end),
-      cmocka_unit_test_setup_teardown(forged_datagrams_within_a_batch_are_dropped_and_nothing_else,
-                                      begin, end),
+      cmocka_unit_test_setup_teardown(only_forged_datagrams_of_a_batch_are_dropped, begin, end),
       cmocka_unit_test_setup_teardown(copy_within_a_batch_is_dropped_as_replayed, begin, end),
-      cmocka_unit_test_setup_teardown(datagrams_after_a_farewell_within_a_batch_are_dropped, begin,
+      cmocka_unit_test_setup_teardown(datagrams_after_a_close_within_a_batch_are_dropped, begin,
                                       end),
       cmocka_unit_test_setup_teardown(session_may_begin_within_a_batch, begin, end),
       cmocka_unit_test_setup_teardown(batch_takes_as_many_datagrams_as_fit, begin, end),

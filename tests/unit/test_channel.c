@@ -1,6 +1,6 @@
 /*
- * The channel between parent and engine, and what the parent accepts from an engine that an attacker
- * controls.
+ * The channel between parent and engine, and what the parent accepts from an engine that an
+ * attacker controls.
  */
 #include "channel/channel.h"
 
@@ -59,7 +59,8 @@ static void closed_end_is_seen_after_its_messages(void **state) {
   assert_int_equal(sw_channel_send(ends[1], &message), 0);
   message.kind = SW_CHANNEL_FAILED;
   assert_int_equal(sw_channel_send(ends[1], &message), 0);
-  assert_int_equal(sw_channel_send(ends[0], &message), 0); /* unread, so that the end is a reset */
+  /* left unread, so that closing the end resets the connection */
+  assert_int_equal(sw_channel_send(ends[0], &message), 0);
   close(ends[1]);
   assert_int_equal(sw_channel_receive(ends[0], &message), SW_CHANNEL_SNAPSHOT);
   assert_int_equal(sw_channel_receive(ends[0], &message), SW_CHANNEL_FAILED);
@@ -80,7 +81,7 @@ static void every_kind_arrives(void **state) {
 static void closed_end_is_no_error(void **state) {
   (void)state;
   close(ends[1]);
-  errno = EINVAL; /* of an earlier call */
+  errno = EINVAL; /* left over from an earlier call */
   assert_int_equal(sw_channel_receive(ends[0], &message), 0);
   ends[1] = dup(ends[0]);
 }
@@ -110,7 +111,7 @@ static void failure_to_make_a_channel_is_reported(void **state) {
   assert_int_equal(failed, -EMFILE);
 }
 
-static void reader_that_does_not_read_blocks_nobody(void **state) {
+static void full_channel_does_not_block_the_sender(void **state) {
   (void)state;
   make_snapshot();
   int sent = 0;
@@ -118,7 +119,7 @@ static void reader_that_does_not_read_blocks_nobody(void **state) {
   assert_int_equal(sent, -EAGAIN);
 }
 
-static void bytes_of_another_length_are_no_message(void **state) {
+static void message_of_another_length_is_refused(void **state) {
   (void)state;
   static uint8_t bytes[sizeof(message) + 1];
   memcpy(bytes, &(uint32_t){SW_CHANNEL_STARTED}, sizeof(uint32_t));
@@ -129,7 +130,7 @@ static void bytes_of_another_length_are_no_message(void **state) {
   }
 }
 
-static void unknown_kinds_are_no_message(void **state) {
+static void message_of_unknown_kind_is_refused(void **state) {
   (void)state;
   const uint32_t kinds[] = {0, SW_CHANNEL_FAILED + 1, UINT32_MAX};
   for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -246,9 +247,9 @@ int main(void) {
       TEST(closed_end_is_no_error),
       TEST(ends_do_not_block_and_are_not_inherited),
       TEST(failure_to_make_a_channel_is_reported),
-      TEST(reader_that_does_not_read_blocks_nobody),
-      TEST(bytes_of_another_length_are_no_message),
-      TEST(unknown_kinds_are_no_message),
+      TEST(full_channel_does_not_block_the_sender),
+      TEST(message_of_another_length_is_refused),
+      TEST(message_of_unknown_kind_is_refused),
       TEST(engine_cannot_send_orders),
       TEST(snapshot_with_impossible_values_is_refused),
       TEST(snapshot_with_an_impossible_port_is_refused),

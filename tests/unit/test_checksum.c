@@ -19,7 +19,7 @@ static uint16_t naive(uint16_t sum, const uint8_t *bytes, size_t length) {
   return (uint16_t)total;
 }
 
-static void sum_is_that_of_rfc_1071(void **state) {
+static void sum_agrees_with_rfc_1071(void **state) {
   (void)state;
   static const uint8_t example[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7}; /* its §3 */
   assert_int_equal(sw_checksum_add(0, example, sizeof(example)), 0xddf2);
@@ -30,12 +30,13 @@ static void sum_is_that_of_rfc_1071(void **state) {
     for (size_t i = 0; i < length; i++) bytes[i] = round % 3 ? (uint8_t)rand() : 0xff;
     const uint16_t start = (uint16_t)rand();
     const uint16_t want = naive(start, bytes, length), got = sw_checksum_add(start, bytes, length);
-    assert_true(want == got || (want % 0xffff == 0 && got % 0xffff == 0)); /* two zeros */
+    /* the two representations of zero */
+    assert_true(want == got || (want % 0xffff == 0 && got % 0xffff == 0));
   }
 }
 
-/* Ones' complement: each carry is added at the other end, that of the last addition too. */
-static void carry_is_added_at_the_other_end(void **state) {
+/* In ones' complement each carry is added at the low end, including that of the last addition. */
+static void carry_is_added_at_the_low_end(void **state) {
   (void)state;
   static const uint8_t ones[] = {0xff, 0xff};
   assert_int_equal(sw_checksum_add(0x0000, ones, sizeof(ones)), 0xffff);
@@ -44,8 +45,8 @@ static void carry_is_added_at_the_other_end(void **state) {
   assert_int_equal(sw_checksum_add(0xffff, ones, sizeof(ones)), 0xffff);
 }
 
-/* The packet has other values around its addresses. */
-static void pseudo_header_is_that_of_the_rfcs(void **state) {
+/* The bytes around the addresses have other values. */
+static void pseudo_header_agrees_with_the_rfcs(void **state) {
   (void)state;
   uint8_t packet[48];
   for (size_t i = 0; i < sizeof(packet); i++) packet[i] = (uint8_t)(0x51 + 7 * i);
@@ -89,7 +90,7 @@ static void checksum_of_zero_is_written_as_all_ones(void **state) {
   sw_put16(packet + 26, 0);
   sw_put16(packet + 28, 0);
   uint16_t rest = sw_checksum_add(sw_checksum_pseudo(packet, SW_PROTOCOL_UDP, 11), packet + 20, 11);
-  sw_put16(packet + 28, (uint16_t)~rest); /* now all sums to 0xffff */
+  sw_put16(packet + 28, (uint16_t)~rest); /* now the sum of everything is 0xffff */
   sw_put16(packet + 26, sw_checksum_pseudo(packet, SW_PROTOCOL_UDP, 11));
   sw_checksum_complete(packet, sizeof(packet), 20, SW_UDP_CHECKSUM);
   assert_int_equal(sw_get16(packet + 26), 0xffff);
@@ -105,9 +106,9 @@ static void ip_header_checksum_verifies(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(sum_is_that_of_rfc_1071),
-      cmocka_unit_test(carry_is_added_at_the_other_end),
-      cmocka_unit_test(pseudo_header_is_that_of_the_rfcs),
+      cmocka_unit_test(sum_agrees_with_rfc_1071),
+      cmocka_unit_test(carry_is_added_at_the_low_end),
+      cmocka_unit_test(pseudo_header_agrees_with_the_rfcs),
       cmocka_unit_test(completed_checksum_verifies),
       cmocka_unit_test(checksum_of_zero_is_written_as_all_ones),
       cmocka_unit_test(ip_header_checksum_verifies),

@@ -183,7 +183,7 @@ static void file_of_comments_has_no_sections(void **state) {
   assert_complaint(2, "there is no [Peer]");
 }
 
-/* A good configuration of `length` bytes: the rest is empty lines. */
+/* Returns a valid configuration of `length` bytes, padded with empty lines. */
 static char *config_of_length(size_t length) {
   static const char text[] = INTERFACE PEER;
   char *bytes = malloc(length);
@@ -199,7 +199,7 @@ static void file_of_a_mebibyte_is_read_and_a_longer_one_refused(void **state) {
   assert_int_equal(load_bytes(text, 1048576, 0600), 0);
   assert_int_equal(load_bytes(text, 1048577, 0600), 1);
   assert_complaint(0, "longer than 1048576 bytes; is this the right file?");
-  text[1048575] = 'x'; /* the last byte is read, too */
+  text[1048575] = 'x'; /* the last byte is read too */
   assert_int_equal(load_bytes(text, 1048576, 0600), 1);
   assert_complaint(1048576 - (sizeof(INTERFACE PEER) - 1) + 5, "a line without \"=\"");
   free(text);
@@ -209,7 +209,7 @@ static void key_is_read_with_the_configuration(void **state) {
   (void)state;
   assert_good(INTERFACE PEER);
   for (unsigned i = 0; i < SW_PSK_BYTES; i++) assert_int_equal(config_psk.bytes[i], i);
-  assert_int_equal(load(INTERFACE PEER "MTU\n"), 1); /* a mistake elsewhere */
+  assert_int_equal(load(INTERFACE PEER "MTU\n"), 1); /* a mistake in another line */
   assert_true(sodium_is_zero(config_psk.bytes, SW_PSK_BYTES));
   assert_int_equal(load(INTERFACE "[Peer]\nAllowedIPs = 10.2.0.0/16\n"), 1);
   assert_true(sodium_is_zero(config_psk.bytes, SW_PSK_BYTES));
@@ -302,7 +302,7 @@ static void name_stands_for_a_file_in_etc(void **state) {
   assert_string_equal(config.file, "/etc/saltway/site-b.conf");
 }
 
-static void path_is_taken_as_it_is(void **state) {
+static void path_is_used_unchanged(void **state) {
   (void)state;
   static const struct {
     const char *file, *name;
@@ -343,7 +343,7 @@ static void name_that_is_no_interface_name_is_refused(void **state) {
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     assert_int_equal(locate(cases[i].name), -EINVAL);
     if (!strstr(complaints, cases[i].words))
-      fail_msg("%s is not in: %s", cases[i].words, complaints);
+      fail_msg("\"%s\" is not in: %s", cases[i].words, complaints);
     assert_ptr_equal(strchr(complaints, '\n'), complaints + strlen(complaints) - 1);
   }
 }
@@ -379,7 +379,7 @@ int main(void) {
       TEST(file_with_hooks_of_another_user_is_reported),
       TEST(file_with_hooks_may_belong_to_root_or_the_user_who_runs_it),
       TEST(name_stands_for_a_file_in_etc),
-      TEST(path_is_taken_as_it_is),
+      TEST(path_is_used_unchanged),
       TEST(name_that_is_no_interface_name_is_refused),
       TEST(path_that_is_too_long_is_refused),
   };

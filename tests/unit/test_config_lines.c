@@ -43,9 +43,9 @@ static void key_is_found_by_a_name_that_is_near_enough(void **state) {
       {"MXX", SW_CONFIG_KEY_NONE},
       {"XMT", SW_CONFIG_KEY_NONE},
       {"M", SW_CONFIG_KEY_NONE},
-      {"PostXX", SW_CONFIG_KEY_POST_UP}, /* of 4 to 7 two */
+      {"PostXX", SW_CONFIG_KEY_POST_UP}, /* 4 to 7 letters: two may be wrong */
       {"PosXXX", SW_CONFIG_KEY_NONE},
-      {"EndpoXXX", SW_CONFIG_KEY_ENDPOINT}, /* of 8 to 11 three */
+      {"EndpoXXX", SW_CONFIG_KEY_ENDPOINT}, /* 8 to 11 letters: three may be wrong */
       {"xEndxointy", SW_CONFIG_KEY_ENDPOINT},
       {"EndpXXXX", SW_CONFIG_KEY_NONE},
   };
@@ -174,7 +174,7 @@ static void names_are_read_in_any_case(void **state) {
   assert_int_equal(config.listen_port, 51900);
 }
 
-static void indented_lines_are_lines_like_others(void **state) {
+static void indentation_is_ignored(void **state) {
   (void)state;
   assert_good("[Interface]\n  ListenPort = 51900\n\tMTU = 1376 \n  [Peer]\t\n"
               "  PresharedKeyFile = site-b.key\n  AllowedIPs = 10.2.0.0/16\n");
@@ -262,7 +262,7 @@ static void key_in_the_configuration_is_not_shown(void **state) {
                  "this is a key itself; put it into a file");
 }
 
-/* "PostUp = 000...", `length` bytes. */
+/* Returns "PostUp = 000..." of `length` bytes. */
 static char *line_of_length(size_t length) {
   static char line[20000];
   snprintf(line, sizeof(line), "PostUp = %0*d", (int)length - 9, 0);
@@ -277,7 +277,7 @@ static void longest_line_is_read_whole(void **state) {
   snprintf(text, sizeof(text), INTERFACE "%s\n" PEER, line);
   assert_good(text);
   assert_string_equal(config.post_up[0], line + strlen("PostUp = "));
-  snprintf(text, sizeof(text), INTERFACE "%s\r\n" PEER, line); /* the line's end does not count */
+  snprintf(text, sizeof(text), INTERFACE "%s\r\n" PEER, line); /* the line end is not counted */
   assert_good(text);
 }
 
@@ -300,7 +300,7 @@ static void key_of_a_line_that_is_too_long_is_not_missing_too(void **state) {
            "");
   assert_mistake(text, 5, "line too long");
   snprintf(text, sizeof(text), "[Interface] #%16400s\nMTU = 1\n" PEER "Endpoint = b:1\n", "");
-  assert_int_equal(load(text), 2); /* the header is read all the same */
+  assert_int_equal(load(text), 2); /* the section header is still read */
   assert_complaint(2, "MTU");
 }
 
@@ -355,7 +355,7 @@ int main(void) {
       TEST(missing_required_key_is_reported_at_its_section),
       TEST(neither_endpoint_nor_port_is_refused),
       TEST(names_are_read_in_any_case),
-      TEST(indented_lines_are_lines_like_others),
+      TEST(indentation_is_ignored),
       TEST(comments_are_skipped),
       TEST(long_comments_are_skipped),
       TEST(command_is_kept_whole),

@@ -71,7 +71,7 @@ static void key_file_may_be_absolute(void **state) {
            INTERFACE "[Peer]\nPresharedKeyFile = %s\nAllowedIPs = 10.2.0.0/16\n", config_key_file);
   assert_good(text);
   assert_string_equal(config.key_file, config_key_file);
-  struct sw_error error; /* a name of base64's letters that is no key */
+  struct sw_error error; /* a file name in base64 letters that is not a key */
   static const char name[] = "/etc/saltway/keys/ofsitesinthenorth/siteb";
   assert_int_equal(sw_value_psk_file(&config, name, &error), 0);
   assert_string_equal(config.key_file, name);
@@ -133,7 +133,7 @@ static void key_that_was_taken_for_a_name_is_wiped(void **state) {
   assert_false(stack_holds(key, sizeof(key)));
 }
 
-/* Every list with `more` entries than a link may have.  There are 256 ranges a line. */
+/* Returns all lists, each with `more` entries above its limit.  A line has 256 ranges. */
 static char *lists_with_more_than_allowed(int more) {
   char *text;
   size_t size;
@@ -178,7 +178,7 @@ static void line_may_have_hundreds_of_ranges(void **state) {
   assert_int_equal(config.allowed_ip_count, 801);
 }
 
-static void value_that_is_no_number_in_its_range_is_reported(void **state) {
+static void number_out_of_range_is_reported(void **state) {
   (void)state;
   static const struct {
     const char *line, *words;
@@ -260,7 +260,7 @@ static void allowed_ip_with_host_bits_names_the_right_network(void **state) {
                       "fd02::1/64 has host bits set; did you mean fd02::/64?");
 }
 
-static void allowed_ip_that_is_none_or_given_twice_is_reported(void **state) {
+static void invalid_or_repeated_allowed_ip_is_reported(void **state) {
   (void)state;
   assert_peer_mistake("AllowedIPs = site-b", "AllowedIPs: \"site-b\" is not a range of addresses");
   assert_peer_mistake("AllowedIPs = 10.3.0.0/16 10.4.0.0/16", "is not a range of addresses");
@@ -331,20 +331,20 @@ static void longest_name_is_an_endpoint(void **state) {
   assert_peer_mistake(text, "aaa...\" is not HOST:PORT; write it like b.example.net:51900");
   snprintf(text, sizeof(text), "Endpoint = a%s:1", name);
   assert_peer_mistake(text, "is neither an IPv4 address nor a host name");
-  memset(name, 'a', sizeof(name)); /* more than an endpoint keeps */
+  memset(name, 'a', sizeof(name)); /* longer than an endpoint's buffer */
   snprintf(text, sizeof(text), "Endpoint = a%.255s:1", name);
   assert_peer_mistake(text, "...\" is not HOST:PORT; write it like b.example.net:51900");
   snprintf(text, sizeof(text), "Endpoint = %.255s:1", name);
   assert_peer_mistake(text, "is neither an IPv4 address nor a host name");
   strcpy(name + 63, ".example");
-  snprintf(text, sizeof(text), "Endpoint = a%s:1", name); /* a label of 64 */
+  snprintf(text, sizeof(text), "Endpoint = a%s:1", name); /* a label of 64 bytes */
   assert_peer_mistake(text, "is neither an IPv4 address nor a host name");
 }
 
 static void long_value_is_shown_in_part(void **state) {
   (void)state;
   static const char *const shown[][2] = {
-      /* 64 bytes, 65, and characters across the limit */
+      /* 64 bytes, 65 bytes, and characters across the limit */
       {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
        "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\" is not"},
       {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdefg",
@@ -375,7 +375,7 @@ static void too_many_entries_are_reported_once_with_the_limit(void **state) {
 
 static bool short_of_memory;
 
-/* These two take the place of the C library's. */
+/* These two replace the C library's. */
 void *reallocarray(void *bytes, size_t count, size_t size) {
   errno = ENOMEM;
   return short_of_memory ? NULL : realloc(bytes, count * size);
@@ -440,12 +440,12 @@ int main(void) {
       TEST(key_that_was_taken_for_a_name_is_wiped),
       TEST(lists_may_be_filled_to_their_limits),
       TEST(line_may_have_hundreds_of_ranges),
-      TEST(value_that_is_no_number_in_its_range_is_reported),
+      TEST(number_out_of_range_is_reported),
       TEST(mtu_limit_is_that_of_a_packet),
       TEST(mtu_is_large_enough_for_ipv6),
       TEST(address_that_cannot_be_used_is_reported),
       TEST(allowed_ip_with_host_bits_names_the_right_network),
-      TEST(allowed_ip_that_is_none_or_given_twice_is_reported),
+      TEST(invalid_or_repeated_allowed_ip_is_reported),
       TEST(endpoint_is_host_and_port),
       TEST(longest_name_is_an_endpoint),
       TEST(long_value_is_shown_in_part),

@@ -27,7 +27,7 @@ static bool good(uint64_t now) {
   return sw_cookies_verify(&cookies, now, &source, point, cookie);
 }
 
-static void cookie_is_good_for_its_source_and_key_only(void **state) {
+static void cookie_is_valid_for_its_source_and_key_only(void **state) {
   (void)state;
   assert_true(good(START));
   for (unsigned i = 0; i < SW_IP_BYTES; i++) {
@@ -69,19 +69,19 @@ static void cookie_outlives_one_change_of_the_secret(void **state) {
   const uint8_t first = cookies.secret[0][0];
   assert_true(good(START + 120 * SW_SECOND - 1));
   assert_memory_equal(&cookies.secret[0][0], &first, 1);
-  assert_true(good(START + 120 * SW_SECOND)); /* now by the previous secret */
+  assert_true(good(START + 120 * SW_SECOND)); /* now with the previous secret */
   assert_true(cookies.drawn == START + 120 * SW_SECOND);
   assert_true(good(START + 240 * SW_SECOND - 1));
   assert_false(good(START + 240 * SW_SECOND));
 }
 
-static void every_byte_of_the_secrets_is_drawn_anew(void **state) {
+static void every_byte_of_the_secrets_is_redrawn(void **state) {
   (void)state;
   struct sw_cookies all = cookies, any = {0};
   memset(any.secret, 0, sizeof(any.secret));
   for (unsigned round = 1; round <= 64; round++) {
     struct sw_cookies before = all;
-    if (round % 2) all.drawn = 0; /* long ago: both are */
+    if (round % 2) all.drawn = 0; /* long ago: both are redrawn */
     sw_cookies_make(&all, 1000 * SW_SECOND * round, &source, point, cookie);
     for (size_t i = 0; i < sizeof(all.secret); i++)
       ((uint8_t *)any.secret)[i] |= ((uint8_t *)all.secret)[i] ^ ((uint8_t *)before.secret)[i];
@@ -90,7 +90,7 @@ static void every_byte_of_the_secrets_is_drawn_anew(void **state) {
     assert_int_not_equal(((uint8_t *)any.secret)[i], 0);
 }
 
-static void what_lies_behind_the_secrets_is_no_secret(void **state) {
+static void bytes_behind_the_secrets_are_not_used(void **state) {
   (void)state;
   struct {
     struct sw_cookies cookies;
@@ -103,7 +103,7 @@ static void what_lies_behind_the_secrets_is_no_secret(void **state) {
   assert_false(sw_cookies_verify(&all.cookies, START, &source, point, cookie));
 }
 
-static void cookie_is_dead_after_a_long_pause(void **state) {
+static void cookie_is_invalid_after_a_long_pause(void **state) {
   (void)state;
   assert_false(good(START + 240 * SW_SECOND));
   begin(NULL);
@@ -112,7 +112,7 @@ static void cookie_is_dead_after_a_long_pause(void **state) {
   assert_false(good(START + 100000 * SW_SECOND));
 }
 
-static void cookie_made_late_in_a_secrets_life_is_by_a_new_one(void **state) {
+static void secret_is_replaced_when_used_after_its_time(void **state) {
   (void)state;
   sw_cookies_make(&cookies, START + 120 * SW_SECOND, &source, point, cookie);
   assert_true(good(START + 360 * SW_SECOND - 1));
@@ -121,7 +121,7 @@ static void cookie_made_late_in_a_secrets_life_is_by_a_new_one(void **state) {
   assert_false(good(START + 360 * SW_SECOND));
 }
 
-/* A secret is changed when it is next used, and the one before lives on from then. */
+/* A secret is replaced when it is next used. The former secret stays valid from then on. */
 static void cookie_never_lives_for_360_seconds(void **state) {
   (void)state;
   assert_true(good(START + 240 * SW_SECOND - 1));
@@ -129,20 +129,20 @@ static void cookie_never_lives_for_360_seconds(void **state) {
   assert_false(good(START + 360 * SW_SECOND - 1));
 }
 
-static void pause_forgets_the_previous_secret_too(void **state) {
+static void pause_invalidates_the_previous_secret_too(void **state) {
   (void)state;
   assert_true(good(START + 120 * SW_SECOND));
   assert_false(good(START + 360 * SW_SECOND));
 }
 
-/* Whether no 8 bytes of the two are the same: each is drawn anew and whole. */
+/* Returns whether no 8 bytes of the two are equal: each secret is redrawn completely. */
 static bool apart(const uint8_t *one, const uint8_t *other) {
   for (unsigned i = 0; i < SW_KEY_BYTES; i += 8)
     if (memcmp(one + i, other + i, 8) == 0) return false;
   return true;
 }
 
-static void secrets_are_drawn_whole(void **state) {
+static void secrets_are_redrawn_completely(void **state) {
   (void)state;
   static const uint8_t zero[SW_KEY_BYTES];
   const struct sw_cookies before = cookies;
@@ -170,7 +170,7 @@ static void every_byte_of_the_secret_is_in_the_cookie(void **state) {
   assert_true(good(START));
 }
 
-/* Counts inits at one time; returns whether the last was over the limit. */
+/* Counts inits at one time; returns whether the last one exceeded the limit. */
 static bool inits(unsigned count, uint64_t now) {
   bool load = false;
   while (count--) load = sw_cookies_count(&cookies, now);
@@ -189,7 +189,7 @@ static void load_lasts_through_the_next_second(void **state) {
   inits(21, START);
   assert_true(inits(1, START + SW_SECOND));
   assert_true(inits(1, START + 2 * SW_SECOND - 1));
-  assert_false(inits(1, START + 2 * SW_SECOND)); /* the second before had few */
+  assert_false(inits(1, START + 2 * SW_SECOND)); /* the second before had few inits */
 }
 
 static void load_lasts_to_the_end_of_the_next_second(void **state) {
@@ -205,7 +205,7 @@ static void load_is_over_after_a_quiet_second(void **state) {
   assert_true(inits(1, START + 2 * SW_SECOND));
 }
 
-static void few_inits_a_second_are_never_load(void **state) {
+static void few_inits_a_second_cause_no_load(void **state) {
   (void)state;
   for (uint64_t second = 0; second < 100; second++)
     assert_false(inits(20, START + second * SW_SECOND));
@@ -214,22 +214,22 @@ static void few_inits_a_second_are_never_load(void **state) {
 int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup(cookie_is_good_for_its_source_and_key_only, begin),
+      cmocka_unit_test_setup(cookie_is_valid_for_its_source_and_key_only, begin),
       cmocka_unit_test_setup(cookie_of_another_responder_is_refused, begin),
       cmocka_unit_test_setup(cookie_outlives_one_change_of_the_secret, begin),
-      cmocka_unit_test_setup(what_lies_behind_the_secrets_is_no_secret, begin),
-      cmocka_unit_test_setup(every_byte_of_the_secrets_is_drawn_anew, begin),
-      cmocka_unit_test_setup(cookie_is_dead_after_a_long_pause, begin),
-      cmocka_unit_test_setup(cookie_made_late_in_a_secrets_life_is_by_a_new_one, begin),
+      cmocka_unit_test_setup(bytes_behind_the_secrets_are_not_used, begin),
+      cmocka_unit_test_setup(every_byte_of_the_secrets_is_redrawn, begin),
+      cmocka_unit_test_setup(cookie_is_invalid_after_a_long_pause, begin),
+      cmocka_unit_test_setup(secret_is_replaced_when_used_after_its_time, begin),
       cmocka_unit_test_setup(cookie_never_lives_for_360_seconds, begin),
-      cmocka_unit_test_setup(pause_forgets_the_previous_secret_too, begin),
-      cmocka_unit_test_setup(secrets_are_drawn_whole, begin),
+      cmocka_unit_test_setup(pause_invalidates_the_previous_secret_too, begin),
+      cmocka_unit_test_setup(secrets_are_redrawn_completely, begin),
       cmocka_unit_test_setup(every_byte_of_the_secret_is_in_the_cookie, begin),
       cmocka_unit_test_setup(load_begins_with_the_21st_init_of_a_second, begin),
       cmocka_unit_test_setup(load_lasts_through_the_next_second, begin),
       cmocka_unit_test_setup(load_lasts_to_the_end_of_the_next_second, begin),
       cmocka_unit_test_setup(load_is_over_after_a_quiet_second, begin),
-      cmocka_unit_test_setup(few_inits_a_second_are_never_load, begin),
+      cmocka_unit_test_setup(few_inits_a_second_cause_no_load, begin),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /*
- * The source filter, against a search of all ranges one by one.
+ * Compares the source filter with a linear search of all ranges.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +30,7 @@ static void make_filter(void) {
   assert_int_equal(sw_filter_init(&filter, sources, source_count, own, own_count), 0);
 }
 
-/* Makes a filter of two lists of ranges that end with NULL. */
+/* Makes a filter from two lists of ranges, each terminated by NULL. */
 static void make(const char *const *source, const char *const *excluded) {
   for (source_count = 0; source[source_count]; source_count++)
     sources[source_count] = parse(source[source_count]);
@@ -41,7 +41,7 @@ static void make(const char *const *source, const char *const *excluded) {
 #define NONE ((const char *const[]){NULL})
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* Whether a packet of IPv4 or IPv6 from an address is allowed. */
+/* Returns whether a packet of IPv4 (or else IPv6) from this address is allowed. */
 static bool allows(const uint8_t ip[SW_IP_BYTES], bool v4) {
   uint8_t packet[SW_IP6_HEADER] = {0};
   struct sw_view view;
@@ -147,8 +147,8 @@ static void adjacent_ranges_have_no_gap(void **state) {
   assert_false(from("10.0.2.0"));
 }
 
-/* As in AllowedIPs, where the address of an interface is written with its network. */
-static void host_bits_of_ranges_do_not_count(void **state) {
+/* As in AllowedIPs: an interface's address is written with the length of its network. */
+static void host_bits_of_ranges_are_ignored(void **state) {
   (void)state;
   make(LIST("10.77.0.2/30", "10.77.0.9/30", "fd77::5/64"), NONE);
   assert_true(from("10.77.0.0"));
@@ -168,7 +168,7 @@ static void own_addresses_are_refused(void **state) {
   assert_false(from("fd77::1"));
 }
 
-static void ipv6_holds_no_ipv4(void **state) {
+static void ipv6_range_contains_no_ipv4(void **state) {
   (void)state;
   const struct sw_prefix v4 = parse("10.0.0.1");
   make(LIST("::/0"), NONE);
@@ -181,7 +181,7 @@ static void ipv6_holds_no_ipv4(void **state) {
   assert_true(from("0.0.0.0"));
   assert_false(allows(v4.ip, false));
   assert_false(from("::"));
-  /* around the IPv4-mapped addresses */
+  /* the ranges around the IPv4-mapped addresses */
   make(LIST("::/0", "10.0.0.0/8"), NONE);
   assert_true(from("10.0.0.1"));
   assert_false(from("11.0.0.1"));
@@ -190,9 +190,9 @@ static void ipv6_holds_no_ipv4(void **state) {
   assert_false(allows(v4.ip, false));
 }
 
-/* The address that was allowed last is remembered: it is the only one, and never that of another
- * family. */
-static void only_the_same_address_is_found_again(void **state) {
+/* The filter caches the address that it allowed last. Only the same address of the same family
+ * matches. */
+static void cache_matches_only_the_same_address(void **state) {
   (void)state;
   const struct sw_prefix v4 = parse("10.0.0.1");
   make(LIST("10.0.0.0/24", "fd00::/64"), LIST("10.0.0.2"));
@@ -222,7 +222,7 @@ static struct sw_prefix random_prefix(unsigned spread) {
   return prefix;
 }
 
-/* One of the addresses at, before and behind the ends of a range, or any. */
+/* Returns an address at, before or behind the ends of a range, or a random one. */
 static bool choose_ip(uint8_t ip[SW_IP_BYTES], unsigned spread) {
   const bool any = source_count == 0 || rand() % 4 == 0;
   const struct sw_prefix prefix =
@@ -286,10 +286,10 @@ int main(void) {
       cmocka_unit_test(ends_of_ranges_are_inside_them),
       cmocka_unit_test(nested_and_equal_ranges_are_one),
       cmocka_unit_test(adjacent_ranges_have_no_gap),
-      cmocka_unit_test(host_bits_of_ranges_do_not_count),
+      cmocka_unit_test(host_bits_of_ranges_are_ignored),
       cmocka_unit_test(own_addresses_are_refused),
-      cmocka_unit_test(ipv6_holds_no_ipv4),
-      cmocka_unit_test(only_the_same_address_is_found_again),
+      cmocka_unit_test(ipv6_range_contains_no_ipv4),
+      cmocka_unit_test(cache_matches_only_the_same_address),
       cmocka_unit_test(filter_agrees_with_a_search_of_all_ranges),
   };
   return cmocka_run_group_tests(tests, NULL, free_filter);

@@ -1,8 +1,8 @@
 /*
- * What is coalesced, against what GRO in Linux merges, for random flows with faults.  The rules are
- * written down again here, after inet_gro_receive, ipv6_gro_receive, tcp_gro_receive and
- * udp_gro_receive_segment.  Each super-packet, segmented by plain arithmetic, must be the packets
- * that were coalesced.
+ * Compares coalescing with GRO in Linux, for random flows with faults.  The rules are implemented
+ * again here, after inet_gro_receive, ipv6_gro_receive, tcp_gro_receive and
+ * udp_gro_receive_segment.  Each super-packet, segmented by simple arithmetic, must give the
+ * packets that were coalesced.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +52,8 @@ static size_t headers(const struct packet *p) {
 
 /* ---- the kernel's rules ---- */
 
-/* May a packet be held at all, for others to follow or as one that follows? */
+/* Returns whether a packet can be part of a super-packet at all, as its first segment or a later
+ * one. */
 static bool can_be_held(const struct packet *p) {
   if (is_v4(p)) {
     if ((p->bytes[0] & 15) != 5 || sw_get16(p->bytes + 2) != p->length ||
@@ -73,7 +74,7 @@ static bool can_be_held(const struct packet *p) {
   return sw_checksum_verify(p->bytes, p->length, ip_header(p), protocol(p));
 }
 
-/* Does nothing follow it? */
+/* Returns whether no segment may follow this one. */
 static bool closes(const struct packet *first, const struct packet *p) {
   if (p->length < first->length) return true;
   return protocol(p) == 6 && flags(p) & (URG | PSH | RST | SYN | FIN);
@@ -131,11 +132,11 @@ static void finish(struct packet *p) {
   sw_checksum_complete(p->bytes, p->length, ip_header(p), offset);
 }
 
-/* Something is off: a byte of the headers, with the sums right for it or not. */
+/* Makes a fault: changes a byte of the headers, with or without correcting the checksums. */
 static void spoil(struct packet *p) {
   static const uint8_t odd_flags[] = {FIN, SYN, RST, PSH, URG, ECE, CWR};
   uint8_t *l4 = p->bytes + ip_header(p);
-  const unsigned at = 6 + below((unsigned)headers(p) - 6); /* version and lengths are true here */
+  const unsigned at = 6 + below((unsigned)headers(p) - 6); /* version and lengths stay valid */
   switch (below(6)) {
   case 0:
     p->bytes[at] ^= (uint8_t)(1 << below(8));
@@ -158,12 +159,12 @@ static void spoil(struct packet *p) {
     break;
   default:
     l4[below((unsigned)(headers(p) - ip_header(p)))] ^= (uint8_t)(1 << below(8));
-    if (protocol(p) == 6) l4[12] = (uint8_t)((l4[12] & 15) | 0x80); /* its length stays true */
+    if (protocol(p) == 6) l4[12] = (uint8_t)((l4[12] & 15) | 0x80); /* the length stays valid */
   }
   finish(p);
 }
 
-/* Makes a flow of up to STREAM_MAX packets; returns how many. */
+/* Makes a flow of up to STREAM_MAX packets; returns their number. */
 static unsigned make_stream(void) {
   const bool v4 = below(2), tcp = below(3), df = below(2), fixed = below(4) == 0;
   const size_t ip = v4 ? 20 : 40, l4 = tcp ? 32 : 8;
@@ -210,7 +211,7 @@ static unsigned make_stream(void) {
 
 /* ---- the properties ---- */
 
-/* Segments a super-packet and compares the segments with those that were coalesced. */
+/* Segments a super-packet and compares the segments with the coalesced packets. */
 static void assert_is(const struct sw_gro_packet *merged, const struct packet *from, unsigned count,
                       bool fixed) {
   if (count == 1) {
@@ -241,7 +242,7 @@ static void assert_is(const struct sw_gro_packet *merged, const struct packet *f
   }
 }
 
-/* Coalesces the stream.  Returns how many packets were merged into another. */
+/* Coalesces the stream.  Returns how many packets were appended to another. */
 static unsigned coalesce_stream(unsigned count) {
   static uint8_t buffer[SW_GRO_BUFFER];
   struct sw_gro gro;
@@ -273,7 +274,7 @@ static unsigned coalesce_stream(unsigned count) {
   return joined;
 }
 
-static void nothing_is_coalesced_that_the_kernel_would_not_merge(void **state) {
+static void only_what_the_kernel_would_merge_is_coalesced(void **state) {
   (void)state;
   srand(4);
   unsigned packets = 0, merged = 0;
@@ -282,12 +283,12 @@ static void nothing_is_coalesced_that_the_kernel_would_not_merge(void **state) {
     packets += count;
     merged += coalesce_stream(count);
   }
-  assert_true(merged > packets / 3); /* most would be, but for what was spoilt */
+  assert_true(merged > packets / 3); /* most packets without a fault are */
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(nothing_is_coalesced_that_the_kernel_would_not_merge),
+      cmocka_unit_test(only_what_the_kernel_would_merge_is_coalesced),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * Segmentation and coalescing.  Segments are those that the kernel would send (made here by
- * independent code, which copies), and coalescing them gives the super-packet back.
+ * Segmentation and coalescing.  The segments must be those that the kernel would send, made here by
+ * independent code that copies.  Coalescing them must give the super-packet again.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@
 struct shape {
   bool v6, udp, ecn;
   size_t options;   /* of TCP */
-  size_t extension; /* IPv6 hop-by-hop */
+  size_t extension; /* IPv6 hop-by-hop options */
   size_t ip_options;
   size_t size, payload;
   uint8_t flags;
@@ -33,7 +33,7 @@ static uint8_t pattern(size_t i) {
   return (uint8_t)(i * 31 + i / 251);
 }
 
-/* Makes a super-packet as a kernel hands it over; returns its length. */
+/* Makes a super-packet as the kernel passes it; returns its length. */
 static size_t make(const struct shape *shape, uint8_t *packet, struct sw_offload *offload) {
   const size_t ip =
       (shape->v6 ? SW_IP6_HEADER + shape->extension : SW_IP4_HEADER + shape->ip_options);
@@ -143,8 +143,8 @@ static void complete_checksum(uint8_t *packet, size_t length) {
   sw_checksum_partial_complete(packet, &view);
 }
 
-/* Segments the shape, checks every segment, and coalesces them.  Returns how many packets came of
- * it, the last one in `merged` and copied to `whole`. */
+/* Segments the shape, checks every segment, and coalesces them.  Returns the number of resulting
+ * packets.  The last one is in `merged`, and copied to `whole`. */
 static unsigned segment_and_coalesce(const struct shape *shape, struct sw_gro_packet *merged,
                                      uint8_t *whole, bool complete) {
   static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
@@ -197,7 +197,7 @@ static struct shape random_shape(void) {
   return shape;
 }
 
-static void segmented_and_coalesced_a_packet_is_the_same(void **state) {
+static void packet_is_unchanged_after_segmentation_and_coalescing(void **state) {
   (void)state;
   static uint8_t packet[ROOM], whole[ROOM];
   srand(2);
@@ -241,9 +241,9 @@ static void segments_with_ip_options_are_not_coalesced(void **state) {
   assert_int_equal(merged.offload.csum_start, 28);
 }
 
-/* With a source route the header holds the address of the next router, but the checksum covers the
- * last one (RFC 1122 §4.1.1, RFC 9293 §3.1). */
-static void sums_behind_a_source_route_are_for_its_end(void **state) {
+/* With a source route, the header has the address of the next router, but the checksum covers the
+ * last address of the route (RFC 1122 §4.1.1, RFC 9293 §3.1). */
+static void checksum_covers_the_last_address_of_a_source_route(void **state) {
   (void)state;
   static uint8_t routed[ROOM];
   const struct shape shape = {.ip_options = 8, .size = 1000, .payload = 2500};
@@ -267,7 +267,7 @@ static void sums_behind_a_source_route_are_for_its_end(void **state) {
   }
 }
 
-static void super_packet_that_cannot_be_is_refused(void **state) {
+static void impossible_super_packet_is_refused(void **state) {
   (void)state;
   static uint8_t packet[ROOM];
   const struct shape shape = {.size = 1000, .payload = 5000};
@@ -292,12 +292,12 @@ static void super_packet_that_cannot_be_is_refused(void **state) {
     assert_int_equal(sw_gso_start(&gso, packet, length, &bad[i]), -22);
   for (size_t shorter = 0; shorter < 41; shorter++)
     assert_int_equal(sw_gso_start(&gso, packet, shorter, &good), -22);
-  packet[32] = 0x40; /* TCP header shorter than it can be */
+  packet[32] = 0x40; /* a TCP header length below the minimum */
   assert_int_equal(sw_gso_start(&gso, packet, length, &good), -22);
 }
 
-/* Whatever is read where the TCP header would be, the IP header belongs to no TCP header. */
-static void super_packet_with_its_tcp_header_inside_the_ip_header_is_refused(void **state) {
+/* A checksum that starts inside the IP header is refused, whatever bytes follow. */
+static void super_packet_with_a_tcp_header_inside_the_ip_header_is_refused(void **state) {
   (void)state;
   static uint8_t packet[ROOM];
   for (unsigned v6 = 0; v6 < 2; v6++) {
@@ -316,8 +316,8 @@ static void super_packet_with_its_tcp_header_inside_the_ip_header_is_refused(voi
   }
 }
 
-/* The packet ends where memory does. */
-static void tcp_header_that_would_reach_past_the_packet_is_not_read(void **state) {
+/* The packet ends where its memory mapping does. */
+static void tcp_header_past_the_end_of_the_packet_is_not_read(void **state) {
   (void)state;
   static uint8_t packet[ROOM];
   const struct shape shape = {.size = 100, .payload = 300};
@@ -339,8 +339,8 @@ static void tcp_header_that_would_reach_past_the_packet_is_not_read(void **state
   munmap(memory, 2 * page);
 }
 
-/* Coalesces two segments, of which one byte of the second is changed.  Returns how many packets
- * came of them. */
+/* Coalesces two segments after changing one byte of the second.  Returns the number of resulting
+ * packets. */
 static unsigned pieces_of_two(const struct shape *shape, size_t at, uint8_t change) {
   static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
   struct sw_offload offload;
@@ -356,7 +356,7 @@ static unsigned pieces_of_two(const struct shape *shape, size_t at, uint8_t chan
     uint8_t *room = sw_gro_room(&gro);
     memcpy(room, segment.packet, segment.length);
     if (i == 1) room[at] ^= change;
-    if (i == 1 && !shape->v6 && at < 10) sw_checksum_ip4(room); /* right for what it says */
+    if (i == 1 && !shape->v6 && at < 10) sw_checksum_ip4(room); /* valid for the changed header */
     while (add(&gro, room, segment.length, true)) {
       sw_gro_take(&gro, &merged);
       pieces++;
@@ -371,12 +371,12 @@ static void segments_that_differ_in_their_headers_are_not_coalesced(void **state
   const struct shape v4 = {.size = 1000, .payload = 2000, .options = 12};
   assert_int_equal(pieces_of_two(&v4, 0, 0), 1);
   /* all of IP but length; ports, seq, ack, offset, flags, window, urgent, options */
-  static const uint8_t not_v4[] = {2, 3, 36, 37}; /* lengths and the sum of TCP */
+  static const uint8_t not_v4[] = {2, 3, 36, 37}; /* lengths and the checksum of TCP */
   for (size_t at = 1; at < 52; at++) {
     if (memchr(not_v4, (int)at, sizeof(not_v4)) || at == 33) continue;
     assert_int_equal(pieces_of_two(&v4, at, 0x04), 2);
   }
-  for (unsigned bit = 0; bit < 8; bit++) { /* flags: only PSH and FIN of the second are its own */
+  for (unsigned bit = 0; bit < 8; bit++) { /* flags: only PSH and FIN may differ */
     const uint8_t flag = (uint8_t)(1 << bit);
     assert_int_equal(pieces_of_two(&v4, 33, flag), flag & (SW_TCP_PSH | SW_TCP_FIN) ? 1 : 2);
   }
@@ -394,7 +394,7 @@ static void segments_that_differ_in_their_headers_are_not_coalesced(void **state
 static void ip_id_may_stay_the_same_with_df(void **state) {
   (void)state;
   const struct shape df = {.size = 1000, .payload = 2000, .df = true};
-  assert_int_equal(pieces_of_two(&df, 5, 0xff ^ 0xfe), 1); /* 0xfffe again */
+  assert_int_equal(pieces_of_two(&df, 5, 0xff ^ 0xfe), 1); /* the identification is 0xfffe again */
   assert_int_equal(pieces_of_two(&df, 5, 0x04), 2);
   assert_int_equal(pieces_of_two(&df, 6, 0x20), 2); /* more fragments */
 }
@@ -464,7 +464,7 @@ static void udp_is_not_coalesced_where_the_kernel_does_not_take_it(void **state)
   assert_int_equal(pieces, 2);
 }
 
-static void order_holds_and_nothing_outgrows_the_buffer(void **state) {
+static void order_is_kept_within_the_buffer(void **state) {
   (void)state;
   static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER + 64];
   memset(buffer + SW_GRO_BUFFER, 0xa5, 64);
@@ -474,7 +474,7 @@ static void order_holds_and_nothing_outgrows_the_buffer(void **state) {
   srand(3);
   uint32_t sent = 0, taken = 0;
   for (unsigned round = 0; round < 20000; round++) {
-    /* single packets of any size, numbered in the ports: none continues another */
+    /* single packets of any size with different ports: none continues another */
     const struct shape shape = {
         .udp = true, .size = 65535, .payload = 4 + (size_t)rand() % (rand() % 10 ? 1400 : 65000)};
     struct sw_offload offload;
@@ -495,7 +495,7 @@ static void order_holds_and_nothing_outgrows_the_buffer(void **state) {
   for (unsigned i = 0; i < 64; i++) assert_int_equal(buffer[SW_GRO_BUFFER + i], 0xa5);
 }
 
-/* 64 segments of 40 bytes, of which headers are the larger part; and the most there may be. */
+/* 64 segments of 40 bytes, most of which are headers, and the largest number of segments. */
 static void super_packets_of_small_segments_are_segmented(void **state) {
   (void)state;
   static uint8_t whole[ROOM];
@@ -513,7 +513,7 @@ static void super_packets_of_small_segments_are_segmented(void **state) {
   }
 }
 
-/* Whether a super-packet of the shape is segmented.  `bytes`: of all its segments. */
+/* Returns whether a super-packet of the shape is segmented.  `bytes`: the total of its segments. */
 static bool starts(const struct shape *shape, size_t *bytes) {
   static uint8_t packet[ROOM];
   struct sw_offload offload;
@@ -537,7 +537,7 @@ static void limits_of_super_packets_hold(void **state) {
   assert_true(starts(&shape, &bytes));
   shape.payload++;
   assert_false(starts(&shape, &bytes));
-  /* the longest headers, and the most segments that leave room for them */
+  /* the longest headers, and as many segments as fit with them */
   shape = (struct shape){.v6 = true, .extension = SW_HEADERS_MAX - 60, .size = 32};
   shape.payload = SW_GSO_PACKET_MAX - SW_HEADERS_MAX;
   shape.extension -= shape.extension % 8;
@@ -547,7 +547,7 @@ static void limits_of_super_packets_hold(void **state) {
   assert_false(starts(&shape, &bytes));
 }
 
-/* The longest headers are refused when they are one byte longer. */
+/* Headers one byte longer than the longest are refused. */
 static void limit_of_headers_is_exact(void **state) {
   (void)state;
   static uint8_t packet[ROOM];
@@ -563,8 +563,8 @@ static void limit_of_headers_is_exact(void **state) {
   assert_int_equal(sw_gso_start(&gso, packet, length, &offload), -22);
 }
 
-/* For plain headers the sum of the kernel is not used. */
-static void pseudo_header_of_a_plain_packet_is_summed_anew(void **state) {
+/* For plain headers the kernel's partial sum is not used. */
+static void pseudo_header_of_a_plain_packet_is_summed_again(void **state) {
   (void)state;
   static uint8_t packet[ROOM];
   for (unsigned v6 = 0; v6 < 2; v6++) {
@@ -582,8 +582,8 @@ static void pseudo_header_of_a_plain_packet_is_summed_anew(void **state) {
   }
 }
 
-/* What was said of one packet does not count for the next. */
-static void packet_without_a_partial_checksum_is_left_as_it_is(void **state) {
+/* The description of one packet must not affect the next. */
+static void packet_without_a_partial_checksum_is_unchanged(void **state) {
   (void)state;
   static uint8_t packet[ROOM], copy[ROOM];
   const struct shape shape = {.size = 1000, .payload = 500};
@@ -599,7 +599,7 @@ static void packet_without_a_partial_checksum_is_left_as_it_is(void **state) {
   assert_true(sw_gso_next(&gso, &segment));
   assert_false(segment.partial);
   assert_memory_equal(packet, copy, length);
-  /* a checksum at the very end */
+  /* a checksum field at the very end */
   offload = (struct sw_offload){.partial = true, .csum_start = (uint16_t)(length - 2)};
   assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
   offload.csum_start++;
@@ -626,9 +626,9 @@ static void long_ipv6_headers_are_segmented(void **state) {
   assert_int_equal(segment_and_coalesce(&shape, &merged, whole, false), 3);
 }
 
-/* A checksum is partial only where the receiver finds it without being told: the sender completes
- * every other one, that of a fragment too. */
-static void only_what_a_receiver_finds_leaves_with_a_partial_checksum(void **state) {
+/* A checksum stays partial only where the receiver finds it by itself.  The sender completes every
+ * other one, such as that of a fragment. */
+static void checksum_stays_partial_only_where_the_receiver_finds_it(void **state) {
   (void)state;
   static uint8_t packet[ROOM];
   const struct shape shape = {.size = 1000, .payload = 500};
@@ -643,7 +643,7 @@ static void only_what_a_receiver_finds_leaves_with_a_partial_checksum(void **sta
       break; /* first fragment */
     case 2:
       packet[7] = 1;
-      break; /* later ones */
+      break; /* later fragments */
     case 3:
       packet[6] = 0x10;
       break;
@@ -738,13 +738,13 @@ static void packets_with_a_part_of_a_udp_header_are_not_coalesced(void **state) 
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(segmented_and_coalesced_a_packet_is_the_same),
+      cmocka_unit_test(packet_is_unchanged_after_segmentation_and_coalescing),
       cmocka_unit_test(behind_extension_headers_segments_have_full_checksums_and_are_not_coalesced),
       cmocka_unit_test(segments_with_ip_options_are_not_coalesced),
-      cmocka_unit_test(sums_behind_a_source_route_are_for_its_end),
-      cmocka_unit_test(super_packet_that_cannot_be_is_refused),
-      cmocka_unit_test(super_packet_with_its_tcp_header_inside_the_ip_header_is_refused),
-      cmocka_unit_test(tcp_header_that_would_reach_past_the_packet_is_not_read),
+      cmocka_unit_test(checksum_covers_the_last_address_of_a_source_route),
+      cmocka_unit_test(impossible_super_packet_is_refused),
+      cmocka_unit_test(super_packet_with_a_tcp_header_inside_the_ip_header_is_refused),
+      cmocka_unit_test(tcp_header_past_the_end_of_the_packet_is_not_read),
       cmocka_unit_test(segments_that_differ_in_their_headers_are_not_coalesced),
       cmocka_unit_test(ip_id_may_stay_the_same_with_df),
       cmocka_unit_test(psh_and_fin_close_a_super_packet),
@@ -753,14 +753,14 @@ int main(void) {
       cmocka_unit_test(super_packets_of_small_segments_are_segmented),
       cmocka_unit_test(limits_of_super_packets_hold),
       cmocka_unit_test(limit_of_headers_is_exact),
-      cmocka_unit_test(pseudo_header_of_a_plain_packet_is_summed_anew),
-      cmocka_unit_test(packet_without_a_partial_checksum_is_left_as_it_is),
+      cmocka_unit_test(pseudo_header_of_a_plain_packet_is_summed_again),
+      cmocka_unit_test(packet_without_a_partial_checksum_is_unchanged),
       cmocka_unit_test(long_ipv6_headers_are_segmented),
-      cmocka_unit_test(only_what_a_receiver_finds_leaves_with_a_partial_checksum),
+      cmocka_unit_test(checksum_stays_partial_only_where_the_receiver_finds_it),
       cmocka_unit_test(checksum_is_partial_from_the_shortest_whole_header_on),
       cmocka_unit_test(packet_has_a_whole_ip_header),
       cmocka_unit_test(packets_with_a_part_of_a_udp_header_are_not_coalesced),
-      cmocka_unit_test(order_holds_and_nothing_outgrows_the_buffer),
+      cmocka_unit_test(order_is_kept_within_the_buffer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

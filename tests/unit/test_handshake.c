@@ -17,7 +17,7 @@
 static struct sw_keys keys;
 static const uint8_t me_left[SW_ME_BYTES] = {1, 2, 3}, me_right[SW_ME_BYTES] = {9, 8, 7};
 
-/* Both ends of one handshake, and what they said. */
+/* Both ends of one handshake, and their messages. */
 struct exchange {
   struct sw_initiation initiation;
   struct sw_handshake_message init, response;
@@ -75,7 +75,7 @@ static void handshake_and_mask_keys_are_subkeys_1_and_2_of_the_psk(void **state)
   assert_memory_equal(keys.mask, two, 16);
 }
 
-static void session_keys_are_what_the_document_says(void **state) {
+static void session_keys_agree_with_the_specification(void **state) {
   (void)state;
   struct exchange exchange;
   complete(&exchange);
@@ -139,7 +139,7 @@ static void one_init_answered_twice_gives_other_keys(void **state) {
   }
 }
 
-static void without_the_psk_there_is_no_agreement(void **state) {
+static void handshake_fails_without_the_psk(void **state) {
   (void)state;
   struct exchange exchange;
   complete(&exchange);
@@ -175,9 +175,9 @@ static void every_byte_of_both_plaintexts_is_in_the_keys(void **state) {
   assert_other_box(&exchange.left.seal, &exchange.right.open);
 }
 
-/* ---- what is said ---- */
+/* ---- plaintexts ---- */
 
-static void init_says_what_it_was_begun_with(void **state) {
+static void init_carries_its_parameters(void **state) {
   (void)state;
   struct sw_initiation initiation;
   memset(&initiation, 0xee, sizeof(initiation));
@@ -227,7 +227,7 @@ static void cookie_names_the_init(void **state) {
   uint8_t plain[SW_INIT_MAX], hash[32], cookie[16];
   memset(hash, 0x33, sizeof(hash));
   memset(cookie, 0x44, sizeof(cookie));
-  for (unsigned i = 0; i < 16; i++) { /* one may be without padding */
+  for (unsigned i = 0; i < 16; i++) { /* one may have no padding */
     memset(plain, 0xee, sizeof(plain));
     const size_t length = sw_cookie_message_make(me_right, hash, cookie, SW_INIT_MAX, plain);
     struct sw_handshake_message message;
@@ -276,7 +276,7 @@ static void sizes_vary_and_no_reply_is_longer_than_its_init(void **state) {
     if (!responses[exchange.response_length]) response_sizes++;
     inits[length] = responses[exchange.response_length] = true;
 
-    /* of the least init, both ends of what is possible are drawn */
+    /* the smallest init: both limits of the possible lengths must occur */
     const size_t least =
         sw_cookie_message_make(me_right, exchange.initiation.hash, exchange.initiation.hash,
                                SW_COOKIE_MESSAGE_BYTES + 1, plain);
@@ -334,7 +334,7 @@ static void assert_every_flip_is_refused(const uint8_t *plain, size_t length) {
   for (size_t bit = 0; bit < 8 * sealed; bit++) {
     datagram[bit / 8] ^= (uint8_t)(1 << bit % 8);
     const struct sw_header header = sw_header_read(keys.mask, datagram);
-    /* one bit of the session: it is not read as a handshake message to begin with */
+    /* a bit of the session id: the datagram is not parsed as a handshake message at all */
     if (bit < 32)
       assert_int_not_equal(header.session, SW_SESSION_HANDSHAKE);
     else
@@ -442,7 +442,7 @@ static void session_id_zero_is_malformed(void **state) {
   }
 }
 
-static void init_of_another_version_is_told_by_its_number(void **state) {
+static void init_of_another_version_is_reported_by_its_number(void **state) {
   (void)state;
   uint8_t plain[SW_INIT_MIN];
   memset(plain, 1, sizeof(plain));
@@ -450,7 +450,7 @@ static void init_of_another_version_is_told_by_its_number(void **state) {
   for (unsigned version = 0; version < 256; version++) {
     if (version == 1) continue;
     plain[1] = (uint8_t)version;
-    /* whatever else another version's init may look like */
+    /* regardless of the rest of the init */
     for (size_t length = 2; length <= sizeof(plain); length += 47) {
       assert_int_equal(sw_message_parse(plain, length, &message), -EPROTONOSUPPORT);
       assert_int_equal(message.version, version);
@@ -460,7 +460,7 @@ static void init_of_another_version_is_told_by_its_number(void **state) {
 
 /* ---- points of low order ---- */
 
-/* The points of order 1, 2, 4 and 8 of Curve25519 and its twist, and those that are the same mod p
+/* The points of order 1, 2, 4 and 8 of Curve25519 and its twist, and their other encodings mod p
  * (https://cr.yp.to/ecdh.html#validate). */
 static const char *const low_order[] = {
     "0000000000000000000000000000000000000000000000000000000000000000", /* 0 */
@@ -508,7 +508,7 @@ static int start(void **state) {
   return memcmp(&psk, &keys.psk, sizeof(psk));
 }
 
-/* ---- what stays behind ---- */
+/* ---- secrets on the stack ---- */
 
 static struct exchange traced;
 
@@ -522,7 +522,7 @@ static void conclude(void) {
   finish(&traced);
 }
 
-/* The shared point, the session's secret and all that comes of it. */
+/* Searches for the shared point, the session's secret and everything derived from it. */
 static void assert_stack_is_clean(void) {
   struct {
     uint8_t shared[SW_POINT_BYTES], hash[SW_HASH_BYTES];
@@ -583,13 +583,13 @@ static void no_secret_of_a_handshake_is_left_on_the_stack(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(handshake_and_mask_keys_are_subkeys_1_and_2_of_the_psk),
-      cmocka_unit_test(session_keys_are_what_the_document_says),
+      cmocka_unit_test(session_keys_agree_with_the_specification),
       cmocka_unit_test(both_sides_agree_mirrored),
       cmocka_unit_test(two_handshakes_share_no_key),
       cmocka_unit_test(one_init_answered_twice_gives_other_keys),
-      cmocka_unit_test(without_the_psk_there_is_no_agreement),
+      cmocka_unit_test(handshake_fails_without_the_psk),
       cmocka_unit_test(every_byte_of_both_plaintexts_is_in_the_keys),
-      cmocka_unit_test(init_says_what_it_was_begun_with),
+      cmocka_unit_test(init_carries_its_parameters),
       cmocka_unit_test(response_names_the_init_and_both_ids),
       cmocka_unit_test(cookie_names_the_init),
       cmocka_unit_test(cookie_changes_the_hash_and_is_in_the_init),
@@ -603,7 +603,7 @@ int main(void) {
       cmocka_unit_test(truncated_plaintext_is_malformed),
       cmocka_unit_test(unknown_types_are_malformed),
       cmocka_unit_test(session_id_zero_is_malformed),
-      cmocka_unit_test(init_of_another_version_is_told_by_its_number),
+      cmocka_unit_test(init_of_another_version_is_reported_by_its_number),
       cmocka_unit_test(points_of_low_order_are_refused_in_both_roles),
       cmocka_unit_test(no_key_of_a_link_is_left_on_the_stack),
       cmocka_unit_test(no_secret_of_a_handshake_is_left_on_the_stack),

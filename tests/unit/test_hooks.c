@@ -1,4 +1,4 @@
-/* Hooks as commands, and commands as processes beside a loop. */
+/* Expansion of hooks to commands, and commands as child processes of a loop. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -58,7 +58,7 @@ static void a_command_that_succeeds_has_no_failure(void **state) {
   assert_string_equal(failure_of("true"), "");
 }
 
-static void a_command_that_a_signal_ends_says_which(void **state) {
+static void a_signal_that_ends_a_command_is_reported(void **state) {
   (void)state;
   assert_string_equal(failure_of("kill -KILL $$"),
                       "hook \"kill -KILL $$\" was ended by signal 9 (Killed)");
@@ -86,14 +86,14 @@ static void a_command_is_stopped_with_all_that_it_started(void **state) {
   (void)state;
   int ends[2];
   char byte;
-  assert_int_equal(pipe(ends), 0); /* held open by the command and what it starts */
+  assert_int_equal(pipe(ends), 0); /* the command and its children keep it open */
   sw_hook_start(&hook, &loop, "sleep 60 & sleep 60");
   close(ends[1]);
   sw_hook_stop(&hook);
   sw_hook_stop(&hook);
   wait_for_end();
   assert_string_equal(hook.failure, "hook \"sleep 60 & sleep 60\" was ended before its time");
-  assert_int_equal(read(ends[0], &byte, 1), 0); /* nobody holds it any more */
+  assert_int_equal(read(ends[0], &byte, 1), 0); /* no process has it open any more */
   close(ends[0]);
 }
 
@@ -119,7 +119,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(each_hook_is_a_line_with_the_interfaces_name),
       TEST(a_command_that_succeeds_has_no_failure),
-      TEST(a_command_that_a_signal_ends_says_which),
+      TEST(a_signal_that_ends_a_command_is_reported),
       TEST(a_long_command_is_named_by_its_start),
       TEST(a_command_gets_sigpipe_though_we_ignore_it),
       TEST(a_command_is_stopped_with_all_that_it_started),

@@ -11,7 +11,7 @@
 #include "saltway/key.h"
 #include "stack.h"
 
-/* 00 01 02 ... 1f, and the first bytes of its BLAKE2b hash (Python's hashlib: salt 3, person
+/* 00 01 02 ... 1f, and the start of its BLAKE2b hash (from Python's hashlib: salt 3, person
  * "saltway1"). */
 static const char counting[] = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 static const char counting_fingerprint[] = "426979e6";
@@ -80,7 +80,7 @@ static void a_key_has_one_text(void **state) {
       text[at] = (char)byte;
       if (!strchr(alphabet, (char)byte)) assert_refused(text, -EINVAL);
     }
-  /* RFC 4648 §3.5: the bits that are left over before the padding are zero */
+  /* RFC 4648 §3.5: the unused bits before the padding are zero */
   assert_refused("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=", -EINVAL);
 }
 

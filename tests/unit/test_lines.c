@@ -20,7 +20,7 @@ static void assert_lines(const char *text, size_t count, const char *const *expe
   assert_int_equal(*rest, '\0');
 }
 
-static void text_is_cut_at_line_ends(void **state) {
+static void text_is_split_at_line_ends(void **state) {
   (void)state;
   static const char *const lines[] = {"a", "", " b ", "c"};
   assert_lines("a\n\n b \nc", 4, lines);
@@ -43,10 +43,10 @@ static void only_one_carriage_return_belongs_to_a_line_end(void **state) {
   assert_lines("a\r\r\n\rb\n\xef\xbb\xbf"
                "c\n\xef\xbb",
                4, lines);
-  assert_lines("\xef\xbb", 1, &lines[3]); /* no whole mark */
+  assert_lines("\xef\xbb", 1, &lines[3]); /* an incomplete mark */
 }
 
-static void bytes_before_a_line_are_left_alone(void **state) {
+static void bytes_before_a_line_are_unchanged(void **state) {
   (void)state;
   char text[] = "\r\n ";
   char *rest = text + 1;
@@ -139,7 +139,7 @@ static void assert_trimmed(char *(*trim)(char *), const char *text, const char *
   assert_int_equal(copy[0], 'x');
 }
 
-static void blanks_around_a_text_are_cut_off(void **state) {
+static void blanks_around_a_text_are_trimmed(void **state) {
   (void)state;
   static const char *const texts[] = {"a b", " \ta b", "a b\t ", "\t a b\t "};
   for (size_t i = 0; i < 4; i++) assert_trimmed(sw_line_trim, texts[i], "a b");
@@ -148,7 +148,7 @@ static void blanks_around_a_text_are_cut_off(void **state) {
   assert_trimmed(sw_line_trim, " # ", "#");
 }
 
-static void comment_is_cut_off(void **state) {
+static void comment_is_removed(void **state) {
   (void)state;
   static const struct {
     const char *text, *expected;
@@ -173,14 +173,14 @@ static void name_is_letters_and_digits(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(text_is_cut_at_line_ends),
+      cmocka_unit_test(text_is_split_at_line_ends),
       cmocka_unit_test(only_one_carriage_return_belongs_to_a_line_end),
-      cmocka_unit_test(bytes_before_a_line_are_left_alone),
+      cmocka_unit_test(bytes_before_a_line_are_unchanged),
       cmocka_unit_test(bytes_behind_a_text_are_left_alone),
       cmocka_unit_test(characters_of_utf8_are_permitted),
       cmocka_unit_test(bytes_that_are_not_text_are_refused_with_their_column),
-      cmocka_unit_test(blanks_around_a_text_are_cut_off),
-      cmocka_unit_test(comment_is_cut_off),
+      cmocka_unit_test(blanks_around_a_text_are_trimmed),
+      cmocka_unit_test(comment_is_removed),
       cmocka_unit_test(name_is_letters_and_digits),
   };
   return cmocka_run_group_tests_name("lines", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* How two links come up, and learn where the other is. */
+/* How two links come up and learn each other's address. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,15 +22,15 @@ static int start(void **state) {
   return 0;
 }
 
-static void hush(void) {
-  pair_hush(left);
-  pair_hush(right);
+static void clear_sent(void) {
+  pair_clear_sent(left);
+  pair_clear_sent(right);
 }
 
 static int start_connected(void **state) {
   start(state);
   pair_connect(&pair);
-  hush();
+  clear_sent();
   return 0;
 }
 
@@ -60,12 +60,12 @@ static void link_comes_up_with_four_datagrams(void **state) {
   (void)state;
   pair.latency = 20 * MS;
   pair_run(&pair, 60 * MS);
-  assert_int_equal(pair_state(right), SW_LINK_UP); /* by the probe */
+  assert_int_equal(pair_state(right), SW_LINK_UP); /* confirmed by the probe */
   assert_int_equal(pair_state(left), SW_LINK_CONNECTING);
   pair_run(&pair, 20 * MS);
   assert_int_equal(pair_state(left), SW_LINK_UP);
-  assert_string_equal(left->said, "ip");
-  assert_string_equal(right->said, "ra");
+  assert_string_equal(left->sent, "ip");
+  assert_string_equal(right->sent, "ra");
   const struct sw_link_status *status = sw_link_status(left->link);
   assert_int_equal(status->handshakes, 1);
   assert_int_equal(status->handshake_time, pair.now);
@@ -76,7 +76,7 @@ static void link_comes_up_with_four_datagrams(void **state) {
   assert_nothing_is_lost(SW_SECOND, 100 * MS);
 }
 
-static void states_are_told(void **state) {
+static void states_are_reported(void **state) {
   (void)state;
   assert_int_equal(pair_state(right), SW_LINK_WAITING);
   assert_int_equal(pair_state(left), SW_LINK_CONNECTING);
@@ -92,7 +92,7 @@ static void states_are_told(void **state) {
   assert_int_equal(pair_state(left), SW_LINK_CLOSED);
 }
 
-static void endpoints_of_a_link_that_is_up_change_nothing_now(void **state) {
+static void new_endpoints_do_not_disturb_a_link_that_is_up(void **state) {
   (void)state;
   const uint64_t deadline = sw_link_deadline(left->link);
   pair_introduce(left);
@@ -100,8 +100,8 @@ static void endpoints_of_a_link_that_is_up_change_nothing_now(void **state) {
   sw_link_endpoints_set(left->link, pair.now, NULL, 0);
   pair_introduce(right);
   pair_flush(&pair);
-  assert_string_equal(left->said, "");
-  assert_string_equal(right->said, "");
+  assert_string_equal(left->sent, "");
+  assert_string_equal(right->sent, "");
   assert_int_equal(pair_state(left), SW_LINK_UP);
 }
 
@@ -115,19 +115,19 @@ static void give_response_from(const struct sw_address *from, struct pair_datagr
   pair_take_letter(left, 'p', probe);
 }
 
-static void initiator_sends_to_where_the_response_came_from_if_its_init_went_there(void **state) {
+static void initiator_sends_to_the_source_of_the_response_if_its_init_went_there(void **state) {
   (void)state;
   const struct sw_address endpoints[] = {pair_address(77), pair_address(88)};
   struct pair_datagram first, probe;
   sw_link_endpoints_set(left->link, pair.now, endpoints, 2);
   pair_take_letter(left, 'i', &first);
   sw_link_error(left->link, pair.now, &endpoints[0], ECONNREFUSED);
-  pair.now += 125 * MS; /* the init is repeated, to the second */
+  pair.now += 125 * MS; /* the init is repeated, to the second endpoint */
   give_response_from(&endpoints[0], &probe);
   assert_true(sw_address_equal(&probe.to, &endpoints[0]));
 }
 
-static void initiator_believes_no_endpoint_that_its_init_did_not_go_to(void **state) {
+static void initiator_sends_to_no_endpoint_that_its_init_did_not_go_to(void **state) {
   (void)state;
   const struct sw_address endpoints[] = {pair_address(77), pair_address(88)};
   struct pair_datagram probe;
@@ -136,7 +136,7 @@ static void initiator_believes_no_endpoint_that_its_init_did_not_go_to(void **st
   assert_true(sw_address_equal(&probe.to, &endpoints[0]));
 }
 
-static void initiator_sends_to_where_it_sent_its_init_else(void **state) {
+static void initiator_sends_to_the_destination_of_its_init_otherwise(void **state) {
   (void)state;
   const struct sw_address elsewhere = pair_address(99);
   struct pair_datagram probe;
@@ -144,7 +144,7 @@ static void initiator_sends_to_where_it_sent_its_init_else(void **state) {
   assert_true(sw_address_equal(&probe.to, &right->address));
 }
 
-static void responder_sends_to_where_the_init_came_from(void **state) {
+static void responder_sends_to_the_source_of_the_init(void **state) {
   (void)state;
   struct pair_datagram datagram;
   const struct sw_address asked = pair_address(77);
@@ -156,7 +156,7 @@ static void responder_sends_to_where_the_init_came_from(void **state) {
   pair_give(left, &datagram);
   pair_take_letter(left, 'p', &datagram);
   const struct pair_datagram probe = datagram;
-  datagram.from = pair_address(88); /* moved by someone on the path */
+  datagram.from = pair_address(88); /* moved by an attacker on the path */
   assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_DROPPED);
   datagram = probe;
   datagram.from = asked;
@@ -177,7 +177,7 @@ static void peers_address_stays_for_the_session(void **state) {
   assert_true(sw_address_equal(&sw_link_status(right->link)->peer, &left->address));
 }
 
-static void copy_of_an_init_from_elsewhere_does_not_keep_it_from_being_answered(void **state) {
+static void copied_init_does_not_prevent_an_answer(void **state) {
   (void)state;
   struct pair_datagram init, copy, response;
   pair_take_letter(left, 'i', &init);
@@ -194,8 +194,8 @@ static void copy_of_an_init_from_elsewhere_does_not_keep_it_from_being_answered(
   assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
 }
 
-/* The attacker has our response to a copy of the init from his own address, and the initiator takes
- * it from him.  He then copies the first datagram of the session as well. */
+/* The attacker copies the init from its own address and relays the response to the initiator.  It
+ * then copies the first datagram of the session too. */
 static void relay_that_loses_the_last_race_redirects_nothing(void **state) {
   (void)state;
   struct pair_datagram init, copy, response, probe;
@@ -221,7 +221,7 @@ static void relay_that_loses_the_last_race_redirects_nothing(void **state) {
   assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
 }
 
-static void responder_says_nothing_before_the_first_datagram_of_the_session(void **state) {
+static void responder_sends_nothing_before_the_first_datagram_of_the_session(void **state) {
   (void)state;
   struct pair_datagram init, response, probe, none;
   pair_take_letter(left, 'i', &init);
@@ -242,10 +242,10 @@ static void responder_says_nothing_before_the_first_datagram_of_the_session(void
   pair_give(right, &probe);
   assert_int_equal(pair_state(right), SW_LINK_UP);
   pair_take_letter(right, 'a', &none);
-  assert_int_equal(pair_give(right, &probe), SW_RECEIVED_DROPPED); /* the window is kept */
+  assert_int_equal(pair_give(right, &probe), SW_RECEIVED_DROPPED); /* the replay window is kept */
 }
 
-static void packet_confirms_a_session_as_well(void **state) {
+static void packet_confirms_a_session(void **state) {
   (void)state;
   struct pair_datagram init, response, packet, back;
   pair_take_letter(left, 'i', &init);
@@ -259,7 +259,7 @@ static void packet_confirms_a_session_as_well(void **state) {
   assert_int_equal(pair_state(left), SW_LINK_UP);
 }
 
-static void answer_is_good_for_5_s(void **state) {
+static void pending_answer_is_valid_for_5_s(void **state) {
   (void)state;
   struct pair_datagram init, response, early, late;
   pair_take_letter(left, 'i', &init);
@@ -300,14 +300,14 @@ static void replayed_init_does_not_abort_our_own_handshake(void **state) {
   pair_take_letter(right, 'i', &old);
   pair_take_letter(left, 'i', &init);
   assert_int_equal(pair_give(left, &old), SW_RECEIVED_CONTROL);
-  pair_take_letter(left, 'r', &response); /* the copier's, who can do nothing with it */
+  pair_take_letter(left, 'r', &response); /* goes to the copier, which cannot use it */
   pair_give(right, &init);
   pair_take_letter(right, 'r', &response);
   assert_int_equal(pair_give(left, &response), SW_RECEIVED_CONTROL);
   pair_connect(&pair);
 }
 
-static void replayed_init_touches_no_live_session(void **state) {
+static void replayed_init_affects_no_session(void **state) {
   (void)state;
   struct pair_datagram old, response;
   sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
@@ -337,7 +337,7 @@ static void restarted_initiator_is_back_at_once(void **state) {
   assert_nothing_is_lost(SW_SECOND, 100 * MS);
 }
 
-static void restarted_responder_is_found_out_within_15_s(void **state) {
+static void restart_of_the_responder_is_noticed_within_15_s(void **state) {
   (void)state;
   pair_restart(right, 0);
   pair_send(left);
@@ -360,24 +360,24 @@ static int start_sodium(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       APART(link_comes_up_with_four_datagrams),
-      APART(states_are_told),
-      CONNECTED(endpoints_of_a_link_that_is_up_change_nothing_now),
-      APART(initiator_sends_to_where_the_response_came_from_if_its_init_went_there),
-      APART(initiator_believes_no_endpoint_that_its_init_did_not_go_to),
-      APART(initiator_sends_to_where_it_sent_its_init_else),
-      APART(responder_sends_to_where_the_init_came_from),
+      APART(states_are_reported),
+      CONNECTED(new_endpoints_do_not_disturb_a_link_that_is_up),
+      APART(initiator_sends_to_the_source_of_the_response_if_its_init_went_there),
+      APART(initiator_sends_to_no_endpoint_that_its_init_did_not_go_to),
+      APART(initiator_sends_to_the_destination_of_its_init_otherwise),
+      APART(responder_sends_to_the_source_of_the_init),
       CONNECTED(peers_address_stays_for_the_session),
-      APART(copy_of_an_init_from_elsewhere_does_not_keep_it_from_being_answered),
+      APART(copied_init_does_not_prevent_an_answer),
       CONNECTED(relay_that_loses_the_last_race_redirects_nothing),
-      APART(responder_says_nothing_before_the_first_datagram_of_the_session),
-      APART(packet_confirms_a_session_as_well),
-      APART(answer_is_good_for_5_s),
+      APART(responder_sends_nothing_before_the_first_datagram_of_the_session),
+      APART(packet_confirms_a_session),
+      APART(pending_answer_is_valid_for_5_s),
       APART(both_sides_at_once_converge),
       APART(link_of_a_second_of_latency_comes_up_from_both_sides),
       APART(replayed_init_does_not_abort_our_own_handshake),
-      CONNECTED(replayed_init_touches_no_live_session),
+      CONNECTED(replayed_init_affects_no_session),
       CONNECTED(restarted_initiator_is_back_at_once),
-      CONNECTED(restarted_responder_is_found_out_within_15_s),
+      CONNECTED(restart_of_the_responder_is_noticed_within_15_s),
   };
   return cmocka_run_group_tests_name("link", tests, start_sodium, NULL);
 }

@@ -1,4 +1,5 @@
-/* Every reason for which the core of a link drops something: reached, and counted once. */
+/* Every reason for which the core of a link drops a datagram or packet: each occurs and is counted
+ * once. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,21 +42,21 @@ static void assert_dropped(enum sw_drop reason) {
 }
 
 static void assert_silence(struct pair_side *side) {
-  struct pair_datagram said;
-  assert_false(pair_take(side, &said));
+  struct pair_datagram sent;
+  assert_false(pair_take(side, &sent));
 }
 
-/* ---- from a stranger ---- */
+/* ---- without the key ---- */
 
 static void short_datagram_is_dropped(void **state) {
   (void)state;
   pair_seal_kind(left, SW_KIND_PACKET, NULL, 0, &datagram);
   for (datagram.length = 0; datagram.length < SW_OVERHEAD; datagram.length++)
     assert_dropped(SW_DROP_SHORT);
-  assert_dropped(SW_DROP_NOT_IP); /* long enough, and no packet */
+  assert_dropped(SW_DROP_NOT_IP); /* long enough, but not a packet */
 }
 
-static void datagram_of_no_session_is_dropped_and_told(void **state) {
+static void datagram_of_no_session_is_dropped_and_reported(void **state) {
   (void)state;
   pair_seal(left, 100, &datagram);
   sw_session_wipe(sw_sessions_current(&right->link->sessions));
@@ -73,7 +74,7 @@ static void datagram_of_no_session_is_dropped_and_told(void **state) {
   assert_true(sw_address_equal(&status->stranger, &datagram.from));
 }
 
-static void handshake_of_another_key_is_dropped_and_told(void **state) {
+static void handshake_of_another_key_is_dropped_and_reported(void **state) {
   (void)state;
   pair_take_letter(left, 'i', &datagram);
   datagram.bytes[datagram.length - 1] ^= 1;
@@ -81,7 +82,7 @@ static void handshake_of_another_key_is_dropped_and_told(void **state) {
   assert_int_equal(sw_link_status(right->link)->stranger_time, pair.now);
 }
 
-static void nothing_is_answered_to_random_datagrams(void **state) {
+static void random_datagrams_are_not_answered(void **state) {
   (void)state;
   datagram.from = left->address;
   for (unsigned round = 0; round < 3; round++) {
@@ -94,7 +95,7 @@ static void nothing_is_answered_to_random_datagrams(void **state) {
   pair_flush(&pair);
 }
 
-static void nothing_is_answered_to_a_truncated_or_flipped_capture(void **state) {
+static void truncated_or_flipped_captures_are_not_answered(void **state) {
   (void)state;
   struct pair_datagram captured;
   pair_take_letter(left, 'i', &captured);
@@ -114,7 +115,7 @@ static void nothing_is_answered_to_a_truncated_or_flipped_capture(void **state) 
   assert_int_equal(right->link->sessions.pending.count, 1);
 }
 
-static void truncated_or_flipped_data_is_dropped_and_the_whole_still_taken(void **state) {
+static void truncated_or_flipped_data_is_dropped_and_the_original_accepted(void **state) {
   (void)state;
   struct pair_datagram captured;
   pair_seal(left, 100, &captured);
@@ -211,7 +212,7 @@ static void probe_and_ack_without_a_token_are_malformed(void **state) {
   assert_silence(right);
 }
 
-/* ---- handshake messages of who has the key ---- */
+/* ---- handshake messages sealed with the key ---- */
 
 static void message_of_no_known_type_is_malformed(void **state) {
   (void)state;
@@ -225,7 +226,7 @@ static void message_of_no_known_type_is_malformed(void **state) {
   assert_silence(right);
 }
 
-static void init_of_another_version_is_dropped_and_told_by_its_number(void **state) {
+static void init_of_another_version_is_dropped_and_reported_by_its_number(void **state) {
   (void)state;
   pair_seal_message(left, (const uint8_t[]){SW_MESSAGE_INIT, 42}, 2, &datagram);
   assert_dropped(SW_DROP_VERSION);
@@ -234,7 +235,7 @@ static void init_of_another_version_is_dropped_and_told_by_its_number(void **sta
   assert_silence(right);
 }
 
-static void own_messages_come_back_are_dropped(void **state) {
+static void reflected_messages_are_dropped(void **state) {
   (void)state;
   struct pair_datagram init, response;
   pair_take_letter(left, 'i', &init);
@@ -326,7 +327,7 @@ static void reply_that_answers_no_init_is_dropped(void **state) {
   const uint8_t me[SW_ME_BYTES] = {1}, cookie[SW_COOKIE_BYTES] = {1}, hash[SW_HASH_BYTES] = {0};
   pair_seal_message(left, plain, sw_cookie_message_make(me, hash, cookie, SW_INIT_MIN, plain),
                     &datagram);
-  assert_dropped(SW_DROP_UNEXPECTED); /* right began nothing: an all-zero hash is not its own */
+  assert_dropped(SW_DROP_UNEXPECTED); /* right sent no init: an all-zero hash matches none */
 }
 
 static void response_of_another_init_or_receiver_is_dropped(void **state) {
@@ -376,7 +377,7 @@ static void points_of_low_order_are_dropped_on_both_sides(void **state) {
   assert_true(left->link->initiation.local);
 }
 
-/* An init of the left side with this many tries behind it, past its timers. */
+/* Makes an init of the left side for this attempt, bypassing its timers. */
 static void next_init(struct sw_initiation *initiation) {
   sw_initiation_begin(initiation, left->link->me, 1 + right->link->sessions.pending.count);
   pair_seal_message(left, initiation->plain, initiation->length, &datagram);
@@ -385,7 +386,7 @@ static void next_init(struct sw_initiation *initiation) {
 static void no_more_than_128_answers_wait_for_their_confirmation(void **state) {
   (void)state;
   struct sw_initiation initiation;
-  struct pair_datagram said;
+  struct pair_datagram sent;
   for (unsigned i = 0; i <= SW_PENDING_MAX; i++) {
     if (i % 10 == 0) pair.now += 200 * SW_MILLISECOND; /* all within 5 s, but no more than 20/s */
     next_init(&initiation);
@@ -400,7 +401,7 @@ static void no_more_than_128_answers_wait_for_their_confirmation(void **state) {
     assert_int_equal(right->link->sessions.pending.count, i);
     if (i == SW_PENDING_MAX) break;
     assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
-    pair_take_letter(right, 'r', &said);
+    pair_take_letter(right, 'r', &sent);
   }
   pair_assert_no_drops(right);
   assert_dropped(SW_DROP_PENDING_FULL);
@@ -413,14 +414,14 @@ static void no_more_than_128_answers_wait_for_their_confirmation(void **state) {
   assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
 }
 
-static void answers_are_forgotten_after_five_seconds_each(void **state) {
+static void pending_answers_expire_after_five_seconds(void **state) {
   (void)state;
   struct sw_initiation initiation;
-  struct pair_datagram said;
+  struct pair_datagram sent;
   for (unsigned i = 0; i < 5; i++) {
     next_init(&initiation);
     assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
-    pair_take_letter(right, 'r', &said);
+    pair_take_letter(right, 'r', &sent);
     pair.now += SW_SECOND;
   }
   const uint64_t first = PAIR_START + SW_PENDING_LIFETIME;
@@ -435,7 +436,7 @@ static void answers_are_forgotten_after_five_seconds_each(void **state) {
   }
 }
 
-/* ---- on our own side ---- */
+/* ---- sending ---- */
 
 static void packet_without_a_session_is_refused(void **state) {
   (void)state;
@@ -448,7 +449,7 @@ static void packet_without_a_session_is_refused(void **state) {
   assert_int_equal(sw_link_status(right->link)->packets_out, 0);
 }
 
-static void packet_is_refused_when_the_session_is_used_up(void **state) {
+static void packet_is_refused_when_the_counters_are_used_up(void **state) {
   (void)state;
   uint8_t packet[20] = {0x45}, sealed[48];
   sw_sessions_current(&right->link->sessions)->counter = SW_REJECT_AFTER_COUNTER;
@@ -457,10 +458,10 @@ static void packet_is_refused_when_the_session_is_used_up(void **state) {
   assert_int_equal(sw_link_status(right->link)->packets_out, 0);
 
   pair_seal_kind(left, SW_KIND_PROBE, (const uint8_t *)"12345678", 8, &datagram);
-  assert_dropped(SW_DROP_NO_SESSION); /* nor is there an ack */
+  assert_dropped(SW_DROP_NO_SESSION); /* and no ack is sent */
 }
 
-static void packet_of_no_or_too_much_length_is_refused(void **state) {
+static void packet_of_invalid_length_is_refused(void **state) {
   (void)state;
   static uint8_t packet[SW_PACKET_MAX + 1], sealed[SW_PACKET_MAX + 1 + SW_OVERHEAD];
   assert_int_equal(sw_link_send(left->link, pair.now, packet, 0, sealed), -EMSGSIZE);
@@ -501,11 +502,12 @@ static void packet_from_outside_allowed_ips_is_dropped(void **state) {
   assert_dropped(SW_DROP_SOURCE);
 }
 
-/* Runs last. */
+/* Must run last. */
 static void every_reason_of_the_core_was_reached(void **state) {
   (void)state;
   for (unsigned reason = 0; reason < SW_DROP_COUNT; reason++) {
-    if (reason == SW_DROP_OFFLOAD || reason >= SW_DROP_TRUNCATED) continue; /* the caller's */
+    /* counted by the caller */
+    if (reason == SW_DROP_OFFLOAD || reason >= SW_DROP_TRUNCATED) continue;
     if (!pair_drop_was_seen((enum sw_drop)reason))
       fail_msg("%s: no test", sw_drop_name((enum sw_drop)reason));
   }
@@ -522,11 +524,11 @@ static int start_sodium(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       CONNECTED(short_datagram_is_dropped),
-      CONNECTED(datagram_of_no_session_is_dropped_and_told),
-      APART(handshake_of_another_key_is_dropped_and_told),
-      CONNECTED(nothing_is_answered_to_random_datagrams),
-      APART(nothing_is_answered_to_a_truncated_or_flipped_capture),
-      CONNECTED(truncated_or_flipped_data_is_dropped_and_the_whole_still_taken),
+      CONNECTED(datagram_of_no_session_is_dropped_and_reported),
+      APART(handshake_of_another_key_is_dropped_and_reported),
+      CONNECTED(random_datagrams_are_not_answered),
+      APART(truncated_or_flipped_captures_are_not_answered),
+      CONNECTED(truncated_or_flipped_data_is_dropped_and_the_original_accepted),
       CONNECTED(flipped_datagram_is_dropped_by_its_tag),
       CONNECTED(replayed_datagram_is_dropped),
       CONNECTED(datagram_before_the_window_is_dropped),
@@ -535,8 +537,8 @@ int main(void) {
       CONNECTED(datagram_of_an_unknown_kind_is_dropped_but_a_sign_of_life),
       CONNECTED(probe_and_ack_without_a_token_are_malformed),
       APART(message_of_no_known_type_is_malformed),
-      APART(init_of_another_version_is_dropped_and_told_by_its_number),
-      APART(own_messages_come_back_are_dropped),
+      APART(init_of_another_version_is_dropped_and_reported_by_its_number),
+      APART(reflected_messages_are_dropped),
       APART(init_is_answered_once),
       APART(repeat_of_an_answered_init_gets_the_same_answer),
       APART(first_datagram_of_a_session_from_elsewhere_is_dropped),
@@ -544,10 +546,10 @@ int main(void) {
       APART(response_of_another_init_or_receiver_is_dropped),
       APART(points_of_low_order_are_dropped_on_both_sides),
       APART(no_more_than_128_answers_wait_for_their_confirmation),
-      APART(answers_are_forgotten_after_five_seconds_each),
+      APART(pending_answers_expire_after_five_seconds),
       APART(packet_without_a_session_is_refused),
-      CONNECTED(packet_is_refused_when_the_session_is_used_up),
-      CONNECTED(packet_of_no_or_too_much_length_is_refused),
+      CONNECTED(packet_is_refused_when_the_counters_are_used_up),
+      CONNECTED(packet_of_invalid_length_is_refused),
       CONNECTED(reply_overtaken_by_the_next_is_counted),
       CONNECTED(packet_that_is_not_ip_is_dropped),
       CONNECTED(packet_from_outside_allowed_ips_is_dropped),

@@ -1,4 +1,4 @@
-/* A responder under load: cookies, and who is let in by them. */
+/* A responder under load: cookies, and the inits that they admit. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +30,7 @@ static int stop(void **state) {
 
 /* ---- under load ---- */
 
-/* Inits of who has the key (as recordings are), until the right side asks for cookies. */
+/* Sends inits sealed with the key, such as recordings, until the right side sends cookies. */
 static void load_right(void) {
   struct sw_initiation initiation;
   struct pair_datagram datagram;
@@ -43,12 +43,12 @@ static void load_right(void) {
   }
 }
 
-static void under_load_a_link_comes_up_by_a_cookie(void **state) {
+static void under_load_a_link_comes_up_with_a_cookie(void **state) {
   (void)state;
   load_right();
   pair_flush(&pair);
-  assert_string_equal(left->said, "iip");
-  assert_string_equal(right->said, "cra");
+  assert_string_equal(left->sent, "iip");
+  assert_string_equal(right->sent, "cra");
   assert_int_equal(pair_state(left), SW_LINK_UP);
   assert_int_equal(sw_link_status(right->link)->cookies_sent, 1);
   pair_assert_no_drops(left);
@@ -64,7 +64,7 @@ static void twenty_inits_a_second_are_answered_without_a_cookie(void **state) {
   assert_int_equal(sw_link_status(right->link)->cookies_sent, 0);
 }
 
-static void load_is_over_after_a_second_without(void **state) {
+static void load_ends_after_a_second_without_inits(void **state) {
   (void)state;
   struct pair_datagram datagram;
   load_right();
@@ -75,7 +75,7 @@ static void load_is_over_after_a_second_without(void **state) {
   load_right();
 }
 
-static void half_full_table_of_answers_asks_for_cookies(void **state) {
+static void half_full_table_of_answers_requires_cookies(void **state) {
   (void)state;
   struct pair_datagram datagram;
   for (unsigned i = 0; i < 3; i++) {
@@ -123,7 +123,7 @@ static void cookie_is_for_one_address_and_key(void **state) {
   pair_take_letter(right, 'r', &other);
 }
 
-static void under_load_a_recorded_init_is_answered_once_wherever_it_comes_from(void **state) {
+static void under_load_a_recorded_init_is_answered_once_from_all_addresses(void **state) {
   (void)state;
   struct pair_datagram init, answer;
   load_right();
@@ -135,15 +135,15 @@ static void under_load_a_recorded_init_is_answered_once_wherever_it_comes_from(v
     assert_int_equal(pair_give(right, &init), SW_RECEIVED_DROPPED);
     pair_assert_drop(right, SW_DROP_REPEATED_INIT);
   }
-  pair.now += SW_SECOND; /* the copies are load, too: it goes on */
+  pair.now += SW_SECOND; /* the copies count as load too, so that it lasts */
   for (uint8_t i = 0; i < 100; i++) assert_int_equal(pair_give(right, &init), SW_RECEIVED_DROPPED);
   assert_int_equal(sw_link_status(right->link)->cookies_sent, 1);
-  pair.now += 2 * SW_SECOND; /* without load it costs an answer again */
+  pair.now += 2 * SW_SECOND; /* without load it is answered again */
   pair_give(right, &init);
   pair_take_letter(right, 'r', &answer);
 }
 
-static void copy_that_comes_first_from_elsewhere_does_not_silence_a_known_peer(void **state) {
+static void copied_init_from_elsewhere_does_not_block_a_known_peer(void **state) {
   (void)state;
   struct pair_datagram init, copy, answer;
   pair_introduce(right);
@@ -159,7 +159,7 @@ static void copy_that_comes_first_from_elsewhere_does_not_silence_a_known_peer(v
   assert_int_equal(pair_give(right, &init), SW_RECEIVED_DROPPED);
 }
 
-static void cookie_is_good_for_two_to_four_minutes(void **state) {
+static void cookie_is_valid_for_two_to_four_minutes(void **state) {
   (void)state;
   const struct {
     uint64_t made, used;
@@ -199,7 +199,7 @@ static void second_cookie_for_one_init_is_dropped(void **state) {
   pair_take_letter(right, 'c', &cookie);
   pair_give(left, &cookie);
   pair_take_letter(left, 'i', &again);
-  assert_int_equal(pair_give(left, &cookie), SW_RECEIVED_DROPPED); /* of the init before */
+  assert_int_equal(pair_give(left, &cookie), SW_RECEIVED_DROPPED); /* for the init before */
   pair_assert_drop(left, SW_DROP_UNEXPECTED);
   uint8_t plain[SW_INIT_MAX];
   const uint8_t value[SW_COOKIE_BYTES] = {1};
@@ -212,7 +212,7 @@ static void second_cookie_for_one_init_is_dropped(void **state) {
   assert_false(pair_take(left, &again));
 }
 
-static void cookie_does_not_put_off_the_next_try(void **state) {
+static void cookie_does_not_delay_the_next_attempt(void **state) {
   (void)state;
   struct pair_datagram init, cookie;
   load_right();
@@ -226,7 +226,7 @@ static void cookie_does_not_put_off_the_next_try(void **state) {
   assert_int_equal(sw_link_deadline(left->link), deadline);
 }
 
-static void no_more_sources_than_the_limit_are_taken(void **state) {
+static void no_more_sources_than_the_limit_are_accepted(void **state) {
   (void)state;
   static const struct sw_prefix prefixes[SW_SOURCES_MAX + 1];
   const struct sw_psk psk = {.bytes = {1}};
@@ -257,18 +257,18 @@ static int start_sodium(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      APART(under_load_a_link_comes_up_by_a_cookie),
+      APART(under_load_a_link_comes_up_with_a_cookie),
       APART(twenty_inits_a_second_are_answered_without_a_cookie),
-      APART(load_is_over_after_a_second_without),
-      APART(half_full_table_of_answers_asks_for_cookies),
+      APART(load_ends_after_a_second_without_inits),
+      APART(half_full_table_of_answers_requires_cookies),
       APART(cookie_is_for_one_address_and_key),
-      APART(under_load_a_recorded_init_is_answered_once_wherever_it_comes_from),
-      APART(copy_that_comes_first_from_elsewhere_does_not_silence_a_known_peer),
-      APART(cookie_is_good_for_two_to_four_minutes),
+      APART(under_load_a_recorded_init_is_answered_once_from_all_addresses),
+      APART(copied_init_from_elsewhere_does_not_block_a_known_peer),
+      APART(cookie_is_valid_for_two_to_four_minutes),
       APART(cookies_of_two_links_differ),
       APART(second_cookie_for_one_init_is_dropped),
-      APART(cookie_does_not_put_off_the_next_try),
-      APART(no_more_sources_than_the_limit_are_taken),
+      APART(cookie_does_not_delay_the_next_attempt),
+      APART(no_more_sources_than_the_limit_are_accepted),
   };
   return cmocka_run_group_tests_name("link: load", tests, start_sodium, NULL);
 }

@@ -1,4 +1,4 @@
-/* Which inner packets are let out of the link. */
+/* Which inner packets a link delivers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,8 +39,8 @@ static void assert_dropped(enum sw_drop reason) {
 }
 
 static void assert_silence(struct pair_side *side) {
-  struct pair_datagram said;
-  assert_false(pair_take(side, &said));
+  struct pair_datagram sent;
+  assert_false(pair_take(side, &sent));
 }
 
 /* ---- inner packets ---- */
@@ -117,7 +117,7 @@ static void packet_that_is_not_one_whole_ipv6_packet_is_dropped(void **state) {
   }
 }
 
-/* A UDP packet whose checksum holds the sum of the pseudo-header only. */
+/* Makes a UDP packet whose checksum field holds only the sum of the pseudo-header. */
 static void packet_partial(uint8_t *packet, size_t length) {
   pair_packet4(packet, length, (uint8_t[]){10, 1, 0, 1});
   packet[9] = SW_PROTOCOL_UDP;
@@ -127,10 +127,10 @@ static void packet_partial(uint8_t *packet, size_t length) {
            sw_checksum_pseudo(packet, SW_PROTOCOL_UDP, length - SW_IP4_HEADER));
 }
 
-static void packet_whose_checksum_is_said_to_be_partial_must_have_one(void **state) {
+static void packet_with_a_partial_checksum_must_have_a_checksum_field(void **state) {
   (void)state;
   uint8_t packet[60];
-  pair_packet4(packet, sizeof(packet), (uint8_t[]){10, 1, 0, 1}); /* protocol 0 has none */
+  pair_packet4(packet, sizeof(packet), (uint8_t[]){10, 1, 0, 1}); /* protocol 0 has no checksum */
   pair_seal_kind(left, SW_KIND_PACKET_PARTIAL, packet, sizeof(packet), &datagram);
   assert_dropped(SW_DROP_MALFORMED);
   for (unsigned bit = 0; bit < 14; bit++) { /* a fragment */
@@ -140,10 +140,10 @@ static void packet_whose_checksum_is_said_to_be_partial_must_have_one(void **sta
     assert_dropped(SW_DROP_MALFORMED);
   }
   pair_seal_kind(left, SW_KIND_PACKET_PARTIAL, packet, 0, &datagram);
-  assert_dropped(SW_DROP_NOT_IP); /* nothing is no keepalive in this kind */
+  assert_dropped(SW_DROP_NOT_IP); /* an empty packet of this kind is no keepalive */
 }
 
-static void partial_checksum_is_completed_for_who_does_not_ask_for_it(void **state) {
+static void partial_checksum_is_completed_unless_asked_for(void **state) {
   (void)state;
   uint8_t packet[80], opened[80];
   size_t length = 0;
@@ -187,8 +187,8 @@ static void packet_must_come_from_allowed_ips(void **state) {
   } cases[] = {
       {{10, 1, 0, 0}, true},  {{10, 1, 255, 255}, true}, {{10, 0, 255, 255}, false},
       {{10, 2, 0, 0}, false}, {{0, 0, 0, 0}, false},     {{127, 0, 0, 1}, false},
-      {{10, 2, 0, 1}, false}, {{10, 0, 0, 1}, true}, /* of the network that is shared ... */
-      {{10, 0, 0, 2}, false},                        /* ... but not we ourselves */
+      {{10, 2, 0, 1}, false}, {{10, 0, 0, 1}, true}, /* in the network of both sides ... */
+      {{10, 0, 0, 2}, false},                        /* ... but our own address */
   };
   for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
     uint8_t packet[64];
@@ -239,7 +239,8 @@ static void dropped_packets_are_not_counted_as_received(void **state) {
   assert_dropped(SW_DROP_SOURCE);
   assert_int_equal(sw_link_status(right->link)->packets_in, 0);
   assert_int_equal(sw_link_status(right->link)->bytes_in, 0);
-  assert_int_not_equal(right->link->timers.keepalive, SW_NEVER); /* the peer is to know we live */
+  /* the peer must learn that this side is alive */
+  assert_int_not_equal(right->link->timers.keepalive, SW_NEVER);
   pair_seal(left, 100, &datagram);
   assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_PACKET);
   assert_int_equal(sw_link_status(right->link)->packets_in, 1);
@@ -259,8 +260,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CONNECTED(packet_that_is_not_one_whole_ipv4_packet_is_dropped),
       CONNECTED(packet_that_is_not_one_whole_ipv6_packet_is_dropped),
-      CONNECTED(packet_whose_checksum_is_said_to_be_partial_must_have_one),
-      CONNECTED(partial_checksum_is_completed_for_who_does_not_ask_for_it),
+      CONNECTED(packet_with_a_partial_checksum_must_have_a_checksum_field),
+      CONNECTED(partial_checksum_is_completed_unless_asked_for),
       CONNECTED(fast_calls_carry_a_packet_and_whether_its_checksum_is_partial),
       CONNECTED(packet_must_come_from_allowed_ips),
       CONNECTED(packet_must_come_from_allowed_ips_of_version_6),

@@ -1,4 +1,4 @@
-/* What a link makes of reports that nobody listens at the peer's port. */
+/* How a link handles reports that nothing listens at the peer's port. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,15 +22,15 @@ static int start(void **state) {
   return 0;
 }
 
-static void hush(void) {
-  pair_hush(left);
-  pair_hush(right);
+static void clear_sent(void) {
+  pair_clear_sent(left);
+  pair_clear_sent(right);
 }
 
 static int start_connected(void **state) {
   start(state);
   pair_connect(&pair);
-  hush();
+  clear_sent();
   return 0;
 }
 
@@ -42,7 +42,8 @@ static int stop(void **state) {
 
 /* ---- refused ---- */
 
-/* New inits, by their keys, that the left side makes within `duration` under forged reports. */
+/* Counts the new inits, by their keys, that the left side sends within `duration` under forged
+ * reports. */
 static unsigned new_inits_under_refusals(uint64_t duration) {
   unsigned count = 0;
   uint8_t secret[SW_KEY_BYTES] = {0};
@@ -56,13 +57,13 @@ static unsigned new_inits_under_refusals(uint64_t duration) {
   return count;
 }
 
-static void refusals_do_not_make_new_inits_later(void **state) {
+static void refusals_do_not_delay_new_inits(void **state) {
   (void)state;
   right->deaf = true;
   assert_in_range(new_inits_under_refusals(9 * SW_SECOND), 4, 4); /* at 0, 1, 3 and 7 s */
 }
 
-static void repeat_of_an_init_makes_good_a_lost_response(void **state) {
+static void repeated_init_replaces_a_lost_response(void **state) {
   (void)state;
   struct pair_datagram datagram;
   pair_take_letter(left, 'i', &datagram);
@@ -89,21 +90,21 @@ static void refused_link_retries_within_125_ms_for_3_s(void **state) {
   (void)state;
   right->deaf = true;
   pair_run(&pair, 20 * SW_SECOND);
-  hush();
+  clear_sent();
   const uint64_t refused = pair.now;
   sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
   assert_int_equal(sw_link_status(left->link)->endpoints[0].error_time, refused);
   pair_run(&pair, 10 * SW_SECOND);
-  assert_in_range(left->said_at[0] - refused, 0, 125 * MS);
+  assert_in_range(left->sent_at[0] - refused, 0, 125 * MS);
   unsigned i = 0;
-  for (; left->said_at[i] - refused < 3 * SW_SECOND; i++)
-    assert_in_range(left->said_at[i + 1] - left->said_at[i], 0, 125 * MS);
+  for (; left->sent_at[i] - refused < 3 * SW_SECOND; i++)
+    assert_in_range(left->sent_at[i + 1] - left->sent_at[i], 0, 125 * MS);
   assert_in_range(i, 23, 43);
-  assert_true(left->said_at[i] - refused >= 3 * SW_SECOND);
-  assert_in_range(left->said_count - i, 1, 3); /* it is every 5 s again */
+  assert_true(left->sent_at[i] - refused >= 3 * SW_SECOND);
+  assert_in_range(left->sent_count - i, 1, 3); /* at intervals of 5 s again */
 }
 
-static void forged_refusals_do_not_keep_a_slow_link_from_coming_up(void **state) {
+static void forged_refusals_do_not_prevent_a_slow_handshake(void **state) {
   (void)state;
   pair.latency = 300 * MS;
   for (unsigned i = 0; i < 30 && pair_state(left) != SW_LINK_UP; i++) {
@@ -113,7 +114,7 @@ static void forged_refusals_do_not_keep_a_slow_link_from_coming_up(void **state)
   assert_int_equal(pair_state(left), SW_LINK_UP);
 }
 
-static void refusals_do_not_put_a_retry_off(void **state) {
+static void refusals_do_not_delay_a_retry(void **state) {
   (void)state;
   right->deaf = true;
   pair_run(&pair, 100 * MS);
@@ -121,7 +122,7 @@ static void refusals_do_not_put_a_retry_off(void **state) {
     sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
     pair_run(&pair, 10 * MS);
   }
-  assert_in_range(left->said_count, 15, 30);
+  assert_in_range(left->sent_count, 15, 30);
 }
 
 static void refusal_by_an_unknown_address_is_ignored(void **state) {
@@ -136,7 +137,7 @@ static void refusal_by_an_unknown_address_is_ignored(void **state) {
   assert_int_equal(sw_link_status(left->link)->endpoints[0].error_time, 0);
 }
 
-static void refusal_is_not_believed_within_3_s_of_a_handshake(void **state) {
+static void refusal_is_ignored_within_3_s_of_a_handshake(void **state) {
   (void)state;
   right->deaf = true;
   pair_send(left);
@@ -149,16 +150,16 @@ static void refusal_is_not_believed_within_3_s_of_a_handshake(void **state) {
   assert_int_equal(sw_link_deadline(left->link), pair.now);
   pair_flush(&pair);
   assert_int_equal(pair_state(left), SW_LINK_SILENT);
-  assert_string_equal(left->said, "di");
+  assert_string_equal(left->sent, "di");
 }
 
-static void refusal_is_not_believed_while_nothing_is_unanswered(void **state) {
+static void refusal_is_ignored_while_nothing_is_unanswered(void **state) {
   (void)state;
   pair_run(&pair, 10 * SW_SECOND);
   sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
   pair_run(&pair, SW_SECOND);
   assert_int_equal(pair_state(left), SW_LINK_UP);
-  assert_string_equal(left->said, "");
+  assert_string_equal(left->sent, "");
 }
 
 static void refused_responder_begins_a_handshake_to_the_peers_last_address(void **state) {
@@ -168,7 +169,7 @@ static void refused_responder_begins_a_handshake_to_the_peers_last_address(void 
   pair_run(&pair, 4 * SW_SECOND);
   sw_link_error(right->link, pair.now, &left->address, ECONNREFUSED);
   pair_flush(&pair);
-  assert_string_equal(right->said, "di");
+  assert_string_equal(right->sent, "di");
 }
 
 static int start_sodium(void **state) {
@@ -181,15 +182,15 @@ static int start_sodium(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      APART(refusals_do_not_make_new_inits_later),
-      APART(repeat_of_an_init_makes_good_a_lost_response),
+      APART(refusals_do_not_delay_new_inits),
+      APART(repeated_init_replaces_a_lost_response),
       APART(other_errors_are_noted_and_change_nothing),
       APART(refused_link_retries_within_125_ms_for_3_s),
-      APART(forged_refusals_do_not_keep_a_slow_link_from_coming_up),
-      APART(refusals_do_not_put_a_retry_off),
+      APART(forged_refusals_do_not_prevent_a_slow_handshake),
+      APART(refusals_do_not_delay_a_retry),
       APART(refusal_by_an_unknown_address_is_ignored),
-      CONNECTED(refusal_is_not_believed_within_3_s_of_a_handshake),
-      CONNECTED(refusal_is_not_believed_while_nothing_is_unanswered),
+      CONNECTED(refusal_is_ignored_within_3_s_of_a_handshake),
+      CONNECTED(refusal_is_ignored_while_nothing_is_unanswered),
       CONNECTED(refused_responder_begins_a_handshake_to_the_peers_last_address),
   };
   return cmocka_run_group_tests_name("link: refused", tests, start_sodium, NULL);

@@ -1,4 +1,4 @@
-/* How the sessions of a link are renewed, kept side by side, and closed. */
+/* How the sessions of a link are renewed, coexist and are closed. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,15 +23,15 @@ static int start(void **state) {
   return 0;
 }
 
-static void hush(void) {
-  pair_hush(left);
-  pair_hush(right);
+static void clear_sent(void) {
+  pair_clear_sent(left);
+  pair_clear_sent(right);
 }
 
 static int start_connected(void **state) {
   start(state);
   pair_connect(&pair);
-  hush();
+  clear_sent();
   return 0;
 }
 
@@ -84,13 +84,13 @@ static void renewals_of_any_stagger_lose_no_packet(void **state) {
   }
 }
 
-static void packet_of_the_session_before_is_still_opened(void **state) {
+static void packet_of_the_former_session_is_opened(void **state) {
   (void)state;
   struct pair_datagram late;
   pair_seal(left, 100, &late);
   sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
   pair_flush(&pair);
-  assert_string_equal(left->said, "ip");
+  assert_string_equal(left->sent, "ip");
   const uint32_t session = sw_sessions_current(&right->link->sessions)->local;
   assert_int_equal(pair_give(right, &late), SW_RECEIVED_PACKET);
   assert_int_equal(sw_sessions_current(&right->link->sessions)->local, session);
@@ -102,11 +102,11 @@ static unsigned sessions_of(const struct pair_side *side) {
   return count;
 }
 
-static void older_answer_confirmed_late_is_taken_beside_the_current_session(void **state) {
+static void older_answer_confirmed_late_is_added_beside_the_current_session(void **state) {
   (void)state;
   struct sw_initiation initiation;
   struct pair_datagram init, response, probe, younger;
-  /* an init of the left side, answered; its probe is long under way */
+  /* an init of the left side, answered; its probe is delayed */
   sw_initiation_begin(&initiation, left->link->me, 99);
   left->link->initiation = initiation;
   pair_seal_message(left, initiation.plain, initiation.length, &init);
@@ -116,7 +116,7 @@ static void older_answer_confirmed_late_is_taken_beside_the_current_session(void
   pair_give(left, &response);
   pair_take_letter(left, 'p', &probe);
   probe.from = init.from;
-  /* meanwhile another session is made */
+  /* meanwhile another session is established */
   pair.now += SW_SECOND / 10;
   sw_initiation_begin(&left->link->initiation, left->link->me, 98);
   pair_seal_message(left, left->link->initiation.plain, left->link->initiation.length, &init);
@@ -124,7 +124,7 @@ static void older_answer_confirmed_late_is_taken_beside_the_current_session(void
   pair_take_letter(right, 'r', &response);
   pair_give(left, &response);
   pair_take_letter(left, 'p', &younger);
-  assert_int_equal(sessions_of(left), 2); /* of those that we began, the latest */
+  assert_int_equal(sessions_of(left), 2); /* of the sessions that this side initiated, the latest */
   pair_give(right, &younger);
   pair_take_letter(right, 'a', &response);
   const uint32_t session = sw_sessions_current(&right->link->sessions)->local;
@@ -136,7 +136,7 @@ static void older_answer_confirmed_late_is_taken_beside_the_current_session(void
   assert_true(sw_address_equal(&sw_link_status(right->link)->peer, &left->address));
 }
 
-static void fifth_session_takes_the_place_of_the_oldest_not_current(void **state) {
+static void fifth_session_replaces_the_oldest_that_is_not_current(void **state) {
   (void)state;
   struct sw_link *link = right->link;
   assert_int_equal(sessions_of(right), 1);
@@ -186,11 +186,11 @@ static void session_ids_are_never_zero_or_taken(void **state) {
 
 /* ---- closing ---- */
 
-static void close_is_said_in_every_session_and_then_nothing(void **state) {
+static void close_is_sent_in_every_session_and_then_nothing(void **state) {
   (void)state;
   sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
   pair_flush(&pair);
-  hush();
+  clear_sent();
   sw_link_close(left->link, pair.now);
   assert_int_equal(sw_link_deadline(left->link), pair.now);
   struct pair_datagram datagram;
@@ -201,20 +201,20 @@ static void close_is_said_in_every_session_and_then_nothing(void **state) {
   assert_int_equal(pair_give(left, &datagram), SW_RECEIVED_DROPPED);
   pair_assert_drop(left, SW_DROP_SESSION);
   pair_flush(&pair);
-  assert_string_equal(left->said, "xx");
+  assert_string_equal(left->sent, "xx");
   assert_int_equal(sw_link_deadline(left->link), SW_NEVER);
   pair_introduce(left);
   sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
   assert_int_equal(sw_link_status(left->link)->endpoints[0].error_time, 0);
   pair_run(&pair, 100 * SW_SECOND);
-  assert_string_equal(left->said, "xx");
+  assert_string_equal(left->sent, "xx");
   assert_int_equal(pair_state(left), SW_LINK_CLOSED);
   for (unsigned i = 0; i < SW_SESSIONS; i++)
     assert_true(
         sodium_is_zero((const uint8_t *)&left->link->sessions.rows[i], sizeof(struct sw_session)));
 }
 
-static void close_wipes_what_handshakes_are_under_way(void **state) {
+static void close_wipes_handshakes_in_progress(void **state) {
   (void)state;
   struct pair_datagram init, response;
   pair_take_letter(left, 'i', &init);
@@ -230,7 +230,7 @@ static void close_wipes_what_handshakes_are_under_way(void **state) {
   assert_int_equal(sw_link_deadline(right->link), SW_NEVER);
 }
 
-static void closed_by_the_peer_begins_a_handshake_a_second_later(void **state) {
+static void handshake_begins_a_second_after_the_peer_closes(void **state) {
   (void)state;
   sw_link_close(right->link, pair.now);
   pair_flush(&pair);
@@ -241,12 +241,12 @@ static void closed_by_the_peer_begins_a_handshake_a_second_later(void **state) {
   uint8_t packet[20] = {0x45}, sealed[48];
   assert_int_equal(sw_link_send(left->link, pair.now, packet, 20, sealed), -ENOTCONN);
   pair_run(&pair, SW_SECOND - 1);
-  assert_string_equal(left->said, "");
+  assert_string_equal(left->sent, "");
   pair_run(&pair, SW_RETRY_JITTER);
-  assert_string_equal(left->said, "i");
+  assert_string_equal(left->sent, "i");
 }
 
-static void close_of_an_older_session_leaves_the_current_one(void **state) {
+static void close_of_an_older_session_keeps_the_current_one(void **state) {
   (void)state;
   struct pair_datagram close;
   pair_seal_kind(left, SW_KIND_CLOSE, NULL, 0, &close);
@@ -320,15 +320,15 @@ int main(void) {
       CONNECTED(renewal_loses_no_packet),
       CONNECTED(simultaneous_renewals_lose_no_packet),
       CONNECTED(renewals_of_any_stagger_lose_no_packet),
-      CONNECTED(packet_of_the_session_before_is_still_opened),
-      CONNECTED(older_answer_confirmed_late_is_taken_beside_the_current_session),
-      CONNECTED(fifth_session_takes_the_place_of_the_oldest_not_current),
+      CONNECTED(packet_of_the_former_session_is_opened),
+      CONNECTED(older_answer_confirmed_late_is_added_beside_the_current_session),
+      CONNECTED(fifth_session_replaces_the_oldest_that_is_not_current),
       CONNECTED(many_renewals_keep_four_sessions),
       CONNECTED(session_ids_are_never_zero_or_taken),
-      CONNECTED(close_is_said_in_every_session_and_then_nothing),
-      APART(close_wipes_what_handshakes_are_under_way),
-      CONNECTED(closed_by_the_peer_begins_a_handshake_a_second_later),
-      CONNECTED(close_of_an_older_session_leaves_the_current_one),
+      CONNECTED(close_is_sent_in_every_session_and_then_nothing),
+      APART(close_wipes_handshakes_in_progress),
+      CONNECTED(handshake_begins_a_second_after_the_peer_closes),
+      CONNECTED(close_of_an_older_session_keeps_the_current_one),
       CONNECTED(close_while_silent_ends_the_silence),
       APART(no_key_of_a_session_is_left_on_the_stack_as_it_is_made),
   };

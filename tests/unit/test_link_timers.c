@@ -1,4 +1,4 @@
-/* When a link does something unasked. */
+/* What a link sends without being asked, and when. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@ static int start(void **state) {
   return 0;
 }
 
-/* Of values that are drawn at random. */
+/* The range of observed random values. */
 struct span {
   uint64_t least, most;
 };
@@ -34,12 +34,12 @@ static void widen(struct span *span, uint64_t value) {
   if (value > span->most) span->most = value;
 }
 
-static void hush(void) {
-  pair_hush(left);
-  pair_hush(right);
+static void clear_sent(void) {
+  pair_clear_sent(left);
+  pair_clear_sent(right);
 }
 
-/* Puts off that sessions are renewed and end. */
+/* Keeps the sessions from being renewed and from expiring. */
 static void stay_young(void) {
   sw_sessions_current(&left->link->sessions)->created =
       sw_sessions_current(&right->link->sessions)->created = pair.now;
@@ -50,7 +50,7 @@ static void stay_young(void) {
 static int start_connected(void **state) {
   start(state);
   pair_connect(&pair);
-  hush();
+  clear_sent();
   return 0;
 }
 
@@ -60,7 +60,7 @@ static int start_probing(void **state) {
   pair.latency = 20 * MS;
   pair_connect(&pair);
   pair_run(&pair, 100 * MS);
-  hush();
+  clear_sent();
   return 0;
 }
 
@@ -72,20 +72,20 @@ static int stop(void **state) {
 
 /* ---- keepalives and silence ---- */
 
-static void keepalive_is_sent_8_to_10_s_after_a_packet_that_nothing_answered(void **state) {
+static void keepalive_is_sent_8_to_10_s_after_an_unanswered_packet(void **state) {
   (void)state;
   struct span delays = NO_SPAN;
   for (unsigned i = 0; i < 100; i++) {
     stay_young();
-    hush();
+    clear_sent();
     const uint64_t sent = pair.now;
     pair_send(left);
     pair_run(&pair, 5 * SW_SECOND);
-    pair_send(left);                 /* does not put it off */
-    pair_run(&pair, 60 * SW_SECOND); /* and it is answered by nothing */
-    assert_string_equal(right->said, "a");
-    assert_string_equal(left->said, "dd");
-    widen(&delays, right->said_at[0] - sent);
+    pair_send(left);                 /* does not delay it */
+    pair_run(&pair, 60 * SW_SECOND); /* nothing is answered */
+    assert_string_equal(right->sent, "a");
+    assert_string_equal(left->sent, "dd");
+    widen(&delays, right->sent_at[0] - sent);
   }
   assert_in_range(delays.least, 8 * SW_SECOND, 8 * SW_SECOND + 400 * MS);
   assert_in_range(delays.most, 10 * SW_SECOND - 400 * MS, 10 * SW_SECOND);
@@ -93,19 +93,19 @@ static void keepalive_is_sent_8_to_10_s_after_a_packet_that_nothing_answered(voi
   assert_int_equal(pair_state(left), SW_LINK_UP);
 }
 
-static void no_keepalive_is_sent_when_something_else_was(void **state) {
+static void no_keepalive_is_sent_after_another_datagram(void **state) {
   (void)state;
   pair_send(left);
   pair_run(&pair, 7 * SW_SECOND);
   pair_send(right);
   pair_run(&pair, 7 * SW_SECOND);
-  assert_string_equal(right->said, "d");
-  assert_string_equal(left->said, "d");
+  assert_string_equal(right->sent, "d");
+  assert_string_equal(left->sent, "d");
   pair_run(&pair, 3 * SW_SECOND);
-  assert_string_equal(left->said, "da");
+  assert_string_equal(left->sent, "da");
 }
 
-static void ack_does_for_a_keepalive(void **state) {
+static void ack_replaces_a_keepalive(void **state) {
   (void)state;
   struct pair_datagram probe;
   pair_send(left);
@@ -113,40 +113,40 @@ static void ack_does_for_a_keepalive(void **state) {
   pair_seal_kind(left, SW_KIND_PROBE, (const uint8_t *)"12345678", 8, &probe);
   assert_int_equal(pair_give(right, &probe), SW_RECEIVED_CONTROL);
   pair_run(&pair, 30 * SW_SECOND);
-  assert_string_equal(right->said, "a");
+  assert_string_equal(right->sent, "a");
 }
 
-static void idle_link_says_nothing_until_it_is_renewed(void **state) {
+static void idle_link_sends_nothing_until_its_renewal(void **state) {
   (void)state;
   pair_run(&pair, 114 * SW_SECOND);
-  assert_string_equal(left->said, "");
-  assert_string_equal(right->said, "");
+  assert_string_equal(left->sent, "");
+  assert_string_equal(right->sent, "");
 }
 
-static void link_is_silent_14_to_15_s_after_a_packet_that_nothing_answered(void **state) {
+static void link_is_silent_14_to_15_s_after_an_unanswered_packet(void **state) {
   (void)state;
   right->deaf = true;
   pair_send(left);
   pair_run(&pair, 10 * SW_SECOND);
-  pair_send(left); /* does not put it off */
+  pair_send(left); /* does not delay it */
   pair_run(&pair, 4 * SW_SECOND);
-  assert_string_equal(left->said, "dd");
+  assert_string_equal(left->sent, "dd");
   assert_int_equal(pair_state(left), SW_LINK_UP);
   pair_run(&pair, SW_SECOND);
-  assert_string_equal(left->said, "ddi");
+  assert_string_equal(left->sent, "ddi");
   assert_int_equal(pair_state(left), SW_LINK_SILENT);
   pair_run(&pair, 20 * SW_SECOND);
-  assert_true(pair_said(left, 'i') >= 5);
+  assert_true(pair_sent(left, 'i') >= 5);
   assert_int_equal(pair_state(left), SW_LINK_SILENT);
-  pair_send(left); /* the session is kept */
+  pair_send(left); /* keeps the session */
 
   right->deaf = false;
   pair_run(&pair, 6 * SW_SECOND);
   assert_int_equal(pair_state(left), SW_LINK_UP);
   assert_int_equal(sw_link_status(left->link)->attempts, 0);
-  hush();
+  clear_sent();
   pair_run(&pair, 60 * SW_SECOND);
-  assert_int_equal(pair_said(left, 'i'), 0);
+  assert_int_equal(pair_sent(left, 'i'), 0);
 }
 
 static void link_is_silent_after_a_random_time(void **state) {
@@ -154,13 +154,13 @@ static void link_is_silent_after_a_random_time(void **state) {
   struct span delays = NO_SPAN;
   for (unsigned i = 0; i < 100; i++) {
     stay_young();
-    hush();
+    clear_sent();
     right->deaf = true;
     const uint64_t sent = pair.now;
     pair_send(left);
     pair_run(&pair, 15 * SW_SECOND);
-    assert_string_equal(left->said, "di");
-    widen(&delays, left->said_at[1] - sent);
+    assert_string_equal(left->sent, "di");
+    widen(&delays, left->sent_at[1] - sent);
     right->deaf = false;
     pair_run(&pair, 20 * SW_SECOND);
     assert_int_equal(pair_state(left), SW_LINK_UP);
@@ -172,15 +172,15 @@ static void link_is_silent_after_a_random_time(void **state) {
 static void anything_authentic_is_an_answer(void **state) {
   (void)state;
   pair_send(left);
-  pair_run(&pair, 14 * SW_SECOND); /* the keepalive came within 10 s */
+  pair_run(&pair, 14 * SW_SECOND); /* the keepalive arrived within 10 s */
   pair_run(&pair, 20 * SW_SECOND);
-  assert_int_equal(pair_said(left, 'i'), 0);
+  assert_int_equal(pair_sent(left, 'i'), 0);
   right->deaf = true;
   pair_send(left);
   pair_run(&pair, 14 * SW_SECOND);
   pair_send(right);
   pair_run(&pair, 25 * SW_SECOND);
-  assert_int_equal(pair_said(left, 'i'), 0);
+  assert_int_equal(pair_sent(left, 'i'), 0);
 }
 
 static void forgery_is_no_sign_of_life(void **state) {
@@ -196,15 +196,15 @@ static void forgery_is_no_sign_of_life(void **state) {
   assert_int_equal(pair_state(left), SW_LINK_SILENT);
 }
 
-static void lost_keepalive_makes_nobody_silent(void **state) {
+static void lost_keepalive_makes_neither_side_silent(void **state) {
   (void)state;
   pair_send(left);
   pair_run(&pair, 7 * SW_SECOND);
   left->deaf = true;
   pair_run(&pair, 3 * SW_SECOND);
-  assert_string_equal(right->said, "a");
+  assert_string_equal(right->sent, "a");
   pair_run(&pair, 30 * SW_SECOND);
-  assert_int_equal(pair_state(right), SW_LINK_UP); /* it asked for no answer */
+  assert_int_equal(pair_state(right), SW_LINK_UP); /* an answer was not required */
 }
 
 /* ---- probes ---- */
@@ -216,18 +216,19 @@ static void probe_is_sent_every_20_to_25_s_and_acked(void **state) {
   unsigned probes = 0, acks = 0;
   for (unsigned i = 0; i < 50; i++) {
     stay_young();
-    hush();
+    clear_sent();
     pair_run(&pair, 100 * SW_SECOND);
-    acks += pair_said(right, 'a');
-    for (unsigned j = 0; j < left->said_count; j++) {
-      if (left->said[j] != 'p') continue;
-      if (last) widen(&intervals, left->said_at[j] - last);
-      last = left->said_at[j];
+    acks += pair_sent(right, 'a');
+    for (unsigned j = 0; j < left->sent_count; j++) {
+      if (left->sent[j] != 'p') continue;
+      if (last) widen(&intervals, left->sent_at[j] - last);
+      last = left->sent_at[j];
       probes++;
     }
   }
   assert_in_range(intervals.least, 20 * SW_SECOND, 21 * SW_SECOND);
-  assert_in_range(intervals.most, 24 * SW_SECOND, 25 * SW_SECOND); /* NATs may rely on no more */
+  /* NATs must not see longer intervals */
+  assert_in_range(intervals.most, 24 * SW_SECOND, 25 * SW_SECOND);
   assert_int_equal(sw_link_status(left->link)->probes_sent, probes);
   assert_int_equal(sw_link_status(left->link)->probes_lost, 0);
   assert_in_range(acks, probes - 1, probes);
@@ -263,7 +264,7 @@ static void ack_of_no_probe_of_ours_is_not_measured(void **state) {
   pair_seal_kind(right, SW_KIND_PROBE_ACK, (const uint8_t *)"whatever", 8, &datagram);
   assert_int_equal(pair_give(left, &datagram), SW_RECEIVED_CONTROL);
   uint8_t plain[8];
-  memcpy(plain, &token, 8); /* answered already */
+  memcpy(plain, &token, 8); /* already acked */
   pair_seal_kind(right, SW_KIND_PROBE_ACK, plain, 8, &ack);
   assert_int_equal(pair_give(left, &ack), SW_RECEIVED_CONTROL);
   assert_int_equal(sw_link_status(left->link)->rtt, 40 * MS);
@@ -271,7 +272,7 @@ static void ack_of_no_probe_of_ours_is_not_measured(void **state) {
 
 /* ---- sizes ---- */
 
-/* The token of what left says; the rest is zeros. */
+/* Returns the token of a datagram from left; asserts that the rest is zeros. */
 static uint64_t token_of(const struct pair_datagram *datagram) {
   uint8_t plain[PAIR_ROOM];
   size_t length;
@@ -351,7 +352,7 @@ static void closes_are_of_varying_size(void **state) {
   assert_int_equal(lengths.most, SW_OVERHEAD + SW_PROBE_MAX);
 }
 
-static void close_is_one_whatever_its_size(void **state) {
+static void close_is_valid_at_any_size(void **state) {
   (void)state;
   const uint8_t plain[100] = {0};
   struct pair_datagram close;
@@ -372,19 +373,19 @@ static void inits_are_retried_after_1_2_4_and_then_every_5_s(void **state) {
   pair_run(&pair, 100 * SW_SECOND);
   const uint64_t delays[] = {1, 2, 4, 5};
   uint64_t least = UINT64_MAX, most = 0;
-  assert_true(left->said_count > 10);
-  for (unsigned i = 0; i + 1 < left->said_count; i++) {
-    assert_int_equal(left->said[i], 'i');
+  assert_true(left->sent_count > 10);
+  for (unsigned i = 0; i + 1 < left->sent_count; i++) {
+    assert_int_equal(left->sent[i], 'i');
     const uint64_t extra =
-        left->said_at[i + 1] - left->said_at[i] - delays[i < 3 ? i : 3] * SW_SECOND;
+        left->sent_at[i + 1] - left->sent_at[i] - delays[i < 3 ? i : 3] * SW_SECOND;
     assert_in_range(extra, 0, 334 * MS);
     if (extra < least) least = extra;
     if (extra > most) most = extra;
   }
   assert_true(most > least);
   const struct sw_link_status *status = sw_link_status(left->link);
-  assert_int_equal(status->attempts, left->said_count);
-  assert_int_equal(status->attempt_time, left->said_at[left->said_count - 1]);
+  assert_int_equal(status->attempts, left->sent_count);
+  assert_int_equal(status->attempt_time, left->sent_at[left->sent_count - 1]);
   assert_int_equal(status->state, SW_LINK_CONNECTING);
 }
 
@@ -404,20 +405,20 @@ static void endpoints_are_tried_in_order_of_preference(void **state) {
   const struct sw_address endpoints[] = {pair_address(7), right->address, pair_address(9)};
   sw_link_endpoints_set(left->link, pair.now, endpoints, 3);
   pair_connect(&pair);
-  assert_true(pair_said(left, 'i') == 2);
-  assert_true(sw_address_equal(&left->said_to[0], &endpoints[0]));
-  assert_true(sw_address_equal(&left->said_to[1], &endpoints[1]));
+  assert_true(pair_sent(left, 'i') == 2);
+  assert_true(sw_address_equal(&left->sent_to[0], &endpoints[0]));
+  assert_true(sw_address_equal(&left->sent_to[1], &endpoints[1]));
   assert_true(sw_address_equal(&sw_link_status(left->link)->peer, &right->address));
 
   right->deaf = true;
   pair_send(left);
   pair_run(&pair, 15 * SW_SECOND);
-  hush();
+  clear_sent();
   pair_run(&pair, 20 * SW_SECOND);
-  const unsigned turns[] = {1, 2, 0, 1}; /* the first was tried at 15 s */
-  assert_true(left->said_count >= 4);
+  const unsigned turns[] = {1, 2, 0, 1}; /* the first endpoint was tried at 15 s */
+  assert_true(left->sent_count >= 4);
   for (unsigned i = 0; i < 4; i++)
-    assert_true(sw_address_equal(&left->said_to[i], &endpoints[turns[i]]));
+    assert_true(sw_address_equal(&left->sent_to[i], &endpoints[turns[i]]));
 }
 
 static void lost_init_at_renewal_moves_a_link_for_one_session_only(void **state) {
@@ -487,7 +488,8 @@ static void endpoints_have_their_own_times_and_errors(void **state) {
   assert_int_equal(status->endpoints[1].answer_time, status->endpoints[1].attempt_time);
   assert_int_equal(status->endpoints[1].error, 0);
 
-  sw_link_endpoints_set(left->link, pair.now, endpoints, 1); /* the last stays, with its state */
+  /* the last endpoint stays, with its state */
+  sw_link_endpoints_set(left->link, pair.now, endpoints, 1);
   status = sw_link_status(left->link);
   assert_int_equal(status->endpoint_count, 2);
   assert_true(sw_address_equal(&status->endpoints[1].address, &right->address));
@@ -525,9 +527,9 @@ static void no_more_than_16_endpoints_are_kept(void **state) {
   for (uint8_t i = 0; i < SW_ENDPOINTS_MAX + 4; i++) endpoints[i] = pair_address(100 + i);
   sw_link_endpoints_set(left->link, pair.now, endpoints, SW_ENDPOINTS_MAX + 4);
   pair_run(&pair, 200 * SW_SECOND);
-  assert_true(left->said_count > SW_ENDPOINTS_MAX + 4);
-  for (unsigned i = 0; i < left->said_count; i++)
-    assert_true(sw_address_equal(&left->said_to[i], &endpoints[i % SW_ENDPOINTS_MAX]));
+  assert_true(left->sent_count > SW_ENDPOINTS_MAX + 4);
+  for (unsigned i = 0; i < left->sent_count; i++)
+    assert_true(sw_address_equal(&left->sent_to[i], &endpoints[i % SW_ENDPOINTS_MAX]));
 }
 
 static void unconfirmed_session_is_probed_and_wiped_after_5_s(void **state) {
@@ -540,20 +542,20 @@ static void unconfirmed_session_is_probed_and_wiped_after_5_s(void **state) {
   right->deaf = true;
   pair_run(&pair, 5 * SW_SECOND - 1);
   const uint64_t gaps[] = {250, 500, 1000}; /* each longer by up to a quarter */
-  assert_in_range(pair_said(left, 'p'), 6, 7);
-  assert_int_equal(left->said_count, pair_said(left, 'p'));
-  assert_int_equal(left->said_at[0], PAIR_START);
-  for (unsigned i = 0; i + 1 < left->said_count; i++) {
+  assert_in_range(pair_sent(left, 'p'), 6, 7);
+  assert_int_equal(left->sent_count, pair_sent(left, 'p'));
+  assert_int_equal(left->sent_at[0], PAIR_START);
+  for (unsigned i = 0; i + 1 < left->sent_count; i++) {
     const uint64_t least = gaps[i < 2 ? i : 2] * MS;
-    assert_in_range(left->said_at[i + 1] - left->said_at[i], least, least + least / 4);
+    assert_in_range(left->sent_at[i + 1] - left->sent_at[i], least, least + least / 4);
   }
   assert_int_equal(pair_state(left), SW_LINK_CONNECTING);
   assert_non_null(sw_sessions_sending(&left->link->sessions));
   pair_run(&pair, 1);
   assert_null(sw_sessions_sending(&left->link->sessions));
-  assert_int_equal(pair_said(left, 'i'), 0);
+  assert_int_equal(pair_sent(left, 'i'), 0);
   pair_run(&pair, SW_RETRY_JITTER);
-  assert_int_equal(left->said[left->said_count - 1], 'i');
+  assert_int_equal(left->sent[left->sent_count - 1], 'i');
   for (unsigned i = 0; i < SW_SESSIONS; i++)
     assert_true(
         sodium_is_zero((const uint8_t *)&left->link->sessions.rows[i], sizeof(struct sw_session)));
@@ -569,10 +571,10 @@ static void unconfirmed_session_is_probed_and_given_up_at_random_times(void **st
     pair_give(left, &response);
     right->deaf = true;
     pair_run(&pair, 6 * SW_SECOND);
-    assert_int_equal(left->said[left->said_count - 1], 'i');
-    widen(&next, left->said_at[left->said_count - 1] - PAIR_START);
-    widen(&first, left->said_at[1] - left->said_at[0]);
-    widen(&last, left->said_at[4] - left->said_at[3]);
+    assert_int_equal(left->sent[left->sent_count - 1], 'i');
+    widen(&next, left->sent_at[left->sent_count - 1] - PAIR_START);
+    widen(&first, left->sent_at[1] - left->sent_at[0]);
+    widen(&last, left->sent_at[4] - left->sent_at[3]);
     pair_stop(&pair);
     start(state);
   }
@@ -584,14 +586,14 @@ static void unconfirmed_session_is_probed_and_given_up_at_random_times(void **st
   assert_in_range(next.most, 5267 * MS, 5333 * MS);
 }
 
-static void closed_link_is_begun_anew_after_a_random_time(void **state) {
+static void closed_link_is_restarted_after_a_random_time(void **state) {
   struct span delays = NO_SPAN;
   for (unsigned i = 0; i < 100; i++) {
     sw_link_close(right->link, pair.now);
     const uint64_t closed = pair.now;
     pair_run(&pair, 2 * SW_SECOND);
-    assert_int_equal(left->said[0], 'i');
-    widen(&delays, left->said_at[0] - closed);
+    assert_int_equal(left->sent[0], 'i');
+    widen(&delays, left->sent_at[0] - closed);
     pair_stop(&pair);
     start_connected(state);
   }
@@ -604,27 +606,27 @@ static void initiator_renews_the_session_after_115_to_120_s(void **state) {
   uint64_t least = UINT64_MAX, most = 0;
   for (unsigned i = 0; i < 20; i++) {
     const uint64_t created = sw_sessions_current(&left->link->sessions)->created;
-    hush();
-    while (!pair_said(left, 'i')) pair_run(&pair, 10 * MS);
-    const uint64_t age = left->said_at[0] - created;
+    clear_sent();
+    while (!pair_sent(left, 'i')) pair_run(&pair, 10 * MS);
+    const uint64_t age = left->sent_at[0] - created;
     assert_in_range(age, 115 * SW_SECOND, 120 * SW_SECOND);
     if (age < least) least = age;
     if (age > most) most = age;
     pair_run(&pair, SW_SECOND);
-    assert_string_equal(left->said, "ip");
-    assert_string_equal(right->said, "ra");
+    assert_string_equal(left->sent, "ip");
+    assert_string_equal(right->sent, "ra");
   }
   assert_true(most - least > SW_SECOND);
 }
 
-static void responder_renews_the_session_after_130_to_135_s_if_nobody_did(void **state) {
+static void responder_renews_the_session_after_130_to_135_s_if_the_initiator_did_not(void **state) {
   (void)state;
   sw_sessions_current(&left->link->sessions)->rekey_at = SW_NEVER;
   const uint64_t created = sw_sessions_current(&right->link->sessions)->created;
   pair_run(&pair, created + 130 * SW_SECOND - 1 - pair.now);
-  assert_string_equal(right->said, "");
+  assert_string_equal(right->sent, "");
   pair_run(&pair, 5 * SW_SECOND);
-  assert_string_equal(right->said, "ip");
+  assert_string_equal(right->sent, "ip");
   assert_true(sw_sessions_current(&right->link->sessions)->initiator);
 }
 
@@ -632,11 +634,11 @@ static void session_is_renewed_when_half_its_counters_are_used(void **state) {
   (void)state;
   sw_sessions_current(&left->link->sessions)->counter = SW_REKEY_AFTER_COUNTER - 1;
   pair_flush(&pair);
-  assert_string_equal(left->said, "");
+  assert_string_equal(left->sent, "");
   pair_send(left);
   assert_int_equal(sw_link_deadline(left->link), pair.now);
   pair_flush(&pair);
-  assert_string_equal(left->said, "dip");
+  assert_string_equal(left->sent, "dip");
   pair_flush(&pair);
   assert_true(sw_sessions_current(&left->link->sessions)->counter < 10);
 }
@@ -658,7 +660,7 @@ static void session_ends_after_180_s(void **state) {
 
 /* ---- clock and deadline ---- */
 
-static void time_that_goes_backwards_stands_still(void **state) {
+static void time_never_goes_backwards(void **state) {
   (void)state;
   pair_send(left);
   pair_flush(&pair);
@@ -691,7 +693,7 @@ static void peer_at_port_0_makes_no_busy_loop(void **state) {
   (void)state;
   struct pair_datagram init, response, probe;
   pair_take_letter(left, 'i', &init);
-  /* RFC 768 allows for none, and who is on the path can set it */
+  /* RFC 768 allows for port 0, and an attacker on the path can set it */
   init.from.port = 0;
   pair_give(right, &init);
   pair_take_letter(right, 'r', &response);
@@ -700,11 +702,11 @@ static void peer_at_port_0_makes_no_busy_loop(void **state) {
   probe.from.port = 0;
   pair_give(right, &probe);
   right->deaf = true;
-  pair_run(&pair, 300 * SW_SECOND); /* asserts that there is none */
+  pair_run(&pair, 300 * SW_SECOND); /* asserts that there is no busy loop */
 }
 
-/* Losses, packets, refusals and restarts as they come; pair_run asserts that every deadline is
- * one. */
+/* Random losses, packets, refusals and restarts. pair_run asserts that something is due at every
+ * deadline, and that nothing is due before it. */
 static void deadline_is_when_something_is_due_and_never_past(void **state) {
   (void)state;
   pair_introduce(right);
@@ -744,15 +746,15 @@ static int start_sodium(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CONNECTED(keepalive_is_sent_8_to_10_s_after_a_packet_that_nothing_answered),
-      CONNECTED(no_keepalive_is_sent_when_something_else_was),
-      CONNECTED(ack_does_for_a_keepalive),
-      CONNECTED(idle_link_says_nothing_until_it_is_renewed),
-      CONNECTED(link_is_silent_14_to_15_s_after_a_packet_that_nothing_answered),
+      CONNECTED(keepalive_is_sent_8_to_10_s_after_an_unanswered_packet),
+      CONNECTED(no_keepalive_is_sent_after_another_datagram),
+      CONNECTED(ack_replaces_a_keepalive),
+      CONNECTED(idle_link_sends_nothing_until_its_renewal),
+      CONNECTED(link_is_silent_14_to_15_s_after_an_unanswered_packet),
       CONNECTED(link_is_silent_after_a_random_time),
       CONNECTED(anything_authentic_is_an_answer),
       CONNECTED(forgery_is_no_sign_of_life),
-      CONNECTED(lost_keepalive_makes_nobody_silent),
+      CONNECTED(lost_keepalive_makes_neither_side_silent),
       PROBING(probe_is_sent_every_20_to_25_s_and_acked),
       PROBING(probe_finds_a_dead_peer_on_an_idle_link),
       PROBING(round_trip_time_is_measured_and_smoothed),
@@ -760,7 +762,7 @@ int main(void) {
       CONNECTED(probes_and_keepalives_are_of_varying_size),
       CONNECTED(acks_are_of_varying_size_and_no_longer_than_their_probes),
       CONNECTED(closes_are_of_varying_size),
-      CONNECTED(close_is_one_whatever_its_size),
+      CONNECTED(close_is_valid_at_any_size),
       APART(inits_are_retried_after_1_2_4_and_then_every_5_s),
       APART(every_init_has_new_keys),
       APART(endpoints_are_tried_in_order_of_preference),
@@ -771,12 +773,12 @@ int main(void) {
       APART(no_more_than_16_endpoints_are_kept),
       APART(unconfirmed_session_is_probed_and_wiped_after_5_s),
       APART(unconfirmed_session_is_probed_and_given_up_at_random_times),
-      CONNECTED(closed_link_is_begun_anew_after_a_random_time),
+      CONNECTED(closed_link_is_restarted_after_a_random_time),
       CONNECTED(initiator_renews_the_session_after_115_to_120_s),
-      CONNECTED(responder_renews_the_session_after_130_to_135_s_if_nobody_did),
+      CONNECTED(responder_renews_the_session_after_130_to_135_s_if_the_initiator_did_not),
       CONNECTED(session_is_renewed_when_half_its_counters_are_used),
       CONNECTED(session_ends_after_180_s),
-      CONNECTED(time_that_goes_backwards_stands_still),
+      CONNECTED(time_never_goes_backwards),
       APART(link_that_may_not_start_has_no_deadline),
       APART(peer_at_port_0_makes_no_busy_loop),
       CONNECTED(deadline_is_when_something_is_due_and_never_past),

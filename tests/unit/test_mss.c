@@ -14,8 +14,8 @@
 
 #define ROOM 256
 
-/* A segment of `ip` bytes of IP header, the options, which it pads with zeros, and `payload` bytes
- * more, with its full or partial checksum.  It ends where memory does; there is one at a time. */
+/* A TCP segment: an IP header of `ip` bytes, options padded with zeros, `payload` bytes, and a full
+ * or partial checksum.  It ends where its memory mapping does.  There is one at a time. */
 struct segment {
   uint8_t *packet;
   size_t ip, length;
@@ -49,7 +49,8 @@ static struct segment segment(size_t ip, uint8_t flags, const uint8_t *options, 
   struct segment made = {memory_end - length, ip, length, partial};
   uint8_t *packet = made.packet, *tcp = packet + ip;
   for (size_t i = 0; i < made.length; i++) packet[i] = (uint8_t)(i * 77 + count);
-  memset(tcp, 0xfd, SW_TCP_HEADER); /* all more than any MSS, should one be looked for there */
+  /* values greater than any MSS, should an option be searched for here */
+  memset(tcp, 0xfd, SW_TCP_HEADER);
   memset(tcp + SW_TCP_HEADER, 0, header - SW_TCP_HEADER);
   if (ip == SW_IP6_HEADER) {
     packet[0] = 0x60;
@@ -76,8 +77,8 @@ static void clamp_mss(struct segment *segment, unsigned mtu) {
   sw_mss_clamp(segment->packet, &view, segment->partial, mtu);
 }
 
-/* Clamps it.  Only the two bytes at `value` of the options and the checksum may change; nothing if
- * `value` < 0. */
+/* Clamps the segment.  Only the two bytes at offset `value` of the options and the checksum may
+ * change.  If `value` < 0, nothing may change. */
 static void clamp(struct segment *segment, unsigned mtu, int value, unsigned mss) {
   uint8_t expected[ROOM];
   assert_true(segment->length <= ROOM);
@@ -128,11 +129,12 @@ static void mss_is_lowered_to_the_mtu_less_both_headers(void **state) {
 static void mss_is_found_wherever_it_is_among_the_options(void **state) {
   (void)state;
   for (unsigned partial = 0; partial < 2; partial++) {
-    struct segment s = segment(20, SW_TCP_SYN, OPTIONS(1, MSS(1460), 0), 5, partial); /* odd */
+    /* an odd offset */
+    struct segment s = segment(20, SW_TCP_SYN, OPTIONS(1, MSS(1460), 0), 5, partial);
     clamp(&s, 1400, 3, 1360);
     s = segment(20, SW_TCP_SYN, OPTIONS(1, 1, MSS(1460)), 5, partial);
     clamp(&s, 1400, 4, 1360);
-    /* behind what calls itself one, and has another length: as the kernel reads them */
+    /* after options of its kind but another length, which the kernel skips too */
     s = segment(20, SW_TCP_SYN, OPTIONS(2, 3, 255, 2, 2, MSS(1460)), 5, partial);
     clamp(&s, 1400, 7, 1360);
     s = segment(40, SW_TCP_SYN, OPTIONS(4, 2, 3, 3, 7, MSS(1460)), 0, partial);
@@ -144,11 +146,12 @@ static void mss_is_found_wherever_it_is_among_the_options(void **state) {
                         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
                 1, partial);
     clamp(&s, 1400, 10, 1360);
-    s = segment(20, SW_TCP_SYN, OPTIONS(MSS(512), 1, MSS(1460)), 0, partial); /* the last counts */
+    /* the last one counts */
+    s = segment(20, SW_TCP_SYN, OPTIONS(MSS(512), 1, MSS(1460)), 0, partial);
     clamp(&s, 1400, 7, 1360);
     s = segment(20, SW_TCP_SYN, OPTIONS(MSS(1460), 5, 2, MSS(0)), 0, partial);
     clamp(&s, 1400, 2, 1360);
-    /* right at the end of the longest header, in a packet that ends there; even and odd */
+    /* at the very end of the longest header, and of the packet; at even and odd offsets */
     uint8_t nops[40];
     memset(nops, 1, sizeof(nops));
     memcpy(nops + 36, (const uint8_t[]){MSS(1460)}, 4);
@@ -160,7 +163,7 @@ static void mss_is_found_wherever_it_is_among_the_options(void **state) {
   }
 }
 
-static void checksum_stays_as_right_or_wrong_as_it_was(void **state) {
+static void right_checksum_stays_right_and_wrong_one_wrong(void **state) {
   (void)state;
   srand(1);
   for (unsigned round = 0; round < 20000; round++) {
@@ -178,8 +181,8 @@ static void checksum_stays_as_right_or_wrong_as_it_was(void **state) {
   }
 }
 
-/* Zero has two forms in ones' complement. */
-static void mss_that_is_small_enough_changes_not_even_the_form_of_the_sum(void **state) {
+/* Zero has two representations in ones' complement. */
+static void small_mss_leaves_even_a_zero_checksum_unchanged(void **state) {
   (void)state;
   struct segment s = segment(20, SW_TCP_SYN, OPTIONS(MSS(1336)), 0, false);
   uint8_t *tcp = s.packet + s.ip;
@@ -191,19 +194,20 @@ static void mss_that_is_small_enough_changes_not_even_the_form_of_the_sum(void *
   clamp(&s, 1376, -1, 0);
 }
 
-static void options_that_are_authenticated_stay_as_they_are(void **state) {
+static void authenticated_options_are_unchanged(void **state) {
   (void)state;
   struct segment s = segment(20, SW_TCP_SYN, OPTIONS(MSS(1460), 29, 4, 1, 1), 0, false);
   clamp(&s, 1376, -1, 0);
-  s = segment(20, SW_TCP_SYN, OPTIONS(MSS(1460), 1, 1, 29, 2), 0, false); /* right at the end */
+  s = segment(20, SW_TCP_SYN, OPTIONS(MSS(1460), 1, 1, 29, 2), 0, false); /* at the very end */
   clamp(&s, 1376, -1, 0);
   s = segment(40, SW_TCP_SYN, OPTIONS(1, 29, 3, 7, MSS(1460)), 0, true);
   clamp(&s, 1376, -1, 0);
-  s = segment(20, SW_TCP_SYN, OPTIONS(19, 3, 29, MSS(1460)), 0, false); /* MD5 leaves them out */
+  /* MD5 does not cover the options */
+  s = segment(20, SW_TCP_SYN, OPTIONS(19, 3, 29, MSS(1460)), 0, false);
   clamp(&s, 1376, 5, 1336);
 }
 
-static void whatever_else_there_is_stays_as_it_is(void **state) {
+static void other_segments_are_unchanged(void **state) {
   (void)state;
   static const uint8_t others[] = {
       0, SW_TCP_ACK, SW_TCP_FIN, SW_TCP_RST, SW_TCP_PSH | SW_TCP_ACK, (uint8_t)~SW_TCP_SYN};
@@ -217,15 +221,15 @@ static void whatever_else_there_is_stays_as_it_is(void **state) {
       {{0}, 0},
       {{1, 1, 1, 1}, 4},
       {{0, 2, 4, 5, 180}, 5},
-      {{0, 2, 2, 4, 5, 180}, 6}, /* behind the end */
+      {{0, 2, 2, 4, 5, 180}, 6}, /* after the end of the options */
       {{0, 1, 1, 1, 2, 4, 5, 180}, 8},
-      {{2, 3, 255}, 3}, /* an MSS of other lengths */
+      {{2, 3, 255}, 3}, /* an MSS option of another length */
       {{2, 5, 255, 255, 255}, 5},
-      {{8, 0, 2, 4, 5, 180}, 6}, /* an option that has no end */
+      {{8, 0, 2, 4, 5, 180}, 6}, /* an option without an end */
       {{8, 1, 2, 4, 5, 180}, 6},
       {{8, 1, 1, 1, 2, 4, 5, 180}, 8},
-      {{8, 9, 2, 4, 5, 180}, 6}, /* one that reaches past it */
-      {{1, 1, 2, 4}, 4},         /* an MSS that does */
+      {{8, 9, 2, 4, 5, 180}, 6}, /* an option that extends past the end */
+      {{1, 1, 2, 4}, 4},         /* an MSS option that does */
       {{1, 2, 4, 255}, 4},
       {{1, 1, 1, 2}, 4},
       {{1, 1, 1, 8}, 4},
@@ -238,13 +242,13 @@ static void whatever_else_there_is_stays_as_it_is(void **state) {
     }
 }
 
-static void what_is_no_whole_tcp_header_stays_as_it_is(void **state) {
+static void incomplete_tcp_headers_are_unchanged(void **state) {
   (void)state;
   for (unsigned v6 = 0; v6 < 2; v6++) {
     const size_t ip = v6 ? 40 : 24;
     struct segment s = segment(ip, SW_TCP_SYN, OPTIONS(MSS(1460)), 0, false);
     const size_t whole = s.length;
-    for (size_t length = 1; length < ip; length++) { /* nor a whole IP header */
+    for (size_t length = 1; length < ip; length++) { /* less than an IP header */
       struct sw_view view;
       assert_false(sw_view_parse(&view, s.packet, length));
     }
@@ -267,13 +271,13 @@ static void what_is_no_whole_tcp_header_stays_as_it_is(void **state) {
   }
 }
 
-/* A later fragment has anything where the first has its headers. */
-static void later_fragments_stay_as_they_are(void **state) {
+/* Later fragments have data where the first has the TCP header. */
+static void later_fragments_are_unchanged(void **state) {
   (void)state;
   for (unsigned bit = 0; bit < 16; bit++) {
     struct segment s = segment(20, SW_TCP_SYN, OPTIONS(MSS(1460)), 0, false);
     sw_put16(s.packet + 6, (uint16_t)(1U << bit));
-    if (bit >= 13) /* flags, of the first fragment among others */
+    if (bit >= 13) /* flags; the first fragment is among these */
       clamp(&s, 1376, 2, 1336);
     else
       clamp(&s, 1376, -1, 0);
@@ -284,12 +288,12 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(mss_is_lowered_to_the_mtu_less_both_headers),
       cmocka_unit_test(mss_is_found_wherever_it_is_among_the_options),
-      cmocka_unit_test(checksum_stays_as_right_or_wrong_as_it_was),
-      cmocka_unit_test(mss_that_is_small_enough_changes_not_even_the_form_of_the_sum),
-      cmocka_unit_test(options_that_are_authenticated_stay_as_they_are),
-      cmocka_unit_test(whatever_else_there_is_stays_as_it_is),
-      cmocka_unit_test(what_is_no_whole_tcp_header_stays_as_it_is),
-      cmocka_unit_test(later_fragments_stay_as_they_are),
+      cmocka_unit_test(right_checksum_stays_right_and_wrong_one_wrong),
+      cmocka_unit_test(small_mss_leaves_even_a_zero_checksum_unchanged),
+      cmocka_unit_test(authenticated_options_are_unchanged),
+      cmocka_unit_test(other_segments_are_unchanged),
+      cmocka_unit_test(incomplete_tcp_headers_are_unchanged),
+      cmocka_unit_test(later_fragments_are_unchanged),
   };
   return cmocka_run_group_tests(tests, make_memory, NULL);
 }

@@ -1,7 +1,7 @@
 /*
- * The parent's names with a real resolver process: this program, executed anew as saltway would be,
- * whose getaddrinfo is replaced.  What the resolver may do, and what the parent makes of one that
- * lies, floods, hangs or crashes.
+ * The parent's name resolution with a real resolver process: this program, executed again as
+ * saltway would be, with its own getaddrinfo.  Tests what the resolver is allowed to do, and how
+ * the parent handles a resolver that lies, floods, hangs or crashes.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,7 +31,7 @@
 #include "parent/names.h"
 #include "resolver/resolver.h"
 
-static bool resolving; /* this is the resolver's process */
+static bool resolving; /* this process is the resolver */
 static struct sw_config config;
 static uv_loop_t loop;
 static struct sw_names names;
@@ -55,7 +55,7 @@ static struct addrinfo *append(struct addrinfo *list, int family, const char *te
   return list;
 }
 
-/* The users there are: $USERS lists them. */
+/* Replaces the system's users by those in $USERS. */
 struct passwd *getpwnam(const char *name) {
   static struct passwd user;
   const char *users = getenv("USERS"), *at = users ? strstr(users, name) : NULL;
@@ -65,7 +65,7 @@ struct passwd *getpwnam(const char *name) {
   return &user;
 }
 
-/* $EXECV: what it fails with. */
+/* $EXECV: the errno that it fails with. */
 int execv(const char *path, char *const arguments[]) {
   const char *code = getenv("EXECV");
   if (!code) return execve(path, arguments, environ);
@@ -83,7 +83,7 @@ static bool limited_to(int resource, rlim_t most) {
   return getrlimit((__rlimit_resource_t)resource, &limit) == 0 && limit.rlim_max <= most;
 }
 
-/* For the name "isolated": whether this process has no terminal and one descriptor. */
+/* For the name "isolated": returns whether this process has no terminal and one descriptor. */
 static bool isolated(void) {
   unsigned open_count = 0;
   for (int fd = 3; fd < 1024; fd++) open_count += fcntl(fd, F_GETFD) >= 0;
@@ -92,7 +92,7 @@ static bool isolated(void) {
          open("/dev/tty", O_RDWR) < 0 && strcmp(program_invocation_name, "saltway-names") == 0;
 }
 
-/* For the name "confined": whether it has no privilege and a filter. */
+/* For the name "confined": returns whether this process has no privilege and a filter. */
 static bool confined(void) {
   static const char *const right[] = {"CapEff:\t0000000000000000\n", "CapPrm:\t0000000000000000\n",
                                       "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
@@ -107,7 +107,7 @@ static bool confined(void) {
          limited_to(RLIMIT_NOFILE, 64) && limited_to(RLIMIT_FSIZE, 0) && fork() < 0;
 }
 
-/* What the filter forbids, by name. */
+/* Makes a call that the filter forbids, by name. */
 static void attempt(const char *what) {
   int to_terminal = 'x', parent = getppid();
   if (strcmp(what, "execute") == 0) execl("/bin/true", "true", NULL);
@@ -123,16 +123,16 @@ static void attempt(const char *what) {
   if (strcmp(what, "limit") == 0) prlimit(parent, RLIMIT_CPU, &(struct rlimit){1, 1}, NULL);
 }
 
-static void say(const void *bytes, size_t length) {
+static void respond(const void *bytes, size_t length) {
   send(SW_NAMES_CHANNEL, bytes, length, MSG_NOSIGNAL);
 }
 
-/* For the second endpoint, with a port that is not the file's. */
+/* Answers for the second endpoint, with a port other than that of the file. */
 static void lie(uint32_t index, uint32_t count, const char *failure) {
   struct sw_names_answer answer = {.index = index, .count = count};
   memset(answer.addresses, 0x11, sizeof(answer.addresses));
   memcpy(answer.failure, failure, strlen(failure));
-  say(&answer, sizeof(answer));
+  respond(&answer, sizeof(answer));
   for (;;) pause();
 }
 
@@ -171,7 +171,7 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
   } else if (strcmp(name, "crashes") == 0) {
     raise(SIGKILL);
   } else if (strcmp(name, "short") == 0) {
-    say("", 1);
+    respond("", 1);
   } else if (strcmp(name, "no endpoint") == 0) {
     lie(2, 1, "");
   } else if (strcmp(name, "no count") == 0) {
@@ -186,9 +186,9 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     lie(1, 0, text);
   } else if (strcmp(name, "repeats") == 0) {
     struct sw_names_answer answer = {.index = 0};
-    for (;;) say(&answer, sizeof(answer));
+    for (;;) respond(&answer, sizeof(answer));
   } else if (strcmp(name, "floods") == 0) {
-    for (;;) say("flood", 5);
+    for (;;) respond("flood", 5);
   } else {
     attempt(name);
   }
@@ -253,14 +253,14 @@ static int stop(void **state) {
   return uv_loop_close(&loop);
 }
 
-static void addresses_and_names_come_in_the_files_order(void **state) {
+static void endpoints_keep_the_order_of_the_file(void **state) {
   (void)state;
   RESOLVE("two", "192.0.2.7", "local");
   assert_int_equal(found_count, 4);
   assert_found(0, "192.0.2.1:1000");
   assert_found(1, "[2001:db8::1]:1000");
   assert_found(2, "192.0.2.7:1001");
-  assert_int_equal(found[3].scope, 9); /* of link-local addresses only */
+  assert_int_equal(found[3].scope, 9); /* only link-local addresses have one */
   assert_int_equal(found[1].scope, 0);
   assert_int_equal(found[3].port, 1002);
   assert_string_equal(names.failure, "");
@@ -275,14 +275,14 @@ static void addresses_alone_need_no_resolver(void **state) {
   assert_found(0, "192.0.2.7:1000");
 }
 
-static void there_are_never_more_than_a_link_takes(void **state) {
+static void endpoints_are_limited_to_those_a_link_takes(void **state) {
   (void)state;
   RESOLVE("many", "many", "two");
   assert_int_equal(found_count, SW_ENDPOINTS_MAX);
   assert_found(SW_ENDPOINTS_MAX - 1, "192.0.2.40:1000");
 }
 
-static void a_failure_is_told_and_keeps_what_was_known(void **state) {
+static void a_failure_is_reported_and_keeps_known_addresses(void **state) {
   (void)state;
   RESOLVE("two", "again");
   assert_int_equal(found_count, 2);
@@ -324,7 +324,7 @@ static void resolver_has_a_user_of_its_own_where_there_is_one(void **state) {
   assert_found(0, "0.0.255.254:1000"); /* 65534 */
 }
 
-static void forbidden_call_ends_the_resolver_and_is_told(void **state) {
+static void forbidden_call_ends_the_resolver_and_is_reported(void **state) {
   (void)state;
   if (!sw_sandbox_possible()) skip();
   static const char *const calls[] = {
@@ -339,7 +339,7 @@ static void forbidden_call_ends_the_resolver_and_is_told(void **state) {
   }
 }
 
-static void resolver_that_crashes_is_told(void **state) {
+static void crash_of_the_resolver_is_reported(void **state) {
   (void)state;
   RESOLVE("192.0.2.7", "crashes");
   assert_int_equal(found_count, 1);
@@ -348,7 +348,7 @@ static void resolver_that_crashes_is_told(void **state) {
                       "cannot resolve names: the resolver was ended by signal 9 (Killed)");
 }
 
-static void resolver_that_cannot_be_executed_says_why(void **state) {
+static void reason_why_the_resolver_cannot_be_executed_is_reported(void **state) {
   (void)state;
   setenv("EXECV", "2", 1);
   RESOLVE("two", "192.0.2.7");
@@ -374,7 +374,7 @@ static void invalid_answer_is_refused(void **state) {
   }
 }
 
-static void port_is_the_files(void **state) {
+static void port_is_that_of_the_file(void **state) {
   (void)state;
   RESOLVE("192.0.2.7", "other port");
   assert_int_equal(found_count, 3);
@@ -403,18 +403,18 @@ int main(int argc, char **argv) {
   resolving = argc > 1 && strcmp(argv[1], SW_NAMES_SUBCOMMAND) == 0;
   if (resolving) return sw_resolver_run(argc == 2);
   const struct CMUnitTest tests[] = {
-      LOOPED(addresses_and_names_come_in_the_files_order),
+      LOOPED(endpoints_keep_the_order_of_the_file),
       LOOPED(addresses_alone_need_no_resolver),
-      LOOPED(there_are_never_more_than_a_link_takes),
-      LOOPED(a_failure_is_told_and_keeps_what_was_known),
+      LOOPED(endpoints_are_limited_to_those_a_link_takes),
+      LOOPED(a_failure_is_reported_and_keeps_known_addresses),
       LOOPED(resolver_has_no_terminal_and_one_descriptor),
       LOOPED(resolver_has_no_privilege),
       LOOPED(resolver_has_a_user_of_its_own_where_there_is_one),
-      LOOPED(forbidden_call_ends_the_resolver_and_is_told),
-      LOOPED(resolver_that_crashes_is_told),
-      LOOPED(resolver_that_cannot_be_executed_says_why),
+      LOOPED(forbidden_call_ends_the_resolver_and_is_reported),
+      LOOPED(crash_of_the_resolver_is_reported),
+      LOOPED(reason_why_the_resolver_cannot_be_executed_is_reported),
       LOOPED(invalid_answer_is_refused),
-      LOOPED(port_is_the_files),
+      LOOPED(port_is_that_of_the_file),
       LOOPED(resolver_that_hangs_runs_until_it_is_stopped),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

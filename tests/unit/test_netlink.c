@@ -1,5 +1,5 @@
-/* Needs root.  Each test has a network namespace of its own.  What was set is read with ip(8), not with
- * the code under test. */
+/* Needs root.  Each test has its own network namespace.  Results are read with ip(8), not with the
+ * code under test. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +22,8 @@
 #include "linux/netlink.h"
 
 #define NOBODY 65534
-#define NO_INDEX 4242 /* of no interface */
-#define ROUTES 3000   /* more than the kernel gives in one message */
+#define NO_INDEX 4242 /* no interface has it */
+#define ROUTES 3000   /* more than fit in one message of the kernel */
 
 static struct sw_netlink *netlink;
 static struct sw_error error;
@@ -113,7 +113,8 @@ static void assert_done(int failed) {
   if (failed) fail_msg("refused: %s", error.text);
 }
 
-/* It failed with this errno, and one whole line has all of these texts. */
+/* Asserts that a call failed with this errno, and that the complete error line has all of these
+ * texts. */
 #define assert_refused(returned, code, ...)                      \
   assert_refused_texts((strcpy(error.text, ""), returned), code, \
                        (const char *const[]){__VA_ARGS__, NULL})
@@ -125,12 +126,12 @@ static void assert_refused_texts(int returned, int code, const char *const *text
   for (; *texts; texts++)
     if (!strstr(error.text, *texts)) fail_msg("\"%s\" is not in: %s", *texts, error.text);
   assert_null(strchr(error.text, '\n'));
-  assert_int_equal(error.text[strlen(error.text) - 1], ')'); /* it was not cut short */
+  assert_int_equal(error.text[strlen(error.text) - 1], ')'); /* the line is complete */
 }
 
 /* ---- socket ---- */
 
-static void too_many_open_files_are_told(void **state) {
+static void too_many_open_files_are_reported(void **state) {
   (void)state;
   struct rlimit limit;
   struct sw_netlink *none = NULL;
@@ -146,7 +147,7 @@ static void too_many_open_files_are_told(void **state) {
   assert_null(none);
 }
 
-static void no_socket_can_be_closed(void **state) {
+static void close_accepts_no_socket(void **state) {
   (void)state;
   sw_netlink_close(NULL);
 }
@@ -171,21 +172,21 @@ static void mtu_is_read_without_privilege(void **state) {
   assert_int_equal(mtu, 1300);
 }
 
-static void queue_is_left_alone_if_none_is_given(void **state) {
+static void queue_is_unchanged_if_none_is_given(void **state) {
   (void)state;
   ip("link set sw0 txqueuelen 77");
   assert_done(up(1400, 0));
   assert_shown("link show sw0", "qlen 77\n");
 }
 
-static void mtu_out_of_range_is_told(void **state) {
+static void mtu_out_of_range_is_reported(void **state) {
   (void)state;
   assert_refused(up(67, 32), EINVAL, "sw0", "MTU 67", "68 to 65535");
   assert_refused(up(65536, 32), EINVAL, "sw0", "MTU 65536", "68 to 65535");
   assert_not_shown("link show sw0", ",UP");
 }
 
-static void deleted_interface_is_told(void **state) {
+static void deleted_interface_is_reported(void **state) {
   (void)state;
   unsigned mtu;
   device = NO_INDEX;
@@ -198,7 +199,7 @@ static void deleted_interface_is_told(void **state) {
   assert_int_equal(sw_netlink_gso_segments(netlink, device, 40), -ENODEV);
 }
 
-static void missing_capability_is_told(void **state) {
+static void missing_capability_is_reported(void **state) {
   (void)state;
   assert_int_equal(seteuid(NOBODY), 0);
   assert_refused(up(1400, 32), EPERM, "sw0", "CAP_NET_ADMIN", "root");
@@ -235,7 +236,7 @@ static void ipv6_address_can_be_used_at_once(void **state) {
   assert_int_equal(failed, 0);
 }
 
-static void address_that_is_there_is_fine(void **state) {
+static void existing_address_is_no_error(void **state) {
   (void)state;
   for (unsigned i = 0; i < 2; i++) {
     assert_done(add_address("10.77.0.1/30"));
@@ -243,7 +244,7 @@ static void address_that_is_there_is_fine(void **state) {
   }
 }
 
-static void address_of_another_interface_is_the_hosts_affair(void **state) {
+static void address_of_another_interface_is_no_error(void **state) {
   (void)state;
   ip("addr add 10.77.0.1/30 dev other");
   ip("addr add fd77::1/64 dev other nodad");
@@ -253,7 +254,7 @@ static void address_of_another_interface_is_the_hosts_affair(void **state) {
   assert_shown("addr show dev sw0", "inet6 fd77::1/64");
 }
 
-static void ipv6_that_is_disabled_is_told(void **state) {
+static void ipv6_that_is_disabled_is_reported(void **state) {
   (void)state;
   set_disable_ipv6("sw0", "1");
   assert_refused(add_address("fd77::1/64"), EACCES, "fd77::1/64", "sw0", "IPv6 is disabled",
@@ -262,19 +263,19 @@ static void ipv6_that_is_disabled_is_told(void **state) {
   assert_done(add_address("10.77.0.1/30"));
 }
 
-static void ipv6_over_too_small_an_mtu_is_told(void **state) {
+static void ipv6_over_too_small_an_mtu_is_reported(void **state) {
   (void)state;
   ip("link set sw0 mtu 1279");
   assert_refused(add_address("fd77::1/64"), EINVAL, "fd77::1/64", "sw0", "1280");
 }
 
-static void reason_of_the_kernels_own_is_told(void **state) {
+static void reason_given_by_the_kernel_is_reported(void **state) {
   (void)state;
   assert_int_equal(add_address("ff05::1/64"), -EADDRNOTAVAIL);
   assert_refused(add_route("10.2.0.1/16", 0), EINVAL, "10.2.0.1/16", "nvalid prefix");
 }
 
-static void reason_of_one_failure_is_not_told_of_the_next(void **state) {
+static void reason_of_one_failure_is_not_reported_for_the_next(void **state) {
   (void)state;
   assert_int_equal(add_route("10.2.0.1/16", 0), -EINVAL);
   ip("link set sw0 mtu 1279");
@@ -308,7 +309,7 @@ static void routes_go_into_the_table_asked_for(void **state) {
   assert_not_shown("-6 route", "fd02::/64");
 }
 
-static void route_that_is_there_over_the_interface_is_fine(void **state) {
+static void existing_route_over_the_interface_is_no_error(void **state) {
   (void)state;
   static const char *const prefixes[] = {"10.2.0.0/16", "10.3.4.5/32", "0.0.0.0/0",
                                          "fd02::/64",   "fd03::1/128", "::/0"};
@@ -319,13 +320,13 @@ static void route_that_is_there_over_the_interface_is_fine(void **state) {
     }
 }
 
-static void connected_route_of_the_interface_is_fine(void **state) {
+static void connected_route_of_the_interface_is_no_error(void **state) {
   (void)state;
   assert_done(add_address("10.77.0.1/30"));
   assert_done(add_route("10.77.0.0/30", 0));
 }
 
-static void route_over_another_interface_is_told(void **state) {
+static void route_over_another_interface_is_reported(void **state) {
   (void)state;
   ip("route add 10.2.0.0/16 dev other");
   ip("route add 10.2.0.0/17 dev sw0");
@@ -343,9 +344,9 @@ static void route_over_another_interface_is_told(void **state) {
   assert_refused(add_route("::/0", 0), EEXIST, "over other");
 }
 
-static void route_of_another_table_is_not_in_the_way(void **state) {
+static void route_of_another_table_is_no_conflict(void **state) {
   (void)state;
-  /* the kernel lists main between the two */
+  /* the kernel lists the main table between the two */
   ip("route add 10.2.0.0/16 dev sw0 table 256");
   ip("route add 10.2.0.0/16 dev sw0 table 511");
   ip("route add 10.2.0.0/16 dev other");
@@ -358,7 +359,7 @@ static void route_of_another_table_is_not_in_the_way(void **state) {
   assert_refused(add_route("fd02::/64", 0), EEXIST, "over other");
 }
 
-static void route_of_another_metric_is_not_in_the_way(void **state) {
+static void route_of_another_metric_is_no_conflict(void **state) {
   (void)state;
   ip("route add 10.2.0.0/16 dev other metric 100");
   ip("-6 route add fd02::/64 dev other metric 2000");
@@ -371,7 +372,7 @@ static void route_of_another_metric_is_not_in_the_way(void **state) {
   assert_refused(add_route("10.3.0.0/16", 0), EEXIST, "over other");
 }
 
-static void route_over_no_interface_is_told(void **state) {
+static void route_over_no_interface_is_reported(void **state) {
   (void)state;
   ip("route add blackhole 10.2.0.0/16");
   assert_refused(add_route("10.2.0.0/16", 0), EEXIST, "there is one: ip -4 route show",
@@ -391,10 +392,11 @@ static void route_is_found_among_many(void **state) {
   assert_done(add_route("10.200.0.0/24", 0));
 }
 
-static void interface_that_is_down_is_told(void **state) {
+static void interface_that_is_down_is_reported(void **state) {
   (void)state;
   ip("link set sw0 down");
-  assert_refused(add_route("10.2.0.0/16", 0), ENETDOWN, "10.2.0.0/16", "sw0", "start the link again");
+  assert_refused(add_route("10.2.0.0/16", 0), ENETDOWN, "10.2.0.0/16", "sw0",
+                 "start the link again");
   assert_refused(add_route("fd02::/64", 0), ENETDOWN, "fd02::/64", "sw0", "start the link again");
 }
 
@@ -410,33 +412,33 @@ static void not_permitted(void **state) {
 int main(void) {
   const struct CMUnitTest nothing[] = {cmocka_unit_test(not_permitted)};
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(too_many_open_files_are_told),
-      cmocka_unit_test(no_socket_can_be_closed),
+      cmocka_unit_test(too_many_open_files_are_reported),
+      cmocka_unit_test(close_accepts_no_socket),
       down_test(mtu_queue_and_state_are_set),
-      down_test(queue_is_left_alone_if_none_is_given),
+      down_test(queue_is_unchanged_if_none_is_given),
       down_test(mtu_is_read_without_privilege),
-      down_test(mtu_out_of_range_is_told),
-      down_test(deleted_interface_is_told),
-      down_test(missing_capability_is_told),
+      down_test(mtu_out_of_range_is_reported),
+      down_test(deleted_interface_is_reported),
+      down_test(missing_capability_is_reported),
       down_test(segments_of_super_packets_are_capped),
       up_test(ipv4_address_is_added),
       up_test(ipv6_address_can_be_used_at_once),
-      up_test(address_that_is_there_is_fine),
-      up_test(address_of_another_interface_is_the_hosts_affair),
-      up_test(ipv6_that_is_disabled_is_told),
-      up_test(ipv6_over_too_small_an_mtu_is_told),
-      up_test(reason_of_the_kernels_own_is_told),
-      up_test(reason_of_one_failure_is_not_told_of_the_next),
+      up_test(existing_address_is_no_error),
+      up_test(address_of_another_interface_is_no_error),
+      up_test(ipv6_that_is_disabled_is_reported),
+      up_test(ipv6_over_too_small_an_mtu_is_reported),
+      up_test(reason_given_by_the_kernel_is_reported),
+      up_test(reason_of_one_failure_is_not_reported_for_the_next),
       up_test(routes_go_over_the_interface),
       up_test(routes_go_into_the_table_asked_for),
-      up_test(route_that_is_there_over_the_interface_is_fine),
-      up_test(connected_route_of_the_interface_is_fine),
-      up_test(route_over_another_interface_is_told),
-      up_test(route_of_another_table_is_not_in_the_way),
-      up_test(route_of_another_metric_is_not_in_the_way),
-      up_test(route_over_no_interface_is_told),
+      up_test(existing_route_over_the_interface_is_no_error),
+      up_test(connected_route_of_the_interface_is_no_error),
+      up_test(route_over_another_interface_is_reported),
+      up_test(route_of_another_table_is_no_conflict),
+      up_test(route_of_another_metric_is_no_conflict),
+      up_test(route_over_no_interface_is_reported),
       up_test(route_is_found_among_many),
-      up_test(interface_that_is_down_is_told),
+      up_test(interface_that_is_down_is_reported),
   };
   if (unshare(CLONE_NEWNET) != 0) return cmocka_run_group_tests(nothing, NULL, NULL);
   return cmocka_run_group_tests_name("netlink", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /*
- * The outbox: which datagrams form a run, and what is left after a send.  The socket is played here.
+ * The outbox: which datagrams form a run, and what remains after a send.  The tests replace the
+ * socket.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -17,9 +18,9 @@ static struct sw_outbox outbox;
 static struct sw_udp udp;
 static const struct sw_path path = {.peer = {.ip = {[15] = 1}, .port = 1}, .local = {[15] = 2}};
 
-static int result;          /* of the next send ... */
-static unsigned taken;      /* ... which takes so many runs ... */
-static size_t refused_next; /* ... and refuses so many bytes of the next */
+static int result;          /* result of the next send ... */
+static unsigned taken;      /* ... the number of runs it takes ... */
+static size_t refused_next; /* ... and the number of bytes of the next run it refuses */
 
 int sw_udp_send(struct sw_udp *socket, struct sw_run *runs, unsigned count, size_t *refused) {
   (void)socket;
@@ -35,7 +36,7 @@ static int begin(void **state) {
   return 0;
 }
 
-/* Adds datagrams of these lengths, up to one of zero. */
+/* Adds datagrams of these lengths, up to a length of zero. */
 static void add(const size_t *lengths) {
   for (; *lengths > 0; lengths++) {
     memset(sw_outbox_room(&outbox), (int)*lengths & 0xff, *lengths);
@@ -53,8 +54,8 @@ static void datagrams_of_one_size_form_a_run(void **state) {
   (void)state;
   add((const size_t[]){100, 100, 60, 100, 120, 120, 0});
   assert_int_equal(outbox.count, 3);
-  assert_run(0, 100, 260); /* a shorter one ends it */
-  assert_run(1, 100, 100); /* so does a longer one */
+  assert_run(0, 100, 260); /* a shorter datagram ends the run */
+  assert_run(1, 100, 100); /* a longer datagram starts another */
   assert_run(2, 120, 240);
   assert_ptr_equal(outbox.runs[2].bytes, outbox.runs[0].bytes + 360);
 }
@@ -70,7 +71,7 @@ static void run_has_as_many_datagrams_and_bytes_as_the_kernel_takes(void **state
   begin(NULL);
   for (unsigned i = 0; i < 7; i++) add((const size_t[]){9400, 0});
   assert_int_equal(outbox.count, 2);
-  assert_run(0, 9400, 6 * 9400); /* seven would be too long */
+  assert_run(0, 9400, 6 * 9400); /* a seventh would exceed the limit */
   const size_t size = SW_UDP_RUN / 8 + 1, rest = SW_UDP_RUN - 7 * size;
   for (size_t last = rest; last <= rest + 1; last++) {
     begin(NULL);
@@ -128,7 +129,7 @@ static void outbox_is_empty_once_all_is_sent(void **state) {
   assert_int_equal(sw_outbox_send(&outbox, &udp), 0);
   assert_true(sw_outbox_is_empty(&outbox));
   assert_ptr_equal(sw_outbox_room(&outbox), buffer + SW_HEADROOM);
-  result = -EIO; /* nothing is left to be refused */
+  result = -EIO; /* no datagram is left to be refused */
   assert_int_equal(sw_outbox_send(&outbox, &udp), 0);
 }
 

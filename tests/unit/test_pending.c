@@ -23,7 +23,7 @@ static int begin(void **state) {
   return 0;
 }
 
-/* Adds the entry number `n` (from 1): ids and hash are made of it. */
+/* Adds entry number `n` (from 1), with ids and hash derived from it. */
 static void add(unsigned n, uint64_t now) {
   struct sw_agreement agreement = {.local = n, .remote = 1000 + n};
   uint8_t hash[SW_HASH_BYTES] = {(uint8_t)n, (uint8_t)(n >> 8), 1};
@@ -86,12 +86,12 @@ static void place_of_a_removed_entry_is_not_answered(void **state) {
   assert_null(sw_pending_answered(&pending, none, &nowhere));
 }
 
-/* Whether the process does not survive it. */
+/* Returns whether the call aborts. */
 static bool aborts(void (*what)(void)) {
   const pid_t child = fork();
   assert_true(child >= 0);
   if (child == 0) {
-    close(STDERR_FILENO); /* what assert says */
+    close(STDERR_FILENO); /* the message of assert */
     what();
     _exit(0);
   }

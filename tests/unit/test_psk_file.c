@@ -66,7 +66,8 @@ static void assert_good(void) {
   for (unsigned i = 0; i < SW_PSK_BYTES; i++) assert_int_equal(psk.bytes[i], i);
 }
 
-/* It is refused for this reason, no byte of the key is kept, and the error shows none. */
+/* Asserts that the file is refused for this reason, that no byte of the key is kept, and that the
+ * error shows none. */
 static void assert_refused(const char *reason) {
   assert_true(read_key() < 0);
   if (!strstr(error.text, reason)) fail_msg("\"%s\" is not in: %s", reason, error.text);
@@ -152,7 +153,7 @@ static void key_that_others_can_write_is_refused(void **state) {
   assert_refused("can be written by others (mode 0602)");
 }
 
-static void stricter_modes_are_fine(void **state) {
+static void stricter_modes_are_accepted(void **state) {
   (void)state;
   write_bytes(KEY "\n", sizeof(KEY), 0400);
   assert_good();
@@ -169,14 +170,14 @@ static void credential_of_systemd_may_be_read_by_its_group(void **state) {
   assert_refused("can be written by others (mode 0460)");
 }
 
-static void credentials_are_only_what_lies_in_their_directory(void **state) {
+static void only_files_in_the_credentials_directory_are_credentials(void **state) {
   (void)state;
   char beginning[PATH_MAX];
   write_bytes(KEY "\n", sizeof(KEY), 0440);
   snprintf(beginning, sizeof(beginning), "%s/site", directory);
   setenv("CREDENTIALS_DIRECTORY", beginning, 1);
   assert_refused("can be read by others (mode 0440)");
-  setenv("CREDENTIALS_DIRECTORY", "/tmp", 1); /* a level up: /tmp/x/.. could lead anywhere */
+  setenv("CREDENTIALS_DIRECTORY", "/tmp", 1); /* a directory above: /tmp/x/.. could lead anywhere */
   assert_refused("can be read by others (mode 0440)");
   setenv("CREDENTIALS_DIRECTORY", "", 1);
   assert_refused("can be read by others (mode 0440)");
@@ -272,9 +273,9 @@ int main(void) {
       TEST(file_that_may_not_be_opened_is_refused),
       TEST(key_that_others_can_read_is_refused),
       TEST(key_that_others_can_write_is_refused),
-      TEST(stricter_modes_are_fine),
+      TEST(stricter_modes_are_accepted),
       TEST(credential_of_systemd_may_be_read_by_its_group),
-      TEST(credentials_are_only_what_lies_in_their_directory),
+      TEST(only_files_in_the_credentials_directory_are_credentials),
       TEST(key_of_another_user_is_refused),
       TEST(empty_file_is_refused),
       TEST(file_without_a_key_is_refused),

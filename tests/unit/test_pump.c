@@ -1,6 +1,6 @@
 /*
- * The pump between a TUN device and a socket that are played here: full sockets, refused sends and
- * reports, large batches with workers, super-packets of small segments, the MSS.
+ * The pump, with a TUN device and a socket that are replaced by the tests: full sockets, refused
+ * sends, ICMP errors, large batches with workers, super-packets of small segments, the MSS.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -24,18 +24,18 @@ static unsigned offered; /* packets that wait on the TUN device */
 static unsigned reads, sends;
 static unsigned refused_until;          /* before this call of send the kernel refuses ... */
 static int refused_with = EHOSTUNREACH; /* ... with this errno */
-static bool flooded;                    /* a report fails each send while reports are asked for */
-static unsigned full_from, full_until;  /* the socket is full in these calls of send */
+static bool flooded;                    /* while reports are on, each send fails with one */
+static unsigned full_from, full_until;  /* range of calls of send in which the socket is full */
 static size_t sent_bytes, sent_datagrams;
 static unsigned observations;
 
 static const struct sw_prefix everywhere[] = {{.ip = {[10] = 0xff, [11] = 0xff}, .length = 96}};
 
-static struct sw_link *echo; /* the other side, which sends back what it receives */
+static struct sw_link *echo; /* the other side, which returns every packet */
 static struct sw_run returning;
 static uint8_t returning_bytes[SW_UDP_BUFFER];
 
-/* ---- a SYN, there and back ---- */
+/* ---- a SYN in both directions ---- */
 
 #define MTU 1376
 #define SYN_LENGTH (SW_IP4_HEADER + SW_TCP_HEADER + 4)
@@ -67,7 +67,7 @@ static void syn_send(const struct sw_run *run) {
   uint8_t packet[SW_HEADROOM + SYN_LENGTH + SW_SLACK], sealed[sizeof(packet) + SW_OVERHEAD];
   uint8_t *const bytes = packet + SW_HEADROOM;
   size_t length;
-  if (run->length != SW_OVERHEAD + SYN_LENGTH) return; /* a datagram of the link itself */
+  if (run->length != SW_OVERHEAD + SYN_LENGTH) return; /* a control datagram */
   /* completes a partial checksum */
   assert_int_equal(
       sw_link_receive(echo, sw_clock_now(), &run->path, run->bytes, run->length, bytes, &length),
@@ -83,7 +83,7 @@ static void syn_send(const struct sw_run *run) {
   returning.path.peer = run->path.peer;
 }
 
-/* ---- large batches: a stream of TCP super-packets, there and back ---- */
+/* ---- large batches: a stream of TCP super-packets in both directions ---- */
 
 #define SUPER_SEGMENT 1400
 #define SUPER_LENGTH (SW_IP4_HEADER + SW_TCP_HEADER + 44 * SUPER_SEGMENT + 500)
@@ -118,7 +118,7 @@ static ssize_t super_read(uint8_t *packet, struct sw_offload *offload) {
   return SUPER_LENGTH;
 }
 
-/* Opens the datagrams one by one, and seals each packet for the way back. */
+/* Opens the datagrams one by one, and seals each packet for the return. */
 static void super_send(const struct sw_run *run) {
   assert_int_equal(returning.length, 0);
   for (size_t at = 0; at < run->length; at += run->segment) {
@@ -185,7 +185,7 @@ ssize_t sw_tun_read(const struct sw_tun *tun, uint8_t *packet, size_t size,
   if (offered == 0) return -EAGAIN;
   offered--;
   reads++;
-  const size_t length = 1000 + reads % 3; /* lengths that differ keep runs short */
+  const size_t length = 1000 + reads % 3; /* different lengths keep runs short */
   memset(packet, 0, length);
   packet[0] = 0x45;
   sw_put16(packet + 2, (uint16_t)length);
@@ -204,7 +204,8 @@ int sw_tun_write(const struct sw_tun *tun, uint8_t *packet, size_t length,
   return 0;
 }
 
-/* Refuses a run as the kernel does: whole, or its first datagram where runs are not sent whole. */
+/* Refuses a run as the kernel does: the whole run, or its first datagram where runs are not sent
+ * whole. */
 int sw_udp_send(struct sw_udp *socket, struct sw_run *runs, unsigned count, size_t *refused) {
   assert_true(count > 0);
   for (; count > 0 && runs->sent == runs->length; runs++) count--;
@@ -290,7 +291,7 @@ static struct sw_link *other;
 static bool socket_is_full;
 static int full_pair[2];
 
-/* A socket that is neither readable nor writable. */
+/* Returns a socket that is neither readable nor writable. */
 static int full_socket(void) {
   static const uint8_t bytes[4096];
   assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, full_pair), 0);
@@ -299,10 +300,10 @@ static int full_socket(void) {
 }
 
 static void start(struct sw_workers *workers) {
-  tun = (struct sw_tun){.fd = eventfd(1, EFD_NONBLOCK), .offload = true}; /* readable, as long as
-                                                                             nobody reads it */
+  /* the device is always readable, and the socket writable unless it is full */
+  tun = (struct sw_tun){.fd = eventfd(1, EFD_NONBLOCK), .offload = true};
   udp = (struct sw_udp){.fd = socket_is_full ? full_socket() : eventfd(0, EFD_NONBLOCK),
-                        .reports = true}; /* writable, unless it is full */
+                        .reports = true};
   pump = (struct sw_pump){.loop = &loop,
                           .link = link_up(&other),
                           .tun = &tun,
@@ -328,7 +329,7 @@ static void stop(void) {
   close(udp.fd);
 }
 
-/* Offers packets while the socket is full for some calls.  All of them leave. */
+/* Offers packets while the socket is full for some calls.  Asserts that all are sent. */
 static void assert_all_leave(unsigned packets, unsigned from, unsigned until) {
   offered = packets;
   full_from = from;
@@ -357,9 +358,10 @@ static void all_packets_leave_after_a_full_socket_whenever_that_happens(void **s
         assert_all_leave(counts[c], from, from + length);
 }
 
-/* Workers seal the super-packets, and the other side opens them one by one.  It seals them one by one
- * for the way back; workers open them, and they are coalesced to the same super-packets. */
-static void large_batches_go_there_and_back_with_any_number_of_workers(void **state) {
+/* Workers seal the super-packets, and the other side opens the datagrams one by one.  It seals the
+ * packets one by one for the return.  Workers open those, and they are coalesced to the same
+ * super-packets. */
+static void large_batches_pass_both_ways_with_any_number_of_workers(void **state) {
   (void)state;
   for (unsigned count = 0; count <= 3; count++) {
     struct sw_workers workers;
@@ -372,7 +374,7 @@ static void large_batches_go_there_and_back_with_any_number_of_workers(void **st
     start(&workers);
     echo = other;
     eventfd_read(udp.fd, &(eventfd_t){0});
-    eventfd_write(udp.fd, 1); /* readable, too */
+    eventfd_write(udp.fd, 1); /* readable too */
     for (unsigned i = 0; i < 1000; i++) uv_run(&loop, UV_RUN_NOWAIT);
     assert_int_equal(supers_back, 300);
     assert_int_equal(segments_back, 300 * 45);
@@ -397,7 +399,7 @@ static void mss_is_lowered_both_ways_with_offloads_and_without(void **state) {
     tun.offload = how & 2;
     echo = other;
     eventfd_read(udp.fd, &(eventfd_t){0});
-    eventfd_write(udp.fd, 1); /* readable, too */
+    eventfd_write(udp.fd, 1); /* readable too */
     for (unsigned i = 0; i < 100; i++) uv_run(&loop, UV_RUN_NOWAIT);
     assert_int_equal(syns_sent, 1);
     assert_int_equal(syns_written, 1);
@@ -437,12 +439,12 @@ static void links_own_datagram_waits_for_a_full_socket(void **state) {
   }
 }
 
-static void refused_datagrams_take_no_others_along(void **state) {
+static void only_refused_datagrams_are_lost(void **state) {
   (void)state;
   for (unsigned gso = 0; gso < 2; gso++) {
     full_from = full_until = 0;
-    offered = 3;       /* a run of one datagram, and one of two */
-    refused_until = 4; /* two of them, the first again without reports */
+    offered = 3;       /* a run of one datagram, and a run of two */
+    refused_until = 4; /* two sends, and the first one again without reports */
     start(NULL);
     udp.gso = gso;
     for (unsigned i = 0; i < 50; i++) uv_run(&loop, UV_RUN_NOWAIT);
@@ -498,7 +500,7 @@ static void super_packets_of_small_segments_are_sent(void **state) {
   }
 }
 
-/* A flood of reports fails every send while reports are asked for. */
+/* While reports are on, every send fails with one. */
 static void flood_of_reports_costs_no_datagram(void **state) {
   (void)state;
   full_from = full_until = 0;
@@ -552,13 +554,13 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(packets_leave_in_batches),
       cmocka_unit_test(links_own_datagram_waits_for_a_full_socket),
-      cmocka_unit_test(refused_datagrams_take_no_others_along),
+      cmocka_unit_test(only_refused_datagrams_are_lost),
       cmocka_unit_test(keys_expire_while_the_socket_is_full),
       cmocka_unit_test(super_packets_of_small_segments_are_sent),
       cmocka_unit_test(flood_of_reports_costs_no_datagram),
       cmocka_unit_test(reports_are_asked_for_as_soon_as_there_is_no_session),
       cmocka_unit_test(refusal_by_the_kernel_itself_leaves_reports_on),
-      cmocka_unit_test(large_batches_go_there_and_back_with_any_number_of_workers),
+      cmocka_unit_test(large_batches_pass_both_ways_with_any_number_of_workers),
       cmocka_unit_test(mss_is_lowered_both_ways_with_offloads_and_without),
       cmocka_unit_test(all_packets_leave_after_a_full_socket_whenever_that_happens),
   };

@@ -1,6 +1,6 @@
 /*
- * What is promised of a datagram before it is believed, and of what is left when it was.  What is
- * done with each is in test_link_*.c.
+ * What opening a datagram in advance guarantees before its tag is verified and after. test_link_*.c
+ * test what the link then does with it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,7 +35,7 @@ static int end(void **state) {
 }
 
 static struct sw_path path;
-static struct sw_opening opening; /* used again and again, as a batch's are */
+static struct sw_opening opening; /* reused, as in a batch */
 static struct sw_opened opened;
 
 static const struct sw_secretbox *begin_opening(const struct pair_datagram *arrived) {
@@ -48,7 +48,7 @@ static const struct sw_secretbox *begin_opening(const struct pair_datagram *arri
   return opening.box;
 }
 
-static void only_what_may_be_a_sessions_is_opened_ahead(void **state) {
+static void only_datagrams_of_a_session_are_opened_in_advance(void **state) {
   (void)state;
   struct pair_datagram init;
   pair_take_letter(&pair.left, 'i', &init);
@@ -58,26 +58,27 @@ static void only_what_may_be_a_sessions_is_opened_ahead(void **state) {
   assert_ptr_equal(begin_opening(&datagram),
                    &sw_sessions_current(&pair.right.link->sessions)->open);
   assert_int_equal(pair_give(&pair.right, &datagram), SW_RECEIVED_PACKET);
-  assert_null(begin_opening(&datagram)); /* again */
+  assert_null(begin_opening(&datagram)); /* a replay */
   pair_seal_kind(&pair.left, SW_KIND_PACKET, NULL, 0, &datagram);
   assert_int_equal(datagram.length, SW_OVERHEAD);
   assert_non_null(begin_opening(&datagram));
   datagram.length--;
   assert_null(begin_opening(&datagram));
-  for (unsigned i = 0; i < SW_SESSIONS; i++) /* an empty place's id is that of handshakes */
+  for (unsigned i = 0; i < SW_SESSIONS; i++) /* an empty place has the id of handshakes */
     pair.right.link->sessions.rows[i].created = pair.now;
   assert_null(begin_opening(&init));
 }
 
-static void what_was_not_opened_is_not_believed(void **state) {
+static void datagram_that_was_not_opened_is_not_accepted(void **state) {
   (void)state;
   pair_connect(&pair);
   pair_seal(&pair.left, 100, &datagram);
-  opening.verified = true; /* the one before it was */
+  opening.verified = true; /* left over from the datagram before */
   assert_non_null(begin_opening(&datagram));
   assert_int_equal(sw_link_open_finish(pair.right.link, &opening, &opened), SW_RECEIVED_DROPPED);
   pair_assert_drop(&pair.right, SW_DROP_TAG);
-  assert_int_equal(pair_give(&pair.right, &datagram), SW_RECEIVED_PACKET); /* nor used up */
+  /* its counter was not used up */
+  assert_int_equal(pair_give(&pair.right, &datagram), SW_RECEIVED_PACKET);
 }
 
 static void nothing_behind_a_short_datagram_is_read(void **state) {
@@ -118,7 +119,7 @@ static void keys_of_a_session_that_begins_are_not_left_on_the_stack(void **state
   assert_false(stack_holds(session->seal.subkey, 16));
 }
 
-static void response_takes_the_place_of_what_was_begun_before(void **state) {
+static void response_replaces_an_earlier_handshake(void **state) {
   (void)state;
   for (unsigned place = 0; place < SW_SESSIONS; place++) {
     struct sw_session *const before = &pair.left.link->sessions.rows[place];
@@ -148,14 +149,14 @@ static void cookie_is_to_be_sent_at_once(void **state) {
   pair_take_letter(&pair.right, 'c', &datagram);
 }
 
-static void ack_is_looked_for_among_the_probes_only(void **state) {
+static void ack_is_searched_for_among_the_probes_only(void **state) {
   (void)state;
   pair_connect(&pair);
   struct sw_link *const link = pair.right.link;
   link->status.rtt = 0;
   uint8_t token[SW_PROBE_BYTES];
   memset(link->endpoints.known, 1,
-         sizeof(link->endpoints.known)); /* what lies behind them is no probe */
+         sizeof(link->endpoints.known)); /* the bytes behind the probes are not probes */
   memcpy(token, (const uint8_t *)link->probes + sizeof(link->probes), sizeof(token));
   pair_seal_kind(&pair.left, SW_KIND_PROBE_ACK, token, sizeof(token), &datagram);
   pair_give(&pair.right, &datagram);
@@ -165,15 +166,15 @@ static void ack_is_looked_for_among_the_probes_only(void **state) {
 int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(only_what_may_be_a_sessions_is_opened_ahead, begin, end),
-      cmocka_unit_test_setup_teardown(what_was_not_opened_is_not_believed, begin, end),
+      cmocka_unit_test_setup_teardown(only_datagrams_of_a_session_are_opened_in_advance, begin,
+                                      end),
+      cmocka_unit_test_setup_teardown(datagram_that_was_not_opened_is_not_accepted, begin, end),
       cmocka_unit_test_setup_teardown(nothing_behind_a_short_datagram_is_read, begin, end),
       cmocka_unit_test_setup_teardown(keys_of_a_session_that_begins_are_not_left_on_the_stack,
                                       begin, end),
       cmocka_unit_test_setup_teardown(cookie_is_to_be_sent_at_once, begin, end),
-      cmocka_unit_test_setup_teardown(ack_is_looked_for_among_the_probes_only, begin, end),
-      cmocka_unit_test_setup_teardown(response_takes_the_place_of_what_was_begun_before, begin,
-                                      end),
+      cmocka_unit_test_setup_teardown(ack_is_searched_for_among_the_probes_only, begin, end),
+      cmocka_unit_test_setup_teardown(response_replaces_an_earlier_handshake, begin, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

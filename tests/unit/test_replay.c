@@ -17,11 +17,11 @@ static int begin(void **state) {
   return 0;
 }
 
-/* Takes a counter if it is new, and tells what it was. */
+/* Checks a counter and commits it if it is new. Returns the verdict. */
 static enum sw_replay_verdict take(uint64_t counter) {
   const struct sw_replay before = replay;
   const enum sw_replay_verdict verdict = sw_replay_check(&replay, counter);
-  assert_memory_equal(&before, &replay, sizeof(replay)); /* looking changes nothing */
+  assert_memory_equal(&before, &replay, sizeof(replay)); /* a check changes nothing */
   if (verdict == SW_REPLAY_NEW) sw_replay_commit(&replay, counter);
   return verdict;
 }
@@ -38,7 +38,7 @@ static void assert_old(uint64_t counter) {
   assert_int_equal(take(counter), SW_REPLAY_OLD);
 }
 
-static void counter_is_new_once(void **state) {
+static void counter_is_accepted_once(void **state) {
   (void)state;
   assert_new(0);
   assert_seen(0);
@@ -80,7 +80,7 @@ static void counters_may_come_backwards(void **state) {
   for (uint64_t counter = 0; counter < 8192; counter++) assert_seen(counter);
 }
 
-static void jump_forgets_what_it_passes(void **state) {
+static void jump_clears_the_counters_it_passes(void **state) {
   (void)state;
   static const uint64_t jumps[] = {1,
                                    63,
@@ -115,7 +115,7 @@ static void jump_forgets_what_it_passes(void **state) {
   }
 }
 
-/* The same, kept in the plainest way. */
+/* Compares the window with a naive implementation. */
 static void window_agrees_with_a_naive_one(void **state) {
   (void)state;
   enum { SPACE = 100000 };
@@ -142,11 +142,11 @@ static void window_agrees_with_a_naive_one(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup(counter_is_new_once, begin),
+      cmocka_unit_test_setup(counter_is_accepted_once, begin),
       cmocka_unit_test_setup(window_is_exactly_8192_counters, begin),
       cmocka_unit_test_setup(every_counter_of_the_window_is_remembered, begin),
       cmocka_unit_test_setup(counters_may_come_backwards, begin),
-      cmocka_unit_test_setup(jump_forgets_what_it_passes, begin),
+      cmocka_unit_test_setup(jump_clears_the_counters_it_passes, begin),
       cmocka_unit_test_setup(window_agrees_with_a_naive_one, begin),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

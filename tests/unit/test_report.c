@@ -126,7 +126,7 @@ static const struct situation situations[] = {
     /* no fault */
     {"a link that carries packets", SW_LINK_UP, .peer = A4, .condition = SW_CONDITION_UP,
      .about = A4, .says = {"up with " A4}},
-    {"whatever was observed before it came up", SW_LINK_UP, .attempts = 9,
+    {"observations from before it came up", SW_LINK_UP, .attempts = 9,
      .endpoints = {FAILED(A4, 1000, 0, 900, ECONNREFUSED)}, .peer = A4, .foreign = 500,
      .foreign_from = A4, .init = 3000, .init_from = A4, .version = 1000,
      .unresolved = "cannot resolve b", .condition = SW_CONDITION_UP, .says = {"up with " A4}},
@@ -134,35 +134,35 @@ static const struct situation situations[] = {
      .says = {"waiting on UDP port 51900 for the peer to start: no Endpoint is configured"}},
     {"a name that is being resolved", SW_LINK_WAITING, .host = "b.example.net",
      .condition = SW_CONDITION_STARTING, .says = {"connecting to b.example.net port 51900"}},
-    {"the first try", SW_LINK_CONNECTING, .attempts = 1, .endpoints = {TRIED(A4, 500)},
+    {"the first attempt", SW_LINK_CONNECTING, .attempts = 1, .endpoints = {TRIED(A4, 500)},
      .host = "192.0.2.2", .condition = SW_CONDITION_STARTING,
      .says = {"connecting to 192.0.2.2 port 51900"}},
-    {"the second try", SW_LINK_CONNECTING, .attempts = 2, .endpoints = {TRIED(A4, 500)},
+    {"the second attempt", SW_LINK_CONNECTING, .attempts = 2, .endpoints = {TRIED(A4, 500)},
      .host = "192.0.2.2", .condition = SW_CONDITION_STARTING, .says = {"connecting to"}},
-    {"a try at a peer that was met before", SW_LINK_CONNECTING, .attempts = 1,
+    {"an attempt to reach a known peer", SW_LINK_CONNECTING, .attempts = 1,
      .endpoints = {TRIED(A4, 500)}, .peer = A4, .condition = SW_CONDITION_STARTING,
      .says = {"connecting to " A4}},
     {"a peer's old address, of a side without Endpoint", SW_LINK_CONNECTING, .attempts = 1,
      .endpoints = {TRIED(A4, 500)}, .condition = SW_CONDITION_STARTING,
      .says = {"connecting to the peer"}},
-    {"an endpoint has just answered", SW_LINK_CONNECTING, .attempts = 3,
+    {"an endpoint that has just answered", SW_LINK_CONNECTING, .attempts = 3,
      .endpoints = {ANSWERED(A4, 500, 400)}, .condition = SW_CONDITION_STARTING,
      .says = {"connecting to"}},
-    {"it answered at the moment of the try", SW_LINK_CONNECTING, .attempts = 3,
+    {"an endpoint that answered at the time of the attempt", SW_LINK_CONNECTING, .attempts = 3,
      .endpoints = {ANSWERED(A4, 500, 500)}, .condition = SW_CONDITION_STARTING},
 
     /* silence */
-    {"three tries without an answer", SW_LINK_CONNECTING, .attempts = 3,
+    {"three attempts without an answer", SW_LINK_CONNECTING, .attempts = 3,
      .endpoints = {TRIED(A4, 500)}, .condition = SW_CONDITION_SILENT, .about = A4,
      .says = {"no answer from " A4 ": nothing arrives at all", "same key?", "0123abcd",
               "firewall"}},
     {"a session whose peer is silent", SW_LINK_SILENT, .attempts = 0,
      .endpoints = {ANSWERED(A4, 10, 20000)}, .peer = A4, .received = 16000, .handshake = 60000,
      .condition = SW_CONDITION_SILENT, .about = A4, .says = {"no answer from " A4}},
-    {"a session whose peer is silent, before the first try", SW_LINK_SILENT, .attempts = 0,
+    {"a session whose peer is silent, before the first attempt", SW_LINK_SILENT, .attempts = 0,
      .endpoints = {ANSWERED(A4, 0, 20000)}, .peer = A4, .received = 16000,
      .condition = SW_CONDITION_STARTING},
-    {"two endpoints, three tries: the second had one", SW_LINK_CONNECTING, .attempts = 3,
+    {"two endpoints, three attempts: the second had one", SW_LINK_CONNECTING, .attempts = 3,
      .endpoints = {TRIED(A4, 500), TRIED(B4, 900)}, .condition = SW_CONDITION_STARTING},
     {"two silent endpoints", SW_LINK_CONNECTING, .attempts = 4,
      .endpoints = {TRIED(A4, 500), TRIED(B4, 900)}, .condition = SW_CONDITION_SILENT, .about = A4,
@@ -182,10 +182,11 @@ static const struct situation situations[] = {
      .endpoints = {TRIED(A4, 500), TRIED(B4, 900), TRIED(A6, 100)},
      .condition = SW_CONDITION_SILENT, .says = {A4 ", " B4 ", " A6 ": nothing"},
      .says_not = "more"},
-    {"silence, and a stray byte", SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)},
-     .stranger = 100, .stranger_from = ELSEWHERE, .condition = SW_CONDITION_SILENT, .about = A4,
+    {"silence, and a stray datagram", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .stranger = 100, .stranger_from = ELSEWHERE,
+     .condition = SW_CONDITION_SILENT, .about = A4,
      .says = {"no answer from " A4, "datagrams arrive from " ELSEWHERE, "with another key?"}},
-    {"silence, and a stray byte a minute ago", SW_LINK_CONNECTING, .attempts = 3,
+    {"silence, and a stray datagram a minute ago", SW_LINK_CONNECTING, .attempts = 3,
      .endpoints = {TRIED(A4, 500)}, .stranger = 60000, .stranger_from = ELSEWHERE,
      .condition = SW_CONDITION_SILENT, .says_not = ELSEWHERE},
 
@@ -202,9 +203,8 @@ static const struct situation situations[] = {
     {"the first range of AllowedIPs", SW_LINK_CONNECTING, .attempts = 3,
      .endpoints = {TRIED("10.2.0.1:1", 500)}, .allowed = "192.0.2.0/24",
      .condition = SW_CONDITION_COVERED, .about = "10.2.0.1:1"},
-    {"with a mark it is routed elsewhere", SW_LINK_CONNECTING, .attempts = 3,
-     .endpoints = {TRIED(A4, 500)}, .allowed = "192.0.2.0/24", .fwmark = 7,
-     .condition = SW_CONDITION_SILENT},
+    {"a mark routes it elsewhere", SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)},
+     .allowed = "192.0.2.0/24", .fwmark = 7, .condition = SW_CONDITION_SILENT},
     {"no routes are made", SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)},
      .allowed = "192.0.2.0/24", .table = SW_CONFIG_TABLE_OFF, .condition = SW_CONDITION_SILENT},
     {"AllowedIPs elsewhere", SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)},
@@ -216,7 +216,7 @@ static const struct situation situations[] = {
      .about = A4,
      .says = {"the host of " A4 " says that nothing listens there", "is saltway up on it?"},
      .says_not = "no endpoint answers"},
-    {"an error that is older than the latest try", SW_LINK_CONNECTING, .attempts = 9,
+    {"an error older than the latest attempt", SW_LINK_CONNECTING, .attempts = 9,
      .endpoints = {FAILED(A4, 500, 0, 5900, ECONNREFUSED)}, .condition = SW_CONDITION_REFUSED,
      .about = A4},
     {"an error of a round ago", SW_LINK_CONNECTING, .attempts = 9,
@@ -269,22 +269,22 @@ static const struct situation situations[] = {
      .endpoints = {TRIED(A6, 500), FAILED(A4, 900, 0, 899, EPERM)},
      .condition = SW_CONDITION_UNREACHABLE, .about = A4,
      .says = {"cannot send to " A4, "; " A6 " is silent"}},
-    {"four unreachable endpoints: three are told of", SW_LINK_CONNECTING, .attempts = 4,
+    {"four unreachable endpoints: three are reported", SW_LINK_CONNECTING, .attempts = 4,
      .endpoints = {FAILED(A4, 9, 0, 8, ENETUNREACH), FAILED(B4, 9, 0, 8, ENETUNREACH),
                    FAILED(A6, 9, 0, 8, ENETUNREACH), FAILED("192.0.2.3:1", 9, 0, 8, ENETUNREACH)},
      .condition = SW_CONDITION_UNREACHABLE, .about = A4, .says = {B4, A6, "; and 1 more"},
      .says_not = "192.0.2.3"},
-    {"three unreachable endpoints: all are told of", SW_LINK_CONNECTING, .attempts = 3,
+    {"three unreachable endpoints: all are reported", SW_LINK_CONNECTING, .attempts = 3,
      .endpoints = {FAILED(A4, 9, 0, 8, ENETUNREACH), FAILED(B4, 9, 0, 8, ENETUNREACH),
                    FAILED(A6, 9, 0, 8, ENETUNREACH)},
      .condition = SW_CONDITION_UNREACHABLE, .about = A4, .says = {B4, A6}, .says_not = "more"},
-    {"an error of a round of two ago", SW_LINK_CONNECTING, .attempts = 9,
+    {"an error one round of two endpoints ago", SW_LINK_CONNECTING, .attempts = 9,
      .endpoints = {TRIED(A4, 500), FAILED(B4, 900, 0, 18000, ECONNREFUSED)},
      .condition = SW_CONDITION_REFUSED},
-    {"an error of more than a round of two ago", SW_LINK_CONNECTING, .attempts = 9,
+    {"an error more than one round of two endpoints ago", SW_LINK_CONNECTING, .attempts = 9,
      .endpoints = {TRIED(A4, 500), FAILED(B4, 900, 0, 18001, ECONNREFUSED)},
      .condition = SW_CONDITION_SILENT},
-    {"no route, and a stray byte", SW_LINK_CONNECTING, .attempts = 1,
+    {"no route, and a stray datagram", SW_LINK_CONNECTING, .attempts = 1,
      .endpoints = {FAILED(A4, 500, 0, 499, ENETUNREACH)}, .stranger = 10,
      .stranger_from = ELSEWHERE, .condition = SW_CONDITION_UNREACHABLE, .about = A4,
      .says = {"Network is unreachable"}, .says_not = ELSEWHERE},
@@ -300,12 +300,12 @@ static const struct situation situations[] = {
      .endpoints = {TRIED(A4, 500)}, .host = "b", .unresolved = "cannot resolve b: no",
      .condition = SW_CONDITION_UNRESOLVED,
      .says = {"cannot resolve b: no (", "; " A4 " is silent"}},
-    {"a name that does not resolve, and a stray byte", SW_LINK_WAITING, .host = "b",
+    {"a name that does not resolve, and a stray datagram", SW_LINK_WAITING, .host = "b",
      .unresolved = "cannot resolve b: no", .stranger = 10, .stranger_from = ELSEWHERE,
      .condition = SW_CONDITION_UNRESOLVED, .says = {"cannot resolve"}},
 
     /* another key */
-    {"an endpoint's datagrams are not of our key", SW_LINK_CONNECTING, .attempts = 9,
+    {"datagrams of an endpoint that our key does not open", SW_LINK_CONNECTING, .attempts = 9,
      .endpoints = {TRIED(A4, 500)}, .foreign = 100, .foreign_from = A4,
      .condition = SW_CONDITION_FOREIGN, .about = A4,
      .says = {"datagrams arrive from " A4 " that our key does not open", "another key",
@@ -316,20 +316,21 @@ static const struct situation situations[] = {
     {"the same more than half a minute ago", SW_LINK_CONNECTING, .attempts = 9,
      .endpoints = {TRIED(A4, 500)}, .foreign = 30001, .foreign_from = A4,
      .condition = SW_CONDITION_SILENT},
-    {"the peer was heard since", SW_LINK_CONNECTING, .attempts = 9, .endpoints = {TRIED(A4, 500)},
-     .foreign = 9001, .foreign_from = A4, .received = 9000, .condition = SW_CONDITION_SILENT,
-     .about = A4},
-    {"the peer was heard at that moment", SW_LINK_CONNECTING, .attempts = 9,
+    {"a datagram of the peer arrived since", SW_LINK_CONNECTING, .attempts = 9,
+     .endpoints = {TRIED(A4, 500)}, .foreign = 9001, .foreign_from = A4, .received = 9000,
+     .condition = SW_CONDITION_SILENT, .about = A4},
+    {"a datagram of the peer arrived at that time", SW_LINK_CONNECTING, .attempts = 9,
      .endpoints = {TRIED(A4, 500)}, .foreign = 9000, .foreign_from = A4, .received = 9000,
      .condition = SW_CONDITION_SILENT},
-    {"a waiting side is sent what is not of our key", SW_LINK_WAITING, .stranger = 100,
-     .stranger_from = ELSEWHERE, .condition = SW_CONDITION_STRANGER, .about = ELSEWHERE,
+    {"a waiting side receives datagrams that its key does not open", SW_LINK_WAITING,
+     .stranger = 100, .stranger_from = ELSEWHERE, .condition = SW_CONDITION_STRANGER,
+     .about = ELSEWHERE,
      .says = {"datagrams arrive from " ELSEWHERE " that our key does not open", "0123abcd"}},
-    {"a waiting side was sent that a minute ago", SW_LINK_WAITING, .stranger = 60000,
+    {"a waiting side received such datagrams a minute ago", SW_LINK_WAITING, .stranger = 60000,
      .stranger_from = ELSEWHERE, .condition = SW_CONDITION_WAITING},
 
     /* one way */
-    {"the peer's handshakes arrive, and lead to nothing", SW_LINK_CONNECTING, .attempts = 9,
+    {"the peer's handshakes arrive, but no session is made", SW_LINK_CONNECTING, .attempts = 9,
      .endpoints = {TRIED(A4, 500)}, .init = 2000, .init_from = A4,
      .condition = SW_CONDITION_ONE_WAY, .about = A4,
      .says = {"handshakes of the peer arrive from " A4 ", but our answers do not reach it",
@@ -358,7 +359,7 @@ static const struct situation situations[] = {
      .condition = SW_CONDITION_WAITING},
     {"an init of half a minute ago", SW_LINK_WAITING, .init = 30000, .init_from = A4,
      .condition = SW_CONDITION_ONE_WAY},
-    {"an init of long ago", SW_LINK_WAITING, .init = 30001, .init_from = A4,
+    {"an init more than half a minute ago", SW_LINK_WAITING, .init = 30001, .init_from = A4,
      .condition = SW_CONDITION_WAITING},
     {"an init that led to a session", SW_LINK_SILENT, .attempts = 3, .endpoints = {TRIED(A4, 500)},
      .init = 20000, .init_from = A4, .handshake = 19900, .received = 16000,
@@ -370,40 +371,41 @@ static const struct situation situations[] = {
      .condition = SW_CONDITION_ONE_WAY, .about = A4,
      .says = {"datagrams of the peer arrive, but ours do not reach " A4 " (does a firewall"},
      .says_not = "nothing arrives"},
-    {"they did until lately", SW_LINK_SILENT, .attempts = 3, .endpoints = {TRIED(A4, 500)},
-     .received = 6001, .handshake = 90000, .condition = SW_CONDITION_SILENT},
+    {"the peer's packets arrived until recently", SW_LINK_SILENT, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .received = 6001, .handshake = 90000,
+     .condition = SW_CONDITION_SILENT},
 
-    /* the peer's word */
+    /* the peer's messages */
     {"the peer closed the link", SW_LINK_CONNECTING, .attempts = 1, .endpoints = {TRIED(A4, 500)},
      .peer = A4, .closed = 1000, .received = 1000, .condition = SW_CONDITION_CLOSED, .about = A4,
      .says = {A4 " closed the link in order; waiting for it to come back"}},
     {"the peer closed the link, and is silent", SW_LINK_CONNECTING, .attempts = 6,
      .endpoints = {TRIED(A4, 500)}, .peer = A4, .closed = 30000, .received = 30000,
      .condition = SW_CONDITION_CLOSED},
-    {"the peer closed the link a while ago", SW_LINK_CONNECTING, .attempts = 6,
+    {"the peer closed the link some time ago", SW_LINK_CONNECTING, .attempts = 6,
      .endpoints = {TRIED(A4, 500)}, .peer = A4, .closed = 30001, .received = 30001,
      .condition = SW_CONDITION_SILENT},
     {"the peer closed the link, and its host refuses", SW_LINK_CONNECTING, .attempts = 3,
      .endpoints = {FAILED(A4, 500, 0, 499, ECONNREFUSED)}, .peer = A4, .closed = 1000,
      .received = 1000, .condition = SW_CONDITION_REFUSED},
-    {"the peer closed the link, and was heard since", SW_LINK_CONNECTING, .attempts = 6,
-     .endpoints = {TRIED(A4, 500)}, .peer = A4, .closed = 9000, .received = 8000,
+    {"the peer closed the link, and a datagram of it arrived since", SW_LINK_CONNECTING,
+     .attempts = 6, .endpoints = {TRIED(A4, 500)}, .peer = A4, .closed = 9000, .received = 8000,
      .condition = SW_CONDITION_SILENT},
     {"another version", SW_LINK_CONNECTING, .attempts = 9,
      .endpoints = {FAILED(A4, 500, 0, 499, ECONNREFUSED)}, .version = 1000, .foreign = 100,
      .foreign_from = A4, .init = 3000, .init_from = A4, .host = "b.example.net",
      .condition = SW_CONDITION_VERSION,
      .says = {"b.example.net port 51900 speaks protocol version 2, this side 1 (upgrade"}},
-    {"another version, of a peer of which nothing is known", SW_LINK_WAITING, .version = 30000,
+    {"another version, of an unknown peer", SW_LINK_WAITING, .version = 30000,
      .condition = SW_CONDITION_VERSION, .says = {"the peer speaks protocol version 2"}},
     {"another version, long ago", SW_LINK_WAITING, .version = 30001,
      .condition = SW_CONDITION_WAITING},
-    {"our own farewell", SW_LINK_CLOSED, .peer = A4, .condition = SW_CONDITION_STARTING},
+    {"our own close", SW_LINK_CLOSED, .peer = A4, .condition = SW_CONDITION_STARTING},
 };
 /* clang-format on */
 
 static void assert_says(const char *what, const char *text, const char *words) {
-  if (!strstr(text, words)) fail_msg("%s: \"%s\" does not say \"%s\"", what, text, words);
+  if (!strstr(text, words)) fail_msg("%s: \"%s\" does not contain \"%s\"", what, text, words);
 }
 
 static void each_situation_has_its_sentence(void **state) {
@@ -425,7 +427,7 @@ static void each_situation_has_its_sentence(void **state) {
   }
 }
 
-/* What people can meet, with its cause and what to do. */
+/* Errors that occur in practice, each with its cause and what to do. */
 static void each_error_has_its_cause_and_fix(void **state) {
   (void)state;
   static const struct {
@@ -472,7 +474,7 @@ static void each_error_has_its_cause_and_fix(void **state) {
   }
 }
 
-static void an_answer_has_its_time(void **state) {
+static void an_answer_is_awaited_for_a_time(void **state) {
   (void)state;
   arrange(&(struct situation){.state = SW_LINK_WAITING, .init_from = A4});
   status.init_time = NOW - SW_REPORT_ANSWER;
@@ -483,8 +485,8 @@ static void an_answer_has_its_time(void **state) {
   assert_int_equal(report.condition, SW_CONDITION_WAITING);
 }
 
-/* As many as a link can have. */
-static void every_endpoint_is_looked_at_and_none_behind_them(void **state) {
+/* As many endpoints as a link can have. */
+static void all_endpoints_and_no_more_are_examined(void **state) {
   (void)state;
   arrange(&(struct situation){.state = SW_LINK_CONNECTING, .init_from = ELSEWHERE});
   status.init_time = time_of(3000);
@@ -515,7 +517,7 @@ static void every_endpoint_is_looked_at_and_none_behind_them(void **state) {
 
 static struct sw_report report;
 
-/* Reports at `seconds` after NOW.  Returns whether a line would be logged. */
+/* Makes a report `seconds` after NOW. Returns whether a line would be logged. */
 static bool step(double seconds) {
   facts.now = NOW + (uint64_t)(seconds * 1000) * MS;
   const struct sw_report next = sw_report_make(&facts, &report);
@@ -529,7 +531,7 @@ static void start(const struct situation *s) {
   report = (struct sw_report){.since = NOW - SW_SECOND};
 }
 
-static void what_lasts_is_told_once(void **state) {
+static void lasting_condition_is_reported_once(void **state) {
   (void)state;
   start(&(struct situation){
       .state = SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)}});
@@ -541,7 +543,7 @@ static void what_lasts_is_told_once(void **state) {
   assert_int_equal(report.observed, NOW + 500 * SW_SECOND);
 }
 
-static void the_first_try_is_not_told(void **state) {
+static void the_first_attempt_is_not_reported(void **state) {
   (void)state;
   start(&(struct situation){
       .state = SW_LINK_CONNECTING, .attempts = 1, .endpoints = {TRIED(A4, 500)}, .host = "b"});
@@ -549,7 +551,7 @@ static void the_first_try_is_not_told(void **state) {
   assert_string_equal(report.text, "connecting to b port 51900");
 }
 
-static void what_tells_more_is_told_at_once(void **state) {
+static void more_specific_condition_is_reported_at_once(void **state) {
   (void)state;
   start(&(struct situation){
       .state = SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)}, .init_from = A4});
@@ -563,7 +565,7 @@ static void what_tells_more_is_told_at_once(void **state) {
   assert_int_equal(report.condition, SW_CONDITION_ONE_WAY);
 }
 
-static void what_tells_less_is_told_a_round_after_the_last_that_told_more(void **state) {
+static void less_specific_condition_is_reported_after_a_round(void **state) {
   (void)state;
   start(&(struct situation){.state = SW_LINK_CONNECTING,
                             .attempts = 9,
@@ -579,7 +581,7 @@ static void what_tells_less_is_told_a_round_after_the_last_that_told_more(void *
   assert_int_equal(report.condition, SW_CONDITION_SILENT);
 }
 
-static void a_stranger_is_told_for_a_round_more(void **state) {
+static void datagrams_of_another_key_are_reported_for_another_round(void **state) {
   (void)state;
   start(&(struct situation){.state = SW_LINK_WAITING, .stranger_from = ELSEWHERE});
   assert_true(step(0));
@@ -591,7 +593,7 @@ static void a_stranger_is_told_for_a_round_more(void **state) {
   assert_int_equal(report.condition, SW_CONDITION_WAITING);
 }
 
-static void an_endpoint_takes_the_place_of_another_after_a_round(void **state) {
+static void an_endpoint_replaces_another_after_a_round(void **state) {
   (void)state;
   const struct sw_address a = address_of(A4), b = address_of(B4);
   start(&(struct situation){.state = SW_LINK_CONNECTING,
@@ -611,7 +613,7 @@ static void an_endpoint_takes_the_place_of_another_after_a_round(void **state) {
                       strstr(report.text, " that our key"));
 }
 
-static void a_link_that_comes_up_or_goes_down_is_told_at_once(void **state) {
+static void a_link_that_comes_up_or_goes_down_is_reported_at_once(void **state) {
   (void)state;
   start(&(struct situation){.state = SW_LINK_CONNECTING,
                             .attempts = 3,
@@ -644,7 +646,7 @@ static void every_condition_has_a_name(void **state) {
     assert_string_equal(sw_condition_name(i), names[i]);
 }
 
-static void a_long_sentence_is_cut(void **state) {
+static void a_long_sentence_is_truncated(void **state) {
   (void)state;
   char name[900];
   memset(name, 'x', sizeof(name) - 1);
@@ -663,14 +665,14 @@ struct course {
   const char *what;
   struct situation start;
   void (*happen)(unsigned second);
-  unsigned lines; /* of the log, at most */
+  unsigned lines; /* the most lines in the log */
 };
 
 static uint64_t at(unsigned second) {
   return NOW + second * SW_SECOND;
 }
 
-/* One after the other is tried, every five seconds, which is what the link does. */
+/* Tries one endpoint after the other every five seconds, as the link does. */
 static void try_in_turn(unsigned second) {
   if (second % 5) return;
   status.attempts++;
@@ -725,7 +727,7 @@ static void ten_minutes_take_few_lines(void **state) {
        {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0), TRIED(A6, 0)}},
        one_unreachable,
        1},
-      {"reports that nothing listens get lost",
+      {"reports that nothing listens are lost",
        {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0)}},
        every_second_report_lost,
        2},
@@ -744,14 +746,14 @@ static void ten_minutes_take_few_lines(void **state) {
        {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0)}, .init_from = A4},
        answers_lost,
        2},
-      {"they do not, without Endpoint",
+      {"answers do not arrive, without Endpoint",
        {.state = SW_LINK_CONNECTING,
         .attempts = 0,
         .endpoints = {TRIED(A4, 0), TRIED(B4, 0)},
         .init_from = A4},
        answers_lost,
        2},
-      {"a name server that comes and goes",
+      {"a name server that is up at times",
        {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0)}, .host = "b"},
        names_come_and_go,
        2},
@@ -767,7 +769,7 @@ static void ten_minutes_take_few_lines(void **state) {
   }
 }
 
-/* All of it, one after the other and mixed: what changes for good is told, and nothing else. */
+/* All courses, one after the other and mixed.  Only lasting changes are reported. */
 static void ten_changing_minutes_take_few_lines(void **state) {
   (void)state;
   start(&(struct situation){.state = SW_LINK_CONNECTING,
@@ -794,17 +796,17 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_situation_has_its_sentence),
       cmocka_unit_test(each_error_has_its_cause_and_fix),
-      cmocka_unit_test(an_answer_has_its_time),
-      cmocka_unit_test(every_endpoint_is_looked_at_and_none_behind_them),
-      cmocka_unit_test(a_stranger_is_told_for_a_round_more),
-      cmocka_unit_test(what_lasts_is_told_once),
-      cmocka_unit_test(the_first_try_is_not_told),
-      cmocka_unit_test(what_tells_more_is_told_at_once),
-      cmocka_unit_test(what_tells_less_is_told_a_round_after_the_last_that_told_more),
-      cmocka_unit_test(an_endpoint_takes_the_place_of_another_after_a_round),
-      cmocka_unit_test(a_link_that_comes_up_or_goes_down_is_told_at_once),
+      cmocka_unit_test(an_answer_is_awaited_for_a_time),
+      cmocka_unit_test(all_endpoints_and_no_more_are_examined),
+      cmocka_unit_test(datagrams_of_another_key_are_reported_for_another_round),
+      cmocka_unit_test(lasting_condition_is_reported_once),
+      cmocka_unit_test(the_first_attempt_is_not_reported),
+      cmocka_unit_test(more_specific_condition_is_reported_at_once),
+      cmocka_unit_test(less_specific_condition_is_reported_after_a_round),
+      cmocka_unit_test(an_endpoint_replaces_another_after_a_round),
+      cmocka_unit_test(a_link_that_comes_up_or_goes_down_is_reported_at_once),
       cmocka_unit_test(every_condition_has_a_name),
-      cmocka_unit_test(a_long_sentence_is_cut),
+      cmocka_unit_test(a_long_sentence_is_truncated),
       cmocka_unit_test(ten_minutes_take_few_lines),
       cmocka_unit_test(ten_changing_minutes_take_few_lines),
   };

@@ -1,4 +1,5 @@
-/* Where a link's files are, and what of them is believed.  Each test has a directory of its own. */
+/* The locations of a link's files, and which contents are trusted.  Each test has its own
+ * directory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -113,7 +114,7 @@ static void only_sockets_of_this_namespace_are_links(void **state) {
 
 /* ---- the record of how to undo a run ---- */
 
-static void what_is_written_is_read(void **state) {
+static void record_is_read_as_written(void **state) {
   (void)state;
   struct stat status;
   assert_int_equal(sw_undo_write("l1", "one\n", &error), 0);
@@ -125,7 +126,7 @@ static void what_is_written_is_read(void **state) {
   assert_int_equal(access(record(), F_OK), -1);
 }
 
-static void no_record_is_no_error(void **state) {
+static void a_missing_record_is_no_error(void **state) {
   (void)state;
   char *commands;
   assert_int_equal(sw_undo_read("l1", &commands, &error), 0);
@@ -133,7 +134,7 @@ static void no_record_is_no_error(void **state) {
   sw_undo_remove("l1");
 }
 
-static void half_a_command_is_none(void **state) {
+static void an_incomplete_command_is_ignored(void **state) {
   (void)state;
   write_record("rm -rf /tmp/x\nrm -rf /tm");
   assert_read("rm -rf /tmp/x");
@@ -143,7 +144,7 @@ static void half_a_command_is_none(void **state) {
   assert_read("");
 }
 
-static void a_record_that_others_can_write_does_not_count(void **state) {
+static void a_record_that_others_can_write_is_refused(void **state) {
   (void)state;
   write_record("one\n");
   chmod(record(), 0620);
@@ -154,7 +155,7 @@ static void a_record_that_others_can_write_does_not_count(void **state) {
   assert_read("one");
 }
 
-static void a_record_of_another_user_does_not_count(void **state) {
+static void a_record_of_another_user_is_refused(void **state) {
   (void)state;
   if (geteuid() != 0) skip();
   write_record("one\n");
@@ -162,7 +163,7 @@ static void a_record_of_another_user_does_not_count(void **state) {
   assert_refused("others may have written");
 }
 
-static void a_record_with_a_second_name_does_not_count(void **state) {
+static void a_record_with_a_second_name_is_refused(void **state) {
   (void)state;
   char other[SW_RUNTIME_PATH];
   write_record("one\n");
@@ -171,7 +172,7 @@ static void a_record_with_a_second_name_does_not_count(void **state) {
   assert_refused("others may have written");
 }
 
-static void a_record_that_is_no_file_does_not_count(void **state) {
+static void a_record_that_is_no_file_is_refused(void **state) {
   (void)state;
   char *commands;
   assert_int_equal(mkfifo(record(), 0600), 0);
@@ -182,7 +183,7 @@ static void a_record_that_is_no_file_does_not_count(void **state) {
   assert_null(commands);
 }
 
-static void in_a_directory_that_others_can_write_there_is_no_record(void **state) {
+static void a_record_in_a_directory_that_others_can_write_is_refused(void **state) {
   (void)state;
   write_record("one\n");
   chmod(directory, 0777);
@@ -194,8 +195,8 @@ static void in_a_directory_that_others_can_write_there_is_no_record(void **state
   assert_refused("others may write to");
 }
 
-/* A record of half the commands would be worse than none. */
-static void a_record_that_cannot_be_written_leaves_none(void **state) {
+/* A record of half the commands would be worse than no record. */
+static void a_failed_write_leaves_no_record(void **state) {
   (void)state;
   struct rlimit before, small;
   assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -217,15 +218,15 @@ int main(void) {
       TEST(a_path_that_is_too_long_is_refused),
       TEST(the_first_of_systemds_directories_is_used),
       TEST(only_sockets_of_this_namespace_are_links),
-      TEST(what_is_written_is_read),
-      TEST(no_record_is_no_error),
-      TEST(half_a_command_is_none),
-      TEST(a_record_that_others_can_write_does_not_count),
-      TEST(a_record_of_another_user_does_not_count),
-      TEST(a_record_with_a_second_name_does_not_count),
-      TEST(a_record_that_is_no_file_does_not_count),
-      TEST(in_a_directory_that_others_can_write_there_is_no_record),
-      TEST(a_record_that_cannot_be_written_leaves_none),
+      TEST(record_is_read_as_written),
+      TEST(a_missing_record_is_no_error),
+      TEST(an_incomplete_command_is_ignored),
+      TEST(a_record_that_others_can_write_is_refused),
+      TEST(a_record_of_another_user_is_refused),
+      TEST(a_record_with_a_second_name_is_refused),
+      TEST(a_record_that_is_no_file_is_refused),
+      TEST(a_record_in_a_directory_that_others_can_write_is_refused),
+      TEST(a_failed_write_leaves_no_record),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

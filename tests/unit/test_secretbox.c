@@ -15,15 +15,15 @@
 #define ROOM (SW_HEADROOM + 65536 + SW_SLACK + 1)
 #define MOST 65535
 #ifdef __SANITIZE_ADDRESS__
-#define STEP 13 /* every length would take minutes */
+#define STEP 13 /* testing every length would take minutes */
 #else
 #define STEP 1
 #endif
 
-/* The fast calls' own, in the place of libsodium's, so that they can be made to fail.  Its
- * secretbox uses others. */
+/* Replaces the functions of libsodium that the fast calls use, so that they can be made to fail.
+ * libsodium's own secretbox uses others. */
 static bool wrong_sum, wrong_verdict;
-static unsigned long long wrong_from; /* this length */
+static unsigned long long wrong_from; /* wrong_sum: only from this length on */
 
 int crypto_onetimeauth(unsigned char *out, const unsigned char *in, unsigned long long length,
                        const unsigned char *key) {
@@ -47,7 +47,7 @@ static int begin(void **state) {
   return 0;
 }
 
-/* libsodium's own secretbox, under the nonce as docs/protocol.md has it */
+/* Seals with libsodium's own secretbox, under the nonce of docs/protocol.md. */
 static void seal_by_libsodium(uint64_t word, size_t length, uint8_t tag[SW_TAG_BYTES]) {
   uint8_t nonce[crypto_secretbox_NONCEBYTES];
   memcpy(nonce, box.prefix, 16);
@@ -62,7 +62,7 @@ static void assert_same(size_t length, bool fast) {
   static const uint8_t seed[randombytes_SEEDBYTES];
   randombytes_buf_deterministic(kept, length, seed);
   memcpy(packet, kept, length);
-  memset(plain, 0x55, SW_HEADROOM); /* whatever is there */
+  memset(plain, 0x55, SW_HEADROOM); /* arbitrary bytes */
   seal_by_libsodium(word, length, tag);
   randombytes_buf(out - SW_OVERHEAD - 4, 4);
   memcpy(before, out - SW_OVERHEAD - 4, 4);
@@ -84,7 +84,7 @@ static void assert_same(size_t length, bool fast) {
   tag[length % SW_TAG_BYTES] ^= (uint8_t)(1 << length % 8);
   memset(back, 0x77, length);
   assert_false(open(&box, word, out, length, tag, back));
-  const uint8_t left = fast ? 0 : 0x77; /* nothing of a forgery */
+  const uint8_t left = fast ? 0 : 0x77; /* nothing of a forgery may be left */
   assert_true(length == 0 || (back[0] == left && memcmp(back, back + 1, length - 1) == 0));
 }
 
@@ -92,10 +92,11 @@ static void sealing_leaves_nothing_of_the_tags_key_and_ends_with_the_last_block(
   (void)state;
   uint8_t *const out = cipher + SW_HEADROOM;
   const uint8_t nothing[12] = {0};
-  for (size_t length = 224; length <= 2016; length += 256) { /* with the key's 32 bytes: whole */
+  for (size_t length = 224; length <= 2016;
+       length += 256) { /* with the key's 32 bytes, whole blocks */
     memset(out + length, 0x33, SW_SLACK);
     sw_secretbox_seal_fast(&box, length, plain + SW_HEADROOM, length, out - SW_TAG_BYTES, out);
-    assert_memory_equal(out - SW_OVERHEAD, nothing, sizeof(nothing)); /* the header's place */
+    assert_memory_equal(out - SW_OVERHEAD, nothing, sizeof(nothing)); /* the place of the header */
     for (size_t i = 0; i < SW_SLACK; i++) assert_int_equal(out[length + i], 0x33);
   }
 }
@@ -113,13 +114,13 @@ static void opening_leaves_nothing_of_the_tags_key_on_the_stack(void **state) {
   assert_false(stack_holds(key + 16, 16));
 }
 
-static void every_length_is_as_libsodium_makes_it(void **state) {
+static void every_length_agrees_with_libsodium(void **state) {
   (void)state;
   for (size_t length = 0; length <= 4200; length++) assert_same(length, false);
   assert_same(MOST, false);
 }
 
-static void every_length_is_as_libsodium_makes_it_fast(void **state) {
+static void every_length_agrees_with_libsodium_fast(void **state) {
   (void)state;
   for (size_t length = 0; length <= MOST; length += length < 4200 ? 1 : STEP)
     assert_same(length, true);
@@ -155,7 +156,7 @@ static void vector_of_nacl_is_reproduced(void **state) {
   uint8_t *const out = cipher + SW_HEADROOM;
   sw_secretbox_seal_fast(&box, sw_load64(nonce + 16), plain + SW_HEADROOM, sizeof(message),
                          out - SW_TAG_BYTES, out);
-  assert_memory_equal(out - SW_TAG_BYTES, first, sizeof(first)); /* tag and first bytes */
+  assert_memory_equal(out - SW_TAG_BYTES, first, sizeof(first)); /* the tag and the first bytes */
 }
 
 static void every_changed_bit_is_refused(void **state) {
@@ -204,7 +205,7 @@ static void cipher_that_fails_its_self_test_is_not_used(void **state) {
   enum { LENGTH = 100 };
   uint8_t tag[SW_TAG_BYTES];
   uint8_t *const packet = plain + SW_HEADROOM, *const out = cipher + SW_HEADROOM;
-  for (unsigned i = 0; i < 3; i++) { /* the last only where packets are large */
+  for (unsigned i = 0; i < 3; i++) { /* the last one only where packets are large */
     wrong_sum = i != 1;
     wrong_verdict = i == 1;
     wrong_from = i == 2 ? 1500 : 0;
@@ -227,11 +228,11 @@ static void cipher_that_fails_its_self_test_is_not_used(void **state) {
 int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup(every_length_is_as_libsodium_makes_it, begin),
+      cmocka_unit_test_setup(every_length_agrees_with_libsodium, begin),
       cmocka_unit_test_setup(sealing_leaves_nothing_of_the_tags_key_and_ends_with_the_last_block,
                              begin),
       cmocka_unit_test_setup(opening_leaves_nothing_of_the_tags_key_on_the_stack, begin),
-      cmocka_unit_test_setup(every_length_is_as_libsodium_makes_it_fast, begin),
+      cmocka_unit_test_setup(every_length_agrees_with_libsodium_fast, begin),
       cmocka_unit_test_setup(vector_of_nacl_is_reproduced, begin),
       cmocka_unit_test_setup(every_changed_bit_is_refused, begin),
       cmocka_unit_test_setup(self_test_agrees, begin),

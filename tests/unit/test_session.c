@@ -46,7 +46,7 @@ static struct sw_opening opening_of(const uint8_t *bytes, size_t length, uint8_t
                              .exact = true};
 }
 
-/* Opens what `seal` made; returns SW_DROP_COUNT for good, or the reason. */
+/* Opens the datagram that `seal` made. Returns SW_DROP_COUNT on success, else the reason. */
 static enum sw_drop open(uint64_t now) {
   enum sw_drop drop = SW_DROP_COUNT;
   struct sw_opening opening = opening_of(datagram, SW_OVERHEAD + sizeof(text), plain);
@@ -154,7 +154,7 @@ static void initiator_rekeys_between_115_and_120_seconds_the_other_10_s_later(vo
     if (theirs.rekey_at < other_least) other_least = theirs.rekey_at;
     if (theirs.rekey_at > other_most) other_most = theirs.rekey_at;
   }
-  /* drawn from all of it: that 200 draws miss a fifth has a chance of 1 in 10^19 */
+  /* the whole range occurs: the chance that 200 draws miss a fifth of it is 1 in 10^19 */
   assert_true(least < START + 116 * SW_SECOND);
   assert_true(most > START + 119 * SW_SECOND);
   assert_true(other_least < START + 131 * SW_SECOND);
@@ -183,7 +183,7 @@ static void forged_datagram_does_not_move_the_window(void **state) {
   assert_memory_equal(&before, &theirs.replay, sizeof(before));
 }
 
-static void counter_before_the_window_is_told_from_one_seen(void **state) {
+static void counter_before_the_window_is_distinguished_from_a_replay(void **state) {
   (void)state;
   uint8_t early[sizeof(datagram)];
   seal(START);
@@ -246,7 +246,7 @@ int main(void) {
                              begin),
       cmocka_unit_test_setup(rekey_is_due_at_2_to_the_55_datagrams, begin),
       cmocka_unit_test_setup(forged_datagram_does_not_move_the_window, begin),
-      cmocka_unit_test_setup(counter_before_the_window_is_told_from_one_seen, begin),
+      cmocka_unit_test_setup(counter_before_the_window_is_distinguished_from_a_replay, begin),
       cmocka_unit_test_setup(keepalive_of_no_bytes_opens, begin),
       cmocka_unit_test_setup(wiped_session_is_all_zero, begin),
       cmocka_unit_test_setup(fast_calls_agree_with_the_others, begin),

@@ -1,6 +1,7 @@
 /*
- * TUN devices of the kernel below.  Needs root and /dev/net/tun.  Each test has its own network
- * namespace, whose devices disappear with it.  Mounts on /dev/net are visible to this program only.
+ * TUN devices of the running kernel.  Needs root and /dev/net/tun.  Each test has its own network
+ * namespace, which its devices disappear with.  Mounts on /dev/net are visible to this program
+ * only.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -58,8 +59,8 @@ static uint8_t *const packet = buffer + SW_TUN_HEADROOM;
 
 /* ---- the kernel and the system ---- */
 
-static bool no_header;    /* the kernel does not know IFF_VNET_HDR ... */
-static unsigned offloads; /* ... and none of these offloads */
+static bool no_header;    /* the kernel lacks IFF_VNET_HDR ... */
+static unsigned offloads; /* ... and these offloads */
 
 int ioctl(int fd, unsigned long request, ...) {
   va_list arguments;
@@ -105,7 +106,7 @@ static unsigned open_files(void) {
   return count;
 }
 
-/* Lets `more` files be opened. */
+/* Limits open files to `more` than are open now. */
 static void limit_files(unsigned more) {
   const int next = open("/dev/null", O_RDONLY);
   assert_true(next >= 0);
@@ -143,7 +144,8 @@ static void assert_opens(const char *name, bool with_offload) {
   if (sw_tun_open(&tun, name, with_offload, &error) != 0) fail_msg("refused: %s", error.text);
 }
 
-/* Opening fails with the errno and a complete line with all the texts; no file stays open. */
+/* Asserts that opening fails with this errno, that the complete error line has all of these texts,
+ * and that no file stays open. */
 #define assert_refused(code, ...) \
   assert_refused_name("sw0", code, (const char *const[]){__VA_ARGS__, NULL})
 
@@ -333,7 +335,7 @@ static void too_many_open_files_are_reported(void **state) {
 
 static void no_device_stays_when_descriptors_run_out_half_way(void **state) {
   (void)state;
-  limit_files(1); /* for the device, none for asking its index */
+  limit_files(1); /* enough for the device, but not to query its index */
   assert_refused(EMFILE, "cannot set up the interface sw0", "ulimit -n");
   setrlimit(RLIMIT_NOFILE, &limit);
   assert_int_equal(if_nametoindex("sw0"), 0);
@@ -351,7 +353,7 @@ static struct sockaddr_in endpoint(const char *address, uint16_t port) {
 static void open_up(bool with_offload) {
   assert_opens("sw0", with_offload);
   ip("addr add " OURS "/30 dev sw0");
-  /* the kernel sends IPv6 packets unasked */
+  /* the kernel sends IPv6 packets by itself */
   if (access(DISABLE_IPV6, F_OK) == 0) assert_int_equal(system("echo 1 >" DISABLE_IPV6), 0);
   ip("link set sw0 up");
   udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -391,7 +393,7 @@ static bool checksum_is_correct(size_t length) {
   return fold(pseudo_sum(udp_length) + sum_of(packet + sizeof(struct iphdr), udp_length)) == 0xffff;
 }
 
-/* Turns a packet that was sent into its answer. */
+/* Makes a reply of a packet that was sent. */
 static void make_answer(void) {
   uint8_t address[4], port[2];
   uint8_t *header = packet + sizeof(struct iphdr);
@@ -472,8 +474,8 @@ static void interrupt(int number) {
                                   : read(pipe_end[0], drain, sizeof(drain)) > 0;
 }
 
-/* A pipe in place of the device, which never blocks.  Two signals interrupt the call before the pipe
- * is ready. */
+/* Replaces the device by a pipe, which never blocks.  Two signals interrupt the call before the
+ * pipe is ready. */
 static void open_pipe(int end) {
   assert_int_equal(pipe(pipe_end), 0);
   tun = (struct sw_tun){.fd = pipe_end[end]};
@@ -559,7 +561,7 @@ static void super_packet_is_read_and_written_whole(void **state) {
   const int segment = SEGMENT;
   uint8_t bytes[SEGMENT * SEGMENTS];
   for (size_t i = 0; i < sizeof(bytes); i++) bytes[i] = (uint8_t)(i / SEGMENT);
-  ip("link set sw0 mtu 1000"); /* more than one segment, less than all */
+  ip("link set sw0 mtu 1000"); /* more than one segment, fewer than all */
   assert_int_equal(setsockopt(udp, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
   assert_int_equal(send(udp, bytes, sizeof(bytes), 0), sizeof(bytes));
   assert_int_equal(read_packet(), HEADERS + sizeof(bytes));

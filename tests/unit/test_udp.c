@@ -1,6 +1,6 @@
 /*
- * The socket on the host's loopback interface.  Some tests play a kernel that takes less, or
- * refuses more, than the one below.
+ * The socket, on the host's loopback interface.  Some tests replace the kernel by one that takes
+ * less, or refuses more.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,11 +25,12 @@ static size_t refused;
 /* ---- the kernel ---- */
 
 static unsigned calls;
-static unsigned takes;         /* messages of one call */
-static unsigned full_from;     /* from this call on the socket's buffer is full */
-static int gso_error;          /* runs are refused with this errno */
-static size_t refused_length;  /* messages of this length are refused with EPERM */
-static unsigned reports_until; /* before this call a report fails each, if reports are asked for */
+static unsigned takes;        /* messages per call */
+static unsigned full_from;    /* from this call on the socket's buffer is full */
+static int gso_error;         /* runs are refused with this errno */
+static size_t refused_length; /* messages of this length are refused with EPERM */
+/* before this call each send fails with a report, if reports are on */
+static unsigned reports_until;
 
 static int set_error(int code) {
   errno = code;
@@ -62,7 +63,7 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
   return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
 }
 
-static bool no_ipv6; /* the host has none */
+static bool no_ipv6; /* the host has no IPv6 */
 
 int socket(int domain, int type, int protocol) {
   if (domain == AF_INET6 && no_ipv6) return set_error(EAFNOSUPPORT);
@@ -99,7 +100,7 @@ static struct sw_run run_of(size_t length, size_t segment) {
       .bytes = bytes, .length = length, .segment = segment, .path.peer = loopback(peer.port)};
 }
 
-/* How many datagrams of up to `length` bytes the peer gets within a time that is long enough. */
+/* Returns how many datagrams of up to `length` bytes the peer receives within a generous time. */
 static unsigned received(size_t length) {
   uint8_t buffer[SW_UDP_BUFFER];
   uint32_t overflows = 0;
@@ -125,7 +126,7 @@ static void run_is_sent_and_received(void **state) {
   assert_int_equal(received(100), 64);
 }
 
-static void runs_are_sent_to_the_end_however_little_the_kernel_takes_at_once(void **state) {
+static void runs_are_sent_completely_in_any_number_of_calls(void **state) {
   (void)state;
   for (unsigned gso = 0; gso < 2; gso++) {
     if (gso && !udp.gso) break;
@@ -153,7 +154,7 @@ static void full_socket_leaves_the_rest_for_later(void **state) {
   assert_int_equal(received(100), 3 + 10);
 }
 
-static void run_that_is_refused_for_being_one_is_sent_datagram_by_datagram(void **state) {
+static void run_that_cannot_be_segmented_is_sent_as_single_datagrams(void **state) {
   (void)state;
   if (!udp.gso) skip();
   static const int codes[] = {EMSGSIZE, EINVAL, EIO};
@@ -163,12 +164,12 @@ static void run_that_is_refused_for_being_one_is_sent_datagram_by_datagram(void 
     udp.gso_refused = false;
     assert_int_equal(sw_udp_send(&udp, runs, 3, &refused), 0);
     assert_true(udp.gso_refused);
-    assert_int_equal(udp.gso, codes[i] != EIO); /* which lasts */
+    assert_int_equal(udp.gso, codes[i] != EIO); /* the setting lasts */
     assert_int_equal(received(100), 1 + 64 + 64);
   }
 }
 
-static void refusal_is_about_the_next_bytes_of_the_first_run_that_is_not_sent(void **state) {
+static void refusal_is_about_the_next_bytes_of_the_first_unsent_run(void **state) {
   (void)state;
   for (unsigned gso = 0; gso < 2; gso++) {
     if (gso && !udp.gso) break;
@@ -180,7 +181,7 @@ static void refusal_is_about_the_next_bytes_of_the_first_run_that_is_not_sent(vo
     assert_int_equal(runs[1].sent, gso ? 0 : 900);
     assert_int_equal(refused, gso ? 950 : 50);
     assert_int_equal(runs[2].sent, 0);
-    assert_int_equal(sw_udp_send(&udp, runs, 3, &refused), -EPERM); /* and again */
+    assert_int_equal(sw_udp_send(&udp, runs, 3, &refused), -EPERM); /* refused again */
     runs[1].sent += refused;
     assert_int_equal(sw_udp_send(&udp, runs, 3, &refused), 0);
     assert_int_equal(received(100), gso ? 6 : 15);
@@ -218,13 +219,13 @@ static void without_reports_none_fails_a_send(void **state) {
   assert_int_equal(sw_udp_send(&udp, &run, 1, &refused), -ECONNREFUSED);
 }
 
-static void reports_that_wait_are_discarded_when_they_are_turned_off(void **state) {
+static void pending_reports_are_discarded_when_reports_are_turned_off(void **state) {
   (void)state;
   struct sw_address about;
   int code;
   sw_udp_close(&peer);
   for (unsigned i = 0; i < 2; i++) {
-    struct sw_run run = run_of(1, 1); /* the first time its report fails the next send */
+    struct sw_run run = run_of(1, 1); /* the report of the first datagram fails the next send */
     if (i == 1) sw_udp_reports_set(&udp, false);
     calls = 0;
     assert_int_equal(sw_udp_send(&udp, &run, 1, &refused), 0);
@@ -233,7 +234,7 @@ static void reports_that_wait_are_discarded_when_they_are_turned_off(void **stat
   assert_int_equal(sw_udp_report(&udp, &about, &code), -EAGAIN);
 }
 
-/* ---- our own address ---- */
+/* ---- the local address ---- */
 
 static const struct sw_address first = {.ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1}},
                                second = {.ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 2}},
@@ -249,7 +250,7 @@ static void send_two(const struct sw_address *from, const struct sw_address *to)
   assert_int_equal(sw_udp_send(&udp, &run, 1, &refused), 0);
 }
 
-/* Receives them, with the two ends of their way. */
+/* Receives the two datagrams and checks both addresses. */
 static void assert_two_arrive(const struct sw_address *from, const struct sw_address *to) {
   static uint8_t buffer[SW_UDP_BUFFER];
   uint32_t overflows = 0;
@@ -291,7 +292,7 @@ static void datagrams_leave_though_the_address_asked_for_is_gone(void **state) {
     assert_two_arrive(&six, &six);
   }
   assert_int_equal(udp.gso, gso);
-  assert_false(udp.gso_refused); /* that is not what it was about */
+  assert_false(udp.gso_refused); /* the failure was not about GSO */
 }
 
 static void broadcast_address_is_no_source(void **state) {
@@ -309,7 +310,7 @@ static void broadcast_address_is_no_source(void **state) {
   assert_memory_equal(arrived.path.local, first.ip, SW_IP_BYTES);
 }
 
-static void ipv4_socket_has_addresses_of_its_own_too(void **state) {
+static void ipv4_socket_sends_from_local_addresses_too(void **state) {
   (void)state;
   no_ipv6 = true;
   struct sw_error error;
@@ -330,7 +331,7 @@ static void host_without_ipv6_sends_nothing_to_an_ipv6_peer(void **state) {
   udp = (struct sw_udp){.fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), .v4 = true};
   assert_true(udp.fd >= 0);
   struct sw_run runs[] = {run_of(1, 1), run_of(1, 1)};
-  /* whose last bytes are those of the loopback interface */
+  /* an IPv6 address whose last bytes are those of the loopback interface */
   runs[0].path.peer =
       (struct sw_address){.ip = {0x20, 1, 0xd, 0xb8, [12] = 127, [15] = 1}, .port = peer.port};
   assert_int_equal(sw_udp_send(&udp, runs, 2, &refused), -EAFNOSUPPORT);
@@ -345,17 +346,17 @@ static void host_without_ipv6_sends_nothing_to_an_ipv6_peer(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(run_is_sent_and_received),
-      TEST(runs_are_sent_to_the_end_however_little_the_kernel_takes_at_once),
+      TEST(runs_are_sent_completely_in_any_number_of_calls),
       TEST(full_socket_leaves_the_rest_for_later),
-      TEST(run_that_is_refused_for_being_one_is_sent_datagram_by_datagram),
-      TEST(refusal_is_about_the_next_bytes_of_the_first_run_that_is_not_sent),
+      TEST(run_that_cannot_be_segmented_is_sent_as_single_datagrams),
+      TEST(refusal_is_about_the_next_bytes_of_the_first_unsent_run),
       TEST(report_about_an_earlier_datagram_does_not_fail_the_next),
       TEST(without_reports_none_fails_a_send),
-      TEST(reports_that_wait_are_discarded_when_they_are_turned_off),
+      TEST(pending_reports_are_discarded_when_reports_are_turned_off),
       TEST(datagrams_leave_from_the_address_asked_for),
       TEST(datagrams_leave_though_the_address_asked_for_is_gone),
       TEST(broadcast_address_is_no_source),
-      TEST(ipv4_socket_has_addresses_of_its_own_too),
+      TEST(ipv4_socket_sends_from_local_addresses_too),
       TEST(host_without_ipv6_sends_nothing_to_an_ipv6_peer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@ static const uint8_t key[SW_MASK_KEY_BYTES] = {0, 1, 2,  3,  4,  5,  6,  7,
 static const struct sw_header header = {.session = 0x01020304,
                                         .word = UINT64_C(0x05060708090a0b0c)};
 
-static void header_comes_back(void **state) {
+static void header_decodes_to_what_was_encoded(void **state) {
   (void)state;
   uint8_t datagram[SW_OVERHEAD];
   randombytes_buf(datagram, sizeof(datagram));
@@ -77,7 +77,7 @@ static void integers_are_little_endian(void **state) {
 int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(header_comes_back),
+      cmocka_unit_test(header_decodes_to_what_was_encoded),
       cmocka_unit_test(mask_is_the_siphash_of_the_tag),
       cmocka_unit_test(mask_agrees_with_siphashs_vector),
       cmocka_unit_test(every_bit_of_the_tag_changes_the_mask),

@@ -1,5 +1,5 @@
 /*
- * Workers: every share is done once, whichever threads there are.
+ * Workers: every share is done once, by whichever thread.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -18,7 +18,7 @@
 #define SHARES 16
 
 static struct sw_workers workers;
-static unsigned done[SHARES]; /* not atomic, as no two threads do the same share */
+static unsigned done[SHARES]; /* not atomic: no two threads do the same share */
 
 static void count_share(void *context, unsigned share) {
   (void)context;
@@ -36,7 +36,7 @@ static void every_share_is_done_once(void **state) {
     for (unsigned run = 1; run <= 2000; run++) {
       const unsigned shares = 1 + run % SHARES;
       memset(done, 0, sizeof(done));
-      if (run % 500 == 0) sleep_ms(2); /* they go to sleep */
+      if (run % 500 == 0) sleep_ms(2); /* the workers go to sleep */
       sw_workers_run(&workers, count_share, NULL, shares);
       for (unsigned i = 0; i < SHARES; i++) assert_int_equal(done[i], i < shares);
     }
@@ -77,7 +77,7 @@ static void worker_has_a_name_and_blocks_all_signals(void **state) {
   sw_workers_stop(&workers);
 }
 
-/* After that the memory that they used may be freed. */
+/* Afterwards the memory that the threads used may be freed. */
 static void stop_waits_for_the_threads(void **state) {
   (void)state;
   for (unsigned i = 0; i < 200; i++) {
@@ -115,7 +115,7 @@ struct delay {
   atomic_bool taken;
 };
 
-/* Plays a worker that loses its core in the middle of a share. */
+/* Stands for a worker that loses its core in the middle of a share. */
 static void delay_share(void *context, unsigned share) {
   struct delay *delay = context;
   (void)share;
@@ -137,7 +137,7 @@ static void workers_that_are_late_are_disengaged_for_a_while(void **state) {
   assert_false(workers.engaged);
   assert_true(workers.next > 0);
   memset(done, 0, sizeof(done));
-  sw_workers_run(&workers, count_share, NULL, SHARES); /* and no share is lost */
+  sw_workers_run(&workers, count_share, NULL, SHARES); /* no share is lost */
   for (unsigned i = 0; i < SHARES; i++) assert_int_equal(done[i], 1);
   sw_workers_stop(&workers);
 }
