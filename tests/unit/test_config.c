@@ -183,28 +183,6 @@ static void file_of_comments_has_no_sections(void **state) {
   assert_complaint(2, "there is no [Peer]");
 }
 
-/* Returns a valid configuration of `length` bytes, padded with empty lines. */
-static char *config_of_length(size_t length) {
-  static const char text[] = INTERFACE PEER;
-  char *bytes = malloc(length);
-  assert_non_null(bytes);
-  memset(bytes, '\n', length);
-  memcpy(bytes, text, sizeof(text) - 1);
-  return bytes;
-}
-
-static void file_of_a_mebibyte_is_read_and_a_longer_one_refused(void **state) {
-  (void)state;
-  char *text = config_of_length(1048577);
-  assert_int_equal(load_bytes(text, 1048576, 0600), 0);
-  assert_int_equal(load_bytes(text, 1048577, 0600), 1);
-  assert_complaint(0, "longer than 1048576 bytes; is this the right file?");
-  text[1048575] = 'x'; /* the last byte is read too */
-  assert_int_equal(load_bytes(text, 1048576, 0600), 1);
-  assert_complaint(1048576 - (sizeof(INTERFACE PEER) - 1) + 5, "a line without \"=\"");
-  free(text);
-}
-
 static void key_is_read_with_the_configuration(void **state) {
   (void)state;
   assert_good(INTERFACE PEER);
@@ -371,7 +349,6 @@ int main(void) {
       TEST(file_that_may_not_be_read_is_reported),
       TEST(empty_file_is_reported),
       TEST(file_of_comments_has_no_sections),
-      TEST(file_of_a_mebibyte_is_read_and_a_longer_one_refused),
       TEST(key_is_read_with_the_configuration),
       TEST(shortage_is_not_a_mistake_in_the_file),
       TEST(config_is_loaded_again_after_it_was_freed),

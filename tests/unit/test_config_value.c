@@ -133,51 +133,6 @@ static void key_that_was_taken_for_a_name_is_wiped(void **state) {
   assert_false(stack_holds(key, sizeof(key)));
 }
 
-/* Returns all lists, each with `more` entries above its limit.  A line has 256 ranges. */
-static char *lists_with_more_than_allowed(int more) {
-  char *text;
-  size_t size;
-  FILE *out = open_memstream(&text, &size);
-  assert_non_null(out);
-  fputs(INTERFACE, out);
-  for (int i = 0; i < 16 + more; i++) fprintf(out, "Address = 10.77.0.%d/24\n", i + 1);
-  for (int i = 0; i < 64 + more; i++) fputs("PostUp = a\n", out);
-  for (int i = 0; i < 64 + more; i++) fputs("PreDown = b\n", out);
-  fputs("[Peer]\nPresharedKeyFile = site-b.key", out);
-  for (int i = 0; i < 8192 + more; i++)
-    fprintf(out, "%s100.%d.%d.0/24", i % 256 ? ", " : "\nAllowedIPs = ", i / 256, i % 256);
-  fputs("\n", out);
-  for (int i = 0; i < 8 + more; i++) fputs("Endpoint = b.example:1\n", out);
-  assert_int_equal(fclose(out), 0);
-  return text;
-}
-
-static void lists_may_be_filled_to_their_limits(void **state) {
-  (void)state;
-  char *text = lists_with_more_than_allowed(0);
-  assert_good(text);
-  free(text);
-  assert_int_equal(config.address_count, 16);
-  assert_int_equal(config.post_up_count, 64);
-  assert_int_equal(config.pre_down_count, 64);
-  assert_int_equal(config.endpoint_count, 8);
-  assert_int_equal(config.allowed_ip_count, 8192);
-  for (unsigned i = 0; i < 8192; i++) {
-    const uint8_t expected[] = {100, (uint8_t)(i / 256), (uint8_t)i, 0};
-    assert_memory_equal(config.allowed_ips[i].ip + 12, expected, 4);
-    assert_int_equal(config.allowed_ips[i].length, 96 + 24);
-  }
-}
-
-static void line_may_have_hundreds_of_ranges(void **state) {
-  (void)state;
-  char text[16384] = INTERFACE "[Peer]\nPresharedKeyFile = site-b.key\nAllowedIPs = 10.2.0.0/16";
-  for (int i = 0; i < 800; i++)
-    sprintf(text + strlen(text), ", 100.%d.%d.0/24", 100 + i / 256, i % 256);
-  assert_good(text);
-  assert_int_equal(config.allowed_ip_count, 801);
-}
-
 static void number_out_of_range_is_reported(void **state) {
   (void)state;
   static const struct {
@@ -360,19 +315,6 @@ static void long_value_is_shown_in_part(void **state) {
   }
 }
 
-static void too_many_entries_are_reported_once_with_the_limit(void **state) {
-  (void)state;
-  char *text = lists_with_more_than_allowed(2);
-  assert_int_equal(load(text), 5);
-  free(text);
-  assert_complaint(2 + 16 + 1, "Address: too many; a link has at most 16 addresses\n");
-  assert_complaint(2 + 18 + 64 + 1, "PostUp: too many; a link has at most 64 of these hooks");
-  assert_complaint(2 + 18 + 66 + 64 + 1, "PreDown: too many; a link has at most 64 of these hooks");
-  assert_complaint(2 + 18 + 132 + 2 + 33, "AllowedIPs: too many; a link has at most 8192 ranges");
-  assert_complaint(2 + 18 + 132 + 2 + 33 + 8 + 1,
-                   "Endpoint: too many; a link has at most 8 endpoints");
-}
-
 static bool short_of_memory;
 
 /* These two replace the C library's. */
@@ -438,8 +380,6 @@ int main(void) {
       TEST(path_of_the_key_file_has_a_limit),
       TEST(part_of_a_key_is_no_name_of_a_file),
       TEST(key_that_was_taken_for_a_name_is_wiped),
-      TEST(lists_may_be_filled_to_their_limits),
-      TEST(line_may_have_hundreds_of_ranges),
       TEST(number_out_of_range_is_reported),
       TEST(mtu_limit_is_that_of_a_packet),
       TEST(mtu_is_large_enough_for_ipv6),
@@ -449,7 +389,6 @@ int main(void) {
       TEST(endpoint_is_host_and_port),
       TEST(longest_name_is_an_endpoint),
       TEST(long_value_is_shown_in_part),
-      TEST(too_many_entries_are_reported_once_with_the_limit),
       TEST(shortage_of_memory_is_not_a_mistake_in_the_file),
       TEST(shortages_are_told_from_mistakes),
       TEST(mistake_in_the_key_file_is_reported_at_its_line),
