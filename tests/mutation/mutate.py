@@ -4,8 +4,8 @@
 usage: mutate.py [-j JOBS] [-k PATTERN] [--changed REVISION | FILE ...]
 
 Makes one change at a time in each file: to a comparison, a bound, a sign, an operator or a returned value, or it removes
-a statement. Each mutant is compiled into a shared library of all sources, and tests run against the library until one
-fails. A mutant under which no test fails has survived, which is an error unless equivalent.txt lists it with the reason
+a statement. Each mutant is compiled into a small shared library that precedes the one of all sources, and tests run
+against the two until one fails. A mutant under which no test fails has survived, which is an error unless equivalent.txt lists it with the reason
 why its behaviour is that of the original. Mutants that compile to the same code are not counted.
 
 A test is run for a file if its text, or the text of a helper that it includes, names a function that the file's directory
@@ -30,7 +30,9 @@ FILES = [file for pattern in ("src/protocol/*.c", "src/packet/*.c", "src/packet/
          for file in sorted(glob.glob(pattern, root_dir=ROOT)) if file not in NOT_MUTATED]
 TESTS_THEMSELVES = ["agrees"]  # the cipher's self-test: its data is arbitrary
 SIM = ["./sim", "--seeds", "1-100"]
-PACKAGES = "libsodium libuv libnl-route-3.0 jansson"
+PACKAGES = ["libsodium", "libuv", "libnl-route-3.0", "jansson"]
+CFLAGS, LIBS = (subprocess.run(["pkg-config", what] + PACKAGES, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+                for what in ("--cflags", "--libs"))
 FLAGS = ("-std=gnu11 -D_GNU_SOURCE -DSALTWAY_VERSION='\"mutant\"' -Iinclude -iquote src -O1 -g0 -fPIC -w -D_FORTIFY_SOURCE=3 "
          "-fsanitize=bounds -fno-sanitize-recover=all")
 TIMEOUT = 60  # seconds, plus 20 times the processor time of the test: for a mutant that waits for ever
@@ -137,7 +139,8 @@ class Bench:
             list(pool.map(lambda file: self.must(self.compile(file, self.objects[file])), sources))
             self.codes = {file: self.code(compiled) for file, compiled in self.objects.items()}
             self.needs = {file: self.shell(f"cat {compiled[:-2]}.d").stdout.decode().split() for file, compiled in self.objects.items()}
-            self.must(self.library(self.objects))
+            self.must(self.shell(f"cc -shared -fsanitize=bounds -o libcore.so {' '.join(self.objects.values())} {LIBS}"))
+            self.must(self.shell("cc -shared -o libmutant.so -x c /dev/null"))
             helpers = [f for f in files_of("tests/unit/*.c") if not os.path.basename(f).startswith("test_")]
             list(pool.map(lambda file: self.must(self.compile(file, file[:-2] + ".o")), helpers))
             helpers = [file[:-2] + ".o" for file in helpers]
@@ -151,14 +154,11 @@ class Bench:
         if done.returncode: sys.exit(done.stdout.decode())
 
     def compile(self, file, target):
-        return self.shell(f"cc {FLAGS} $(pkg-config --cflags {PACKAGES}) -MMD -c -o {target} {file}")
-
-    def library(self, objects):
-        return self.shell(f"cc -shared -fsanitize=bounds -o libcore.so {' '.join(objects.values())} $(pkg-config --libs {PACKAGES})")
+        return self.shell(f"cc {FLAGS} {CFLAGS} -MMD -c -o {target} {file}")
 
     def link(self, target, files):
-        self.must(self.shell(f"cc {FLAGS} $(pkg-config --cflags {PACKAGES}) -o {target} {' '.join(files)} -L. -lcore -Wl,-rpath,. "
-                             f"-lcmocka $(pkg-config --libs {PACKAGES}) -lpthread"))
+        self.must(self.shell(f"cc {FLAGS} {CFLAGS} -o {target} {' '.join(files)} -L. -Wl,--no-as-needed -lmutant -lcore "
+                             f"-Wl,-rpath,. -lcmocka {LIBS} -lpthread"))
 
     def fails(self, test, timeout, processor_time):
         command = SIM if test == "sim" else ["./" + test]
@@ -180,7 +180,7 @@ class Bench:
             mutants = {source: f"mutant{i}.o" for i, source in enumerate(users)}
             if any(self.compile(source, target).returncode for source, target in mutants.items()): return "does not compile"
             if all(self.code(target) == self.codes[source] for source, target in mutants.items()): return "same code"
-            self.must(self.library({**self.objects, **mutants}))
+            self.must(self.shell(f"ld -shared -o libmutant.so {' '.join(mutants.values())}"))
             for test, seconds in tests:
                 if self.fails(test, TIMEOUT + 20 * seconds, 3 + 4 * seconds): return "sim" if test == "sim" else "unit"
             return "survived"
