@@ -23,7 +23,7 @@ struct sw_config_reader {
   bool full[SW_CONFIG_KEYS];                       /* its list was complained to be too long */
 };
 
-/** Reads all lines.  `config` and `complaints` are set, all else is zero; `text` is cut up. */
+/** Reads all lines.  `config` and `complaints` must be set, all else zero.  Modifies `text`. */
 void sw_config_reader_run(struct sw_config_reader *reader, char *text);
 
 #endif

@@ -2,7 +2,7 @@
 """usage: stranger.py CAPTURE FROM TO PORT LENGTH
 
 Sends from FROM to TO:PORT what anyone without the key can send: random datagrams of every length, every datagram of the
-capture again, and one of LENGTH bytes, cut short at every length and with each byte changed.
+capture again, and one of LENGTH bytes, truncated to every length and with each byte changed.
 """
 import os, socket, struct, sys, time
 

@@ -348,7 +348,7 @@ static void hijack(struct world *world) {
   expect_nothing_lost(world, up);
 }
 
-/* Delivers a copy of each first datagram of a session from the attacker's address, but only after the
+/* Delivers a copy of the first datagram of each session from the attacker's address, just after the
  * datagram itself. */
 static bool copy_last(void *context, size_t recording) {
   struct world *world = context;
@@ -360,7 +360,8 @@ static bool copy_last(void *context, size_t recording) {
   return true;
 }
 
-/* The attacker wins the races for init and response, so that no handshake ends while he is there. */
+/* The attacker wins the races for init and response, so that no handshake completes while it is
+ * present. */
 static void relay_all_but_first(struct world *world) {
   if (world->seed % 2) world->hosts[B].endpoint_count = 0;
   start_both(world);

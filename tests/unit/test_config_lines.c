@@ -22,7 +22,7 @@ static void nearest_known_key_is_suggested(void **state) {
   assert_peer_mistake("PersistantKeepalive = 25", "did you mean \"PersistentKeepalive\"?");
 }
 
-static void key_is_found_by_a_name_that_is_near_enough(void **state) {
+static void key_is_found_by_a_similar_name(void **state) {
   (void)state;
   static const struct {
     const char *name;
@@ -60,7 +60,7 @@ static void every_key_is_found_by_its_own_name(void **state) {
     assert_int_equal(sw_config_key_find(sw_config_row(key)->name), key);
 }
 
-static void list_of_keys_is_cut_where_its_room_ends(void **state) {
+static void list_of_keys_is_truncated_to_its_buffer(void **state) {
   (void)state;
   char text[32];
   memset(text, 'x', sizeof(text));
@@ -339,9 +339,9 @@ static void nul_byte_is_the_only_mistake_reported(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(nearest_known_key_is_suggested),
-      TEST(key_is_found_by_a_name_that_is_near_enough),
+      TEST(key_is_found_by_a_similar_name),
       TEST(every_key_is_found_by_its_own_name),
-      TEST(list_of_keys_is_cut_where_its_room_ends),
+      TEST(list_of_keys_is_truncated_to_its_buffer),
       TEST(misspelt_key_is_not_missing_too),
       TEST(misplaced_key_is_reported_with_its_section),
       TEST(keys_of_wireguard_are_reported_with_what_to_write),

@@ -35,7 +35,7 @@ static void words_stand_for_numbers(void **state) {
   assert_int_equal(config.persistent_keepalive, 0);
 }
 
-static void table_auto_takes_the_place_of_a_number(void **state) {
+static void table_auto_replaces_a_number(void **state) {
   (void)state;
   struct sw_error error;
   assert_int_equal(sw_value_table(&config, "1", &error), 0);
@@ -105,7 +105,7 @@ static void path_of_the_key_file_has_a_limit(void **state) {
   assert_string_equal(error.text, "the path is too long; at most 4095 bytes");
 }
 
-static void part_of_a_key_is_no_name_of_a_file(void **state) {
+static void part_of_a_key_is_not_taken_for_a_file_name(void **state) {
   (void)state;
   struct sw_error error;
   static const char words[] = "this is a key itself; put it into a file that only its owner can "
@@ -342,7 +342,7 @@ static void shortage_of_memory_is_not_a_mistake_in_the_file(void **state) {
   assert_complaint(3, "PostUp: cannot keep the command: Cannot allocate memory\n");
 }
 
-static void shortages_are_told_from_mistakes(void **state) {
+static void shortages_are_distinguished_from_mistakes(void **state) {
   (void)state;
   static const int shortages[] = {-ENOMEM, -EMFILE, -ENFILE};
   for (size_t i = 0; i < 3; i++) {
@@ -372,13 +372,13 @@ static void mistake_in_the_key_file_is_reported_at_its_line(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(words_stand_for_numbers),
-      TEST(table_auto_takes_the_place_of_a_number),
+      TEST(table_auto_replaces_a_number),
       TEST(number_with_zeros_in_front_is_decimal),
       TEST(limits_of_numbers_are_inside),
       TEST(key_file_may_be_absolute),
       TEST(key_file_lies_beside_the_configuration),
       TEST(path_of_the_key_file_has_a_limit),
-      TEST(part_of_a_key_is_no_name_of_a_file),
+      TEST(part_of_a_key_is_not_taken_for_a_file_name),
       TEST(key_that_was_taken_for_a_name_is_wiped),
       TEST(number_out_of_range_is_reported),
       TEST(mtu_limit_is_that_of_a_packet),
@@ -390,7 +390,7 @@ int main(void) {
       TEST(longest_name_is_an_endpoint),
       TEST(long_value_is_shown_in_part),
       TEST(shortage_of_memory_is_not_a_mistake_in_the_file),
-      TEST(shortages_are_told_from_mistakes),
+      TEST(shortages_are_distinguished_from_mistakes),
       TEST(mistake_in_the_key_file_is_reported_at_its_line),
   };
   return cmocka_run_group_tests_name("config values", tests, config_file_start, config_file_finish);

@@ -679,7 +679,7 @@ static void checksum_stays_partial_only_where_the_receiver_finds_it(void **state
   }
 }
 
-/* It does not matter what the view was before. */
+/* The former contents of the view must not matter. */
 static void checksum_is_partial_from_the_shortest_whole_header_on(void **state) {
   (void)state;
   static uint8_t packet[ROOM];
@@ -693,7 +693,7 @@ static void checksum_is_partial_from_the_shortest_whole_header_on(void **state) 
     assert_int_equal(sw_gso_start(&gso, packet, length, &offload), 0);
     assert_true(sw_gso_next(&gso, &segment));
     assert_true(segment.partial);
-    if (shape.udp) continue; /* its checksum would not be whole */
+    if (shape.udp) continue; /* its checksum would be incomplete */
     assert_int_equal(sw_gso_start(&gso, packet, length - 1, &offload), 0);
     assert_true(sw_gso_next(&gso, &segment));
     assert_false(segment.partial);
@@ -716,7 +716,7 @@ static void packet_has_a_whole_ip_header(void **state) {
     }
 }
 
-/* A header that is cut off has no payload that could be coalesced. */
+/* A truncated header has no payload to coalesce. */
 static void packets_with_a_part_of_a_udp_header_are_not_coalesced(void **state) {
   (void)state;
   static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];

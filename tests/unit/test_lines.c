@@ -58,7 +58,7 @@ static void bytes_before_a_line_are_unchanged(void **state) {
   assert_string_equal(text, "a ");
 }
 
-static void bytes_behind_a_text_are_left_alone(void **state) {
+static void bytes_behind_a_text_are_not_modified(void **state) {
   (void)state;
   char text[] = "a#\0 #b";
   assert_string_equal(sw_line_trim_comment(text), "a#");
@@ -176,7 +176,7 @@ int main(void) {
       cmocka_unit_test(text_is_split_at_line_ends),
       cmocka_unit_test(only_one_carriage_return_belongs_to_a_line_end),
       cmocka_unit_test(bytes_before_a_line_are_unchanged),
-      cmocka_unit_test(bytes_behind_a_text_are_left_alone),
+      cmocka_unit_test(bytes_behind_a_text_are_not_modified),
       cmocka_unit_test(characters_of_utf8_are_permitted),
       cmocka_unit_test(bytes_that_are_not_text_are_refused_with_their_column),
       cmocka_unit_test(blanks_around_a_text_are_trimmed),

@@ -196,7 +196,7 @@ static void copied_init_does_not_prevent_an_answer(void **state) {
 
 /* The attacker copies the init from its own address and relays the response to the initiator.  It
  * then copies the first datagram of the session too. */
-static void relay_that_loses_the_last_race_redirects_nothing(void **state) {
+static void relay_that_loses_the_last_race_does_not_move_the_link(void **state) {
   (void)state;
   struct pair_datagram init, copy, response, probe;
   const struct sw_address attacker = pair_address(66);
@@ -368,7 +368,7 @@ int main(void) {
       APART(responder_sends_to_the_source_of_the_init),
       CONNECTED(peers_address_stays_for_the_session),
       APART(copied_init_does_not_prevent_an_answer),
-      CONNECTED(relay_that_loses_the_last_race_redirects_nothing),
+      CONNECTED(relay_that_loses_the_last_race_does_not_move_the_link),
       APART(responder_sends_nothing_before_the_first_datagram_of_the_session),
       APART(packet_confirms_a_session),
       APART(pending_answer_is_valid_for_5_s),

@@ -42,7 +42,7 @@ static void sessions_are_found_by_their_id(void **state) {
   assert_null(sw_sessions_find(&sessions, SW_SESSIONS + 1));
 }
 
-static void first_session_is_sent_in_before_it_is_confirmed(void **state) {
+static void first_session_is_used_before_it_is_confirmed(void **state) {
   (void)state;
   assert_null(sw_sessions_sending(&sessions));
   struct sw_session *session = start(1, START);
@@ -80,7 +80,7 @@ static void older_session_does_not_become_current(void **state) {
   assert_int_equal(late->state, SW_SESSION_CONFIRMED);
 }
 
-static void older_session_is_not_sent_in_when_the_current_one_is_wiped(void **state) {
+static void older_session_is_not_used_when_the_current_one_is_wiped(void **state) {
   (void)state;
   sw_sessions_confirm(&sessions, start(1, START));
   struct sw_session *current = start(2, START + 1);
@@ -91,7 +91,7 @@ static void older_session_is_not_sent_in_when_the_current_one_is_wiped(void **st
   assert_non_null(sw_sessions_any(&sessions));
 }
 
-static void sessions_are_wiped_at_the_end_of_their_time(void **state) {
+static void sessions_are_wiped_at_the_end_of_their_lifetime(void **state) {
   (void)state;
   assert_true(sw_sessions_deadline(&sessions) == UINT64_MAX);
   struct sw_session *confirmed = start(1, START);
@@ -135,7 +135,7 @@ static void pending_entries_expire_with_the_sessions(void **state) {
   assert_non_null(sw_sessions_find(&sessions, 1));
 }
 
-/* The ids that a random generator gives, one after the other. */
+/* The ids that the random generator returns, in order. */
 static const uint32_t drawn[] = {0, 7, 1, SW_SESSIONS, 9, 11, 12};
 static unsigned draws;
 
@@ -169,11 +169,11 @@ static void new_id_is_not_zero_reserved_or_taken(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(sessions_are_found_by_their_id, clear),
-      cmocka_unit_test_setup(first_session_is_sent_in_before_it_is_confirmed, clear),
+      cmocka_unit_test_setup(first_session_is_used_before_it_is_confirmed, clear),
       cmocka_unit_test_setup(younger_session_becomes_current_when_confirmed, clear),
       cmocka_unit_test_setup(older_session_does_not_become_current, clear),
-      cmocka_unit_test_setup(older_session_is_not_sent_in_when_the_current_one_is_wiped, clear),
-      cmocka_unit_test_setup(sessions_are_wiped_at_the_end_of_their_time, clear),
+      cmocka_unit_test_setup(older_session_is_not_used_when_the_current_one_is_wiped, clear),
+      cmocka_unit_test_setup(sessions_are_wiped_at_the_end_of_their_lifetime, clear),
       cmocka_unit_test_setup(earliest_session_decides_the_deadline, clear),
       cmocka_unit_test_setup(pending_entries_expire_with_the_sessions, clear),
       cmocka_unit_test_setup(new_id_is_not_zero_reserved_or_taken, clear),

@@ -1,7 +1,6 @@
 /*
  * TUN devices of the running kernel.  Needs root and /dev/net/tun.  Each test has its own network
- * namespace, which its devices disappear with.  Mounts on /dev/net are visible to this program
- * only.
+ * namespace, whose devices disappear with it.  Mounts on /dev/net are visible to this program only.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
