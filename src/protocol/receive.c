@@ -223,8 +223,10 @@ static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_e
   if (!sw_address_equal(from, &entry->path.peer)) {
     *reason = SW_DROP_PATH;
     if (sw_endpoints_find(&link->endpoints, from) &&
-        !sw_endpoints_find(&link->endpoints, &entry->path.peer))
+        !sw_endpoints_find(&link->endpoints, &entry->path.peer)) {
       sw_pending_remove(&link->sessions.pending, entry);
+      link->sessions.wiped = true;
+    }
     return NULL;
   }
   struct sw_session *session = sw_sessions_place(&link->sessions);

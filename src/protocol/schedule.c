@@ -1,7 +1,7 @@
 /*
  * The timers of a link.
  *
- * - sessions: sessions and pending entries expire.
+ * - expiry: sessions, pending entries and the ephemeral key of an init expire.
  * - reply: the reply to the datagram received last is sent at once.
  * - farewell: when the link is closed, a farewell is sent in each session.
  * - answer: a datagram that asks for an answer was sent, and nothing authentic was received since.
@@ -110,13 +110,19 @@ void sw_link_error(struct sw_link *link, uint64_t now, const struct sw_address *
 
 /* ---- timers ---- */
 
-static uint64_t sessions_due(const struct sw_link *link) {
-  return sw_sessions_deadline(&link->sessions);
+static uint64_t expiry_due(const struct sw_link *link) {
+  const uint64_t due = sw_sessions_deadline(&link->sessions);
+  return link->initiation.local ? earlier(due, link->retry.renew) : due;
 }
 
-static size_t expire_sessions(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
-  (void)datagram, (void)path;
+static void expire(struct sw_link *link) {
   sw_sessions_expire(&link->sessions, link->now);
+  if (link->now >= link->retry.renew) sodium_memzero(&link->initiation, sizeof(link->initiation));
+}
+
+static size_t run_expiry(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
+  (void)datagram, (void)path;
+  expire(link);
   return 0;
 }
 
@@ -172,8 +178,8 @@ static size_t send_init(struct sw_link *link, uint8_t *datagram, struct sw_path 
   struct sw_initiation *initiation = &link->initiation;
   struct sw_endpoints *endpoints = &link->endpoints;
   struct sw_endpoint *endpoint = &endpoints->known[retry->sends++ % endpoints->count];
-  if (!initiation->local || link->now >= retry->renew) {
-    sw_initiation_begin(initiation, link->me, sw_sessions_id(&link->sessions, initiation->local));
+  if (!initiation->local) {
+    sw_initiation_begin(initiation, link->me, sw_sessions_id(&link->sessions, 0));
     retry->delay = retry->delay ? earlier(2 * retry->delay, SW_RETRY_LAST) : SW_RETRY_FIRST;
     retry->renew = link->now + retry->delay + jitter(SW_RETRY_JITTER);
   }
@@ -231,10 +237,10 @@ static const struct {
   uint64_t (*due)(const struct sw_link *link);
   size_t (*act)(struct sw_link *link, uint8_t *datagram, struct sw_path *path);
 } timers[] = {
-    {sessions_due, expire_sessions}, {reply_due, send_reply},
-    {farewell_due, send_farewell},   {answer_due, set_silent},
-    {init_due, send_init},           {confirmation_due, send_confirmation},
-    {probe_due, send_probe},         {keepalive_due, send_keepalive},
+    {expiry_due, run_expiry},      {reply_due, send_reply},
+    {farewell_due, send_farewell}, {answer_due, set_silent},
+    {init_due, send_init},         {confirmation_due, send_confirmation},
+    {probe_due, send_probe},       {keepalive_due, send_keepalive},
 };
 enum {
   TIMERS_OF_CLOSED = 3, /* the first three, when the link is closed */
@@ -247,7 +253,7 @@ static unsigned timers_of(const struct sw_link *link) {
 
 void sw_link_expire(struct sw_link *link, uint64_t now) {
   sw_link_advance(link, now);
-  sw_sessions_expire(&link->sessions, link->now);
+  expire(link);
 }
 
 size_t sw_link_transmit(struct sw_link *link, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],

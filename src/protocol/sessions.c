@@ -73,7 +73,9 @@ void sw_sessions_wipe(struct sw_sessions *sessions, struct sw_session *session) 
 }
 
 void sw_sessions_expire(struct sw_sessions *sessions, uint64_t now) {
+  const unsigned pending = sessions->pending.count;
   sw_pending_expire(&sessions->pending, now);
+  sessions->wiped |= sessions->pending.count != pending;
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
     struct sw_session *session = &sessions->rows[i];
     if (session->state != SW_SESSION_EMPTY && now >= sw_session_end(session))

@@ -18,7 +18,7 @@
 struct sw_sessions {
   struct sw_session rows[SW_SESSIONS]; /* one is current at most, and one unconfirmed */
   struct sw_pending pending;
-  bool wiped; /* a row was wiped since sw_link_keys_wiped */
+  bool wiped; /* a row or an entry was wiped since sw_link_keys_wiped */
 };
 
 /** The row with this id of ours, or NULL.  `id` is not 0. */

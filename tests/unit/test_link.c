@@ -214,6 +214,7 @@ static void relay_that_loses_the_last_race_does_not_move_the_link(void **state) 
   assert_int_equal(right->link->sessions.pending.count, 1);
   assert_int_equal(pair_give(right, &probe), SW_RECEIVED_DROPPED);
   assert_int_equal(right->link->sessions.pending.count, 0);
+  assert_true(sw_link_keys_wiped(right->link));
   assert_int_equal(pair_give(right, &copy), SW_RECEIVED_DROPPED);
   assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
   pair_run(&pair, 10 * SW_SECOND);

@@ -458,6 +458,11 @@ static void keys_expire_while_nothing_can_be_sent(void **state) {
   sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
   pair_take_letter(left, 'i', &datagram);
   pair_give(right, &datagram);
+  sw_link_expire(left->link, pair.now + SW_RETRY_FIRST - 1);
+  assert_true(left->link->initiation.local);
+  sw_link_expire(left->link, pair.now + SW_RETRY_FIRST + SW_RETRY_JITTER);
+  assert_true(
+      sodium_is_zero((const uint8_t *)&left->link->initiation, sizeof(left->link->initiation)));
   pair.now += SW_PENDING_LIFETIME;
   sw_link_expire(right->link, pair.now);
   assert_int_equal(right->link->sessions.pending.count, 0);
@@ -468,6 +473,17 @@ static void keys_expire_while_nothing_can_be_sent(void **state) {
   sw_link_expire(right->link, pair.now);
   assert_null(sw_sessions_current(&right->link->sessions));
   assert_true(sw_link_keys_wiped(right->link));
+}
+
+static void init_expires_though_no_address_is_left(void **state) {
+  (void)state;
+  struct pair_datagram datagram;
+  pair_take_letter(left, 'i', &datagram);
+  sw_link_endpoints_set(left->link, pair.now, NULL, 0);
+  pair_run(&pair, SW_RETRY_FIRST + SW_RETRY_JITTER);
+  assert_true(
+      sodium_is_zero((const uint8_t *)&left->link->initiation, sizeof(left->link->initiation)));
+  assert_true(sw_link_deadline(left->link) == UINT64_MAX);
 }
 
 static void endpoints_have_their_own_times_and_errors(void **state) {
@@ -768,6 +784,7 @@ int main(void) {
       APART(endpoints_are_tried_in_order_of_preference),
       APART(lost_init_at_renewal_moves_a_link_for_one_session_only),
       APART(keys_expire_while_nothing_can_be_sent),
+      APART(init_expires_though_no_address_is_left),
       APART(endpoints_have_their_own_times_and_errors),
       APART(probe_is_lost_when_the_next_is_sent),
       APART(no_more_than_16_endpoints_are_kept),

@@ -130,8 +130,11 @@ static void pending_entries_expire_with_the_sessions(void **state) {
   start(1, START + 1);
   add_pending(2, START);
   assert_true(sw_sessions_deadline(&sessions) == START + 5 * SW_SECOND);
+  sw_sessions_expire(&sessions, START + 5 * SW_SECOND - 1);
+  assert_false(sessions.wiped);
   sw_sessions_expire(&sessions, START + 5 * SW_SECOND);
   assert_int_equal(sessions.pending.count, 0);
+  assert_true(sessions.wiped);
   assert_non_null(sw_sessions_find(&sessions, 1));
 }
 
