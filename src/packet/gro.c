@@ -26,24 +26,25 @@ static bool is_plain_ip4(const struct sw_view *view, const uint8_t *packet) {
   return view->transport == SW_IP4_HEADER && sw_checksum_add(0, packet, SW_IP4_HEADER) == 0xffff;
 }
 
-/* The offset of the payload if TCP or UDP follows a plain IP header; else 0. */
+/* The offset of the payload of TCP or UDP behind a plain IP header; 0 if there is no payload. */
 static size_t find_payload(const struct sw_view *view, const uint8_t *packet) {
   if (!sw_view_may_be_partial(view)) return 0; /* nor could the super-packet be */
   if (view->v4 && !is_plain_ip4(view, packet)) return 0;
   const uint8_t *transport = packet + view->transport;
-  if (view->protocol == SW_PROTOCOL_UDP)
-    return sw_get16(transport + 4) == view->length - view->transport
-               ? (size_t)view->transport + SW_UDP_HEADER
-               : 0;
-  const size_t tcp = (size_t)(transport[12] >> 4) * 4;
-  return tcp >= SW_TCP_HEADER && view->transport + tcp <= view->length ? view->transport + tcp : 0;
+  size_t header = SW_UDP_HEADER;
+  if (view->protocol == SW_PROTOCOL_UDP) {
+    if (sw_get16(transport + 4) != view->length - view->transport) return 0;
+  } else {
+    header = (size_t)(transport[12] >> 4) * 4;
+    if (header < SW_TCP_HEADER) return 0;
+  }
+  return view->transport + header < view->length ? view->transport + header : 0;
 }
 
 /* Whether a packet may be part of a super-packet, as its first segment or a later one. */
 static bool may_coalesce(const struct sw_gro *gro, const uint8_t *packet,
-                         const struct sw_view *view, size_t header, bool partial, bool first) {
+                         const struct sw_view *view, bool partial, bool first) {
   const uint8_t *transport = packet + view->transport;
-  if (view->length == header) return false; /* a bare acknowledgement */
   if (view->protocol == SW_PROTOCOL_UDP) {
     if (!gro->udp) return false;
     if (sw_get16(transport + SW_UDP_CHECKSUM) == 0) return false; /* without a checksum */
@@ -65,7 +66,7 @@ static void hold(struct sw_gro *gro, uint8_t *packet, const struct sw_view *view
   gro->size = view->length - header;
   gro->segments = 1;
   gro->partial = partial;
-  gro->open = header && may_coalesce(gro, packet, view, header, partial, true);
+  gro->open = header && may_coalesce(gro, packet, view, partial, true);
   if (!gro->open || view->protocol != SW_PROTOCOL_TCP) return;
   if (packet[view->transport + 13] & (SW_TCP_PSH | SW_TCP_FIN)) gro->open = false;
 }
@@ -109,8 +110,7 @@ static bool continues(const struct sw_gro *gro, const uint8_t *packet, const str
   if (payload > gro->size || gro->length + payload > 65535) return false;
   const bool same =
       view->protocol == SW_PROTOCOL_UDP ? same_udp(gro, packet) : same_tcp(gro, packet);
-  return same && same_ip(gro, packet) &&
-         may_coalesce(gro, packet, view, gro->header, partial, false);
+  return same && same_ip(gro, packet) && may_coalesce(gro, packet, view, partial, false);
 }
 
 bool sw_gro_add(struct sw_gro *gro, uint8_t *packet, const struct sw_view *view, bool partial) {
@@ -121,7 +121,7 @@ bool sw_gro_add(struct sw_gro *gro, uint8_t *packet, const struct sw_view *view,
   assert(packet >= sw_gro_room(gro));
   if (!continues(gro, packet, view, partial)) return true;
   const size_t payload = view->length - gro->header, flags = gro->view.transport + 13U;
-  if (gro->segments == 1) gro->same_id = memcmp(gro->packet + 4, packet + 4, 2) == 0;
+  gro->same_id = sw_get16(gro->packet + 4) == sw_get16(packet + 4);
   if (view->protocol == SW_PROTOCOL_TCP) {
     const uint8_t closing = packet[flags] & (SW_TCP_PSH | SW_TCP_FIN);
     gro->packet[flags] |= closing;

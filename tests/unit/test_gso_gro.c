@@ -736,6 +736,74 @@ static void packets_with_a_part_of_a_udp_header_are_not_coalesced(void **state) 
   assert_int_equal(merged.length, length);
 }
 
+static void longest_super_packet_is_as_long_as_ip_allows(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
+  for (unsigned more = 0; more < 2; more++) {
+    struct sw_gro gro;
+    struct sw_gro_packet merged;
+    sw_gro_start(&gro, buffer, true);
+    for (unsigned i = 0; i < 5; i++) {
+      const size_t payload = i < 4 ? 13100 : 65535 - 40 - 4 * 13100 + more;
+      const struct shape shape = {.size = payload, .payload = payload};
+      struct sw_offload offload;
+      const size_t length = make(&shape, packet, &offload);
+      sw_put16(packet + 4, (uint16_t)(7 + i));
+      sw_checksum_ip4(packet);
+      sw_put32(packet + 24, 5 + i * 13100);
+      uint8_t *room = sw_gro_room(&gro);
+      memcpy(room, packet, length);
+      assert_int_equal(add(&gro, room, length, true), i == 4 && more);
+    }
+    assert_true(sw_gro_take(&gro, &merged));
+    assert_int_equal(merged.length, more ? 40 + 4 * 13100 : 65535);
+  }
+}
+
+/* A super-packet would give it one, even where its bytes sum to all ones by chance. */
+static void udp_without_a_checksum_is_not_coalesced(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
+  const struct shape shape = {.udp = true, .df = true, .size = 1000, .payload = 1000};
+  for (unsigned none = 0; none < 2; none++) {
+    struct sw_offload offload;
+    struct sw_gro gro;
+    const size_t length = make(&shape, packet, &offload);
+    sw_put16(packet + 26, none ? 0 : 0xffff);
+    sw_put16(packet + length - 2, 0);
+    const uint16_t rest = sw_checksum_add(sw_checksum_pseudo(packet, SW_PROTOCOL_UDP, length - 20),
+                                          packet + 20, length - 20);
+    sw_put16(packet + length - 2, (uint16_t)~rest);
+    assert_true(sw_checksum_verify(packet, length, 20, SW_PROTOCOL_UDP));
+    sw_gro_start(&gro, buffer, true);
+    for (unsigned i = 0; i < 2; i++) {
+      uint8_t *room = sw_gro_room(&gro);
+      memcpy(room, packet, length);
+      assert_int_equal(add(&gro, room, length, false), i == 1 && none);
+    }
+  }
+}
+
+static void packet_with_enough_room_behind_it_is_not_moved(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
+  const struct shape shape = {.size = 1000, .payload = 1000};
+  struct sw_offload offload;
+  const size_t length = make(&shape, packet, &offload);
+  uint8_t *start = buffer + SW_GRO_HEADROOM;
+  for (unsigned behind = 0; behind < 2; behind++) {
+    uint8_t *room = start + SW_GRO_ROOM + behind;
+    struct sw_gro gro;
+    struct sw_gro_packet merged;
+    sw_gro_start(&gro, buffer, true);
+    memcpy(room, packet, length);
+    assert_false(add(&gro, room, length, true));
+    assert_true(sw_gro_take(&gro, &merged));
+    assert_ptr_equal(merged.packet, behind ? start : room);
+    assert_memory_equal(merged.packet, packet, length);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(packet_is_unchanged_after_segmentation_and_coalescing),
@@ -760,6 +828,9 @@ int main(void) {
       cmocka_unit_test(checksum_is_partial_from_the_shortest_whole_header_on),
       cmocka_unit_test(packet_has_a_whole_ip_header),
       cmocka_unit_test(packets_with_a_part_of_a_udp_header_are_not_coalesced),
+      cmocka_unit_test(longest_super_packet_is_as_long_as_ip_allows),
+      cmocka_unit_test(udp_without_a_checksum_is_not_coalesced),
+      cmocka_unit_test(packet_with_enough_room_behind_it_is_not_moved),
       cmocka_unit_test(order_is_kept_within_the_buffer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
