@@ -55,7 +55,7 @@ char *sw_prefix_text(const struct sw_prefix *prefix, char text[SW_PREFIX_TEXT]) 
   return text;
 }
 
-/* Returns the number that the text is, one to three digits, or -1. */
+/* Parses a number of one to three digits.  Returns it, or -1. */
 static int parse_length(const char *text) {
   const size_t digits = strspn(text, "0123456789");
   if (digits == 0 || digits > 3 || text[digits] != '\0') return -1;

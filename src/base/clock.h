@@ -1,6 +1,6 @@
 /*
  * The clock of every process: CLOCK_BOOTTIME, which is the same in parent and engine, never goes
- * back, and counts the time that the machine sleeps.
+ * back, and includes the time for which the machine was suspended.
  */
 #ifndef SALTWAY_BASE_CLOCK_H
 #define SALTWAY_BASE_CLOCK_H

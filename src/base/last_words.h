@@ -1,6 +1,6 @@
 /*
- * What a process of ours says and does before it ends by abort(3).  libuv aborts without a word where
- * the system is out of descriptors or watches.
+ * The last message of a process that ends by abort(3).  libuv aborts without a message if the system
+ * is out of descriptors or watches.
  */
 #ifndef SALTWAY_BASE_LAST_WORDS_H
 #define SALTWAY_BASE_LAST_WORDS_H

@@ -34,7 +34,7 @@ int sw_runtime_directory(char path[SW_RUNTIME_PATH], struct sw_error *error) {
   return (size_t)length < SW_RUNTIME_PATH ? 0 : too_long(error);
 }
 
-/* 0 where there is no /proc: all links then share one namespace of names. */
+/* Returns 0 if there is no /proc.  Links of all network namespaces then share their names. */
 static uintmax_t namespace_number(void) {
   struct stat status;
   return stat("/proc/self/ns/net", &status) == 0 ? (uintmax_t)status.st_ino : 0;
@@ -70,7 +70,7 @@ int sw_runtime_make(struct sw_error *error) {
 
 /* ---- the empty directory ---- */
 
-/* Nothing can be made in a directory that was removed. */
+/* Nothing can be created in a directory that was removed. */
 static int open_removed(void) {
   static const char *const templates[] = {"/tmp/saltway-XXXXXX", "/dev/shm/saltway-XXXXXX"};
   for (unsigned i = 0; i < sizeof(templates) / sizeof(templates[0]); i++) {
@@ -115,7 +115,7 @@ int sw_runtime_connect(const char *name, struct sw_error *error) {
   if (failed) return failed;
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return sw_error_set(error, errno, NULL, "control: cannot open a socket");
-  /* a parent that is stopped or starved does not answer: nobody waits for it for ever */
+  /* a parent that is stopped does not answer, and nobody should wait for it for ever */
   const struct timeval patience = {.tv_sec = PATIENCE_S};
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));

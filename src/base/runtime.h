@@ -15,10 +15,10 @@
 #include "base/error.h"
 
 #define SW_RUNTIME_SOCKET "sock" /* answers status and down */
-#define SW_RUNTIME_LOCK "lock"   /* held as long as the link has its name */
+#define SW_RUNTIME_LOCK "lock"   /* locked by the parent while it has the link's name */
 #define SW_RUNTIME_UNDO "undo"   /* the commands that undo what its hooks did */
 
-/* what the path of a socket can have */
+/* the longest path of a socket, with its zero byte */
 #define SW_RUNTIME_PATH sizeof(((struct sockaddr_un *)0)->sun_path)
 
 /** Writes the directory's path.  Returns 0 or a negative errno with `error` filled. */
@@ -33,12 +33,13 @@ int sw_runtime_path(const char *name, const char *suffix, char path[SW_RUNTIME_P
  * namespace.  Cuts `file` down to the link's name then. */
 bool sw_runtime_is_socket(char *file);
 
-/** Makes the directory (mode 0755: only its owner can add to it) if it is not there. */
+/** Makes the directory if it does not exist (mode 0755: only its owner can add files). */
 int sw_runtime_make(struct sw_error *error);
 
-/** Opens a directory that is empty and stays so, for a process that shall have no file system:
- * `empty` in the runtime directory, or where that cannot be made one that is removed at once.  Needs
- * root.  Returns a descriptor that the caller closes, or a negative errno with `error` filled. */
+/** Opens a directory that is empty and stays empty, as the root of a process that must not have a
+ * file system.  It is `empty` in the runtime directory; if that cannot be made, it is a temporary
+ * one that is removed at once.  Needs root.  Returns a descriptor that the caller closes, or a
+ * negative errno with `error` filled. */
 int sw_runtime_empty(struct sw_error *error);
 
 /** Connects to the link's control socket.  Returns a descriptor that the caller closes, or a

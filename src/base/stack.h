@@ -8,7 +8,7 @@
 #include <sodium.h>
 #include <stdint.h>
 
-/* bytes of stack that a call of libsodium uses at most */
+/* the most stack that a call to libsodium uses, in bytes */
 #define SW_LIBRARY_STACK 4096
 
 /** Overwrites what functions called from here left on the stack.  The hash first overwrites the

@@ -1,7 +1,7 @@
 /*
- * What the parent and the resolver say to each other, over a socket pair that keeps message
- * boundaries.  The parent sends one question for each endpoint and closes its direction.  The
- * resolver sends one answer for each question, in the same order.
+ * The messages between parent and resolver, over a socket pair that keeps message boundaries.  The
+ * parent sends one question for each endpoint and closes its direction.  The resolver sends one
+ * answer for each question, in the same order.
  *
  * The resolver reads what name servers send, so it may be under an attacker's control: the parent
  * uses an answer only after sw_names_answer_valid.
@@ -14,8 +14,8 @@
 
 #include "saltway/link.h"
 
-/* How the parent executes saltway as the resolver: this name, this subcommand, and the last word
- * where the sandbox is off.  The channel is this descriptor. */
+/* How the parent executes saltway as the resolver: the name of the process, the subcommand, the
+ * argument that follows it if the sandbox is off, and the descriptor of the channel. */
 #define SW_NAMES_PROCESS "saltway-names"
 #define SW_NAMES_SUBCOMMAND "resolver"
 #define SW_NAMES_UNCONFINED "unconfined"
@@ -32,7 +32,7 @@ struct sw_names_answer {
   uint32_t index; /* of the question, from 0 */
   uint32_t count;
   struct sw_address addresses[SW_ENDPOINTS_MAX]; /* without ports */
-  char failure[SW_NAMES_FAILURE];                /* why there is no address; empty: none failed */
+  char failure[SW_NAMES_FAILURE];                /* why there is no address; empty: no failure */
 };
 
 /** Whether the parent can use the answer to question `index`: its count is in range, and its text

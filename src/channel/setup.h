@@ -1,9 +1,9 @@
 /*
- * What the engine is given at its start by the parent that forks it.  Later they exchange messages
- * only (channel.h).
+ * What the parent passes to the engine when it forks it.  Afterwards they only exchange messages
+ * (channel.h).
  *
- * Everything pointed to belongs to the parent.  The engine has a copy of it in its own memory and
- * frees the copy of the key, the one thing that is secret, once the link is made.
+ * The pointers lead to memory of the parent, of which the fork gives the engine a copy.  The key is
+ * the only secret in it.  The engine frees its copy of the key once the link is made.
  */
 #ifndef SALTWAY_CHANNEL_SETUP_H
 #define SALTWAY_CHANNEL_SETUP_H
@@ -27,7 +27,7 @@ struct sw_setup {
   int channel;  /* the engine's end */
 };
 
-/** The engine's program: what the forked process runs.  Returns its exit status. */
+/** The function that the forked process runs.  Returns its exit status. */
 typedef int sw_setup_main(const struct sw_setup *setup);
 
 #endif

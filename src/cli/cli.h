@@ -1,7 +1,7 @@
 /*
- * The subcommands of saltway(8), a file each.  argv[0] is the subcommand's name, its arguments
- * follow.  The return value is the exit status: 0, 1 for a failure, 2 for wrong usage; some have
- * more, which saltway(8) lists.
+ * The subcommands of saltway(8), one in each file.  argv[0] is the subcommand's name; its arguments
+ * follow.  The return value is the exit status: 0, 1 for a failure, 2 for wrong usage.  Some
+ * subcommands have more; saltway(8) lists them.
  */
 #ifndef SALTWAY_CLI_CLI_H
 #define SALTWAY_CLI_CLI_H
@@ -15,7 +15,7 @@ int sw_cli_down(int argc, char **argv);
 int sw_cli_status(int argc, char **argv);
 
 /** Turns the NAME or FILE that a user typed into the link's name; the file need not exist.  Returns
- * 0, or 1 after it wrote to standard error why it cannot be one. */
+ * 0, or 1 after writing to standard error why it cannot be a name. */
 int sw_cli_name(const char *name_or_file, char name[IFNAMSIZ]);
 
 #endif

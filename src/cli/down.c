@@ -17,7 +17,7 @@ static time_t seconds(void) {
   return now.tv_sec;
 }
 
-/* Waits for the control socket to go, which is the last thing a link takes away. */
+/* Waits until the control socket is gone, which a link removes last. */
 static bool wait_gone(const char *name) {
   struct sw_error error;
   const time_t end = seconds() + PATIENCE_S;

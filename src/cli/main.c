@@ -25,7 +25,7 @@ static const struct {
     {"check", sw_cli_check, "NAME|FILE...", "report every mistake in a configuration"},
     {"up", sw_cli_up, "NAME|FILE", "run the link in the foreground"},
     {"down", sw_cli_down, "NAME|FILE", "stop a running link"},
-    {"status", sw_cli_status, "[--json] [NAME|FILE]", "tell how running links are and why"},
+    {"status", sw_cli_status, "[--json] [NAME|FILE]", "show running links, and what is wrong"},
 };
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 
@@ -60,7 +60,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   const char *name = argv[1];
-  if (strcmp(name, SW_NAMES_SUBCOMMAND) == 0) /* executed by the parent only: not in the usage */
+  if (strcmp(name, SW_NAMES_SUBCOMMAND) == 0) /* only the parent executes it */
     return sw_resolver_run(!(argc == 3 && strcmp(argv[2], SW_NAMES_UNCONFINED) == 0));
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
     usage(stdout);
@@ -78,7 +78,7 @@ int main(int argc, char **argv) {
       return 0;
     }
     if (sodium_init() < 0) {
-      fprintf(stderr, "saltway: libsodium does not start (no source of random bytes?)\n");
+      fprintf(stderr, "saltway: cannot initialize libsodium (no source of random bytes?)\n");
       return 1;
     }
     return subcommands[i].run(argc - 1, argv + 1);

@@ -1,5 +1,5 @@
 /*
- * saltway status: asks running links over their control sockets how they are, and prints the
+ * saltway status: asks running links for their status over their control sockets, and prints the
  * answers for people, or as one JSON array.
  */
 #include <dirent.h>
@@ -18,7 +18,7 @@
 #define ANSWER_MAX (1 << 20)
 #define NUMBER_TEXT 32
 
-/* ordered: the status of several links is the largest of theirs, but EXIT_FAILED outranks all */
+/* Ordered: of several links the largest counts, except that EXIT_FAILED outranks all. */
 enum { EXIT_UP = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_DOWN = 3 };
 
 /* ---- for people ---- */
@@ -142,7 +142,7 @@ static int ask(const char *name, json_t **link, struct sw_error *error) {
   return -EAGAIN;
 }
 
-/* Appends what the link says of itself to `links`.  Returns an exit status. */
+/* Appends the link's answer to `links`.  Returns an exit status. */
 static int add_link(json_t *links, const char *name) {
   struct sw_error error;
   json_t *link;

@@ -13,7 +13,7 @@ static int run(const char *name_or_file, struct sw_config *config, struct sw_psk
   struct sw_error error;
   if (sw_config_locate(name_or_file, config, stderr) != 0) return EX_CONFIG;
   const int mistakes = sw_config_load(config, psk, stderr);
-  if (mistakes) return mistakes > 0 ? EX_CONFIG : 1; /* a shortage may pass: try again */
+  if (mistakes) return mistakes > 0 ? EX_CONFIG : 1; /* a shortage may pass: systemd tries again */
   sw_log_start(config->name);
   if (sw_parent_run(config, psk, sw_engine_main, &error) == 0) return 0;
   sw_log(SW_LOG_ERROR, "%s", error.text);

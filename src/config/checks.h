@@ -9,8 +9,8 @@
 
 #include "config/reader.h"
 
-/** Complains about all that is missing or contradictory.  `status` is what fstat(2) says of the
- * file. */
+/** Complains about everything that is missing or contradictory.  `status` is the file's
+ * (fstat(2)). */
 void sw_config_check(struct sw_config_reader *reader, const struct stat *status);
 
 #endif

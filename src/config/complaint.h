@@ -1,5 +1,5 @@
 /*
- * What is wrong with a configuration file, told to people: one line of text for each mistake.
+ * Complaints about a configuration file: one line of text for each mistake.
  */
 #ifndef SALTWAY_CONFIG_COMPLAINT_H
 #define SALTWAY_CONFIG_COMPLAINT_H

@@ -2,8 +2,8 @@
  * A link's configuration file, in the format of WireGuard's tools (saltway.conf(5)), and what it
  * means.
  *
- * sw_config_load reads a whole file and reports every mistake in it, each with its line, what is
- * wrong and what would be right.  A file with a mistake is not loaded at all.  The struct owns its
+ * sw_config_load reads a whole file and reports every mistake in it, with its line, what is wrong
+ * and what would be right.  A file with a mistake is not loaded at all.  The struct owns its
  * hooks and ranges, which sw_config_free frees; it holds no secret.
  */
 #ifndef SALTWAY_CONFIG_CONFIG_H

@@ -1,5 +1,5 @@
 /*
- * An endpoint as people write it: "b.example.net:51900", "192.0.2.1:51900" or
+ * An endpoint as it is written in a configuration: "b.example.net:51900", "192.0.2.1:51900" or
  * "[2001:db8::1]:51900".
  */
 #ifndef SALTWAY_CONFIG_ENDPOINT_H
@@ -8,9 +8,8 @@
 #include "base/error.h"
 #include "config/config.h"
 
-/** Parses an endpoint; a name is not resolved.  Returns 0, or -EINVAL
- * with `error` filled; it is left as it was if there is nothing to say but that this is no
- * endpoint. */
+/** Parses an endpoint.  A name is not resolved.  Returns 0, or -EINVAL.  Then `error` says what is
+ * wrong; it is unchanged if the text does not look like an endpoint at all. */
 int sw_config_endpoint_parse(const char *text, struct sw_config_endpoint *endpoint,
                              struct sw_error *error);
 

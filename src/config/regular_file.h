@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/** Opens a regular file for reading and fills `status` (fstat(2)).  Returns the descriptor, which the
- * caller closes, or a negative errno.  `kind` is set to NULL, or to what it is that the name stands
- * for ("a directory") if it is not a regular file, with -EINVAL.  Never blocks. */
+/** Opens a regular file for reading and fills `status` (fstat(2)).  Returns the descriptor, which
+ * the caller closes, or a negative errno.  `kind` becomes NULL; if the file is not a regular one,
+ * -EINVAL is returned and `kind` says what it is ("a directory").  Never blocks. */
 int sw_regular_file_open(const char *file, struct stat *status, const char **kind);
 
 /** Reads until `bytes` has `size` bytes or the file ends.  Returns the number of bytes read, or a

@@ -46,7 +46,7 @@ struct sw_config_row {
   enum sw_config_section section;
   enum sw_config_form form;
   int (*set)(struct sw_config *config, const char *text, struct sw_error *error); /* value.h */
-  const char *expects; /* "a UDP port; write 1 to 65535"; NULL: set() tells all errors itself */
+  const char *expects; /* "a UDP port; write 1 to 65535"; NULL: set() fills all errors */
 };
 
 /** Returns "Interface" or "Peer". */
@@ -63,7 +63,7 @@ const struct sw_config_row *sw_config_row(enum sw_config_key key);
  * SW_CONFIG_KEY_NONE. */
 enum sw_config_key sw_config_key_find(const char *name);
 
-/** Returns what to do instead of a key of WireGuard's that saltway has not, or NULL. */
+/** Returns what to write instead of a key of WireGuard's that saltway does not have, or NULL. */
 const char *sw_config_key_instead(const char *name);
 
 /** Writes the names of a section's keys, "Address, ListenPort, ...", to `text`, as many as

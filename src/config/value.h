@@ -2,9 +2,10 @@
  * The values of a configuration file: one function for each key (table.h), which reads a value and
  * stores it.
  *
- * `text` is one value, of a list one entry; it is never empty.  Each returns 0 or a negative errno,
- * -ENOSPC if the config has no room for another one.  On failure it fills `error` ("what is wrong;
- * what would be right") if it can say more than that the text is not what the key expects.
+ * `text` is one value, or one entry of a list; it is never empty.  Each function returns 0 or a
+ * negative errno, -ENOSPC if the config has no room for another entry.  On failure it fills `error`
+ * ("what is wrong; what would be right") if it can say more than that the text is not what the key
+ * expects.
  */
 #ifndef SALTWAY_CONFIG_VALUE_H
 #define SALTWAY_CONFIG_VALUE_H
@@ -12,7 +13,7 @@
 #include "base/error.h"
 #include "config/config.h"
 
-#define SW_VALUE_MTU_MIN 576   /* RFC 791: every IPv4 host takes so much */
+#define SW_VALUE_MTU_MIN 576   /* RFC 791: every IPv4 host accepts this much */
 #define SW_VALUE_MTU_MAX 65479 /* SW_PACKET_MAX of saltway/link.h */
 
 int sw_value_address(struct sw_config *config, const char *text, struct sw_error *error);

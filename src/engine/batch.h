@@ -35,8 +35,8 @@ int sw_batch_start(struct sw_batch *batch, struct sw_workers *workers, uint8_t *
 /** Frees what sw_batch_start has allocated. */
 void sw_batch_stop(struct sw_batch *batch);
 
-/** Seals all segments of a super-packet that sw_gso_start has prepared into `datagrams`, one behind
- * the other.  The room around them is that of sw_link_seal.  Returns the length of all datagrams
+/** Seals all segments of a super-packet that sw_gso_start has prepared into `datagrams`, back to
+ * back.  The room around them is that of sw_link_seal.  Returns the length of all datagrams
  * together; each is `*each` bytes long except the last, which may be shorter.  Returns 0, with the
  * drops counted, if the link is down.  Returns -EAGAIN if the batch is too small: then nothing was
  * done, and the caller seals segment by segment. */

@@ -1,7 +1,7 @@
 /*
  * The outbox: sealed datagrams on their way from the link to the socket.
  *
- * Datagrams lie one behind the other in a buffer.  Consecutive ones of equal size on the same
+ * Datagrams lie back to back in a buffer.  Consecutive ones of equal size on the same
  * path form a run, which the kernel takes as one message.  The outbox is sent, and thereby
  * emptied, before the pump waits for anything.  What the socket has no room for stays in the outbox
  * and leaves in order; until then nothing is sealed.

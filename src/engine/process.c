@@ -117,7 +117,7 @@ static void on_channel(uv_poll_t *poll, int status, int events) {
 
 /* ---- the beginning ---- */
 
-/* Neither reads what is typed nor writes into a command's output. */
+/* The engine reads nothing from a terminal, and writes nothing into the output of a command. */
 static int leave_terminal(struct sw_error *error) {
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)

@@ -31,12 +31,12 @@ struct sw_netlink {
 
 /* ---- errors ---- */
 
-/* libnl has fewer error numbers than the kernel: the kernel's own come first, then what a system
- * call left in errno, which `begin` cleared. */
+/* libnl has fewer error numbers than the kernel.  So the kernel's own comes first, then errno, which
+ * `begin` cleared and a system call may have set. */
 static int code_of(const struct sw_netlink *netlink, int failed) {
   if (netlink->refusal) return netlink->refusal;
   if (failed == -NLE_NOMEM) return ENOMEM;
-  if (failed == -NLE_NODEV) return ENODEV; /* rtnl_link_get_kernel keeps it to itself */
+  if (failed == -NLE_NODEV) return ENODEV; /* rtnl_link_get_kernel reports only this */
   return errno ? errno : EPROTO;
 }
 
@@ -85,8 +85,8 @@ static const char *fix_of(const struct sw_netlink *netlink, int code) {
   return netlink->reason[0] ? netlink->reason : NULL;
 }
 
-/* The same for what concerns IPv6.  A sysctl of a device that goes when the program ends cannot be
- * set by hand: a new device takes the default. */
+/* The same for requests about IPv6.  A device that this program makes disappears with it, so its
+ * sysctls cannot be set by hand; it takes the defaults. */
 static const char *fix_of_v6(const struct sw_netlink *netlink, int code, const char *name,
                              char text[FIX_TEXT]) {
   switch (code) {
@@ -225,10 +225,10 @@ int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
 struct route_search {
   const struct sw_prefix *prefix;
   uint32_t table;
-  unsigned index; /* of its interface, once it is found; 0: it has none, or several */
+  unsigned index; /* of the route's interface; 0: not found, none, or several */
 };
 
-/* Whether a route is the one because of which the kernel refuses another to the prefix. */
+/* Stores the interface of the route that makes the kernel refuse another one to the same prefix. */
 static int compare_route(struct nl_msg *message, void *taker) {
   struct route_search *search = taker;
   struct nlmsghdr *header = nlmsg_hdr(message);
@@ -249,7 +249,7 @@ static int compare_route(struct nl_msg *message, void *taker) {
   return NL_OK;
 }
 
-/* Looks through the kernel's tables for the route; called only when the kernel said there is one. */
+/* Searches the kernel's tables for the route.  Called only after the kernel has refused one. */
 static void find_route(struct sw_netlink *netlink, struct route_search *search) {
   struct rtmsg request = {.rtm_family = sw_ip_is_v4(search->prefix->ip) ? AF_INET : AF_INET6};
   struct nl_cb *callback = nl_cb_alloc(NL_CB_DEFAULT);
@@ -275,7 +275,7 @@ static int request_route(struct sw_netlink *netlink, unsigned index, const struc
     rtnl_route_set_protocol(route, RTPROT_STATIC);
     rtnl_route_nh_set_ifindex(hop, (int)index);
     rtnl_route_add_nexthop(route, hop);
-    hop = NULL; /* the route's now */
+    hop = NULL; /* the route owns it */
     failed = rtnl_route_set_dst(route, destination);
     if (!failed) failed = rtnl_route_add(socket, route, NLM_F_EXCL);
   }

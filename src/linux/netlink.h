@@ -2,9 +2,9 @@
  * The interface's MTU, state, addresses and routes, by rtnetlink (rtnetlink(7)) through
  * libnl-route-3.
  *
- * Every change needs CAP_NET_ADMIN in the network namespace of the process.  What is set on a device
- * goes with it.  Main thread only: the requests block until the kernel answers, which it does at
- * once.
+ * Every change needs CAP_NET_ADMIN in the network namespace of the process.  The settings of a
+ * device disappear with it.  Main thread only: the requests block until the kernel answers, which
+ * it does at once.
  */
 #ifndef SALTWAY_LINUX_NETLINK_H
 #define SALTWAY_LINUX_NETLINK_H
@@ -20,7 +20,7 @@ struct sw_netlink;
 /** Opens a netlink socket.  Returns 0 and gives it to the caller, who closes it, or a negative
  * errno with `error` filled. */
 int sw_netlink_open(struct sw_netlink **netlink, struct sw_error *error);
-void sw_netlink_close(struct sw_netlink *netlink); /* NULL is fine */
+void sw_netlink_close(struct sw_netlink *netlink); /* or NULL */
 
 /** Sets the MTU in bytes and the transmit queue length in packets (0: leave it), and sets the
  * interface up. */

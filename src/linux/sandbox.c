@@ -23,7 +23,7 @@
 #include "linux/syscalls.h"
 
 #define DESCRIPTORS_MAX 65536
-#define WITHOUT "; or Sandbox = off does without"
+#define WITHOUT "; or write Sandbox = off"
 
 bool sw_sandbox_possible(void) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -39,8 +39,8 @@ static int by_number(const void *a, const void *b) {
   return *(const int *)a - *(const int *)b;
 }
 
-/* Where the kernel (before 5.9) or a container has no close_range(2) it closes them one by one, up
- * to the limit of open files or DESCRIPTORS_MAX.  Returns 0 or -errno. */
+/* Without close_range(2), before Linux 5.9 or in a container, it closes them one by one, up to the
+ * limit of open files or DESCRIPTORS_MAX.  Returns 0 or -errno. */
 static int close_from_to(unsigned from, unsigned to) {
   if (syscall(SYS_close_range, from, to, 0) == 0) return 0;
   if (errno != ENOSYS && errno != EPERM) return -errno;
@@ -136,8 +136,8 @@ int sw_sandbox_drop(const char *const *users, int directory, pid_t parent, struc
 
 /* ---- system calls ---- */
 
-/* Programs of classic BPF, written as constants: without memory libseccomp makes wrong ones, or
- * never ends. */
+/* Programs of classic BPF, as constants: when memory is short, libseccomp makes wrong ones or never
+ * returns. */
 
 /* the half of a 64-bit argument that has its low bits: an int, or flags */
 #define LOW(n) \
@@ -151,7 +151,7 @@ int sw_sandbox_drop(const char *const *users, int directory, pid_t parent, struc
 #define ALLOW(call) UNLESS(SYS_##call, 1), RETURN(SECCOMP_RET_ALLOW)
 #define KILL(call) UNLESS(SYS_##call, 1), RETURN(SECCOMP_RET_KILL_PROCESS)
 #define REFUSE(call, code) UNLESS(SYS_##call, 1), RETURN(SECCOMP_RET_ERRNO | (code))
-/* an argument that must have this value */
+/* an argument must have this value */
 #define ALLOW_WITH(call, argument, value)                                                  \
   UNLESS(SYS_##call, 4), LOAD(LOW(argument)), UNLESS(value, 1), RETURN(SECCOMP_RET_ALLOW), \
       RETURN(SECCOMP_RET_KILL_PROCESS)
@@ -168,8 +168,8 @@ int sw_sandbox_drop(const char *const *users, int directory, pid_t parent, struc
 #define ALLOW_WITHOUT_OWNER(call)                                             \
   UNLESS(SYS_##call, 6), LOAD(LOW(1)), FORBID(F_SETOWN), FORBID(F_SETOWN_EX), \
       RETURN(SECCOMP_RET_ALLOW)
-/* Every filter begins with it: a call that another architecture's number names is not looked up in
- * this one's. */
+/* The start of every filter.  It kills the process at a call of another architecture, whose numbers
+ * have other meanings. */
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define X32_CALL 0x40000000
 #define BEGIN                                                                     \
@@ -185,12 +185,12 @@ static int set_filter(const struct sock_filter *program, size_t count, struct sw
   const struct sock_fprog filter = {.len = (unsigned short)count,
                                     .filter = (struct sock_filter *)program};
   if (SW_AUDIT_ARCH == 0)
-    return sw_error_set(error, ENOSYS, "Sandbox = off does without",
+    return sw_error_set(error, ENOSYS, "write Sandbox = off",
                         "sandbox: no filter is known for this architecture");
   const long failed =
       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter);
   if (failed == 0) return 0;
-  return sw_error_set(error, failed < 0 ? errno : ESRCH, /* a thread that can't be confined */
+  return sw_error_set(error, failed < 0 ? errno : ESRCH, /* a thread that cannot be confined */
                       "the kernel needs CONFIG_SECCOMP_FILTER, and a container to allow it" WITHOUT,
                       "sandbox: cannot filter system calls");
 }

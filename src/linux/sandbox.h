@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 
-/* the users that root's processes become where they exist, and the one there always is */
+/* The users that processes of root become if they exist, and the user that always exists. */
 #define SW_SANDBOX_USER "saltway"
 #define SW_SANDBOX_RESOLVER_USER "saltway-resolver"
 #define SW_SANDBOX_NOBODY 65534
@@ -30,9 +30,9 @@ int sw_sandbox_close_others(int keep[], size_t count, struct sw_error *error);
 
 /** Gives up all capabilities and the means to gain any, io_uring, core dumps and being traced, and
  * has the kernel kill the process when `parent` ends.  As root it also becomes the first of `users`
- * (ends with NULL) that exists, else nobody, and changes its root to `directory`, which must be
- * empty and root's (-1: it keeps its root).  Returns 0, or a negative errno with `error` filled.
- */
+ * (a list that ends with NULL) that exists, else nobody, and changes its root to `directory`, which
+ * must be empty and belong to root (-1: it keeps its root).  Returns 0, or a negative errno with
+ * `error` filled. */
 int sw_sandbox_drop(const char *const *users, int directory, pid_t parent, struct sw_error *error);
 
 /** Has the kernel kill the process at any system call that carrying packets does not need
@@ -42,7 +42,7 @@ int sw_sandbox_filter(struct sw_error *error);
 
 /** Has the kernel kill the process at system calls that no name lookup makes: executing, tracing
  * and signalling others, namespaces, mounts, kernel modules, typing into a terminal and the like.
- * New processes, threads and io_uring are refused, as a name service may try them.  Returns as
+ * New processes, threads and io_uring are refused, because a name service may try them.  Returns as
  * above. */
 int sw_sandbox_deny(struct sw_error *error);
 

@@ -1,5 +1,5 @@
 /*
- * What the sandbox's filters need to know of the machine: its audit architecture, and the numbers
+ * What the sandbox's filters need to know about the machine: its audit architecture, and the numbers
  * of system calls that are newer than the headers of Debian 11 (Linux 5.10, glibc 2.31).
  */
 #ifndef SALTWAY_LINUX_SYSCALLS_H

@@ -48,7 +48,7 @@ static const char *open_fix(int code) {
     return euidaccess(DEVICE, R_OK | W_OK) == 0
                ? "its file system is mounted nodev, or a security module forbids it"
                : "run as root, or let users open it: chmod 0666 " DEVICE
-                 "; that is safe, as making an interface needs CAP_NET_ADMIN";
+                 "; that is safe, because making an interface needs CAP_NET_ADMIN";
   case EPERM:
     return "a device cgroup forbids it; in a container: pass the device, --device " DEVICE;
   case EISDIR:
@@ -58,7 +58,7 @@ static const char *open_fix(int code) {
   return limit_fix(code);
 }
 
-/* Makes a request about an interface; a TUN descriptor takes only those about its device. */
+/* Makes a request about any interface; a TUN descriptor accepts only requests about its device. */
 static int request_of(const char *name, unsigned long what, struct ifreq *request) {
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;
@@ -68,7 +68,7 @@ static int request_of(const char *name, unsigned long what, struct ifreq *reques
   return code;
 }
 
-/* Unlike if_nametoindex, which says ENOENT when no descriptor is left. */
+/* if_nametoindex would fail with ENOENT when no descriptor is left. */
 static int find_index(const char *name, unsigned *index) {
   struct ifreq request = {0};
   const int code = request_of(name, SIOCGIFINDEX, &request);

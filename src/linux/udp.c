@@ -16,11 +16,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* four TCP streams have as much in flight; half of it overflowed */
+/* four TCP streams have this much in flight; half of it overflowed */
 #define RECEIVE_BUFFER (16 << 20)
 /* how often a send that failed is repeated, as the error may be a report about another datagram */
 #define REPORT_RETRIES 2
-/* small, so that packets wait in the TUN device's queue and none is lost */
+/* small, so that packets wait in the TUN device's queue, where none is lost */
 #define SEND_BUFFER (128 << 10)
 
 #ifndef UDP_SEGMENT /* Linux 4.18 and 5.0; older libc headers lack them */
@@ -202,13 +202,12 @@ static void set_source(const struct sw_udp *udp, struct msghdr *header, union se
   add_control(header, control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 }
 
-/* Whether the kernel says this only about what it is asked to send.  Other errors may stem from a
- * report. */
+/* Whether this error is always about the datagrams of the call.  Others may come from a report. */
 static bool is_own_error(int code) {
   return code == EAGAIN || code == ENOBUFS || code == EIO || code == EINVAL;
 }
 
-/* Repeats a call that a report has failed. */
+/* Repeats a call that failed because of a report. */
 static int send_messages(const struct sw_udp *udp, struct mmsghdr *messages, unsigned count) {
   int sent = sendmmsg(udp->fd, messages, count, 0);
   for (unsigned i = 0; i < REPORT_RETRIES && sent < 0; i++) {
@@ -255,7 +254,7 @@ static int send_flight(const struct sw_udp *udp, const struct sw_run *runs, unsi
  * is none. */
 static bool mode_degrade(struct mode *mode, struct sw_udp *udp, const struct sw_run *run,
                          int code) {
-  /* what kernels say of a source that the host does not have; ENETUNREACH also of routes */
+  /* the errors for a source that the host does not have; ENETUNREACH may also be about the route */
   if (mode->source && has_source(&run->path) &&
       (code == EINVAL || code == EADDRNOTAVAIL || code == ENETUNREACH)) {
     mode->source = false;

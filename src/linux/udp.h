@@ -36,7 +36,7 @@ struct sw_udp {
   uint16_t port;    /* the local port */
 };
 
-/** A run: datagrams one behind the other, each `segment` bytes long; the last may be shorter.  A
+/** A run: datagrams back to back, each `segment` bytes long; the last may be shorter.  A
  * single datagram is a run whose segment is its length. */
 struct sw_run {
   uint8_t *bytes;
@@ -72,10 +72,10 @@ void sw_udp_close(struct sw_udp *udp);
 int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count, size_t *refused);
 
 /** Receives up to `count` runs, each into `bytes`, which has room for `length` bytes; `length`
- * becomes the run's length.  The path's local address is the one that the peer sent to; if that was an
- * IPv4 broadcast, the one that replies are to come from.  `overflows` becomes the number of datagrams
- * that the kernel has dropped for want of socket buffer, if the kernel tells it.  Returns the number
- * of runs, or a negative errno: -EAGAIN if there are none. */
+ * becomes the run's length.  The path's local address is the one that the peer sent to; if that was
+ * an IPv4 broadcast, it is the address that replies must come from.  `overflows` becomes the number
+ * of datagrams that the kernel has dropped because the socket's buffer was full, if the kernel
+ * reports it.  Returns the number of runs, or a negative errno: -EAGAIN if there are none. */
 int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count,
                    uint32_t *overflows);
 

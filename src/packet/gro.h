@@ -5,7 +5,7 @@
  *
  * Segments come in order.  One that does not continue the super-packet closes it first, so order
  * holds.  The caller opens each packet into sw_gro_room, gives it to sw_gro_add, and writes what
- * sw_gro_take gives.  While nothing is held it may also open several packets, one behind the other,
+ * sw_gro_take gives.  While nothing is held it may also open several packets, back to back,
  * anywhere in the buffer.
  *
  * The caller owns the buffer.  One thread at a time.

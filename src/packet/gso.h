@@ -44,8 +44,9 @@ struct sw_segment {
   bool partial; /* its checksum is partial, and sw_view_may_be_partial holds for it */
 };
 
-/** Starts with a packet of `length` bytes and what the kernel said of it.  Returns 0, or -EINVAL if
- * that cannot be true of the packet or exceeds a limit above: the packet is to be dropped. */
+/** Starts with a packet of `length` bytes and the kernel's description of it.  Returns 0, or
+ * -EINVAL if that does not fit the packet or exceeds a limit above: then the packet is to be
+ * dropped. */
 int sw_gso_start(struct sw_gso *gso, uint8_t *packet, size_t length,
                  const struct sw_offload *offload);
 

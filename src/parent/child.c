@@ -14,9 +14,9 @@
 #include "base/stack.h"
 #include "linux/sandbox.h"
 
-#define START_MS 10000     /* for confining itself */
-#define STOP_MS 3000       /* for saying goodbye */
-#define REAP_STEP_US 10000 /* between looks at whether it has ended ... */
+#define START_MS 10000     /* to confine itself */
+#define STOP_MS 3000       /* to close the link */
+#define REAP_STEP_US 10000 /* between checks of whether it has ended ... */
 #define REAP_STEPS 100     /* ... before it is killed */
 #define MESSAGES_MAX 16    /* handled in one wake-up */
 
@@ -30,8 +30,8 @@ static void note_failure(struct sw_child *child, const char *what) {
   if (!child->failure[0]) snprintf(child->failure, sizeof(child->failure), "%s", what);
 }
 
-/* Waits for the end of an engine whose channel is closed, which comes soon.  Kills it if it does
- * not.  Returns its exit status, as wait(2) has it. */
+/* Waits for the end of an engine whose channel is closed, and kills it if it does not end soon.
+ * Returns its status as wait(2) does. */
 static int reap(pid_t pid) {
   int status = 0;
   for (unsigned i = 0; i < REAP_STEPS; i++) {
@@ -88,15 +88,15 @@ void sw_child_stop(struct sw_child *child) {
 /* ---- messages ---- */
 
 void sw_child_send(struct sw_child *child, const struct sw_channel_message *message) {
-  /* an engine that does not read is noticed by its silence */
+  /* if the engine does not read, its missing answers show it */
   if (child->pid) sw_channel_send(child->channel, message);
 }
 
 static void on_started(struct sw_child *child) {
   if (child->started) return;
-  if (kill(child->pid, 0) < 0) { /* it is another user's now */
+  if (kill(child->pid, 0) < 0) { /* it runs as another user now */
     note_failure(child, "sandbox: cannot end the engine: Operation not permitted (give it "
-                        "CAP_KILL; or Sandbox = off does without)");
+                        "CAP_KILL; or write Sandbox = off)");
     end(child);
     return;
   }
@@ -106,7 +106,7 @@ static void on_started(struct sw_child *child) {
 
 static void hear(struct sw_child *child, struct sw_channel_message *message) {
   if (!sw_channel_from_engine(message)) {
-    note_failure(child, "the engine sent what it cannot have meant to send; please report this");
+    note_failure(child, "the engine sent an invalid message; please report this");
     kill(child->pid, SIGKILL);
     return;
   }
@@ -115,7 +115,7 @@ static void hear(struct sw_child *child, struct sw_channel_message *message) {
     on_started(child);
     break;
   case SW_CHANNEL_SNAPSHOT:
-    /* the fingerprint that people compare is not the engine's to choose */
+    /* people compare the fingerprint, so the engine does not choose it */
     memcpy(message->snapshot.link.fingerprint, child->fingerprint, sizeof(child->fingerprint));
     child->heard(child->user, &message->snapshot);
     break;
@@ -144,7 +144,7 @@ static void on_channel(uv_poll_t *poll, int status, int events) {
 
 /* ---- the beginning ---- */
 
-/* Signals that the terminal sends to both are the parent's to answer. */
+/* A terminal sends its signals to both processes, and only the parent handles them. */
 static _Noreturn void run_engine(sw_setup_main *engine, const struct sw_setup *setup,
                                  const sigset_t *mask) {
   signal(SIGINT, SIG_IGN);
@@ -154,7 +154,8 @@ static _Noreturn void run_engine(sw_setup_main *engine, const struct sw_setup *s
   exit(engine(setup));
 }
 
-/* libuv's handlers write into the parent's pipe: until the child has its own, it gets no signal. */
+/* Signals stay blocked until the child has replaced libuv's handlers, which write into the parent's
+ * pipe. */
 static pid_t fork_engine(sw_setup_main *engine, const struct sw_setup *setup) {
   sigset_t all, mask;
   sigfillset(&all);
@@ -190,7 +191,7 @@ static int start_process(struct sw_child *child, uv_loop_t *loop, sw_setup_main 
   return 0;
 }
 
-/* The ranges that packets of the peer may come from.  Freed by the caller. */
+/* The ranges that packets of the peer may come from.  The caller frees them. */
 static struct sw_prefix *sources_of(const struct sw_config *config, size_t *count) {
   const size_t room = config->allowed_ip_count + config->address_count + 1;
   struct sw_prefix *sources = calloc(room, sizeof(*sources));

@@ -1,8 +1,8 @@
 /*
  * The engine as the parent's child: its start, its channel, its end.
  *
- * The struct is its owner's and must outlive the loop's run.  What the engine says is validated
- * before the owner sees it; an engine that says what it cannot have meant is killed.
+ * The struct is its owner's and must outlive the loop's run.  Messages of the engine are validated
+ * before the owner sees them; an engine that sends an invalid one is killed.
  */
 #ifndef SALTWAY_PARENT_CHILD_H
 #define SALTWAY_PARENT_CHILD_H
@@ -35,8 +35,8 @@ struct sw_child {
 bool sw_child_confined(const struct sw_config *config);
 
 /** Forks the engine, which runs `engine`.  `psk` is from sodium_malloc; it is wiped once the engine
- * has its copy.  `heard` and `user` are set by the owner.  Returns 0, or a negative errno with `error` filled.  Then run the loop until `started` is
- * true or `pid` is 0. */
+ * has its copy.  The owner has set `heard` and `user`.  Returns 0, or a negative errno with `error`
+ * filled.  Then run the loop until `started` is true or `pid` is 0. */
 int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
                    const struct sw_config *config, const struct sw_host *host, struct sw_psk *psk,
                    struct sw_error *error);
@@ -44,8 +44,8 @@ int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engin
 /** Sends a message; does nothing without an engine. */
 void sw_child_send(struct sw_child *child, const struct sw_channel_message *message);
 
-/** Tells the engine to say goodbye to the peer and end, and kills it if it does not.  Run the loop
- * until `pid` is 0. */
+/** Tells the engine to close the link and end, and kills it if it does not.  Run the loop until
+ * `pid` is 0. */
 void sw_child_stop(struct sw_child *child);
 
 #endif

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "config/config.h"
 
-#define SW_HOOK_SECONDS 30 /* a hook that takes longer is ended */
+#define SW_HOOK_SECONDS 30 /* a hook may take this long */
 
 struct sw_hook {
   uv_process_t process;
@@ -28,7 +28,7 @@ struct sw_hook {
 char *sw_hook_commands(char *const *hooks, size_t count, const char *interface);
 
 /** Starts a command, which must stay valid until the hook has ended.  Run the loop until
- * sw_hook_running is false, then read `failure`; that is also where a start that failed is told. */
+ * sw_hook_running is false, then read `failure`, which also tells of a failed start. */
 void sw_hook_start(struct sw_hook *hook, uv_loop_t *loop, const char *command);
 
 bool sw_hook_running(const struct sw_hook *hook);

@@ -46,11 +46,11 @@ struct parent {
   uint64_t started;
   uint64_t resolving;          /* since when the latest resolution has been under way */
   bool resolved;               /* the engine was told of endpoints, or that there are none */
-  bool ending;                 /* told to end, or failed */
+  bool ending;                 /* it was told to end, or has failed */
   char failure[SW_ERROR_TEXT]; /* why the link ends; empty: it was told to */
 };
 
-/* Waits for something to happen, and does what it calls for. */
+/* Waits for events, and handles them. */
 static void turn(struct parent *parent) {
   uv_run(&parent->loop, UV_RUN_ONCE);
 }
@@ -184,7 +184,7 @@ static bool run_hook(struct parent *parent, const char *command, bool post_up) {
   return !parent->hook.failure[0];
 }
 
-/* Runs all commands, each on a line of its own; a failure is no reason not to undo the rest. */
+/* Runs all commands, one for each line.  Goes on after one that fails. */
 static void run_undo(struct parent *parent, char *commands) {
   char *rest;
   for (char *command = strtok_r(commands, "\n", &rest); command;
@@ -192,7 +192,7 @@ static void run_undo(struct parent *parent, char *commands) {
     if (!run_hook(parent, command, false)) sw_log(SW_LOG_WARNING, "%s", parent->hook.failure);
 }
 
-/* What a run that was killed could not undo. */
+/* Undoes what a killed run left behind. */
 static void undo_killed_run(struct parent *parent) {
   const char *name = parent->config->name;
   struct sw_error error;

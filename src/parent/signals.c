@@ -10,7 +10,7 @@ static void on_signal(uv_signal_t *handle, int number) {
   signals->received(signals->user, number);
 }
 
-/* A shell ignores SIGINT for what it runs in the background; that is no wish of anybody's. */
+/* A shell ignores SIGINT for commands in the background, which is not the user's decision. */
 static bool stays_ignored(int number) {
   struct sigaction action;
   return number == SIGHUP && sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;

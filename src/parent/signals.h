@@ -19,8 +19,8 @@ struct sw_signals {
 void sw_signals_open(struct sw_signals *signals, uv_loop_t *loop,
                      void (*received)(void *user, int signal), void *user);
 
-/** Blocks all signals for the rest of the process's life, and closes the handles.  Before that a
- * signal would kill a process that is about to leave in order. */
+/** Blocks all signals for the rest of the process's life, and closes the handles.  If signals were
+ * not blocked, one would then kill a process that is about to end in order. */
 void sw_signals_close(struct sw_signals *signals);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * All that a running link tells of itself as one JSON object: its report and its numbers, with the
- * fields that saltway(8) lists under JSON OUTPUT.  `saltway status` reads it.  Any thread.
+ * The report and the numbers of a running link as one JSON object, with the fields that saltway(8)
+ * lists under JSON OUTPUT.  `saltway status` reads it.  Any thread.
  */
 #ifndef SALTWAY_PARENT_STATUS_JSON_H
 #define SALTWAY_PARENT_STATUS_JSON_H

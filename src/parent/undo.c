@@ -47,7 +47,7 @@ int sw_undo_write(const char *name, const char *commands, struct sw_error *error
   return sw_error_set(error, code, NULL, "cannot write %s", path);
 }
 
-/* Gives the text of the whole lines: half a command is none. */
+/* Reads the whole lines: a command that is cut off must not run. */
 static int read_lines(int fd, const char *path, size_t size, char **commands,
                       struct sw_error *error) {
   char *text = malloc(size + 1);
