@@ -6,38 +6,39 @@
 #define SALTWAY_DROP_H
 
 /* X(enumerator, name, meaning) */
-#define SW_DROPS(X)                                                                              \
-  /* from the network, before anything is known of who sent it */                                \
-  X(SW_DROP_SHORT, "short", "datagram too short to be of the protocol")                          \
-  X(SW_DROP_SESSION, "unknown-session",                                                          \
-    "no session of ours (a stranger, another key, a session gone)")                              \
-  X(SW_DROP_EXPIRED, "expired-session", "session past its lifetime")                             \
-  X(SW_DROP_REPLAYED, "replayed", "counter seen before")                                         \
-  X(SW_DROP_OLD, "too-old", "counter before the replay window")                                  \
-  X(SW_DROP_COUNTER, "counter-limit", "counter past the limit of a session")                     \
-  X(SW_DROP_TAG, "bad-tag", "datagram of a session whose tag does not verify")                   \
-  X(SW_DROP_PATH, "wrong-path", "first datagram of a session from where its answer did not go")  \
-  X(SW_DROP_HANDSHAKE_TAG, "bad-handshake-tag", "handshake message whose tag does not verify")   \
-  /* from a holder of the key */                                                                 \
-  X(SW_DROP_MALFORMED, "malformed", "authentic message of the wrong size or type")               \
-  X(SW_DROP_VERSION, "version", "init of a protocol version we do not speak")                    \
-  X(SW_DROP_REFLECTED, "reflected", "our own handshake message come back")                       \
-  X(SW_DROP_REPEATED_INIT, "repeated-init", "init that is answered already, or seen under load") \
-  X(SW_DROP_UNEXPECTED, "unexpected-reply", "response or cookie that answers no init of ours")   \
-  X(SW_DROP_WEAK_KEY, "weak-key", "ephemeral key of low order")                                  \
-  X(SW_DROP_PENDING_FULL, "pending-full", "too many inits answered and unconfirmed")             \
-  X(SW_DROP_KIND, "unknown-kind", "authentic datagram of a kind we do not know")                 \
-  X(SW_DROP_NOT_IP, "not-ip", "inner packet that is not one whole IPv4 or IPv6 packet")          \
-  X(SW_DROP_SOURCE, "source", "inner packet from outside AllowedIPs")                            \
-  /* on our own side */                                                                          \
-  X(SW_DROP_NO_SESSION, "no-session", "outgoing packet while the link is down")                  \
-  X(SW_DROP_TOO_BIG, "too-big", "packet larger than a datagram can carry")                       \
-  X(SW_DROP_OFFLOAD, "bad-offload", "super-packet that is not what the kernel says of it")       \
-  X(SW_DROP_REPLY_LOST, "reply-lost", "reply overtaken by the next before it was fetched")       \
-  X(SW_DROP_TRUNCATED, "truncated", "datagram larger than the receive buffer")                   \
-  X(SW_DROP_SOCKET, "socket-full", "datagram the kernel dropped for want of socket buffer")      \
-  X(SW_DROP_SEND, "send-failed", "datagram the kernel would not send")                           \
-  X(SW_DROP_TUN, "tun-failed", "packet the TUN device would not take")
+#define SW_DROPS(X)                                                                                \
+  /* from the network, before the sender is authenticated */                                       \
+  X(SW_DROP_SHORT, "short", "datagram too short for the protocol")                                 \
+  X(SW_DROP_SESSION, "unknown-session",                                                            \
+    "datagram of no session (a stranger, another key, or a session that is over)")                 \
+  X(SW_DROP_EXPIRED, "expired-session", "session past its lifetime")                               \
+  X(SW_DROP_REPLAYED, "replayed", "counter seen before")                                           \
+  X(SW_DROP_OLD, "too-old", "counter before the replay window")                                    \
+  X(SW_DROP_COUNTER, "counter-limit", "counter past the limit of a session")                       \
+  X(SW_DROP_TAG, "bad-tag", "datagram of a session whose tag does not verify")                     \
+  X(SW_DROP_PATH, "wrong-path", "first datagram of a session, from an unexpected address")         \
+  X(SW_DROP_HANDSHAKE_TAG, "bad-handshake-tag", "handshake message whose tag does not verify")     \
+  /* from a holder of the key */                                                                   \
+  X(SW_DROP_MALFORMED, "malformed", "authentic message of the wrong size or type")                 \
+  X(SW_DROP_VERSION, "version", "init of another protocol version")                                \
+  X(SW_DROP_REFLECTED, "reflected", "our own handshake message, sent back to us")                  \
+  X(SW_DROP_REPEATED_INIT, "repeated-init",                                                        \
+    "init that was answered before, or replayed under load")                                       \
+  X(SW_DROP_UNEXPECTED, "unexpected-reply", "response or cookie that does not belong to our init") \
+  X(SW_DROP_WEAK_KEY, "weak-key", "ephemeral key of low order")                                    \
+  X(SW_DROP_PENDING_FULL, "pending-full", "init while too many sessions are unconfirmed")          \
+  X(SW_DROP_KIND, "unknown-kind", "authentic datagram of an unknown kind")                         \
+  X(SW_DROP_NOT_IP, "not-ip", "inner packet that is not one whole IPv4 or IPv6 packet")            \
+  X(SW_DROP_SOURCE, "source", "inner packet from outside AllowedIPs")                              \
+  /* in this host */                                                                               \
+  X(SW_DROP_NO_SESSION, "no-session", "outgoing packet while the link is down")                    \
+  X(SW_DROP_TOO_BIG, "too-big", "packet too large for a datagram")                                 \
+  X(SW_DROP_OFFLOAD, "bad-offload", "super-packet that contradicts its offload header")            \
+  X(SW_DROP_REPLY_LOST, "reply-lost", "reply replaced by the next one before it was sent")         \
+  X(SW_DROP_TRUNCATED, "truncated", "datagram larger than the receive buffer")                     \
+  X(SW_DROP_SOCKET, "socket-full", "datagram dropped by the kernel: the socket buffer was full")   \
+  X(SW_DROP_SEND, "send-failed", "datagram that the kernel refused to send")                       \
+  X(SW_DROP_TUN, "tun-failed", "packet that the TUN device refused")
 
 enum sw_drop {
 #define SW_DROP_ENUMERATOR(enumerator, name, meaning) enumerator,

@@ -31,18 +31,16 @@ static bool all_bytes_same(const uint8_t bytes[SW_PSK_BYTES]) {
 
 /* Whether `text` is the encoding of the key.  libsodium decodes some bytes outside of ASCII as if
  * they were base64. */
-static bool is_text_of(const char *text, const struct sw_psk *psk) {
-  char right[SW_PSK_TEXT];
-  sw_psk_encode(psk, right);
-  const bool same = sodium_memcmp(text, right, SW_PSK_TEXT - 1) == 0;
-  sodium_memzero(right, sizeof(right));
+static bool is_encoding_of(const char *text, const struct sw_psk *psk) {
+  char encoded[SW_PSK_TEXT];
+  sw_psk_encode(psk, encoded);
+  const bool same = sodium_memcmp(text, encoded, SW_PSK_TEXT - 1) == 0;
+  sodium_memzero(encoded, sizeof(encoded));
   return same;
 }
 
 int sw_psk_decode(const char *text, size_t length, struct sw_psk *psk) {
-  uint8_t
-      bytes[2 *
-            SW_PSK_BYTES]; /* has room for more, to tell a key that is too long from no base64 */
+  uint8_t bytes[2 * SW_PSK_BYTES]; /* room for more: a longer key is not reported as no base64 */
   size_t decoded;
   int result = 0;
   sodium_memzero(psk, sizeof(*psk));
@@ -57,7 +55,7 @@ int sw_psk_decode(const char *text, size_t length, struct sw_psk *psk) {
   else
     memcpy(psk->bytes, bytes, SW_PSK_BYTES);
   sodium_memzero(bytes, sizeof(bytes));
-  if (result == 0 && !is_text_of(text, psk)) {
+  if (result == 0 && !is_encoding_of(text, psk)) {
     sodium_memzero(psk, sizeof(*psk));
     result = -EINVAL;
   }

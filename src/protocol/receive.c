@@ -144,17 +144,12 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
   }
   if (parsed < 0) return drop(link, SW_DROP_MALFORMED);
   if (sodium_memcmp(message.me, link->me, SW_ME_BYTES) == 0) return drop(link, SW_DROP_REFLECTED);
-  switch (message.type) {
-  case SW_MESSAGE_INIT:
-    if (!seen) load = sw_cookies_count(&link->cookies, link->now);
-    sw_seen_add(&link->seen, mark);
-    return receive_init(link, path, &message, plain, length, seen, load);
-  case SW_MESSAGE_RESPONSE:
+  if (message.type == SW_MESSAGE_RESPONSE)
     return receive_response(link, from, &message, plain, length);
-  case SW_MESSAGE_COOKIE:
-    return receive_cookie(link, &message);
-  }
-  return drop(link, SW_DROP_MALFORMED);
+  if (message.type == SW_MESSAGE_COOKIE) return receive_cookie(link, &message);
+  if (!seen) load = sw_cookies_count(&link->cookies, link->now);
+  sw_seen_add(&link->seen, mark);
+  return receive_init(link, path, &message, plain, length, seen, load);
 }
 
 /* ---- sessions ---- */
