@@ -53,7 +53,6 @@ void sw_control_acknowledged(struct sw_link *link, uint64_t token) {
     const uint64_t rtt = link->now - probe->sent;
     link->status.rtt = link->status.rtt ? (7 * link->status.rtt + rtt) / 8 : rtt;
     *probe = (struct sw_probe){0};
-    return;
   }
 }
 
