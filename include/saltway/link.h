@@ -69,8 +69,9 @@ struct sw_link *sw_link_new(const struct sw_link_options *options);
 void sw_link_free(struct sw_link *link);
 
 /** Replaces the configured addresses of the peer, to which inits are sent, in order of preference.
- * At most SW_ENDPOINTS_MAX are kept.  Without any, the link waits for an init of the peer.  May be
- * called at any time; sessions are not affected. */
+ * At most SW_ENDPOINTS_MAX are kept.  Inits are sent to the address of the session confirmed last,
+ * too.  Without any address the link waits for an init of the peer.  May be called at any time;
+ * sessions are not affected. */
 void sw_link_endpoints_set(struct sw_link *link, uint64_t now, const struct sw_address *endpoints,
                            size_t count);
 
@@ -126,8 +127,8 @@ const struct sw_path *sw_link_path(struct sw_link *link);
 size_t sw_link_transmit(struct sw_link *link, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
                         struct sw_path *path);
 
-/** Wipes every key that is past its time, and sends nothing.  To be called at least every second
- * while sw_link_transmit cannot be, as the socket is full. */
+/** Wipes the keys of expired sessions, and sends nothing.  To be called at least once a second while
+ * sw_link_transmit cannot be called because the socket is full. */
 void sw_link_expire(struct sw_link *link, uint64_t now);
 
 /** When sw_link_transmit has to be called next; UINT64_MAX: no timer is set. */
