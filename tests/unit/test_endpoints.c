@@ -152,6 +152,8 @@ static void refusal_of_an_address_no_longer_known_is_ignored(void **state) {
 static void report_holds_every_known_address(void **state) {
   (void)state;
   static struct sw_link_status status;
+  set(&one, &two);
+  sw_endpoints_last_set(&endpoints, &three); /* leaves a third place behind */
   set(&one, &one);
   sw_endpoints_last_set(&endpoints, &two);
   for (unsigned i = 0; i < 2; i++) {
