@@ -222,6 +222,23 @@ static void relay_that_loses_the_last_race_does_not_move_the_link(void **state) 
   assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
 }
 
+static void two_known_addresses_of_the_peer_show_no_relay(void **state) {
+  (void)state;
+  struct pair_datagram init, response, probe;
+  const struct sw_address known[] = {left->address, pair_address(77)};
+  sw_link_endpoints_set(right->link, pair.now, known, 2);
+  pair_take_letter(left, 'i', &init);
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &response);
+  pair_give(left, &response);
+  pair_take_letter(left, 'p', &probe);
+  struct pair_datagram moved = probe;
+  moved.from = known[1];
+  assert_int_equal(pair_give(right, &moved), SW_RECEIVED_DROPPED);
+  assert_int_equal(pair_give(right, &probe), SW_RECEIVED_CONTROL);
+  assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
+}
+
 static void responder_sends_nothing_before_the_first_datagram_of_the_session(void **state) {
   (void)state;
   struct pair_datagram init, response, probe, none;
@@ -370,6 +387,7 @@ int main(void) {
       CONNECTED(peers_address_stays_for_the_session),
       APART(copied_init_does_not_prevent_an_answer),
       CONNECTED(relay_that_loses_the_last_race_does_not_move_the_link),
+      APART(two_known_addresses_of_the_peer_show_no_relay),
       APART(responder_sends_nothing_before_the_first_datagram_of_the_session),
       APART(packet_confirms_a_session),
       APART(pending_answer_is_valid_for_5_s),
