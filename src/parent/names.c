@@ -73,15 +73,16 @@ static void finish(struct sw_names *names) {
   names->done(names->user, all, count);
 }
 
-static void on_poll_closed(uv_handle_t *poll) {
-  struct sw_names *names = poll->data;
-  names->polling = false;
+static void on_closed(uv_handle_t *handle) {
+  struct sw_names *names = handle->data;
+  names->open_handles--;
 }
 
 /* Returns how it ended: a resolver that is ending already keeps its status. */
 static int end_resolver(struct sw_names *names) {
   int status = 0;
-  uv_close((uv_handle_t *)&names->poll, on_poll_closed);
+  uv_close((uv_handle_t *)&names->poll, on_closed);
+  uv_close((uv_handle_t *)&names->patience, on_closed);
   close(names->channel);
   kill(names->resolver, SIGKILL);
   waitpid(names->resolver, &status, 0);
@@ -114,6 +115,19 @@ static void describe_end(struct sw_names *names, int status) {
              "cannot resolve names: the resolver ended with status %d", WEXITSTATUS(status));
 }
 
+/* A name service may hang, and an intruder may wish to stay. */
+static void on_patience(uv_timer_t *timer) {
+  struct sw_names *names = timer->data;
+  end_resolver(names);
+  snprintf(names->failing, sizeof(names->failing), "cannot resolve %s: no answer after %d s",
+           names->config->endpoints[names->answered].host, SW_NAMES_SECONDS);
+  finish(names);
+}
+
+static void wait_for_answer(struct sw_names *names) {
+  uv_timer_start(&names->patience, on_patience, SW_NAMES_SECONDS * 1000, 0);
+}
+
 /* A resolver that ends with questions unread resets the connection.  Its answers are behind that
  * error. */
 static ssize_t receive(int channel, struct sw_names_answer *answer) {
@@ -129,7 +143,10 @@ static void on_answer(uv_poll_t *poll, int status, int events) {
   while (names->answered < names->config->endpoint_count) {
     const ssize_t length = receive(names->channel, &answer);
     if (length < 0 && errno == EAGAIN) return;
-    if (length == sizeof(answer) && take_answer(names, &answer)) continue;
+    if (length == sizeof(answer) && take_answer(names, &answer)) {
+      wait_for_answer(names);
+      continue;
+    }
     const int ended = end_resolver(names);
     if (length > 0)
       snprintf(names->failing, sizeof(names->failing),
@@ -179,15 +196,17 @@ static int ask_resolver(struct sw_names *names) {
   }
   names->resolver = resolver;
   names->channel = ends[0];
-  names->polling = true;
+  names->open_handles = 2;
   names->answered = 0;
-  names->poll.data = names;
+  uv_timer_init(names->loop, &names->patience);
+  names->poll.data = names->patience.data = names;
   uv_poll_start(&names->poll, UV_READABLE, on_answer);
+  wait_for_answer(names);
   return 0;
 }
 
 void sw_names_start(struct sw_names *names) {
-  if (names->polling) return;
+  if (names->open_handles) return;
   bool resolve = false;
   names->failing[0] = '\0';
   for (unsigned i = 0; i < names->config->endpoint_count; i++)

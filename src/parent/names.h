@@ -18,6 +18,7 @@
 #include "config/config.h"
 
 #define SW_NAMES_TEXT 640
+#define SW_NAMES_SECONDS 120 /* a resolver that does not answer for so long is ended */
 
 struct sw_names {
   uv_loop_t *loop;
@@ -27,7 +28,8 @@ struct sw_names {
   pid_t resolver; /* 0: none */
   int channel;    /* to it */
   uv_poll_t poll;
-  bool polling;                /* `poll` is not closed yet */
+  uv_timer_t patience;
+  unsigned open_handles;       /* of the two above; 0: the next lookup may start */
   uint32_t answered;           /* endpoints the resolver has answered for, in their order */
   char failure[SW_NAMES_TEXT]; /* what failed in the latest lookup; empty: nothing */
   char failing[SW_NAMES_TEXT]; /* in the lookup under way */

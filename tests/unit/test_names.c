@@ -249,6 +249,7 @@ static int start(void **state) {
 
 static int stop(void **state) {
   (void)state;
+  sw_names_stop(&names);
   uv_run(&loop, UV_RUN_DEFAULT);
   return uv_loop_close(&loop);
 }
@@ -397,6 +398,27 @@ static void resolver_that_hangs_runs_until_it_is_stopped(void **state) {
   sw_names_stop(&names);
 }
 
+static void resolver_that_does_not_answer_in_time_is_ended(void **state) {
+  (void)state;
+  endpoints(3, (const char *const[]){"192.0.2.7", "hangs", "two"});
+  sw_names_start(&names);
+  const pid_t resolver = names.resolver;
+  uv_timer_set_repeat(&names.patience, UINT32_MAX);
+  uv_timer_again(&names.patience);
+  while (names.answered == 0) uv_run(&loop, UV_RUN_ONCE);
+  /* each name has its own time */
+  assert_true(uv_timer_get_due_in(&names.patience) <= SW_NAMES_SECONDS * 1000);
+  uv_timer_set_repeat(&names.patience, 1);
+  uv_timer_again(&names.patience);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  assert_int_equal(kill(resolver, 0), -1);
+  assert_int_equal(done_calls, 1);
+  assert_int_equal(found_count, 1);
+  assert_string_equal(names.failure, "cannot resolve hangs: no answer after 120 s");
+  RESOLVE("two"); /* the next one is not in its way */
+  assert_int_equal(found_count, 2);
+}
+
 #define LOOPED(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(int argc, char **argv) {
@@ -416,6 +438,7 @@ int main(int argc, char **argv) {
       LOOPED(invalid_answer_is_refused),
       LOOPED(port_is_that_of_the_file),
       LOOPED(resolver_that_hangs_runs_until_it_is_stopped),
+      LOOPED(resolver_that_does_not_answer_in_time_is_ended),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
