@@ -74,9 +74,11 @@ static void check_hooks(struct sw_config_reader *reader, const struct stat *stat
   const char *key = up_first ? "PostUp" : "PreDown", *file = reader->config->file;
   if (line == 0) return;
   if (writable)
-    sw_complain(&reader->complaints, line,
-                "%s is run as root, but others can write this file (mode %04o); chmod go-w %s", key,
-                mode & 07777U, file);
+    sw_complain(
+        &reader->complaints, line,
+        "%s is run as the user who starts the link, but others can write this file (mode %04o); "
+        "chmod go-w %s",
+        key, mode & 07777U, file);
   else if (foreign)
     sw_complain(&reader->complaints, line,
                 "%s is run as the user who starts the link, but this file belongs to user %u; "

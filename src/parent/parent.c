@@ -200,6 +200,8 @@ static void undo_killed_run(struct parent *parent) {
   if (sw_undo_read(name, &commands, &error) != 0) sw_log(SW_LOG_WARNING, "%s", error.text);
   if (!commands) return;
   sw_log(SW_LOG_WARNING, "the last run of %s was killed: running its PreDown", name);
+  parent->report = (struct sw_report){.since = sw_clock_now(),
+                                      .text = "not started yet: undoing what a killed run left"};
   run_undo(parent, commands);
   free(commands);
   sw_undo_remove(name);

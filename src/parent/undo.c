@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "base/runtime.h"
+#include "config/config.h"
 
-#define RECORD_BYTES_MAX (1 << 20) /* a configuration has no more */
+/* a configuration of "%i" and nothing else */
+#define RECORD_BYTES_MAX (SW_CONFIG_FILE_MAX * (IFNAMSIZ / 2))
 
 /* Whether nobody but this user, and root, may change it. */
 static bool is_ours(const struct stat *status) {

@@ -319,13 +319,26 @@ PreDown = ip rule del pref 99 fwmark 78"
   [ ! -e "$(file_of a undo)" ]
 }
 
+@test "the record of a killed run may be longer than the configuration it comes from" {
+  topology_pair
+  local names many
+  printf -v names '%%i%.0s' {1..8000}
+  printf -v many 'PreDown = : %s\n' $(yes "$names" | head -60)
+  killed "ip rule del pref 99
+$many"
+  [ "$(stat -c %s "$(file_of a undo)")" -gt 1048576 ]
+  up a
+  until_true 20 grep -q 'running: ip rule del pref 99' "$work/a/up.log"
+  grep -q 'the last run of sw0 was killed' "$work/a/up.log"
+}
+
 @test "while the PreDown of a killed run runs, status and down are answered" {
   topology_pair
   killed "read -r _ <$work/go; ip rule del pref 99"
   mkfifo "$work/go"
   up a
   until_true 20 grep -q 'running: read' "$work/a/up.log"
-  [ "$(status_of a .name)" = sw0 ]
+  [ "$(condition_of a)" = "not started yet: undoing what a killed run left" ]
   in_ns a "$SALTWAY" down sw0 &
   until_true 20 grep -q 'told to stop' "$work/a/up.log"
   echo >"$work/go"

@@ -238,10 +238,10 @@ static void file_with_hooks_that_others_can_write_is_reported(void **state) {
   assert_int_equal(load_bytes(with, sizeof(with) - 1, 0644), 0);
   static const char only_down[] = INTERFACE "PreDown = true\n" PEER;
   assert_int_equal(load_bytes(only_down, sizeof(only_down) - 1, 0622), 1);
-  assert_complaint(3, "PreDown is run as root");
+  assert_complaint(3, "PreDown is run as the user who starts the link, but others");
   static const char up_first[] = INTERFACE "PostUp = true\nPreDown = true\n" PEER;
   assert_int_equal(load_bytes(up_first, sizeof(up_first) - 1, 0622), 1);
-  assert_complaint(3, "PostUp is run as root");
+  assert_complaint(3, "PostUp is run as the user who starts the link, but others");
 }
 
 static void file_with_hooks_of_another_user_is_reported(void **state) {
