@@ -480,6 +480,7 @@ static void order_is_kept_within_the_buffer(void **state) {
     struct sw_offload offload;
     const size_t length = make(&shape, packet, &offload);
     sw_put32(packet + 20, sent++);
+    assert_true(sw_gro_room(&gro) >= buffer + SW_GRO_HEADROOM);
     assert_true(sw_gro_room(&gro) + SW_GRO_ROOM <= buffer + SW_GRO_BUFFER);
     uint8_t *room = sw_gro_room(&gro);
     memcpy(room, packet, length);
@@ -784,6 +785,52 @@ static void udp_without_a_checksum_is_not_coalesced(void **state) {
   }
 }
 
+/* They are refused even where the bytes of a TCP header follow the IP header. */
+static void fragments_and_other_protocols_are_not_coalesced(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
+  static const struct {
+    size_t at;
+    uint8_t value;
+  } changes[] = {{9, SW_PROTOCOL_TCP}, {6, 0x20}, {7, 1}, {9, 1}};
+  for (size_t c = 0; c < sizeof(changes) / sizeof(*changes); c++) {
+    struct sw_gro gro;
+    sw_gro_start(&gro, buffer, true);
+    for (unsigned i = 0; i < 2; i++) {
+      const struct shape shape = {.size = 1000, .payload = 1000};
+      struct sw_offload offload;
+      const size_t length = make(&shape, packet, &offload);
+      packet[changes[c].at] = changes[c].value;
+      sw_put16(packet + 4, (uint16_t)(7 + i));
+      sw_checksum_ip4(packet);
+      sw_put32(packet + 24, i * 1000);
+      sw_put16(packet + 36, sw_checksum_pseudo(packet, packet[9], length - 20));
+      sw_checksum_complete(packet, length, 20, SW_TCP_CHECKSUM);
+      uint8_t *room = sw_gro_room(&gro);
+      memcpy(room, packet, length);
+      assert_int_equal(add(&gro, room, length, false), i == 1 && c > 0);
+    }
+  }
+}
+
+static void udp_behind_ip_options_is_not_coalesced(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
+  for (size_t options = 0; options < 8; options += 4) {
+    const struct shape shape = {
+        .udp = true, .df = true, .ip_options = options, .size = 1000, .payload = 1000};
+    struct sw_offload offload;
+    struct sw_gro gro;
+    const size_t length = make(&shape, packet, &offload);
+    sw_gro_start(&gro, buffer, true);
+    for (unsigned i = 0; i < 2; i++) {
+      uint8_t *room = sw_gro_room(&gro);
+      memcpy(room, packet, length);
+      assert_int_equal(add(&gro, room, length, true), i == 1 && options > 0);
+    }
+  }
+}
+
 static void packet_with_enough_room_behind_it_is_not_moved(void **state) {
   (void)state;
   static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
@@ -830,6 +877,8 @@ int main(void) {
       cmocka_unit_test(packets_with_a_part_of_a_udp_header_are_not_coalesced),
       cmocka_unit_test(longest_super_packet_is_as_long_as_ip_allows),
       cmocka_unit_test(udp_without_a_checksum_is_not_coalesced),
+      cmocka_unit_test(fragments_and_other_protocols_are_not_coalesced),
+      cmocka_unit_test(udp_behind_ip_options_is_not_coalesced),
       cmocka_unit_test(packet_with_enough_room_behind_it_is_not_moved),
       cmocka_unit_test(order_is_kept_within_the_buffer),
   };
