@@ -255,8 +255,19 @@ static int start_sodium(void **state) {
 
 #define APART(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
+static void replayed_init_is_counted_once(void **state) {
+  (void)state;
+  struct pair_datagram init;
+  pair_take_letter(left, 'i', &init);
+  for (unsigned i = 1; i <= 3; i++) {
+    pair_give(right, &init);
+    assert_int_equal(right->link->cookies.inits, i);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      APART(replayed_init_is_counted_once),
       APART(under_load_a_link_comes_up_with_a_cookie),
       APART(twenty_inits_a_second_are_answered_without_a_cookie),
       APART(load_ends_after_a_second_without_inits),
