@@ -58,8 +58,8 @@ static const struct {
                  "ExecStopPost"},
 };
 
-/* Whether `name` is `known` after at most `edits` letters are inserted, removed or replaced.  Letters
- * that are equal need no edit: to skip the common start never costs more. */
+/* Whether at most `edits` insertions, removals or replacements of one letter turn `name` into
+ * `known`.  Skipping a common start first never needs more of them. */
 static bool resembles(const char *name, const char *known, size_t edits) {
   while (*name && tolower((unsigned char)*name) == tolower((unsigned char)*known)) name++, known++;
   if (*name == *known) return true; /* both end */

@@ -198,6 +198,7 @@ static void address_that_cannot_be_used_is_reported(void **state) {
       {"Address = ff02::1/64", "(multicast)"},
       {"Address = 255.255.255.255/32", "(broadcast)"},
       {"Address = 10.77.0.1/30, 10.77.0.1/24", "10.77.0.1/24 is given twice; remove one\n"},
+      {"Address = 10.77.0.1, 10.78.0.1, 10.78.0.1/24", "10.78.0.1/24 is given twice"},
       {"Address = x", "Address: \"x\" is not an address"},
       {"Address = 10.77.0.1/30,", "Address: nothing before or after a comma"},
   };
@@ -220,6 +221,7 @@ static void invalid_or_repeated_allowed_ip_is_reported(void **state) {
   assert_peer_mistake("AllowedIPs = site-b", "AllowedIPs: \"site-b\" is not a range of addresses");
   assert_peer_mistake("AllowedIPs = 10.3.0.0/16 10.4.0.0/16", "is not a range of addresses");
   assert_peer_mistake("AllowedIPs = 10.2.0.0/16", "10.2.0.0/16 is given twice; remove one");
+  assert_peer_mistake("AllowedIPs = 10.3.0.0/16, 10.3.0.0/16", "10.3.0.0/16 is given twice");
   assert_good(INTERFACE PEER "AllowedIPs = 10.2.0.0/24\n");
 }
 
@@ -250,6 +252,7 @@ static void endpoint_is_host_and_port(void **state) {
       {"Endpoint = b.example.net:0", "does not end in a UDP port; write \":1\" to \":65535\"\n"},
       {"Endpoint = b.example.net:65536", "does not end in a UDP port"},
       {"Endpoint = b.example.net:http", "does not end in a UDP port"},
+      {"Endpoint = b.example.net:1x", "does not end in a UDP port"},
       {"Endpoint = b.example.net:", "does not end in a UDP port"},
       {"Endpoint = :51900", "\"\" is neither an IPv4 address nor a host name"},
       {"Endpoint = 192.0.2.256:51900",
@@ -284,7 +287,7 @@ static void longest_name_is_an_endpoint(void **state) {
   assert_string_equal(config.endpoints[0].host, name);
   snprintf(text, sizeof(text), "Endpoint = a%s:65535", name);
   assert_peer_mistake(text, "aaa...\" is not HOST:PORT; write it like b.example.net:51900");
-  snprintf(text, sizeof(text), "Endpoint = a%s:1", name);
+  snprintf(text, sizeof(text), "Endpoint = %sa:1", name);
   assert_peer_mistake(text, "is neither an IPv4 address nor a host name");
   memset(name, 'a', sizeof(name)); /* longer than an endpoint's buffer */
   snprintf(text, sizeof(text), "Endpoint = a%.255s:1", name);
