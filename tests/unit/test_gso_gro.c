@@ -813,13 +813,13 @@ static void fragments_and_other_protocols_are_not_coalesced(void **state) {
   }
 }
 
-static void udp_with_ip_options_or_a_wrong_length_is_not_coalesced(void **state) {
+static void udp_with_ip_options_a_wrong_length_or_no_payload_is_not_coalesced(void **state) {
   (void)state;
   static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
-  for (unsigned kind = 0; kind < 3; kind++) {
-    const size_t options = kind == 1 ? 4 : 0;
+  for (unsigned kind = 0; kind < 4; kind++) {
+    const size_t options = kind == 1 ? 4 : 0, payload = kind == 3 ? 0 : 1000;
     const struct shape shape = {
-        .udp = true, .df = true, .ip_options = options, .size = 1000, .payload = 1000};
+        .udp = true, .df = true, .ip_options = options, .size = 1000, .payload = payload};
     struct sw_offload offload;
     struct sw_gro gro;
     const size_t length = make(&shape, packet, &offload);
@@ -880,7 +880,7 @@ int main(void) {
       cmocka_unit_test(longest_super_packet_is_as_long_as_ip_allows),
       cmocka_unit_test(udp_without_a_checksum_is_not_coalesced),
       cmocka_unit_test(fragments_and_other_protocols_are_not_coalesced),
-      cmocka_unit_test(udp_with_ip_options_or_a_wrong_length_is_not_coalesced),
+      cmocka_unit_test(udp_with_ip_options_a_wrong_length_or_no_payload_is_not_coalesced),
       cmocka_unit_test(packet_with_enough_room_behind_it_is_not_moved),
       cmocka_unit_test(order_is_kept_within_the_buffer),
   };
