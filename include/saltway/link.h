@@ -158,7 +158,7 @@ enum sw_link_state {
 struct sw_endpoint_status {
   struct sw_address address;
   uint64_t attempt_time; /* an init was sent to it */
-  uint64_t answer_time;  /* a response came from it */
+  uint64_t answer_time;  /* a response came from it, or a session was confirmed there */
   uint64_t error_time;   /* sw_link_error */
   int32_t error;         /* the errno of that; 0: none */
 };

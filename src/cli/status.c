@@ -52,7 +52,10 @@ static const char *bytes_text(long long bytes, char text[NUMBER_TEXT]) {
   static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double amount = (double)bytes;
   unsigned unit = 0;
-  for (; amount >= 1024; amount /= 1024) unit++;
+  while (amount >= 1024) {
+    amount /= 1024;
+    unit++;
+  }
   const int decimals = unit == 0 || amount >= 100 ? 0 : amount >= 10 ? 1 : 2;
   snprintf(text, NUMBER_TEXT, "%.*f %s", decimals, amount, units[unit]);
   return text;

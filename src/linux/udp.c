@@ -217,10 +217,16 @@ static int send_messages(const struct sw_udp *udp, struct mmsghdr *messages, uns
   return sent < 0 ? -errno : sent;
 }
 
+/* Returns the length of the message that begins `at` bytes into the run. */
+static size_t message_length(const struct sw_run *run, size_t at, struct mode mode) {
+  const size_t left = run->length - at;
+  return mode.gso || left < run->segment ? left : run->segment;
+}
+
 /* Sends as much of the runs as fits a system call.  Returns how many messages were sent, or a
  * negative errno about the first. */
 static int send_flight(const struct sw_udp *udp, const struct sw_run *runs, unsigned count,
-                       struct mode mode, size_t lengths[SW_UDP_BATCH]) {
+                       struct mode mode) {
   struct mmsghdr messages[SW_UDP_BATCH];
   struct iovec parts[SW_UDP_BATCH];
   union socket_address addresses[SW_UDP_BATCH];
@@ -229,9 +235,7 @@ static int send_flight(const struct sw_udp *udp, const struct sw_run *runs, unsi
   for (unsigned i = 0; i < count && made < SW_UDP_BATCH; i++) {
     if (udp->v4 && !sw_ip_is_v4(runs[i].path.peer.ip)) break;
     for (size_t at = runs[i].sent; at < runs[i].length && made < SW_UDP_BATCH; made++) {
-      const size_t left = runs[i].length - at;
-      const size_t length = mode.gso || left < runs[i].segment ? left : runs[i].segment;
-      lengths[made] = length;
+      const size_t length = message_length(&runs[i], at, mode);
       parts[made] = (struct iovec){runs[i].bytes + at, length};
       messages[made] = (struct mmsghdr){
           .msg_hdr = {.msg_name = &addresses[made],
@@ -245,9 +249,7 @@ static int send_flight(const struct sw_udp *udp, const struct sw_run *runs, unsi
       at += length;
     }
   }
-  if (made > 0) return send_messages(udp, messages, made);
-  lengths[0] = runs[0].length - runs[0].sent;
-  return -EAFNOSUPPORT;
+  return made > 0 ? send_messages(udp, messages, made) : -EAFNOSUPPORT;
 }
 
 /* Changes the mode to one in which a run that was refused may still be sent.  Returns false if there
@@ -276,17 +278,16 @@ int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count, size_t 
   for (;;) {
     for (; count > 0 && runs->sent == runs->length; runs++) count--;
     if (count == 0) return 0;
-    size_t lengths[SW_UDP_BATCH];
-    const int sent = send_flight(udp, runs, mode.source ? count : 1, mode, lengths);
+    const int sent = send_flight(udp, runs, mode.source ? count : 1, mode);
     if (sent < 0) {
-      *refused = lengths[0];
+      *refused = message_length(runs, runs->sent, mode);
       if (mode_degrade(&mode, udp, runs, -sent)) continue;
       return sent;
     }
     struct sw_run *run = runs;
     for (int i = 0; i < sent; i++) {
       while (run->sent == run->length) run++;
-      run->sent += lengths[i];
+      run->sent += message_length(run, run->sent, mode);
     }
     mode = (struct mode){.gso = udp->gso, .source = true};
   }

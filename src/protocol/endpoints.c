@@ -27,12 +27,14 @@ void sw_endpoints_set(struct sw_endpoints *endpoints, const struct sw_address *a
   if (before.last.port) add(endpoints, &before, &before.last);
 }
 
-void sw_endpoints_last_set(struct sw_endpoints *endpoints, const struct sw_address *address) {
+void sw_endpoints_confirmed(struct sw_endpoints *endpoints, const struct sw_address *address,
+                            uint64_t now) {
   struct sw_endpoints before = *endpoints;
   if (!address->port) return; /* RFC 768 allows it as a source, but nothing can be sent to it */
   endpoints->last = *address;
   endpoints->count = endpoints->configured;
   add(endpoints, &before, address);
+  sw_endpoints_find(endpoints, address)->answer_time = now;
 }
 
 bool sw_endpoints_refused(const struct sw_endpoints *endpoints, uint64_t now) {

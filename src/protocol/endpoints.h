@@ -28,8 +28,10 @@ struct sw_endpoints {
 void sw_endpoints_set(struct sw_endpoints *endpoints, const struct sw_address *addresses,
                       size_t count);
 
-/** Sets the address of the session confirmed last.  Ignores port 0. */
-void sw_endpoints_last_set(struct sw_endpoints *endpoints, const struct sw_address *address);
+/** Notes that a session was confirmed at `address`, which thereby answers: it becomes the last one.
+ * Ignores port 0. */
+void sw_endpoints_confirmed(struct sw_endpoints *endpoints, const struct sw_address *address,
+                            uint64_t now);
 
 /** The endpoint of this address, or NULL. */
 struct sw_endpoint *sw_endpoints_find(struct sw_endpoints *endpoints,

@@ -198,7 +198,7 @@ static enum sw_received receive_close(struct sw_link *link, struct sw_session *s
 static void confirm(struct sw_link *link, struct sw_session *session) {
   link->status.handshakes++;
   if (!sw_sessions_confirm(&link->sessions, session)) return;
-  sw_endpoints_last_set(&link->endpoints, &session->path.peer);
+  sw_endpoints_confirmed(&link->endpoints, &session->path.peer, link->now);
   link->status.handshake_time = link->now;
   sw_schedule_confirmed(link);
 }

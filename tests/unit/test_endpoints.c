@@ -55,7 +55,7 @@ static void sixteen_addresses_and_the_last_are_kept(void **state) {
   const unsigned count = sizeof(addresses) / sizeof(addresses[0]);
   for (unsigned i = 0; i < count; i++) addresses[i] = (struct sw_address){.port = 100 + i};
   sw_endpoints_set(&endpoints, addresses, count);
-  sw_endpoints_last_set(&endpoints, &one);
+  sw_endpoints_confirmed(&endpoints, &one, 5);
   sw_endpoints_set(&endpoints, addresses, count);
   assert_int_equal(endpoints.configured, 16);
   assert_int_equal(endpoints.count, 17);
@@ -79,12 +79,12 @@ static void address_that_is_set_again_keeps_its_state(void **state) {
 static void last_address_follows_the_configured_ones(void **state) {
   (void)state;
   set(&one, &one);
-  sw_endpoints_last_set(&endpoints, &two);
+  sw_endpoints_confirmed(&endpoints, &two, 5);
   assert_int_equal(endpoints.count, 2);
   assert_int_equal(endpoints.configured, 1);
   assert_known(1, &two);
   sw_endpoints_find(&endpoints, &two)->attempt_time = 7;
-  sw_endpoints_last_set(&endpoints, &two);
+  sw_endpoints_confirmed(&endpoints, &two, 5);
   assert_int_equal(endpoints.count, 2);
   assert_int_equal(sw_endpoints_find(&endpoints, &two)->attempt_time, 7);
   set(&three, &three);
@@ -96,22 +96,32 @@ static void last_address_follows_the_configured_ones(void **state) {
 static void last_address_replaces_the_one_before(void **state) {
   (void)state;
   set(&one, &one);
-  sw_endpoints_last_set(&endpoints, &two);
-  sw_endpoints_last_set(&endpoints, &three);
+  sw_endpoints_confirmed(&endpoints, &two, 5);
+  sw_endpoints_confirmed(&endpoints, &three, 5);
   assert_int_equal(endpoints.count, 2);
   assert_known(1, &three);
-  sw_endpoints_last_set(&endpoints, &one); /* a configured one */
+  sw_endpoints_confirmed(&endpoints, &one, 5); /* a configured one */
   assert_int_equal(endpoints.count, 1);
   assert_known(0, &one);
   assert_int_equal(endpoints.last.port, 1);
+}
+
+static void confirmed_session_is_an_answer(void **state) {
+  (void)state;
+  set(&one, &two);
+  sw_endpoints_confirmed(&endpoints, &two, 5);
+  assert_int_equal(sw_endpoints_find(&endpoints, &one)->answer_time, 0);
+  assert_int_equal(sw_endpoints_find(&endpoints, &two)->answer_time, 5);
+  sw_endpoints_confirmed(&endpoints, &three, 6);
+  assert_int_equal(sw_endpoints_find(&endpoints, &three)->answer_time, 6);
 }
 
 static void port_zero_is_no_last_address(void **state) {
   (void)state;
   const struct sw_address nowhere = {.ip = {1}};
   set(&one, &one);
-  sw_endpoints_last_set(&endpoints, &two);
-  sw_endpoints_last_set(&endpoints, &nowhere);
+  sw_endpoints_confirmed(&endpoints, &two, 5);
+  sw_endpoints_confirmed(&endpoints, &nowhere, 5);
   assert_int_equal(endpoints.count, 2);
   assert_known(1, &two);
   assert_int_equal(endpoints.last.port, 2);
@@ -153,9 +163,9 @@ static void report_holds_every_known_address(void **state) {
   (void)state;
   static struct sw_link_status status;
   set(&one, &two);
-  sw_endpoints_last_set(&endpoints, &three); /* leaves a third place behind */
+  sw_endpoints_confirmed(&endpoints, &three, 5); /* leaves a third place behind */
   set(&one, &one);
-  sw_endpoints_last_set(&endpoints, &two);
+  sw_endpoints_confirmed(&endpoints, &two, 5);
   for (unsigned i = 0; i < 2; i++) {
     endpoints.known[i].attempt_time = 10 + i;
     endpoints.known[i].answer_time = 20 + i;
@@ -182,6 +192,7 @@ int main(void) {
       cmocka_unit_test_setup(sixteen_addresses_and_the_last_are_kept, clear),
       cmocka_unit_test_setup(address_that_is_set_again_keeps_its_state, clear),
       cmocka_unit_test_setup(last_address_follows_the_configured_ones, clear),
+      cmocka_unit_test_setup(confirmed_session_is_an_answer, clear),
       cmocka_unit_test_setup(last_address_replaces_the_one_before, clear),
       cmocka_unit_test_setup(port_zero_is_no_last_address, clear),
       cmocka_unit_test_setup(without_a_last_address_only_the_configured_ones_are_known, clear),
