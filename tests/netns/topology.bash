@@ -29,6 +29,8 @@ teardown() {
     kill -KILL "$pid" 2>/dev/null || true
   done
   for ns in $(ip netns list | awk -v id="-$id" 'substr($1, length($1) - length(id) + 1) == id {print $1}'); do
+    # what a subshell started, or a hook, outlives it
+    for pid in $(ip netns pids "$ns"); do kill -KILL "$pid" 2>/dev/null || true; done
     ip netns del "$ns"
     rm -rf "/etc/netns/$ns"
   done
