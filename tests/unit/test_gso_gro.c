@@ -834,6 +834,27 @@ static void udp_with_ip_options_a_wrong_length_or_no_payload_is_not_coalesced(vo
   }
 }
 
+static void tcp_without_ack_or_with_a_header_of_less_than_20_bytes_is_not_coalesced(void **state) {
+  (void)state;
+  static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
+  static const struct shape shape = {.df = true, .size = 1000, .payload = 1000};
+  for (unsigned kind = 0; kind < 3; kind++) {
+    struct sw_offload offload;
+    struct sw_gro gro;
+    const size_t length = make(&shape, packet, &offload);
+    if (kind == 1) packet[20 + 13] &= (uint8_t)~SW_TCP_ACK;
+    if (kind == 2) packet[20 + 12] = 4 << 4;
+    const uint32_t payload = kind == 2 ? 1004 : 1000, seq = sw_get32(packet + 20 + 4);
+    sw_gro_start(&gro, buffer, true);
+    for (uint32_t i = 0; i < 2; i++) {
+      uint8_t *room = sw_gro_room(&gro);
+      memcpy(room, packet, length);
+      sw_put32(room + 20 + 4, seq + i * payload);
+      assert_int_equal(add(&gro, room, length, true), i == 1 && kind > 0);
+    }
+  }
+}
+
 static void packet_with_enough_room_behind_it_is_not_moved(void **state) {
   (void)state;
   static uint8_t packet[ROOM], buffer[SW_GRO_BUFFER];
@@ -882,6 +903,7 @@ int main(void) {
       cmocka_unit_test(udp_without_a_checksum_is_not_coalesced),
       cmocka_unit_test(fragments_and_other_protocols_are_not_coalesced),
       cmocka_unit_test(udp_with_ip_options_a_wrong_length_or_no_payload_is_not_coalesced),
+      cmocka_unit_test(tcp_without_ack_or_with_a_header_of_less_than_20_bytes_is_not_coalesced),
       cmocka_unit_test(packet_with_enough_room_behind_it_is_not_moved),
       cmocka_unit_test(order_is_kept_within_the_buffer),
   };
