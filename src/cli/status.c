@@ -132,7 +132,7 @@ static int ask(const char *name, json_t **link, struct sw_error *error) {
   if (fd < 0) return fd;
   char *answer = malloc(ANSWER_MAX);
   size_t length = 0;
-  if (answer && write(fd, "status\n", 7) == 7) {
+  if (answer && send(fd, "status\n", 7, MSG_NOSIGNAL) == 7) {
     ssize_t got;
     while (length < ANSWER_MAX && (got = read(fd, answer + length, ANSWER_MAX - length)) > 0)
       length += (size_t)got;
