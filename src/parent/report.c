@@ -156,6 +156,13 @@ static void add_cause(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
   add(text, ")");
 }
 
+static void add_covered(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
+                        const struct sw_address *endpoint) {
+  add(text, ", which is within AllowedIPs: without a better route to it (");
+  add_route(text, facts, endpoint);
+  add(text, ") the link's own datagrams go into the link; see FwMark in saltway.conf(5)");
+}
+
 static void add_endpoint(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
                          const struct sw_endpoint_status *endpoint) {
   char address[SW_ADDRESS_TEXT];
@@ -165,10 +172,8 @@ static void add_endpoint(char text[SW_REPORT_TEXT], const struct sw_facts *facts
     add(text, "%s is silent (is saltway up there, with the same key? does a firewall drop UDP?)",
         address);
   } else if (outcome == COVERED) {
-    add(text, "no answer from %s, which is within AllowedIPs: without a better route to it (",
-        address);
-    add_route(text, facts, &endpoint->address);
-    add(text, ") the link's own datagrams go into the link; see FwMark in saltway.conf(5)");
+    add(text, "no answer from %s", address);
+    add_covered(text, facts, &endpoint->address);
   } else if (outcome == REFUSED) {
     add(text, "the host of %s says that nothing listens there (%s)", address,
         errors[error_find(ECONNREFUSED)].fix);
@@ -231,8 +236,12 @@ static void add_one_way(char text[SW_REPORT_TEXT], const struct sw_facts *facts)
   const struct sw_link_status *link = facts->link;
   const struct sw_endpoint_status *endpoint = endpoint_at(link, &link->init_from);
   char address[SW_ADDRESS_TEXT];
-  add(text, "handshakes of the peer arrive from %s, but our answers do not reach it",
-      sw_address_text(&link->init_from, address));
+  add(text, "handshakes of the peer arrive from %s", sw_address_text(&link->init_from, address));
+  if (covered(facts->config, &link->init_from)) {
+    add_covered(text, facts, &link->init_from);
+    return;
+  }
+  add(text, ", but our answers do not reach it");
   if (endpoint && failed(facts, endpoint)) {
     add(text, ": ");
     add_cause(text, facts, endpoint);
@@ -343,7 +352,9 @@ static void diagnose(const struct sw_facts *facts, struct sw_report *report) {
         "that of the other side)",
         sw_address_text(&link->foreign, address), link->fingerprint);
   } else if (one_way(facts)) {
-    set(report, SW_CONDITION_ONE_WAY, &link->init_from);
+    set(report,
+        covered(facts->config, &link->init_from) ? SW_CONDITION_COVERED : SW_CONDITION_ONE_WAY,
+        &link->init_from);
     add_one_way(text, facts);
   } else if (!diagnose_endpoints(facts, report)) {
     diagnose_start(facts, report);

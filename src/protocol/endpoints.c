@@ -9,12 +9,15 @@ struct sw_endpoint *sw_endpoints_find(struct sw_endpoints *endpoints,
   return NULL;
 }
 
-/* Adds an address, with its state in `before` if it was known. */
-static void add(struct sw_endpoints *endpoints, struct sw_endpoints *before,
-                const struct sw_address *address) {
-  if (sw_endpoints_find(endpoints, address)) return;
+/* Adds an address, with the state it had before.  Returns its endpoint. */
+static struct sw_endpoint *add(struct sw_endpoints *endpoints, struct sw_endpoints *before,
+                               const struct sw_address *address) {
+  struct sw_endpoint *endpoint = sw_endpoints_find(endpoints, address);
+  if (endpoint) return endpoint;
   const struct sw_endpoint *old = sw_endpoints_find(before, address);
-  endpoints->known[endpoints->count++] = old ? *old : (struct sw_endpoint){.address = *address};
+  endpoint = &endpoints->known[endpoints->count++];
+  *endpoint = old ? *old : (struct sw_endpoint){.address = *address};
+  return endpoint;
 }
 
 void sw_endpoints_set(struct sw_endpoints *endpoints, const struct sw_address *addresses,
@@ -33,8 +36,7 @@ void sw_endpoints_confirmed(struct sw_endpoints *endpoints, const struct sw_addr
   if (!address->port) return; /* RFC 768 allows it as a source, but nothing can be sent to it */
   endpoints->last = *address;
   endpoints->count = endpoints->configured;
-  add(endpoints, &before, address);
-  sw_endpoints_find(endpoints, address)->answer_time = now;
+  add(endpoints, &before, address)->answer_time = now;
 }
 
 bool sw_endpoints_refused(const struct sw_endpoints *endpoints, uint64_t now) {
