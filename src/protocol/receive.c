@@ -209,6 +209,10 @@ static void confirm(struct sw_link *link, struct sw_session *session) {
 static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_entry *entry,
                                        struct sw_opening *opening, enum sw_drop *reason) {
   const struct sw_address *from = &opening->path->peer;
+  *reason = SW_DROP_EXPIRED; /* the timer is late, as after suspend */
+  if (link->now - entry->created >= SW_PENDING_LIFETIME) return NULL;
+  *reason = SW_DROP_COUNTER;
+  if ((opening->word & SW_COUNTER_MASK) >= SW_REJECT_AFTER_COUNTER) return NULL;
   opening->box = &entry->agreement.open;
   sw_opening_run(opening);
   if (!opening->verified) {
@@ -228,9 +232,9 @@ static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_e
   sw_session_start(session, &entry->agreement, false, &entry->path, entry->created);
   sw_pending_remove(&link->sessions.pending, entry);
   opening->box = &session->open; /* of the same key: it is verified */
-  if (sw_session_open(session, link->now, opening, reason) == 0) return session;
-  sw_sessions_wipe(&link->sessions, session);
-  return NULL;
+  const int failed = sw_session_open(session, link->now, opening, reason);
+  assert(failed == 0);
+  return session;
 }
 
 static void read_header(struct sw_link *link, uint64_t now, struct sw_opening *opening,
