@@ -111,7 +111,7 @@ void sw_hook_start(struct sw_hook *hook, uv_loop_t *loop, const char *command) {
     close_handles(hook);
     return;
   }
-  uv_timer_start(&hook->timer, on_limit, SW_HOOK_SECONDS * 1000, 0);
+  uv_timer_start(&hook->timer, on_limit, SW_HOOK_SECONDS * UINT64_C(1000), 0);
 }
 
 bool sw_hook_running(const struct sw_hook *hook) {

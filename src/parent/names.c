@@ -44,11 +44,10 @@ static _Noreturn void execute_resolver(int channel, bool confined, pid_t parent)
   char *arguments[] = {SW_NAMES_PROCESS, SW_NAMES_SUBCOMMAND, confined ? NULL : SW_NAMES_UNCONFINED,
                        NULL};
   struct sw_error error;
-  int failed = isolate(channel, parent, &error);
-  if (!failed) {
+  if (isolate(channel, parent, &error) == 0) {
     execv("/proc/self/exe", arguments);
-    failed = sw_error_set(&error, errno, errno == ENOENT ? "mount /proc" : NULL,
-                          "cannot execute /proc/self/exe");
+    sw_error_set(&error, errno, errno == ENOENT ? "mount /proc" : NULL,
+                 "cannot execute /proc/self/exe");
   }
   struct sw_names_answer answer;
   memset(&answer, 0, sizeof(answer));
@@ -125,7 +124,7 @@ static void on_patience(uv_timer_t *timer) {
 }
 
 static void wait_for_answer(struct sw_names *names) {
-  uv_timer_start(&names->patience, on_patience, SW_NAMES_SECONDS * 1000, 0);
+  uv_timer_start(&names->patience, on_patience, SW_NAMES_SECONDS * UINT64_C(1000), 0);
 }
 
 /* A resolver that ends with questions unread resets the connection.  Its answers are behind that

@@ -11,7 +11,7 @@
 #include "config/config.h"
 
 /* a configuration of "%i" and nothing else */
-#define RECORD_BYTES_MAX (SW_CONFIG_FILE_MAX * (IFNAMSIZ / 2))
+#define RECORD_BYTES_MAX ((off_t)SW_CONFIG_FILE_MAX * (IFNAMSIZ / 2))
 
 /* Whether nobody but this user, and root, may change it. */
 static bool is_ours(const struct stat *status) {
