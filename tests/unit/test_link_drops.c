@@ -313,6 +313,35 @@ static void first_datagram_of_a_session_from_elsewhere_is_dropped(void **state) 
   assert_true(sw_address_equal(&ack.to, &left->address));
 }
 
+/* The timer that expires the row has not run yet, as after suspend. */
+static void first_datagram_after_five_seconds_confirms_nothing(void **state) {
+  (void)state;
+  pair_take_letter(left, 'i', &datagram);
+  pair_give(right, &datagram);
+  pair_take_letter(right, 'r', &datagram);
+  pair_give(left, &datagram);
+  pair_take_letter(left, 'p', &datagram);
+  pair.now += SW_PENDING_LIFETIME;
+  assert_dropped(SW_DROP_EXPIRED);
+  assert_null(sw_sessions_current(&right->link->sessions));
+}
+
+static void first_datagram_past_the_counter_limit_changes_nothing(void **state) {
+  (void)state;
+  pair_take_letter(left, 'i', &datagram);
+  pair_give(right, &datagram);
+  const struct sw_agreement *agreement = &right->link->sessions.pending.entries[0].agreement;
+  const uint8_t plain[SW_PROBE_BYTES] = {0};
+  const uint64_t word = SW_REJECT_AFTER_COUNTER | (uint64_t)SW_KIND_PROBE << SW_COUNTER_BITS;
+  sw_secretbox_seal(&agreement->open, word, plain, sizeof(plain), datagram.bytes + SW_TAG_OFFSET,
+                    datagram.bytes + SW_BODY_OFFSET);
+  sw_header_write(right->link->keys.mask, (struct sw_header){agreement->local, word},
+                  datagram.bytes);
+  datagram.length = SW_OVERHEAD + sizeof(plain);
+  assert_dropped(SW_DROP_COUNTER);
+  assert_int_equal(right->link->sessions.pending.count, 1);
+}
+
 static void reply_that_answers_no_init_is_dropped(void **state) {
   (void)state;
   struct pair_datagram init;
@@ -542,6 +571,8 @@ int main(void) {
       APART(init_is_answered_once),
       APART(repeat_of_an_answered_init_gets_the_same_answer),
       APART(first_datagram_of_a_session_from_elsewhere_is_dropped),
+      APART(first_datagram_after_five_seconds_confirms_nothing),
+      APART(first_datagram_past_the_counter_limit_changes_nothing),
       APART(reply_that_answers_no_init_is_dropped),
       APART(response_of_another_init_or_receiver_is_dropped),
       APART(points_of_low_order_are_dropped_on_both_sides),
