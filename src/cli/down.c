@@ -45,7 +45,8 @@ int sw_cli_down(int argc, char **argv) {
     return 1;
   }
   char answer[64];
-  const bool told = send(fd, "down\n", 5, MSG_NOSIGNAL) == 5 && read(fd, answer, sizeof(answer)) > 0;
+  const bool told =
+      send(fd, "down\n", 5, MSG_NOSIGNAL) == 5 && read(fd, answer, sizeof(answer)) > 0;
   close(fd);
   if (!told) {
     fprintf(stderr, "saltway: %s does not answer on its control socket\n", name);

@@ -19,6 +19,7 @@
 #define RECEIVE_COALESCED 4            /* runs asked for when they hold several datagrams */
 #define EXPIRE_EVERY SW_SECOND         /* while the socket is full */
 #define REPORTS_PAUSE (10 * SW_SECOND) /* while a session works */
+#define SESSION_WAIT (5 * SW_SECOND)   /* most time that packets wait for a session */
 #define STACK_USED 16384               /* by a wake-up, in bytes */
 
 enum {
@@ -110,31 +111,42 @@ static void flush(struct sw_pump *pump) {
 /* ---- waiting ---- */
 
 static void listen_udp(struct sw_pump *pump) {
-  const bool full = !sw_outbox_is_empty(&pump->outbox);
-  uv_poll_start(&pump->udp_poll, UV_READABLE | (full ? UV_WRITABLE : 0), on_udp);
+  pump->blocked = !sw_outbox_is_empty(&pump->outbox);
+  uv_poll_start(&pump->udp_poll, UV_READABLE | (pump->blocked ? UV_WRITABLE : 0), on_udp);
 }
 
-/* While the socket is full the TUN device is not read: packets wait in the interface's queue, or
- * are dropped there, as on any network device. */
-static void listen_tun(struct sw_pump *pump) {
-  const bool full = !sw_outbox_is_empty(&pump->outbox);
-  if (full != (bool)uv_is_active((uv_handle_t *)&pump->tun_poll)) return;
-  if (full)
+/* Notes since when there is no session. */
+static void watch_session(struct sw_pump *pump, uint64_t now) {
+  if (sw_link_path(pump->link)->peer.port)
+    pump->wait_end = 0;
+  else if (!pump->wait_end)
+    pump->wait_end = now + SESSION_WAIT;
+}
+
+/* While the socket is full, and for a while without a session, the TUN device is not read: packets
+ * wait in the interface's queue, or are dropped there, as on any network device.  So the first
+ * packets of a link, and those sent while the peer restarts, are not lost. */
+static void listen_tun(struct sw_pump *pump, uint64_t now) {
+  const bool wait = pump->blocked || now < pump->wait_end;
+  if (wait != (bool)uv_is_active((uv_handle_t *)&pump->tun_poll)) return;
+  if (wait)
     uv_poll_stop(&pump->tun_poll);
   else
     uv_poll_start(&pump->tun_poll, UV_READABLE, on_tun);
-  listen_udp(pump);
 }
 
 /* When the timer has to fire.  While the socket is full the link cannot send, but keys still expire. */
 static uint64_t next_deadline(const struct sw_pump *pump, uint64_t now) {
-  if (sw_outbox_is_empty(&pump->outbox)) return sw_link_deadline(pump->link);
+  if (sw_outbox_is_empty(&pump->outbox)) {
+    const uint64_t deadline = sw_link_deadline(pump->link);
+    return now < pump->wait_end && pump->wait_end < deadline ? pump->wait_end : deadline;
+  }
   const uint64_t latest = now + EXPIRE_EVERY;
   return pump->deadline > now && pump->deadline < latest ? pump->deadline : latest;
 }
 
-static void set_timer(struct sw_pump *pump) {
-  const uint64_t now = sw_clock_now(), deadline = next_deadline(pump, now);
+static void set_timer(struct sw_pump *pump, uint64_t now) {
+  const uint64_t deadline = next_deadline(pump, now);
   /* libuv's clock stands still while the machine sleeps: a deadline in the past is set again */
   if (deadline == pump->deadline && (deadline == UINT64_MAX || deadline > now)) return;
   pump->deadline = deadline;
@@ -156,9 +168,12 @@ static void wipe_stack(struct sw_pump *pump) {
 
 /* The end of each wake-up. */
 static void wait_again(struct sw_pump *pump) {
-  listen_tun(pump);
+  const uint64_t now = sw_clock_now();
+  watch_session(pump, now);
+  if (pump->blocked == sw_outbox_is_empty(&pump->outbox)) listen_udp(pump);
+  listen_tun(pump, now);
   resume_reports(pump);
-  set_timer(pump);
+  set_timer(pump, now);
   wipe_stack(pump);
 }
 
@@ -396,6 +411,7 @@ int sw_pump_start(struct sw_pump *pump) {
     return failed;
   }
   pump->tun_poll.data = pump->udp_poll.data = pump->timer.data = pump;
+  listen_udp(pump);
   wait_again(pump);
   return 0;
 }

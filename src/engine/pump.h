@@ -32,8 +32,9 @@ struct sw_pump {
   void (*failed)(void *user, const char *what); /* called when the pump cannot go on */
   void *user;
 
-  uv_poll_t tun_poll; /* active while the outbox is empty */
+  uv_poll_t tun_poll; /* active while packets can be sent, see listen_tun */
   uv_poll_t udp_poll;
+  bool blocked; /* the socket is full: the poll asks for room in it, too */
   uv_timer_t timer;
   uint64_t deadline; /* when the timer is to fire; UINT64_MAX: never */
 
@@ -45,6 +46,7 @@ struct sw_pump {
   uint32_t overflows;     /* datagrams lost to a full socket buffer, as the kernel counts them */
   struct sw_gro gro;
   struct sw_batch batch;
+  uint64_t wait_end;     /* until when packets wait for a session; 0: there is one */
   uint64_t reports_time; /* when reports were last turned off */
   bool gso_logged;       /* the log tells that the kernel refuses runs */
 };

@@ -126,7 +126,7 @@ void sw_link_close(struct sw_link *link, uint64_t now) {
 
 static enum sw_link_state state_of(const struct sw_link *link) {
   if (link->closing) return SW_LINK_CLOSED;
-  if (sw_sessions_current(&link->sessions)) return link->silent ? SW_LINK_SILENT : SW_LINK_UP;
+  if (link->sessions.current) return link->silent ? SW_LINK_SILENT : SW_LINK_UP;
   return link->endpoints.count ? SW_LINK_CONNECTING : SW_LINK_WAITING;
 }
 

@@ -187,7 +187,7 @@ static enum sw_received receive_probe_ack(struct sw_link *link, const uint8_t *p
 }
 
 static enum sw_received receive_close(struct sw_link *link, struct sw_session *session) {
-  const bool current = session->state == SW_SESSION_CURRENT;
+  const bool current = session == link->sessions.current;
   sw_sessions_wipe(&link->sessions, session);
   if (current) sw_schedule_peer_closed(link);
   return SW_RECEIVED_CONTROL;

@@ -100,7 +100,7 @@ void sw_link_error(struct sw_link *link, uint64_t now, const struct sw_address *
   endpoint->error = error;
   endpoint->error_time = link->now;
   if (error != ECONNREFUSED) return;
-  const struct sw_session *current = sw_sessions_current(&link->sessions);
+  const struct sw_session *current = link->sessions.current;
   if (link->initiation.local)
     link->retry.at = earlier(link->retry.at, link->now + refused_delay());
   else if (current && link->timers.answer != SW_NEVER &&
@@ -166,7 +166,7 @@ static size_t set_silent(struct sw_link *link, uint8_t *datagram, struct sw_path
 
 static uint64_t init_due(const struct sw_link *link) {
   if (!link->endpoints.count) return SW_NEVER;
-  const struct sw_session *current = sw_sessions_current(&link->sessions);
+  const struct sw_session *current = link->sessions.current;
   const bool needed = !current || link->silent;
   return later(needed ? 0 : sw_session_rekey_time(current), link->retry.at);
 }

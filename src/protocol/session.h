@@ -17,8 +17,7 @@
 enum sw_session_state {
   SW_SESSION_EMPTY,       /* all zero */
   SW_SESSION_UNCONFIRMED, /* no datagram of the peer was opened: it may not have the keys */
-  SW_SESSION_CONFIRMED,   /* one was: the handshake was no replay; packets are sent in another */
-  SW_SESSION_CURRENT,     /* confirmed, and packets are sent in it */
+  SW_SESSION_CONFIRMED,   /* one was: the handshake was no replay */
 };
 
 struct sw_session {

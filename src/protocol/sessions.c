@@ -4,29 +4,21 @@
 #include <sodium.h>
 
 struct sw_session *sw_sessions_find(struct sw_sessions *sessions, uint32_t id) {
+  if (sessions->current && sessions->current->local == id) return sessions->current;
   for (unsigned i = 0; i < SW_SESSIONS; i++)
     if (sessions->rows[i].local == id) return &sessions->rows[i];
   return NULL;
 }
 
-static struct sw_session *find_state(const struct sw_sessions *sessions,
-                                     enum sw_session_state state) {
+struct sw_session *sw_sessions_unconfirmed(const struct sw_sessions *sessions) {
   for (unsigned i = 0; i < SW_SESSIONS; i++)
-    if (sessions->rows[i].state == state) return (struct sw_session *)&sessions->rows[i];
+    if (sessions->rows[i].state == SW_SESSION_UNCONFIRMED)
+      return (struct sw_session *)&sessions->rows[i];
   return NULL;
 }
 
-struct sw_session *sw_sessions_current(const struct sw_sessions *sessions) {
-  return find_state(sessions, SW_SESSION_CURRENT);
-}
-
-struct sw_session *sw_sessions_unconfirmed(const struct sw_sessions *sessions) {
-  return find_state(sessions, SW_SESSION_UNCONFIRMED);
-}
-
 struct sw_session *sw_sessions_sending(const struct sw_sessions *sessions) {
-  struct sw_session *current = sw_sessions_current(sessions);
-  return current ? current : sw_sessions_unconfirmed(sessions);
+  return sessions->current ? sessions->current : sw_sessions_unconfirmed(sessions);
 }
 
 struct sw_session *sw_sessions_any(const struct sw_sessions *sessions) {
@@ -40,7 +32,7 @@ struct sw_session *sw_sessions_place(struct sw_sessions *sessions) {
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
     struct sw_session *session = &sessions->rows[i];
     if (session->state == SW_SESSION_EMPTY) return session;
-    if (session->state == SW_SESSION_CURRENT) continue;
+    if (session == sessions->current) continue;
     if (!oldest || session->created < oldest->created) oldest = session;
   }
   assert(oldest); /* only one is current */
@@ -59,15 +51,14 @@ uint32_t sw_sessions_id(struct sw_sessions *sessions, uint32_t reserved) {
 }
 
 bool sw_sessions_confirm(struct sw_sessions *sessions, struct sw_session *session) {
-  struct sw_session *current = sw_sessions_current(sessions);
   session->state = SW_SESSION_CONFIRMED;
-  if (current && current->created > session->created) return false;
-  if (current) current->state = SW_SESSION_CONFIRMED;
-  session->state = SW_SESSION_CURRENT;
+  if (sessions->current && sessions->current->created > session->created) return false;
+  sessions->current = session;
   return true;
 }
 
 void sw_sessions_wipe(struct sw_sessions *sessions, struct sw_session *session) {
+  if (session == sessions->current) sessions->current = NULL;
   sw_session_wipe(session);
   sessions->wiped = true;
 }

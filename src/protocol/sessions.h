@@ -16,16 +16,14 @@
 #define SW_SESSIONS 4
 
 struct sw_sessions {
-  struct sw_session rows[SW_SESSIONS]; /* one is current at most, and one unconfirmed */
+  struct sw_session rows[SW_SESSIONS]; /* one is unconfirmed at most */
+  struct sw_session *current;          /* the confirmed one to send packets in, or NULL */
   struct sw_pending pending;
   bool wiped; /* a row or an entry was wiped since sw_link_keys_wiped */
 };
 
 /** The row with this id of ours, or NULL.  `id` is not 0. */
 struct sw_session *sw_sessions_find(struct sw_sessions *sessions, uint32_t id);
-
-/** The current session, or NULL. */
-struct sw_session *sw_sessions_current(const struct sw_sessions *sessions);
 
 /** The unconfirmed session, or NULL. */
 struct sw_session *sw_sessions_unconfirmed(const struct sw_sessions *sessions);

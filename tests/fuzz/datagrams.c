@@ -428,9 +428,8 @@ static void reach(enum state state) {
     break;
   case COUNTERS_USED:
     for (unsigned i = 0; i < 2; i++) {
-      sw_sessions_current(&links[i]->sessions)->counter = SW_REJECT_AFTER_COUNTER - 3;
-      sw_replay_commit(&sw_sessions_current(&links[i]->sessions)->replay,
-                       SW_REJECT_AFTER_COUNTER - 4);
+      links[i]->sessions.current->counter = SW_REJECT_AFTER_COUNTER - 3;
+      sw_replay_commit(&links[i]->sessions.current->replay, SW_REJECT_AFTER_COUNTER - 4);
     }
     break;
   case CLOSED:

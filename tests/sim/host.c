@@ -305,7 +305,7 @@ bool host_sends_to(const struct host *host, const struct sw_address *address) {
 
 bool host_reaches(const struct host *host, const struct host *peer,
                   const struct sw_address *address) {
-  const struct sw_session *sending = sw_sessions_current(&host->link->sessions);
+  const struct sw_session *sending = host->link->sessions.current;
   if (!sending) return false;
   if (!sw_address_equal(&sending->path.peer, address)) return false;
   for (unsigned i = 0; i < SW_SESSIONS; i++) {

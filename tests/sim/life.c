@@ -313,7 +313,7 @@ static void counters_near_rekey(struct world *world) {
   bring_up(world);
   world_run(world, SW_SECOND);
   const uint64_t since = world->now;
-  sw_sessions_current(&link_of(world, side)->sessions)->counter = SW_REKEY_AFTER_COUNTER - 10;
+  link_of(world, side)->sessions.current->counter = SW_REKEY_AFTER_COUNTER - 10;
   const uint64_t handshakes = sw_link_status(link_of(world, side))->handshakes;
   world_traffic(world, side, 10 * SW_MILLISECOND);
   world_run(world, SW_SECOND);
@@ -321,8 +321,7 @@ static void counters_near_rekey(struct world *world) {
   world_run(world, SW_SECOND);
   expect(sw_link_status(link_of(world, side))->handshakes == handshakes + 1,
          "the link is rekeyed once");
-  expect(sw_sessions_current(&link_of(world, side)->sessions)->counter < 1000,
-         "counters start again");
+  expect(link_of(world, side)->sessions.current->counter < 1000, "counters start again");
   expect(traffic_lost(&world->traffic[side], since) == 0, "nothing is lost");
 }
 
@@ -330,7 +329,7 @@ static void counters_at_the_end(struct world *world) {
   bring_up(world);
   world_run(world, SW_SECOND);
   for (unsigned side = 0; side < 2; side++) world->network.paths[side].blackout = true;
-  struct sw_session *session = sw_sessions_current(&link_of(world, A)->sessions);
+  struct sw_session *session = link_of(world, A)->sessions.current;
   session->counter = SW_REJECT_AFTER_COUNTER - 3;
   for (unsigned i = 0; i < 3; i++) expect(world_send(world, A), "the last counters are used");
   for (unsigned i = 0; i < 3; i++) expect(!world_send(world, A), "no counter is used twice");
@@ -401,14 +400,14 @@ static void half_confirmation(struct world *world) {
   world->network.intercept = half_lose;
   world->network.context = &half;
   const uint64_t until = world->now + SW_ANSWER_WITHIN + 5 * SW_SECOND;
-  const uint32_t former = sw_sessions_current(&link_of(world, A)->sessions)->local;
-  while (sw_sessions_current(&link_of(world, A)->sessions)->local == former)
+  const uint32_t former = link_of(world, A)->sessions.current->local;
+  while (link_of(world, A)->sessions.current->local == former)
     if (!world_step(world, until)) verdict_fail("A confirms a session");
   half.mute = true;
   world_run(world, SW_PENDING_LIFETIME + SW_SECOND);
   half.deaf = false;
   world_run(world, world->hosts[B].persistent_keepalive + SW_SECOND);
-  expect(sw_sessions_current(&link_of(world, B)->sessions)->remote == former,
+  expect(link_of(world, B)->sessions.current->remote == former,
          "B receives packets of A in the former session");
   half.mute = false;
   await_agreement(world, SW_RETRY_LAST + RETRY_SLACK + 3 * round_trip(world),

@@ -126,7 +126,7 @@ bool world_send(struct world *world, unsigned side) {
   uint8_t *const start = datagram + sizeof(datagram) - length - SW_OVERHEAD;
   const bool due = sw_link_deadline(host->link) <= host_time(host, world->now);
   const bool up = host_state(host) == SW_LINK_UP &&
-                  sw_sessions_current(&host->link->sessions)->counter < SW_REJECT_AFTER_COUNTER;
+                  host->link->sessions.current->counter < SW_REJECT_AFTER_COUNTER;
   const int64_t sent =
       host_send(host, world->now, packet, length, dice_chance(&world->dice, 500), start);
   if (up && !due) expect(sent > 0, "a link that is up accepts packets");

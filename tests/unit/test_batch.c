@@ -115,18 +115,18 @@ static void batch_is_sealed_like_single_packets(void **state) {
                                 .length =
                                     SW_BATCH_LEAST + (size_t)rand() % (65536 - SW_BATCH_LEAST)};
     const struct sw_offload offload = make_super_packet(&shape);
-    const uint64_t counter = sw_sessions_current(&left->sessions)->counter;
+    const uint64_t counter = left->sessions.current->counter;
     const struct sw_link_status before = *sw_link_status(left);
     const size_t length = seal_one_by_one(&shape, &offload);
     const struct sw_link_status between = *sw_link_status(left);
-    const uint64_t next = sw_sessions_current(&left->sessions)->counter;
-    sw_sessions_current(&left->sessions)->counter = counter; /* seal the same bytes again */
+    const uint64_t next = left->sessions.current->counter;
+    left->sessions.current->counter = counter; /* seal the same bytes again */
     memset(datagrams + SW_HEADROOM - GUARD, 0x5a, GUARD);
     size_t each;
     assert_int_equal(seal_batch(&shape, &offload, &each), length);
     assert_memory_equal(datagrams + SW_HEADROOM, expected + SW_HEADROOM, length);
     for (unsigned g = 1; g <= 4; g++) assert_int_equal(datagrams[SW_HEADROOM - g], 0x5a);
-    assert_true(sw_sessions_current(&left->sessions)->counter == next);
+    assert_true(left->sessions.current->counter == next);
     const struct sw_link_status *after = sw_link_status(left);
     assert_int_equal(after->packets_out - between.packets_out,
                      between.packets_out - before.packets_out);
@@ -145,7 +145,7 @@ static void small_and_odd_batches_are_left_to_the_caller(void **state) {
     struct sw_offload offload = make_super_packet(&shapes[i]);
     assert_int_equal(seal_batch(&shapes[i], &offload, &each), -EAGAIN);
   }
-  assert_true(sw_sessions_current(&left->sessions)->counter <= 1); /* no counter was used */
+  assert_true(left->sessions.current->counter <= 1); /* no counter was used */
   assert_false(sw_batch_opens(&batch, SW_BATCH_LEAST - 1));
   assert_true(sw_batch_opens(&batch, SW_BATCH_LEAST));
   workers.engaged = false;

@@ -200,7 +200,7 @@ static void relay_that_loses_the_last_race_does_not_move_the_link(void **state) 
   (void)state;
   struct pair_datagram init, copy, response, probe;
   const struct sw_address attacker = pair_address(66);
-  pair.now = sw_sessions_current(&left->link->sessions)->rekey_at;
+  pair.now = left->link->sessions.current->rekey_at;
   pair_take_letter(left, 'i', &init);
   copy = init;
   copy.from = attacker;
@@ -332,7 +332,7 @@ static void replayed_init_affects_no_session(void **state) {
   sw_initiation_begin(&left->link->initiation, left->link->me, 99);
   pair_seal_message(left, left->link->initiation.plain, left->link->initiation.length, &old);
   sodium_memzero(&left->link->initiation, sizeof(left->link->initiation));
-  const uint32_t session = sw_sessions_current(&right->link->sessions)->local;
+  const uint32_t session = right->link->sessions.current->local;
   for (unsigned i = 0; i < 10; i++) {
     old.from = pair_address((uint8_t)(100 + i));
     assert_int_equal(pair_give(right, &old), SW_RECEIVED_CONTROL);
@@ -341,7 +341,7 @@ static void replayed_init_affects_no_session(void **state) {
     pair_assert_drop(left, SW_DROP_UNEXPECTED);
     pair_run(&pair, 5 * SW_SECOND);
   }
-  assert_int_equal(sw_sessions_current(&right->link->sessions)->local, session);
+  assert_int_equal(right->link->sessions.current->local, session);
   assert_true(sw_address_equal(&sw_link_path(right->link)->peer, &left->address));
   assert_nothing_is_lost(SW_SECOND, 100 * MS);
 }

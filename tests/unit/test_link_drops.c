@@ -59,7 +59,7 @@ static void short_datagram_is_dropped(void **state) {
 static void datagram_of_no_session_is_dropped_and_reported(void **state) {
   (void)state;
   pair_seal(left, 100, &datagram);
-  sw_session_wipe(sw_sessions_current(&right->link->sessions));
+  sw_sessions_wipe(&right->link->sessions, right->link->sessions.current);
   assert_dropped(SW_DROP_SESSION);
   const struct sw_link_status *status = sw_link_status(right->link);
   assert_int_equal(status->foreign_time, pair.now);
@@ -154,7 +154,7 @@ static void datagram_before_the_window_is_dropped(void **state) {
   (void)state;
   struct pair_datagram late, last;
   pair_seal(left, 100, &late);
-  sw_sessions_current(&left->link->sessions)->counter += SW_REPLAY_WINDOW - 1;
+  left->link->sessions.current->counter += SW_REPLAY_WINDOW - 1;
   pair_seal(left, 100, &last);
   assert_int_equal(pair_give(right, &last), SW_RECEIVED_PACKET);
   datagram = late;
@@ -163,7 +163,7 @@ static void datagram_before_the_window_is_dropped(void **state) {
 
 static void datagram_past_the_counters_limit_is_dropped(void **state) {
   (void)state;
-  struct sw_session *session = sw_sessions_current(&left->link->sessions);
+  struct sw_session *session = left->link->sessions.current;
   const uint64_t word = SW_REJECT_AFTER_COUNTER;
   uint8_t packet[20];
   pair_packet4(packet, sizeof(packet), (uint8_t[]){10, 1, 0, 1});
@@ -184,7 +184,7 @@ static void datagram_of_a_session_past_its_lifetime_is_dropped(void **state) {
   struct pair_datagram early;
   pair_seal(left, 100, &early);
   pair_seal(left, 100, &datagram);
-  pair.now = sw_sessions_current(&right->link->sessions)->created + SW_REJECT_AFTER - 1;
+  pair.now = right->link->sessions.current->created + SW_REJECT_AFTER - 1;
   assert_int_equal(pair_give(right, &early), SW_RECEIVED_PACKET);
   pair.now++;
   assert_dropped(SW_DROP_EXPIRED);
@@ -323,7 +323,7 @@ static void first_datagram_after_five_seconds_confirms_nothing(void **state) {
   pair_take_letter(left, 'p', &datagram);
   pair.now += SW_PENDING_LIFETIME;
   assert_dropped(SW_DROP_EXPIRED);
-  assert_null(sw_sessions_current(&right->link->sessions));
+  assert_null(right->link->sessions.current);
 }
 
 static void first_datagram_past_the_counter_limit_changes_nothing(void **state) {
@@ -481,7 +481,7 @@ static void packet_without_a_session_is_refused(void **state) {
 static void packet_is_refused_when_the_counters_are_used_up(void **state) {
   (void)state;
   uint8_t packet[20] = {0x45}, sealed[48];
-  sw_sessions_current(&right->link->sessions)->counter = SW_REJECT_AFTER_COUNTER;
+  right->link->sessions.current->counter = SW_REJECT_AFTER_COUNTER;
   assert_int_equal(sw_link_send(right->link, pair.now, packet, sizeof(packet), sealed), -ENOTCONN);
   pair_assert_drop(right, SW_DROP_NO_SESSION);
   assert_int_equal(sw_link_status(right->link)->packets_out, 0);

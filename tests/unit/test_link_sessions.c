@@ -68,8 +68,7 @@ static void simultaneous_renewals_lose_no_packet(void **state) {
   (void)state;
   pair.latency = 40 * MS;
   for (unsigned i = 0; i < 20; i++) {
-    sw_sessions_current(&left->link->sessions)->rekey_at =
-        sw_sessions_current(&right->link->sessions)->rekey_at = pair.now;
+    left->link->sessions.current->rekey_at = right->link->sessions.current->rekey_at = pair.now;
     assert_nothing_is_lost(2 * SW_SECOND, 5 * MS);
   }
 }
@@ -78,8 +77,8 @@ static void renewals_of_any_stagger_lose_no_packet(void **state) {
   (void)state;
   pair.latency = 40 * MS;
   for (unsigned i = 0; i < 40; i++) {
-    sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
-    sw_sessions_current(&right->link->sessions)->rekey_at = pair.now + i * 4 * MS;
+    left->link->sessions.current->rekey_at = pair.now;
+    right->link->sessions.current->rekey_at = pair.now + i * 4 * MS;
     assert_nothing_is_lost(SW_SECOND, 5 * MS);
   }
 }
@@ -88,12 +87,12 @@ static void packet_of_the_former_session_is_opened(void **state) {
   (void)state;
   struct pair_datagram late;
   pair_seal(left, 100, &late);
-  sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
+  left->link->sessions.current->rekey_at = pair.now;
   pair_flush(&pair);
   assert_string_equal(left->sent, "ip");
-  const uint32_t session = sw_sessions_current(&right->link->sessions)->local;
+  const uint32_t session = right->link->sessions.current->local;
   assert_int_equal(pair_give(right, &late), SW_RECEIVED_PACKET);
-  assert_int_equal(sw_sessions_current(&right->link->sessions)->local, session);
+  assert_int_equal(right->link->sessions.current->local, session);
 }
 
 static unsigned sessions_of(const struct pair_side *side) {
@@ -127,11 +126,11 @@ static void older_answer_confirmed_late_is_added_beside_the_current_session(void
   assert_int_equal(sessions_of(left), 2); /* of the sessions that this side initiated, the latest */
   pair_give(right, &younger);
   pair_take_letter(right, 'a', &response);
-  const uint32_t session = sw_sessions_current(&right->link->sessions)->local;
+  const uint32_t session = right->link->sessions.current->local;
   const uint64_t handshakes = sw_link_status(right->link)->handshakes;
 
   assert_int_equal(pair_give(right, &probe), SW_RECEIVED_CONTROL);
-  assert_int_equal(sw_sessions_current(&right->link->sessions)->local, session);
+  assert_int_equal(right->link->sessions.current->local, session);
   assert_int_equal(sw_link_status(right->link)->handshakes, handshakes + 1);
   assert_true(sw_address_equal(&sw_link_status(right->link)->peer, &left->address));
 }
@@ -148,13 +147,14 @@ static void fifth_session_replaces_the_oldest_that_is_not_current(void **state) 
     for (unsigned oldest = 0; oldest < SW_SESSIONS; oldest++) {
       for (unsigned i = 0; i < SW_SESSIONS; i++) {
         link->sessions.rows[i].local = i + 1;
-        link->sessions.rows[i].state = i == current ? SW_SESSION_CURRENT : SW_SESSION_CONFIRMED;
+        link->sessions.rows[i].state = SW_SESSION_CONFIRMED;
         link->sessions.rows[i].created = PAIR_START + 10 + (i + SW_SESSIONS - oldest) % SW_SESSIONS;
       }
+      link->sessions.current = &link->sessions.rows[current];
       const unsigned place = oldest == current ? (oldest + 1) % SW_SESSIONS : oldest;
       assert_ptr_equal(sw_sessions_place(&link->sessions), &link->sessions.rows[place]);
       assert_int_equal(link->sessions.rows[place].local, 0);
-      assert_ptr_equal(sw_sessions_current(&link->sessions), &link->sessions.rows[current]);
+      assert_ptr_equal(link->sessions.current, &link->sessions.rows[current]);
     }
   }
 }
@@ -164,11 +164,10 @@ static void many_renewals_keep_four_sessions(void **state) {
   for (unsigned i = 0; i < 10; i++) {
     struct pair_side *side = i % 3 ? left : right;
     pair_run(&pair, SW_SECOND);
-    sw_sessions_current(&side->link->sessions)->rekey_at = pair.now;
+    side->link->sessions.current->rekey_at = pair.now;
     pair_flush(&pair);
-    assert_int_equal(sw_sessions_current(&left->link->sessions)->local,
-                     sw_sessions_current(&right->link->sessions)->remote);
-    assert_int_equal(sw_sessions_current(&left->link->sessions)->created, pair.now);
+    assert_int_equal(left->link->sessions.current->local, right->link->sessions.current->remote);
+    assert_int_equal(left->link->sessions.current->created, pair.now);
     assert_in_range(sessions_of(left), 1, SW_SESSIONS);
     assert_in_range(sessions_of(right), 1, SW_SESSIONS);
   }
@@ -180,7 +179,7 @@ static void session_ids_are_never_zero_or_taken(void **state) {
   for (unsigned i = 0; i < 1000; i++) {
     const uint32_t id = sw_sessions_id(&right->link->sessions, 0);
     assert_int_not_equal(id, 0);
-    assert_int_not_equal(id, sw_sessions_current(&right->link->sessions)->local);
+    assert_int_not_equal(id, right->link->sessions.current->local);
   }
 }
 
@@ -188,7 +187,7 @@ static void session_ids_are_never_zero_or_taken(void **state) {
 
 static void close_is_sent_in_every_session_and_then_nothing(void **state) {
   (void)state;
-  sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
+  left->link->sessions.current->rekey_at = pair.now;
   pair_flush(&pair);
   clear_sent();
   sw_link_close(left->link, pair.now);
@@ -250,7 +249,7 @@ static void close_of_an_older_session_keeps_the_current_one(void **state) {
   (void)state;
   struct pair_datagram close;
   pair_seal_kind(left, SW_KIND_CLOSE, NULL, 0, &close);
-  sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
+  left->link->sessions.current->rekey_at = pair.now;
   pair_flush(&pair);
   assert_int_equal(sessions_of(right), 2);
   assert_int_equal(pair_give(right, &close), SW_RECEIVED_CONTROL);

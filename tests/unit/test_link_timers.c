@@ -41,10 +41,8 @@ static void clear_sent(void) {
 
 /* Keeps the sessions from being renewed and from expiring. */
 static void stay_young(void) {
-  sw_sessions_current(&left->link->sessions)->created =
-      sw_sessions_current(&right->link->sessions)->created = pair.now;
-  sw_sessions_current(&left->link->sessions)->rekey_at =
-      sw_sessions_current(&right->link->sessions)->rekey_at = SW_NEVER;
+  left->link->sessions.current->created = right->link->sessions.current->created = pair.now;
+  left->link->sessions.current->rekey_at = right->link->sessions.current->rekey_at = SW_NEVER;
 }
 
 static int start_connected(void **state) {
@@ -359,7 +357,7 @@ static void close_is_valid_at_any_size(void **state) {
   for (size_t length = 0; length <= sizeof(plain); length++) {
     pair_seal_kind(left, SW_KIND_CLOSE, plain, length, &close);
     assert_int_equal(pair_give(right, &close), SW_RECEIVED_CONTROL);
-    assert_null(sw_sessions_current(&right->link->sessions));
+    assert_null(right->link->sessions.current);
     pair_stop(&pair);
     start_connected(state);
   }
@@ -428,7 +426,7 @@ static void lost_init_at_renewal_moves_a_link_for_one_session_only(void **state)
   sw_link_endpoints_set(left->link, pair.now, endpoints, 2);
   pair_connect(&pair);
   for (unsigned renewal = 0; renewal < 3; renewal++) {
-    pair.now = sw_sessions_current(&left->link->sessions)->rekey_at;
+    pair.now = left->link->sessions.current->rekey_at;
     pair_take_letter(left, 'i', &datagram);
     assert_true(sw_address_equal(&datagram.to, &endpoints[0]));
     if (renewal == 1) { /* lost */
@@ -445,9 +443,9 @@ static void lost_init_at_renewal_moves_a_link_for_one_session_only(void **state)
     pair_give(right, &datagram);
     pair_take_letter(right, 'a', &datagram);
     pair_give(left, &datagram);
-    assert_int_equal(sw_sessions_current(&left->link->sessions)->created, pair.now);
-    assert_true(sw_address_equal(&sw_sessions_current(&left->link->sessions)->path.peer,
-                                 &endpoints[renewal == 1]));
+    assert_int_equal(left->link->sessions.current->created, pair.now);
+    assert_true(
+        sw_address_equal(&left->link->sessions.current->path.peer, &endpoints[renewal == 1]));
   }
 }
 
@@ -455,7 +453,7 @@ static void keys_expire_while_nothing_can_be_sent(void **state) {
   (void)state;
   pair_connect(&pair);
   struct pair_datagram datagram;
-  sw_sessions_current(&left->link->sessions)->rekey_at = pair.now;
+  left->link->sessions.current->rekey_at = pair.now;
   pair_take_letter(left, 'i', &datagram);
   pair_give(right, &datagram);
   sw_link_expire(left->link, pair.now + SW_RETRY_FIRST - 1);
@@ -468,10 +466,10 @@ static void keys_expire_while_nothing_can_be_sent(void **state) {
   assert_int_equal(right->link->sessions.pending.count, 0);
   pair.now = PAIR_START + SW_REJECT_AFTER - 1;
   sw_link_expire(right->link, pair.now);
-  assert_non_null(sw_sessions_current(&right->link->sessions));
+  assert_non_null(right->link->sessions.current);
   pair.now++;
   sw_link_expire(right->link, pair.now);
-  assert_null(sw_sessions_current(&right->link->sessions));
+  assert_null(right->link->sessions.current);
   assert_true(sw_link_keys_wiped(right->link));
 }
 
@@ -621,7 +619,7 @@ static void initiator_renews_the_session_after_115_to_120_s(void **state) {
   (void)state;
   uint64_t least = UINT64_MAX, most = 0;
   for (unsigned i = 0; i < 20; i++) {
-    const uint64_t created = sw_sessions_current(&left->link->sessions)->created;
+    const uint64_t created = left->link->sessions.current->created;
     clear_sent();
     while (!pair_sent(left, 'i')) pair_run(&pair, 10 * MS);
     const uint64_t age = left->sent_at[0] - created;
@@ -637,18 +635,18 @@ static void initiator_renews_the_session_after_115_to_120_s(void **state) {
 
 static void responder_renews_the_session_after_130_to_135_s_if_the_initiator_did_not(void **state) {
   (void)state;
-  sw_sessions_current(&left->link->sessions)->rekey_at = SW_NEVER;
-  const uint64_t created = sw_sessions_current(&right->link->sessions)->created;
+  left->link->sessions.current->rekey_at = SW_NEVER;
+  const uint64_t created = right->link->sessions.current->created;
   pair_run(&pair, created + 130 * SW_SECOND - 1 - pair.now);
   assert_string_equal(right->sent, "");
   pair_run(&pair, 5 * SW_SECOND);
   assert_string_equal(right->sent, "ip");
-  assert_true(sw_sessions_current(&right->link->sessions)->initiator);
+  assert_true(right->link->sessions.current->initiator);
 }
 
 static void session_is_renewed_when_half_its_counters_are_used(void **state) {
   (void)state;
-  sw_sessions_current(&left->link->sessions)->counter = SW_REKEY_AFTER_COUNTER - 1;
+  left->link->sessions.current->counter = SW_REKEY_AFTER_COUNTER - 1;
   pair_flush(&pair);
   assert_string_equal(left->sent, "");
   pair_send(left);
@@ -656,13 +654,13 @@ static void session_is_renewed_when_half_its_counters_are_used(void **state) {
   pair_flush(&pair);
   assert_string_equal(left->sent, "dip");
   pair_flush(&pair);
-  assert_true(sw_sessions_current(&left->link->sessions)->counter < 10);
+  assert_true(left->link->sessions.current->counter < 10);
 }
 
 static void session_ends_after_180_s(void **state) {
   (void)state;
   right->deaf = left->deaf = true;
-  const uint64_t created = sw_sessions_current(&left->link->sessions)->created;
+  const uint64_t created = left->link->sessions.current->created;
   pair_run(&pair, created + 180 * SW_SECOND - 1 - pair.now);
   assert_int_equal(pair_state(left), SW_LINK_UP);
   assert_int_equal(pair_state(right), SW_LINK_UP);

@@ -419,8 +419,8 @@ static void links_own_datagram_waits_for_a_full_socket(void **state) {
     size_t opened;
     const struct sw_path path = {.peer = {.ip = {[15] = 1}, .port = 1}};
     const int64_t sealed =
-        sw_session_seal(sw_sessions_current(&other->sessions), other->keys.mask, sw_clock_now(),
-                        SW_KIND_PROBE, (const uint8_t *)"a token!", SW_PROBE_BYTES, probe);
+        sw_session_seal(other->sessions.current, other->keys.mask, sw_clock_now(), SW_KIND_PROBE,
+                        (const uint8_t *)"a token!", SW_PROBE_BYTES, probe);
     assert_true(sealed > 0);
     assert_int_equal(
         sw_link_receive(pump.link, sw_clock_now(), &path, probe, (size_t)sealed, probe, &opened),
@@ -466,17 +466,75 @@ static void keys_expire_while_the_socket_is_full(void **state) {
   for (unsigned i = 0; i < 10; i++) uv_run(&loop, UV_RUN_NOWAIT);
   assert_int_equal(reads, 1);
   assert_false(uv_is_active((uv_handle_t *)&pump.tun_poll));
-  struct sw_session *session = sw_sessions_current(&pump.link->sessions);
+  struct sw_session *session = pump.link->sessions.current;
   session->created -= SW_REJECT_AFTER;
   const uint64_t end = sw_clock_now() + 60 * SW_SECOND;
-  while (sw_sessions_current(&pump.link->sessions) && sw_clock_now() < end)
-    uv_run(&loop, UV_RUN_ONCE);
-  assert_null(sw_sessions_current(&pump.link->sessions));
+  while (pump.link->sessions.current && sw_clock_now() < end) uv_run(&loop, UV_RUN_ONCE);
+  assert_null(pump.link->sessions.current);
   assert_true(sodium_is_zero((const uint8_t *)session, sizeof(*session)));
   assert_int_equal(sent_datagrams, 0);
   socket_is_full = false;
   stop();
   close(full_pair[1]);
+}
+
+static void end_session(void) {
+  sw_sessions_wipe(&pump.link->sessions, pump.link->sessions.current);
+  sw_pump_flush(&pump);
+}
+
+static void packets_wait_for_a_session(void **state) {
+  (void)state;
+  full_from = full_until = 0;
+  offered = 3;
+  start(NULL);
+  end_session();
+  const uint64_t end = pump.wait_end;
+  assert_in_range(end - sw_clock_now(), 4 * SW_SECOND, 5 * SW_SECOND);
+  for (unsigned i = 0; i < 10; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(reads, 0);
+  assert_int_equal(pump.wait_end, end);
+  struct sw_link *const down = pump.link;
+  sw_link_free(other);
+  pump.link = link_up(&other);
+  sw_pump_flush(&pump);
+  const size_t before = sent_datagrams;
+  for (unsigned i = 0; i < 10; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(reads, 3);
+  assert_int_equal(sent_datagrams, before + 3);
+  sw_link_free(down);
+  stop();
+}
+
+static void packets_wait_for_a_session_for_a_limited_time(void **state) {
+  (void)state;
+  full_from = full_until = 0;
+  offered = 3;
+  start(NULL);
+  end_session();
+  pump.wait_end = sw_clock_now() + SW_SECOND / 50;
+  sw_pump_flush(&pump);
+  assert_int_equal(pump.deadline, pump.wait_end);
+  const uint64_t end = sw_clock_now() + 60 * SW_SECOND;
+  while (reads < 3 && sw_clock_now() < end) uv_run(&loop, UV_RUN_ONCE);
+  assert_int_equal(reads, 3);
+  assert_int_equal(sw_link_status(pump.link)->drops[SW_DROP_NO_SESSION], 3);
+  stop();
+}
+
+static void init_waits_for_a_full_socket(void **state) {
+  (void)state;
+  full_from = 1;
+  full_until = 3;
+  offered = 0;
+  start(NULL);
+  end_session();
+  assert_true(pump.blocked);
+  assert_int_equal(sent_datagrams, 0);
+  for (unsigned i = 0; i < 10; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_false(pump.blocked);
+  assert_int_equal(sent_datagrams, 1);
+  stop();
 }
 
 static void super_packets_of_small_segments_are_sent(void **state) {
@@ -556,6 +614,9 @@ int main(void) {
       cmocka_unit_test(links_own_datagram_waits_for_a_full_socket),
       cmocka_unit_test(only_refused_datagrams_are_lost),
       cmocka_unit_test(keys_expire_while_the_socket_is_full),
+      cmocka_unit_test(packets_wait_for_a_session),
+      cmocka_unit_test(packets_wait_for_a_session_for_a_limited_time),
+      cmocka_unit_test(init_waits_for_a_full_socket),
       cmocka_unit_test(super_packets_of_small_segments_are_sent),
       cmocka_unit_test(flood_of_reports_costs_no_datagram),
       cmocka_unit_test(reports_are_asked_for_as_soon_as_there_is_no_session),

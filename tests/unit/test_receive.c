@@ -55,8 +55,7 @@ static void only_datagrams_of_a_session_are_opened_in_advance(void **state) {
   pair_give(&pair.right, &init);
   pair_connect(&pair);
   pair_seal(&pair.left, 100, &datagram);
-  assert_ptr_equal(begin_opening(&datagram),
-                   &sw_sessions_current(&pair.right.link->sessions)->open);
+  assert_ptr_equal(begin_opening(&datagram), &pair.right.link->sessions.current->open);
   assert_int_equal(pair_give(&pair.right, &datagram), SW_RECEIVED_PACKET);
   assert_null(begin_opening(&datagram)); /* a replay */
   pair_seal_kind(&pair.left, SW_KIND_PACKET, NULL, 0, &datagram);
@@ -111,7 +110,7 @@ static void keys_of_a_session_that_begins_are_not_left_on_the_stack(void **state
   pair_give(&pair.left, &datagram);
   pair_take_letter(&pair.left, 'p', &datagram);
   stack_run(confirm);
-  const struct sw_session *const session = sw_sessions_current(&pair.right.link->sessions);
+  const struct sw_session *const session = pair.right.link->sessions.current;
   assert_non_null(session);
   assert_false(stack_holds(session->open.key, 16));
   assert_false(stack_holds(session->seal.key, 16));

@@ -46,11 +46,11 @@ static void first_session_is_used_before_it_is_confirmed(void **state) {
   (void)state;
   assert_null(sw_sessions_sending(&sessions));
   struct sw_session *session = start(1, START);
-  assert_null(sw_sessions_current(&sessions));
+  assert_null(sessions.current);
   assert_ptr_equal(sw_sessions_unconfirmed(&sessions), session);
   assert_ptr_equal(sw_sessions_sending(&sessions), session);
   assert_true(sw_sessions_confirm(&sessions, session));
-  assert_ptr_equal(sw_sessions_current(&sessions), session);
+  assert_ptr_equal(sessions.current, session);
   assert_null(sw_sessions_unconfirmed(&sessions));
   assert_ptr_equal(sw_sessions_sending(&sessions), session);
 }
@@ -62,11 +62,11 @@ static void younger_session_becomes_current_when_confirmed(void **state) {
   struct sw_session *second = start(2, START + 1);
   assert_ptr_equal(sw_sessions_sending(&sessions), first);
   assert_true(sw_sessions_confirm(&sessions, second));
-  assert_ptr_equal(sw_sessions_current(&sessions), second);
+  assert_ptr_equal(sessions.current, second);
   assert_int_equal(first->state, SW_SESSION_CONFIRMED);
   struct sw_session *third = start(3, START + 1); /* of the same age: the later one counts */
   assert_true(sw_sessions_confirm(&sessions, third));
-  assert_ptr_equal(sw_sessions_current(&sessions), third);
+  assert_ptr_equal(sessions.current, third);
   assert_int_equal(second->state, SW_SESSION_CONFIRMED);
 }
 
@@ -76,7 +76,7 @@ static void older_session_does_not_become_current(void **state) {
   struct sw_session *young = start(2, START + 1);
   assert_true(sw_sessions_confirm(&sessions, young));
   assert_false(sw_sessions_confirm(&sessions, late));
-  assert_ptr_equal(sw_sessions_current(&sessions), young);
+  assert_ptr_equal(sessions.current, young);
   assert_int_equal(late->state, SW_SESSION_CONFIRMED);
 }
 
@@ -86,7 +86,7 @@ static void older_session_is_not_used_when_the_current_one_is_wiped(void **state
   struct sw_session *current = start(2, START + 1);
   sw_sessions_confirm(&sessions, current);
   sw_sessions_wipe(&sessions, current);
-  assert_null(sw_sessions_current(&sessions));
+  assert_null(sessions.current);
   assert_null(sw_sessions_sending(&sessions));
   assert_non_null(sw_sessions_any(&sessions));
 }
