@@ -51,6 +51,7 @@ struct sw_config {
   uint16_t mtu;         /* bytes; 0: not given */
   enum sw_config_table table_kind;
   uint32_t table;                     /* if SW_CONFIG_TABLE_NUMBER */
+  uint32_t metric;                    /* of the routes; 0: not given */
   uint32_t fwmark;                    /* 0: none */
   bool offload;                       /* true if not given */
   bool sandbox;                       /* true if not given */

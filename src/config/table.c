@@ -27,6 +27,8 @@ static const struct sw_config_row rows[SW_CONFIG_KEYS] = {
       "a size in bytes from " STRING(SW_VALUE_MTU_MIN) " to " STRING(SW_VALUE_MTU_MAX)},
   [SW_CONFIG_KEY_TABLE] = {"Table", INTERFACE, ONCE, sw_value_table,
       "a routing table; write auto, off or 1 to 4294967295"},
+  [SW_CONFIG_KEY_METRIC] = {"Metric", INTERFACE, ONCE, sw_value_metric,
+      "a metric of routes; write auto or 1 to 4294967295"},
   [SW_CONFIG_KEY_FWMARK] = {"FwMark", INTERFACE, ONCE, sw_value_fwmark,
       "a firewall mark; write off, 1 to 4294967295 or 0x1 to 0xffffffff"},
   [SW_CONFIG_KEY_OFFLOAD] = {"Offload", INTERFACE, ONCE, sw_value_offload,

@@ -92,6 +92,16 @@ int sw_value_table(struct sw_config *config, const char *text, struct sw_error *
   return 0;
 }
 
+int sw_value_metric(struct sw_config *config, const char *text, struct sw_error *error) {
+  uint64_t metric = 0;
+  (void)error;
+  if (strcasecmp(text, "auto") != 0 &&
+      (!parse_number(text, 10, UINT32_MAX, &metric) || metric == 0))
+    return -EINVAL;
+  config->metric = (uint32_t)metric;
+  return 0;
+}
+
 int sw_value_fwmark(struct sw_config *config, const char *text, struct sw_error *error) {
   uint64_t mark = 0;
   const bool hexadecimal = strncasecmp(text, "0x", 2) == 0;

@@ -222,9 +222,11 @@ int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
 
 /* ---- routes ---- */
 
+/* A route as the kernel tells routes apart, and the search for it. */
 struct route_search {
   const struct sw_prefix *prefix;
   uint32_t table;
+  uint32_t metric;
   unsigned index; /* of the route's interface; 0: not found, none, or several */
 };
 
@@ -239,7 +241,7 @@ static int compare_route(struct nl_msg *message, void *taker) {
   const bool v4 = route->rtm_family == AF_INET;
   const struct nlattr *table = attributes[RTA_TABLE], *metric = attributes[RTA_PRIORITY];
   if ((table ? nla_get_u32(table) : route->rtm_table) != search->table) return NL_SKIP;
-  if ((metric ? nla_get_u32(metric) : 0) != (v4 ? METRIC_V4 : METRIC_V6)) return NL_SKIP;
+  if ((metric ? nla_get_u32(metric) : 0) != search->metric) return NL_SKIP;
   if (route->rtm_tos || route->rtm_dst_len + (v4 ? 96 : 0) != search->prefix->length)
     return NL_SKIP;
   uint8_t ip[SW_IP_BYTES] = {[10] = v4 ? 0xff : 0, [11] = v4 ? 0xff : 0};
@@ -260,17 +262,18 @@ static void find_route(struct sw_netlink *netlink, struct route_search *search) 
   nl_cb_put(callback);
 }
 
-static int request_route(struct sw_netlink *netlink, unsigned index, const struct sw_prefix *prefix,
-                         uint32_t table) {
-  const bool v4 = sw_ip_is_v4(prefix->ip);
+static int request_route(struct sw_netlink *netlink, unsigned index,
+                         const struct route_search *wanted) {
+  const bool v4 = sw_ip_is_v4(wanted->prefix->ip);
   struct nl_sock *socket = begin(netlink);
   struct rtnl_route *route = rtnl_route_alloc();
   struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
-  struct nl_addr *destination = address_of(prefix);
+  struct nl_addr *destination = address_of(wanted->prefix);
   int failed = -NLE_NOMEM;
   if (route && hop && destination) {
     rtnl_route_set_family(route, v4 ? AF_INET : AF_INET6);
-    rtnl_route_set_table(route, table);
+    rtnl_route_set_table(route, wanted->table);
+    rtnl_route_set_priority(route, wanted->metric);
     rtnl_route_set_scope(route, v4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE);
     rtnl_route_set_protocol(route, RTPROT_STATIC);
     rtnl_route_nh_set_ifindex(hop, (int)index);
@@ -285,17 +288,21 @@ static int request_route(struct sw_netlink *netlink, unsigned index, const struc
   return failed < 0 ? code_of(netlink, failed) : 0;
 }
 
-int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struct sw_prefix *prefix,
-                         uint32_t table, struct sw_error *error) {
-  struct route_search search = {.prefix = prefix, .table = table ? table : RT_TABLE_MAIN};
-  const bool v4 = sw_ip_is_v4(prefix->ip);
-  const int code = request_route(netlink, index, prefix, search.table);
+int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struct sw_route *route,
+                         struct sw_error *error) {
+  const bool v4 = sw_ip_is_v4(route->prefix.ip);
+  struct route_search search = {.prefix = &route->prefix,
+                                .table = route->table ? route->table : RT_TABLE_MAIN,
+                                .metric = route->metric ? route->metric
+                                          : v4          ? METRIC_V4
+                                                        : METRIC_V6};
+  const int code = request_route(netlink, index, &search);
   if (!code) return 0;
   if (code == EEXIST) find_route(netlink, &search);
   if (code == EEXIST && search.index == index) return 0;
   char text[SW_PREFIX_TEXT], name[IFNAMSIZ], other[IFNAMSIZ], fix[FIX_TEXT];
   name_of(index, name);
-  sw_prefix_text(prefix, text);
+  sw_prefix_text(&route->prefix, text);
   if (code == EEXIST)
     snprintf(fix, sizeof(fix),
              "there is one%s%s: ip -%c route show table %u %s; delete it, or make the routes "

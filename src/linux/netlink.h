@@ -39,9 +39,15 @@ int sw_netlink_gso_segments(struct sw_netlink *netlink, unsigned index, uint32_t
 int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
                            const struct sw_prefix *address, struct sw_error *error);
 
-/** Adds a route to `prefix` over the interface, in `table` (0: main).  Fails with -EEXIST if there
- * is a route to the same prefix that is not over this interface. */
-int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struct sw_prefix *prefix,
-                         uint32_t table, struct sw_error *error);
+struct sw_route {
+  struct sw_prefix prefix;
+  uint32_t table;  /* 0: main */
+  uint32_t metric; /* 0: that which the kernel gives a route without one */
+};
+
+/** Adds a route over the interface.  Fails with -EEXIST if there is one of the same prefix, table and
+ * metric that is not over this interface. */
+int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struct sw_route *route,
+                         struct sw_error *error);
 
 #endif

@@ -34,6 +34,19 @@ static void refuse_router_advertisements(const char *interface) {
   if (fd >= 0) close(fd);
 }
 
+static int add_routes(struct sw_netlink *netlink, unsigned index, const struct sw_config *config,
+                      struct sw_error *error) {
+  for (size_t i = 0; i < config->allowed_ip_count; i++) {
+    const struct sw_prefix *range = &config->allowed_ips[i];
+    const uint32_t best = sw_ip_is_v4(range->ip) ? SW_HOST_METRIC_V4 : SW_HOST_METRIC_V6;
+    const struct sw_route route = {
+        .prefix = *range, .table = config->table, .metric = config->metric ? config->metric : best};
+    const int failed = sw_netlink_route_add(netlink, index, &route, error);
+    if (failed) return failed;
+  }
+  return 0;
+}
+
 static int configure(struct sw_host *host, const struct sw_config *config, struct sw_error *error) {
   struct sw_netlink *netlink;
   int failed = sw_netlink_open(&netlink, error);
@@ -52,9 +65,8 @@ static int configure(struct sw_host *host, const struct sw_config *config, struc
   if (!failed) cap_super_packets(netlink, index, host->mtu);
   for (size_t i = 0; i < config->address_count && !failed; i++)
     failed = sw_netlink_address_add(netlink, index, &config->addresses[i], error);
-  if (config->table_kind != SW_CONFIG_TABLE_OFF)
-    for (size_t i = 0; i < config->allowed_ip_count && !failed; i++)
-      failed = sw_netlink_route_add(netlink, index, &config->allowed_ips[i], config->table, error);
+  if (!failed && config->table_kind != SW_CONFIG_TABLE_OFF)
+    failed = add_routes(netlink, index, config, error);
   sw_netlink_close(netlink);
   return failed;
 }

@@ -21,6 +21,12 @@
  * only; 3 to 5 ms for a ping beside it with each. */
 #define SW_HOST_QUEUE 512
 
+/* The metrics where none is configured: the best of each family, so that no route to the same prefix
+ * wins.  Router advertisements and DHCP clients use 50 to 2048, and IPv6 routes without a metric have
+ * 1024; 0 would be that, too. */
+#define SW_HOST_METRIC_V4 0
+#define SW_HOST_METRIC_V6 1
+
 struct sw_host {
   struct sw_tun tun;
   struct sw_udp udp;

@@ -55,6 +55,7 @@ static void write_config(FILE *out, const struct sw_config *config) {
   else
     fprintf(out, "Table = %s\n", config->table_kind == SW_CONFIG_TABLE_OFF ? "off" : "auto");
   fprintf(out, "FwMark = 0x%x\n", config->fwmark);
+  if (config->metric) fprintf(out, "Metric = %u\n", config->metric);
   fprintf(out, "Offload = %s\n", config->offload ? "auto" : "off");
   fprintf(out, "Sandbox = %s\n", config->sandbox ? "on" : "off");
   write_hooks(out, "PostUp", config->post_up, config->post_up_count);
@@ -80,7 +81,8 @@ static void assert_same(const struct sw_config *a, const struct sw_config *b) {
   assert(a->address_count == b->address_count && a->allowed_ip_count == b->allowed_ip_count);
   assert_same_prefixes(a->addresses, b->addresses, a->address_count);
   assert_same_prefixes(a->allowed_ips, b->allowed_ips, a->allowed_ip_count);
-  assert(a->listen_port == b->listen_port && a->mtu == b->mtu && a->fwmark == b->fwmark);
+  assert(a->listen_port == b->listen_port && a->mtu == b->mtu && a->fwmark == b->fwmark &&
+         a->metric == b->metric);
   assert(a->table_kind == b->table_kind && a->table == b->table);
   assert(a->offload == b->offload && a->sandbox == b->sandbox);
   assert(a->persistent_keepalive == b->persistent_keepalive);

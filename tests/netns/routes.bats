@@ -61,6 +61,24 @@ rules() { ip -n "$A" -4 rule; ip -n "$A" -6 rule; }
   goes_over v0 198.51.100.1 2001:db8:ffff::1
 }
 
+@test "routes to the same network from router advertisements or DHCP do not take precedence; Metric = changes that" {
+  topology_pair
+  ip -n "$A" route add 10.2.0.0/16 via 192.0.2.2 dev v0 metric 50
+  ip -n "$A" -6 route add fd02::/64 via 2001:db8::2 dev v0 metric 50
+  config a 192.0.2.2:51900
+  up a
+  until_true 20 eval 'ip -n "$A" -6 route show fd02::/64 | grep sw0'
+  goes_over sw0 10.2.0.1 fd02::1
+  in_ns a "$SALTWAY" down sw0
+  config a 192.0.2.2:51900 'Metric = 60'
+  up a
+  until_true 20 eval 'ip -n "$A" -6 route show fd02::/64 | grep "sw0.*metric 60"'
+  goes_over v0 10.2.0.1 fd02::1
+  ip -n "$A" route flush dev v0 metric 50
+  ip -n "$A" -6 route flush dev v0 metric 50
+  goes_over sw0 10.2.0.1 fd02::1
+}
+
 @test "a default route in the main table is refused, with its line number" {
   topology_pair
   config a 192.0.2.2:51900

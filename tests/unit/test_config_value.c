@@ -19,8 +19,9 @@
 
 static void words_stand_for_numbers(void **state) {
   (void)state;
-  assert_good(INTERFACE "Table = off\nFwMark = OFF\nOffload = off\nSandbox = off\n" PEER
-                        "PersistentKeepalive = off\n");
+  assert_good(INTERFACE "Table = off\nFwMark = OFF\nOffload = off\nSandbox = off\n"
+                        "Metric = auto\n" PEER "PersistentKeepalive = off\n");
+  assert_int_equal(config.metric, 0);
   assert_int_equal(config.table_kind, SW_CONFIG_TABLE_OFF);
   assert_int_equal(config.fwmark, 0);
   assert_false(config.offload);
@@ -55,11 +56,14 @@ static void number_with_zeros_in_front_is_decimal(void **state) {
 static void limits_of_numbers_are_inside(void **state) {
   (void)state;
   assert_good("[Interface]\nListenPort = 65535\nMTU = 576\nTable = 4294967295\n"
-              "FwMark = 4294967295\n" PEER "PersistentKeepalive = 65535\n");
+              "FwMark = 4294967295\nMetric = 4294967295\n" PEER "PersistentKeepalive = 65535\n");
   assert_int_equal(config.listen_port, 65535);
   assert_int_equal(config.table, UINT32_MAX);
+  assert_int_equal(config.metric, UINT32_MAX);
   assert_int_equal(config.fwmark, UINT32_MAX);
-  assert_good("[Interface]\nListenPort = 1\nMTU = 65479\nTable = 1\nFwMark = 0xFFFFFFFF\n" PEER);
+  assert_good("[Interface]\nListenPort = 1\nMTU = 65479\nTable = 1\nFwMark = 0xFFFFFFFF\n"
+              "Metric = 1\n" PEER);
+  assert_int_equal(config.metric, 1);
   assert_int_equal(config.mtu, 65479);
   assert_int_equal(config.fwmark, UINT32_MAX);
 }
@@ -148,6 +152,8 @@ static void number_out_of_range_is_reported(void **state) {
       {"MTU = -1376", "from 576 to 65479"},
       {"MTU = 0x560", "from 576 to 65479"},
       {"Table = 0", "Table: \"0\" is not a routing table; write auto, off or 1 to 4294967295"},
+      {"Metric = 0", "Metric: \"0\" is not a metric of routes; write auto or 1 to 4294967295"},
+      {"Metric = 4294967296", "auto or 1 to 4294967295"},
       {"Table = main", "auto, off or 1 to 4294967295"},
       {"Table = 4294967296", "auto, off or 1 to 4294967295"},
       {"FwMark = 0x", "FwMark: \"0x\" is not a firewall mark"},

@@ -104,9 +104,13 @@ static int add_address(const char *text) {
   return sw_netlink_address_add(netlink, device, &address, &error);
 }
 
+static int add_route_of(const char *text, uint32_t table, uint32_t metric) {
+  const struct sw_route route = {.prefix = prefix_of(text), .table = table, .metric = metric};
+  return sw_netlink_route_add(netlink, device, &route, &error);
+}
+
 static int add_route(const char *text, uint32_t table) {
-  const struct sw_prefix prefix = prefix_of(text);
-  return sw_netlink_route_add(netlink, device, &prefix, table, &error);
+  return add_route_of(text, table, 0);
 }
 
 static void assert_done(int failed) {
@@ -372,6 +376,20 @@ static void route_of_another_metric_is_no_conflict(void **state) {
   assert_refused(add_route("10.3.0.0/16", 0), EEXIST, "over other");
 }
 
+static void routes_have_the_metric_asked_for(void **state) {
+  (void)state;
+  ip("route add 10.2.0.0/16 dev other metric 70");
+  ip("-6 route add fd02::/64 dev other metric 70");
+  for (unsigned i = 0; i < 2; i++) {
+    assert_done(add_route_of("10.2.0.0/16", 0, 50));
+    assert_done(add_route_of("fd02::/64", 0, 1));
+  }
+  assert_shown("-4 route", "10.2.0.0/16 dev sw0 proto static scope link metric 50");
+  assert_shown("-6 route", "fd02::/64 dev sw0 proto static metric 1 ");
+  assert_refused(add_route_of("10.2.0.0/16", 0, 70), EEXIST, "over other");
+  assert_refused(add_route_of("fd02::/64", 0, 70), EEXIST, "over other");
+}
+
 static void route_over_no_interface_is_reported(void **state) {
   (void)state;
   ip("route add blackhole 10.2.0.0/16");
@@ -436,6 +454,7 @@ int main(void) {
       up_test(route_over_another_interface_is_reported),
       up_test(route_of_another_table_is_no_conflict),
       up_test(route_of_another_metric_is_no_conflict),
+      up_test(routes_have_the_metric_asked_for),
       up_test(route_over_no_interface_is_reported),
       up_test(route_is_found_among_many),
       up_test(interface_that_is_down_is_reported),
