@@ -65,7 +65,7 @@ static void end(struct sw_child *child) {
   child->pid = 0;
 }
 
-static void on_patience(uv_timer_t *timer) {
+static void on_engine_late(uv_timer_t *timer) {
   struct sw_child *child = timer->data;
   if (child->stopping)
     sw_log(SW_LOG_WARNING, "the engine does not stop; killing it");
@@ -82,7 +82,7 @@ void sw_child_stop(struct sw_child *child) {
   message.kind = SW_CHANNEL_STOP;
   child->stopping = true;
   sw_child_send(child, &message);
-  uv_timer_start(&child->patience, on_patience, STOP_MS, 0);
+  uv_timer_start(&child->patience, on_engine_late, STOP_MS, 0);
 }
 
 /* ---- messages ---- */
@@ -187,7 +187,7 @@ static int start_process(struct sw_child *child, uv_loop_t *loop, sw_setup_main 
   uv_timer_init(loop, &child->patience);
   child->poll.data = child->patience.data = child;
   uv_poll_start(&child->poll, UV_READABLE, on_channel);
-  uv_timer_start(&child->patience, on_patience, START_MS, 0);
+  uv_timer_start(&child->patience, on_engine_late, START_MS, 0);
   return 0;
 }
 

@@ -12,7 +12,7 @@
 
 static void on_connection(uv_stream_t *listener, int status);
 
-static void on_closed(uv_handle_t *handle) {
+static void on_client_closed(uv_handle_t *handle) {
   struct sw_control_client *client = handle->data;
   if (--client->open_handles > 0) return;
   free(client->answer);
@@ -26,9 +26,9 @@ static void on_closed(uv_handle_t *handle) {
 
 static void client_close(struct sw_control_client *client) {
   if (!uv_is_closing((uv_handle_t *)&client->pipe))
-    uv_close((uv_handle_t *)&client->pipe, on_closed);
+    uv_close((uv_handle_t *)&client->pipe, on_client_closed);
   if (!uv_is_closing((uv_handle_t *)&client->timer))
-    uv_close((uv_handle_t *)&client->timer, on_closed);
+    uv_close((uv_handle_t *)&client->timer, on_client_closed);
 }
 
 static void on_timeout(uv_timer_t *timer) {

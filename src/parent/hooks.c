@@ -30,10 +30,10 @@ char *sw_hook_commands(char *const *hooks, size_t count, const char *interface) 
   return NULL;
 }
 
-static void fail(struct sw_hook *hook, const char *format, ...)
+static void set_failure(struct sw_hook *hook, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static void fail(struct sw_hook *hook, const char *format, ...) {
+static void set_failure(struct sw_hook *hook, const char *format, ...) {
   if (hook->failure[0]) return;
   char what[128];
   va_list arguments;
@@ -44,22 +44,22 @@ static void fail(struct sw_hook *hook, const char *format, ...) {
            strlen(hook->command) > QUOTE_BYTES ? "..." : "", what);
 }
 
-static void on_closed(uv_handle_t *handle) {
+static void on_hook_closed(uv_handle_t *handle) {
   struct sw_hook *hook = handle->data;
   hook->open_handles--;
 }
 
 static void close_handles(struct sw_hook *hook) {
-  uv_close((uv_handle_t *)&hook->process, on_closed);
-  uv_close((uv_handle_t *)&hook->timer, on_closed);
+  uv_close((uv_handle_t *)&hook->process, on_hook_closed);
+  uv_close((uv_handle_t *)&hook->timer, on_hook_closed);
 }
 
 static void on_exit_of(uv_process_t *process, int64_t status, int signal) {
   struct sw_hook *hook = process->data;
   if (signal)
-    fail(hook, "was ended by signal %d (%s)", signal, strsignal(signal));
+    set_failure(hook, "was ended by signal %d (%s)", signal, strsignal(signal));
   else if (status)
-    fail(hook, "failed with status %d (run it by hand to see why)", (int)status);
+    set_failure(hook, "failed with status %d (run it by hand to see why)", (int)status);
   close_handles(hook);
 }
 
@@ -79,10 +79,10 @@ static void end_group(struct sw_hook *hook) {
 
 static void on_limit(uv_timer_t *timer) {
   struct sw_hook *hook = timer->data;
-  fail(hook,
-       "has not ended after %d s, and was ended (let it start what takes longer in the "
-       "background)",
-       SW_HOOK_SECONDS);
+  set_failure(hook,
+              "has not ended after %d s, and was ended (let it start what takes longer in the "
+              "background)",
+              SW_HOOK_SECONDS);
   end_group(hook);
 }
 
@@ -107,7 +107,7 @@ void sw_hook_start(struct sw_hook *hook, uv_loop_t *loop, const char *command) {
   const int failed = uv_spawn(loop, &hook->process, &options);
   hook->process.data = hook->timer.data = hook;
   if (failed) {
-    fail(hook, "cannot be run: %s (/bin/sh)", strerror(-failed));
+    set_failure(hook, "cannot be run: %s (/bin/sh)", strerror(-failed));
     close_handles(hook);
     return;
   }
@@ -120,6 +120,6 @@ bool sw_hook_running(const struct sw_hook *hook) {
 
 void sw_hook_stop(struct sw_hook *hook) {
   if (!uv_is_active((uv_handle_t *)&hook->process) || hook->failure[0]) return;
-  fail(hook, "was ended before its time");
+  set_failure(hook, "was ended before its time");
   end_group(hook);
 }

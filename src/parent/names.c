@@ -40,10 +40,22 @@ static int isolate(int channel, pid_t parent, struct sw_error *error) {
   return sw_sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]), error);
 }
 
-static _Noreturn void execute_resolver(int channel, bool confined, pid_t parent) {
+/* libuv's handlers write into a pipe of the parent, which would take this process's signals for its
+ * own.  What is ignored stays ignored. */
+static void reset_signals(const sigset_t *mask) {
+  struct sigaction action;
+  for (int number = 1; number < NSIG; number++)
+    if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+      signal(number, SIG_DFL);
+  pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+static _Noreturn void execute_resolver(int channel, bool confined, pid_t parent,
+                                       const sigset_t *mask) {
   char *arguments[] = {SW_NAMES_PROCESS, SW_NAMES_SUBCOMMAND, confined ? NULL : SW_NAMES_UNCONFINED,
                        NULL};
   struct sw_error error;
+  reset_signals(mask);
   if (isolate(channel, parent, &error) == 0) {
     execv("/proc/self/exe", arguments);
     sw_error_set(&error, errno, errno == ENOENT ? "mount /proc" : NULL,
@@ -72,7 +84,7 @@ static void finish(struct sw_names *names) {
   names->done(names->user, all, count);
 }
 
-static void on_closed(uv_handle_t *handle) {
+static void on_resolver_closed(uv_handle_t *handle) {
   struct sw_names *names = handle->data;
   names->open_handles--;
 }
@@ -80,8 +92,8 @@ static void on_closed(uv_handle_t *handle) {
 /* Returns how it ended: a resolver that is ending already keeps its status. */
 static int end_resolver(struct sw_names *names) {
   int status = 0;
-  uv_close((uv_handle_t *)&names->poll, on_closed);
-  uv_close((uv_handle_t *)&names->patience, on_closed);
+  uv_close((uv_handle_t *)&names->poll, on_resolver_closed);
+  uv_close((uv_handle_t *)&names->patience, on_resolver_closed);
   close(names->channel);
   kill(names->resolver, SIGKILL);
   waitpid(names->resolver, &status, 0);
@@ -115,7 +127,7 @@ static void describe_end(struct sw_names *names, int status) {
 }
 
 /* A name service may hang, and an intruder may wish to stay. */
-static void on_patience(uv_timer_t *timer) {
+static void on_resolver_late(uv_timer_t *timer) {
   struct sw_names *names = timer->data;
   end_resolver(names);
   snprintf(names->failing, sizeof(names->failing), "cannot resolve %s: no answer after %d s",
@@ -124,12 +136,12 @@ static void on_patience(uv_timer_t *timer) {
 }
 
 static void wait_for_answer(struct sw_names *names) {
-  uv_timer_start(&names->patience, on_patience, SW_NAMES_SECONDS * UINT64_C(1000), 0);
+  uv_timer_start(&names->patience, on_resolver_late, SW_NAMES_SECONDS * UINT64_C(1000), 0);
 }
 
 /* A resolver that ends with questions unread resets the connection.  Its answers are behind that
  * error. */
-static ssize_t receive(int channel, struct sw_names_answer *answer) {
+static ssize_t receive_answer(int channel, struct sw_names_answer *answer) {
   const ssize_t length = recv(channel, answer, sizeof(*answer), MSG_TRUNC);
   if (length >= 0 || errno != ECONNRESET) return length;
   return recv(channel, answer, sizeof(*answer), MSG_TRUNC);
@@ -140,7 +152,7 @@ static void on_answer(uv_poll_t *poll, int status, int events) {
   struct sw_names_answer answer;
   (void)status, (void)events;
   while (names->answered < names->config->endpoint_count) {
-    const ssize_t length = receive(names->channel, &answer);
+    const ssize_t length = receive_answer(names->channel, &answer);
     if (length < 0 && errno == EAGAIN) return;
     if (length == sizeof(answer) && take_answer(names, &answer)) {
       wait_for_answer(names);
@@ -169,11 +181,17 @@ static int send_questions(const struct sw_config *config, int channel) {
   return shutdown(channel, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* Returns the resolver's pid or a negative errno. */
+/* Returns the resolver's pid or a negative errno.  Signals stay blocked until the child has reset
+ * the handlers. */
 static pid_t start_resolver(const struct sw_config *config, int channel) {
+  sigset_t all, mask;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &mask);
   const pid_t parent = getpid(), pid = fork();
-  if (pid == 0) execute_resolver(channel, config->sandbox && sw_sandbox_possible(), parent);
-  return pid < 0 ? -errno : pid;
+  if (pid == 0) execute_resolver(channel, config->sandbox && sw_sandbox_possible(), parent, &mask);
+  const int code = errno;
+  pthread_sigmask(SIG_SETMASK, &mask, NULL);
+  return pid < 0 ? -code : pid;
 }
 
 /* Returns 0 or a negative errno. */

@@ -59,7 +59,7 @@ static bool running(const struct parent *parent) {
   return !parent->ending && parent->child.pid;
 }
 
-static void fail(struct parent *parent, const char *what) {
+static void end_with(struct parent *parent, const char *what) {
   if (!parent->failure[0]) snprintf(parent->failure, sizeof(parent->failure), "%s", what);
   parent->ending = true;
 }
@@ -86,7 +86,7 @@ static char *status_text(const struct parent *parent) {
                                              .confined = sw_child_confined(parent->config)});
 }
 
-static void ask(struct parent *parent) {
+static void ask_engine(struct parent *parent) {
   struct sw_channel_message message;
   memset(&message, 0, sizeof(message));
   message.kind = SW_CHANNEL_ASK;
@@ -108,7 +108,7 @@ static void resolve_again(struct parent *parent) {
 
 static void on_observer(uv_timer_t *timer) {
   struct parent *parent = timer->data;
-  ask(parent);
+  ask_engine(parent);
   resolve_again(parent);
 }
 
@@ -158,7 +158,7 @@ static bool on_command(void *user, const char *command, char **answer) {
   struct parent *parent = user;
   if (strcmp(command, "status") == 0) {
     if (parent->child.pid)
-      ask(parent); /* on_snapshot answers */
+      ask_engine(parent); /* on_snapshot answers */
     else
       *answer = status_text(parent);
     return true;
@@ -212,7 +212,7 @@ static void post_up(struct parent *parent, const char *undo) {
   struct sw_error error;
   char *commands = sw_hook_commands(config->post_up, config->post_up_count, config->name);
   if (!commands) {
-    fail(parent, "no memory for PostUp");
+    end_with(parent, "no memory for PostUp");
     return;
   }
   if (*undo && sw_undo_write(config->name, undo, &error) != 0)
@@ -223,7 +223,7 @@ static void post_up(struct parent *parent, const char *undo) {
   char *rest;
   for (char *command = strtok_r(commands, "\n", &rest); command && running(parent);
        command = strtok_r(NULL, "\n", &rest))
-    if (!run_hook(parent, command, true) && running(parent)) fail(parent, parent->hook.failure);
+    if (!run_hook(parent, command, true) && running(parent)) end_with(parent, parent->hook.failure);
   free(commands);
 }
 
@@ -285,7 +285,7 @@ static void carry(struct parent *parent) {
   parent->report = (struct sw_report){.since = parent->started};
   uv_timer_start(&parent->observer, on_observer, OBSERVE_MS, OBSERVE_MS);
   resolve_first(parent);
-  ask(parent);
+  ask_engine(parent);
 }
 
 /* From PostUp to PreDown. */
@@ -293,7 +293,7 @@ static void serve(struct parent *parent) {
   const struct sw_config *config = parent->config;
   char *undo = sw_hook_commands(config->pre_down, config->pre_down_count, config->name);
   if (!undo) {
-    fail(parent, "no memory for PreDown");
+    end_with(parent, "no memory for PreDown");
     return;
   }
   if (config->post_up_count) post_up(parent, undo);
@@ -309,7 +309,7 @@ static void stop_engine(struct parent *parent) {
   parent->ending = true; /* if it is not the engine that ended */
   sw_child_stop(&parent->child);
   while (parent->child.pid) turn(parent);
-  if (parent->child.failure[0]) fail(parent, parent->child.failure);
+  if (parent->child.failure[0]) end_with(parent, parent->child.failure);
 }
 
 static int run(struct parent *parent, sw_setup_main *engine, struct sw_error *error) {

@@ -5,7 +5,7 @@
 
 static const int numbers[SW_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
-static void on_signal(uv_signal_t *handle, int number) {
+static void on_handle(uv_signal_t *handle, int number) {
   const struct sw_signals *signals = handle->data;
   signals->received(signals->user, number);
 }
@@ -23,7 +23,7 @@ void sw_signals_open(struct sw_signals *signals, uv_loop_t *loop,
   for (unsigned i = 0; i < SW_SIGNALS; i++) {
     uv_signal_init(loop, &signals->handles[i]);
     signals->handles[i].data = signals;
-    if (!stays_ignored(numbers[i])) uv_signal_start(&signals->handles[i], on_signal, numbers[i]);
+    if (!stays_ignored(numbers[i])) uv_signal_start(&signals->handles[i], on_handle, numbers[i]);
   }
 }
 

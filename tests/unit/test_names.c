@@ -22,6 +22,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -73,6 +74,13 @@ int execv(const char *path, char *const arguments[]) {
   return -1;
 }
 
+/* $RAISE: a signal that this process gets before it is the resolver. */
+pid_t setsid(void) {
+  const char *number = getenv("RAISE");
+  if (number) raise(atoi(number));
+  return (pid_t)syscall(SYS_setsid);
+}
+
 static bool is_null(int fd) {
   struct stat status;
   return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
@@ -87,6 +95,9 @@ static bool limited_to(int resource, rlim_t most) {
 static bool isolated(void) {
   unsigned open_count = 0;
   for (int fd = 3; fd < 1024; fd++) open_count += fcntl(fd, F_GETFD) >= 0;
+  sigset_t blocked;
+  sigprocmask(SIG_SETMASK, NULL, &blocked);
+  if (!sigisemptyset(&blocked)) return false;
   return open_count == 1 && fcntl(SW_NAMES_CHANNEL, F_GETFD) >= 0 && is_null(STDIN_FILENO) &&
          is_null(STDOUT_FILENO) && is_null(STDERR_FILENO) && getsid(0) == getpid() &&
          open("/dev/tty", O_RDWR) < 0 && strcmp(program_invocation_name, "saltway-names") == 0;
@@ -361,6 +372,35 @@ static void reason_why_the_resolver_cannot_be_executed_is_reported(void **state)
                       "directory (mount /proc)");
 }
 
+static void count_signal(uv_signal_t *handle, int number) {
+  (void)number;
+  ++*(unsigned *)handle->data;
+}
+
+/* The forked process has the parent's handlers, which write into the parent's pipe. */
+static void signal_to_a_resolver_is_none_to_the_parent(void **state) {
+  (void)state;
+  static uv_signal_t handle; /* closed by the teardown */
+  unsigned signals = 0;
+  uv_signal_init(&loop, &handle);
+  handle.data = &signals;
+  uv_signal_start(&handle, count_signal, SIGUSR1);
+  uv_unref((uv_handle_t *)&handle);
+  setenv("RAISE", "10", 1);
+  RESOLVE("two");
+  unsetenv("RAISE");
+  assert_string_equal(
+      names.failure,
+      "cannot resolve names: the resolver was ended by signal 10 (User defined signal 1)");
+  uv_ref((uv_handle_t *)&handle);
+  uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(signals, 0);
+  raise(SIGUSR1); /* the parent's own mask is as it was */
+  uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(signals, 1);
+  uv_close((uv_handle_t *)&handle, NULL);
+}
+
 static void invalid_answer_is_refused(void **state) {
   (void)state;
   static const char *const hosts[] = {"short",  "no endpoint", "no count", "no text",
@@ -435,6 +475,7 @@ int main(int argc, char **argv) {
       LOOPED(forbidden_call_ends_the_resolver_and_is_reported),
       LOOPED(crash_of_the_resolver_is_reported),
       LOOPED(reason_why_the_resolver_cannot_be_executed_is_reported),
+      LOOPED(signal_to_a_resolver_is_none_to_the_parent),
       LOOPED(invalid_answer_is_refused),
       LOOPED(port_is_that_of_the_file),
       LOOPED(resolver_that_hangs_runs_until_it_is_stopped),
