@@ -30,6 +30,9 @@
   X(SW_DROP_KIND, "unknown-kind", "authentic datagram of an unknown kind")                         \
   X(SW_DROP_NOT_IP, "not-ip", "inner packet that is not one whole IPv4 or IPv6 packet")            \
   X(SW_DROP_SOURCE, "source", "inner packet from outside AllowedIPs")                              \
+  /* from the network, about an authentic datagram */                                              \
+  X(SW_DROP_ECN, "ecn-marked",                                                                     \
+    "inner packet without ECN, in a datagram that a router has marked (CE)")                       \
   /* in this host */                                                                               \
   X(SW_DROP_NO_SESSION, "no-session", "outgoing packet while the link is down")                    \
   X(SW_DROP_TOO_BIG, "too-big", "packet too large for a datagram")                                 \

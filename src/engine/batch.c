@@ -123,11 +123,12 @@ bool sw_batch_opens(const struct sw_batch *batch, size_t bytes) {
 }
 
 bool sw_batch_add(struct sw_batch *batch, struct sw_link *link, uint64_t now,
-                  const struct sw_path *path, const uint8_t *datagram, size_t length) {
+                  const struct sw_run *run, const uint8_t *datagram, size_t length) {
   const size_t slot = SW_HEADROOM + length + SW_SLACK;
   if (batch->count == SW_BATCH_OPENINGS || batch->used + slot > SW_GRO_BUFFER) return false;
+  batch->tos[batch->count] = run->tos;
   struct sw_opening *opening = &batch->openings[batch->count++];
-  opening->path = path;
+  opening->path = &run->path;
   opening->datagram = datagram;
   opening->length = length;
   opening->packet = batch->room + batch->used + SW_HEADROOM;

@@ -9,6 +9,7 @@
 #define SALTWAY_ENGINE_BATCH_H
 
 #include "engine/workers.h"
+#include "linux/udp.h"
 #include "packet/gro.h"
 #include "packet/gso.h"
 #include "saltway/batch.h"
@@ -25,8 +26,9 @@ struct sw_batch {
   uint8_t *room; /* packets are opened here: SW_GRO_BUFFER bytes of the caller's */
   size_t used;   /* of the room */
   struct sw_opening openings[SW_BATCH_OPENINGS];
-  unsigned count;  /* datagrams added */
-  unsigned shares; /* that they are opened in */
+  uint8_t tos[SW_BATCH_OPENINGS]; /* of their datagrams */
+  unsigned count;                 /* datagrams added */
+  unsigned shares;                /* that they are opened in */
 };
 
 /** Makes an empty batch.  `workers` may be NULL.  Returns 0 or -ENOMEM. */
@@ -46,9 +48,9 @@ int64_t sw_batch_seal(struct sw_batch *batch, struct sw_link *link, uint64_t now
 /** Whether datagrams of `bytes` bytes in all are to be opened as batches. */
 bool sw_batch_opens(const struct sw_batch *batch, size_t bytes);
 
-/** Adds a datagram to the batch that is opened next.  Returns false if the batch is full. */
+/** Adds a datagram of a run to the batch that is opened next.  Returns false if the batch is full. */
 bool sw_batch_add(struct sw_batch *batch, struct sw_link *link, uint64_t now,
-                  const struct sw_path *path, const uint8_t *datagram, size_t length);
+                  const struct sw_run *run, const uint8_t *datagram, size_t length);
 
 /** Opens the datagrams that were added and empties the batch.  Returns how many they are: the caller
  * finishes so many of `openings`, in order (sw_link_open_finish). */

@@ -18,19 +18,20 @@ uint8_t *sw_outbox_room(const struct sw_outbox *outbox) {
   return outbox->buffer + SW_HEADROOM + outbox->used;
 }
 
-static bool fits_last_run(const struct sw_outbox *outbox, size_t length,
-                          const struct sw_path *path) {
+static bool fits_last_run(const struct sw_outbox *outbox, size_t length, const struct sw_path *path,
+                          uint8_t tos) {
   if (outbox->count == 0 || outbox->closed) return false;
   const struct sw_run *last = &outbox->runs[outbox->count - 1];
   return length <= last->segment && last->length + length <= SW_UDP_RUN &&
-         outbox->segments < SW_UDP_SEGMENTS && sw_path_equal(&last->path, path);
+         outbox->segments < SW_UDP_SEGMENTS && last->tos == tos && sw_path_equal(&last->path, path);
 }
 
-void sw_outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_path *path) {
-  if (!fits_last_run(outbox, length, path)) {
+void sw_outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_path *path,
+                   uint8_t tos) {
+  if (!fits_last_run(outbox, length, path, tos)) {
     assert(outbox->count < sizeof(outbox->runs) / sizeof(outbox->runs[0]));
-    outbox->runs[outbox->count++] =
-        (struct sw_run){.bytes = sw_outbox_room(outbox), .segment = length, .path = *path};
+    outbox->runs[outbox->count++] = (struct sw_run){
+        .bytes = sw_outbox_room(outbox), .segment = length, .path = *path, .tos = tos};
     outbox->segments = 0;
   }
   struct sw_run *run = &outbox->runs[outbox->count - 1];

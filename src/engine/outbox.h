@@ -1,7 +1,7 @@
 /*
  * The outbox: sealed datagrams on their way from the link to the socket.
  *
- * Datagrams lie back to back in a buffer.  Consecutive ones of equal size on the same
+ * Datagrams lie back to back in a buffer.  Consecutive ones of equal size and TOS on the same
  * path form a run, which the kernel takes as one message.  The outbox is sent, and thereby
  * emptied, before the pump waits for anything.  What the socket has no room for stays in the outbox
  * and leaves in order; until then nothing is sealed.
@@ -47,7 +47,8 @@ bool sw_outbox_is_full(const struct sw_outbox *outbox);
 uint8_t *sw_outbox_room(const struct sw_outbox *outbox);
 
 /** Adds the datagram of `length` bytes that is in the room. */
-void sw_outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_path *path);
+void sw_outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_path *path,
+                   uint8_t tos);
 
 /** Sends what the socket takes.  Returns 0 when the outbox is empty, -EAGAIN when the socket is
  * full, or another negative errno when the kernel refuses datagrams: they are tried again by the

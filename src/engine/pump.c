@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/stack.h"
 #include "packet/checksum.h"
+#include "packet/ecn.h"
 #include "packet/gso.h"
 #include "packet/mss.h"
 
@@ -104,7 +105,7 @@ static void flush(struct sw_pump *pump) {
   }
   while (!sw_outbox_is_full(outbox) &&
          (length = sw_link_transmit(pump->link, now, sw_outbox_room(outbox), &path)) > 0)
-    sw_outbox_add(outbox, length, &path);
+    sw_outbox_add(outbox, length, &path, SW_ECN_NOT_ECT);
   send_outbox(pump);
 }
 
@@ -194,13 +195,13 @@ static void on_timer(uv_timer_t *timer) {
 
 /* Seals a large super-packet with the workers' help.  Returns false if it is to be sealed here. */
 static bool seal_batch(struct sw_pump *pump, uint64_t now, const struct sw_gso *gso,
-                       const struct sw_path *path) {
+                       const struct sw_path *path, uint8_t tos) {
   struct sw_outbox *outbox = &pump->outbox;
   size_t each;
   int64_t left = sw_batch_seal(&pump->batch, pump->link, now, gso, sw_outbox_room(outbox), &each);
   if (left < 0) return false;
   for (; left > 0; left -= (int64_t)each)
-    sw_outbox_add(outbox, (size_t)left < each ? (size_t)left : each, path);
+    sw_outbox_add(outbox, (size_t)left < each ? (size_t)left : each, path, tos);
   return true;
 }
 
@@ -214,13 +215,14 @@ static void seal_packet(struct sw_pump *pump, uint64_t now, size_t length,
     return;
   }
   const struct sw_path path = *sw_link_path(pump->link);
+  const uint8_t tos = sw_ecn_outer(pump->packet, &gso.view, false);
   /* a super-packet is never a SYN */
   if (offload->gso == SW_GSO_NONE) sw_mss_clamp(pump->packet, &gso.view, gso.partial, pump->mtu);
-  if (seal_batch(pump, now, &gso, &path)) return;
+  if (seal_batch(pump, now, &gso, &path, tos)) return;
   while (sw_gso_next(&gso, &segment)) {
     const int64_t sealed = sw_link_seal(pump->link, now, segment.packet, segment.length,
                                         segment.partial, sw_outbox_room(&pump->outbox));
-    if (sealed > 0) sw_outbox_add(&pump->outbox, (size_t)sealed, &path);
+    if (sealed > 0) sw_outbox_add(&pump->outbox, (size_t)sealed, &path, tos);
   }
 }
 
@@ -264,8 +266,14 @@ static void write_merged(struct sw_pump *pump) {
     write_packet(pump, merged.packet, merged.length, &merged.offload);
 }
 
-/* Writes a packet that was opened, or coalesces it with the ones before it. */
-static void deliver(struct sw_pump *pump, uint8_t *packet, const struct sw_opened *opened) {
+/* Writes a packet that was opened, or coalesces it with the ones before it.  `tos`: of its datagram.
+ */
+static void deliver(struct sw_pump *pump, uint8_t *packet, const struct sw_opened *opened,
+                    uint8_t tos) {
+  if (!sw_ecn_combine(packet, &opened->view, tos)) {
+    sw_link_drop(pump->link, SW_DROP_ECN, 1);
+    return;
+  }
   sw_mss_clamp(packet, &opened->view, opened->partial, pump->mtu);
   if (pump->tun->offload) {
     while (sw_gro_add(&pump->gro, packet, &opened->view, opened->partial)) write_merged(pump);
@@ -277,10 +285,10 @@ static void deliver(struct sw_pump *pump, uint8_t *packet, const struct sw_opene
 }
 
 static void handle_opened(struct sw_pump *pump, enum sw_received received, uint8_t *packet,
-                          const struct sw_opened *opened) {
+                          const struct sw_opened *opened, uint8_t tos) {
   switch (received) {
   case SW_RECEIVED_PACKET:
-    deliver(pump, packet, opened);
+    deliver(pump, packet, opened, tos);
     break;
   case SW_RECEIVED_CONTROL:
     flush(pump);
@@ -290,13 +298,13 @@ static void handle_opened(struct sw_pump *pump, enum sw_received received, uint8
   }
 }
 
-static void open_one(struct sw_pump *pump, uint64_t now, const struct sw_path *path,
+static void open_one(struct sw_pump *pump, uint64_t now, const struct sw_run *run,
                      const uint8_t *datagram, size_t length) {
   uint8_t *packet = sw_gro_room(&pump->gro);
   struct sw_opened opened;
   const enum sw_received received =
-      sw_link_open(pump->link, now, path, datagram, length, packet, &opened);
-  handle_opened(pump, received, packet, &opened);
+      sw_link_open(pump->link, now, &run->path, datagram, length, packet, &opened);
+  handle_opened(pump, received, packet, &opened, run->tos);
 }
 
 /* Opens the batch.  Its packets lie in the buffer for coalescing, which has to be empty before. */
@@ -307,7 +315,7 @@ static void open_batch(struct sw_pump *pump) {
     struct sw_opening *opening = &pump->batch.openings[i];
     struct sw_opened opened;
     const enum sw_received received = sw_link_open_finish(pump->link, opening, &opened);
-    handle_opened(pump, received, opening->packet, &opened);
+    handle_opened(pump, received, opening->packet, &opened, pump->batch.tos[i]);
   }
 }
 
@@ -317,10 +325,10 @@ static void open_run(struct sw_pump *pump, uint64_t now, const struct sw_run *ru
     const size_t length = left < run->segment ? left : run->segment;
     const uint8_t *datagram = run->bytes + at;
     if (!spread) {
-      open_one(pump, now, &run->path, datagram, length);
-    } else if (!sw_batch_add(&pump->batch, pump->link, now, &run->path, datagram, length)) {
+      open_one(pump, now, run, datagram, length);
+    } else if (!sw_batch_add(&pump->batch, pump->link, now, run, datagram, length)) {
       open_batch(pump);
-      const bool added = sw_batch_add(&pump->batch, pump->link, now, &run->path, datagram, length);
+      const bool added = sw_batch_add(&pump->batch, pump->link, now, run, datagram, length);
       assert(added);
     }
   }

@@ -105,6 +105,8 @@ static void set_options(const struct sw_udp *udp) {
   option(udp, SOL_SOCKET, SO_RXQ_OVFL, 1);
   option(udp, IPPROTO_IP, IP_PKTINFO, 1);
   if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+  option(udp, IPPROTO_IP, IP_RECVTOS, 1);
+  if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
   /* IPv4 without DF: routers fragment what is too large, and no forged ICMP lowers the size */
   option(udp, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
   /* IPv6 routers do not fragment: ICMP has to be believed */
@@ -160,7 +162,8 @@ struct mode {
 };
 
 union send_control {
-  char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
+  char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)) +
+             CMSG_SPACE(sizeof(int))];
   struct cmsghdr align;
 };
 
@@ -200,6 +203,15 @@ static void set_source(const struct sw_udp *udp, struct msghdr *header, union se
   struct in6_pktinfo info = {.ipi6_ifindex = path->peer.scope};
   memcpy(&info.ipi6_addr, path->local, SW_IP_BYTES);
   add_control(header, control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+}
+
+/* On an IPv6 socket too the kernel takes the TOS of IPv4 datagrams from IP_TOS only. */
+static void set_tos(struct msghdr *header, union send_control *control, const struct sw_run *run) {
+  const int tos = run->tos;
+  if (sw_ip_is_v4(run->path.peer.ip))
+    add_control(header, control, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+  else
+    add_control(header, control, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
 }
 
 /* Whether this error is always about the datagrams of the call.  Others may come from a report. */
@@ -246,6 +258,7 @@ static int send_flight(const struct sw_udp *udp, const struct sw_run *runs, unsi
         set_segment(&messages[made].msg_hdr, &controls[made], runs[i].segment);
       if (mode.source && has_source(&runs[i].path))
         set_source(udp, &messages[made].msg_hdr, &controls[made], &runs[i].path);
+      if (runs[i].tos) set_tos(&messages[made].msg_hdr, &controls[made], &runs[i]);
       at += length;
     }
   }
@@ -305,6 +318,12 @@ static void read_control(const struct cmsghdr *part, struct sw_run *run, uint32_
     int segment;
     memcpy(&segment, value, sizeof(segment));
     if (segment > 0) run->segment = (size_t)segment;
+  } else if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_TOS) {
+    memcpy(&run->tos, value, sizeof(run->tos));
+  } else if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_TCLASS) {
+    int tos;
+    memcpy(&tos, value, sizeof(tos));
+    run->tos = (uint8_t)tos;
   } else if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
     struct in6_pktinfo info;
     memcpy(&info, value, sizeof(info));
@@ -325,7 +344,8 @@ int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count
   union socket_address addresses[SW_UDP_BATCH];
   union {
     char bytes[CMSG_SPACE(sizeof(uint32_t)) + CMSG_SPACE(sizeof(int)) +
-               CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo))];
+               CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)) +
+               CMSG_SPACE(sizeof(int))];
     struct cmsghdr align;
   } controls[SW_UDP_BATCH];
   for (unsigned i = 0; i < count; i++) {
@@ -346,6 +366,7 @@ int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count
     run->truncated = header->msg_flags & MSG_TRUNC;
     from_socket(&addresses[i], &run->path.peer);
     memset(run->path.local, 0, SW_IP_BYTES);
+    run->tos = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c))
       read_control(c, run, overflows);
   }

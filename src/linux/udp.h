@@ -44,6 +44,7 @@ struct sw_run {
   size_t segment;
   size_t sent;         /* when sending: bytes that need not be sent any more */
   struct sw_path path; /* of all its datagrams */
+  uint8_t tos;         /* of all its datagrams: DSCP and ECN field of the IP header */
   bool truncated;      /* when receiving: the datagram was longer than the buffer */
 };
 
@@ -62,6 +63,8 @@ void sw_udp_close(struct sw_udp *udp);
  * datagrams were refused together, and nothing behind them was tried.  Add `*refused` to the run's
  * `sent` to drop them; otherwise the next call tries them again.  -EAFNOSUPPORT: the peer has an
  * IPv6 address and the host no IPv6.
+ *
+ * The TOS of a run is that of its datagrams (0: nothing is asked for).
  *
  * A run leaves from its path's local address; if this host no longer has that address, from one that
  * the kernel chooses.  A run that the kernel does not segment is sent again within the call, datagram

@@ -87,13 +87,13 @@ static void open_batch(struct sw_batch *batch) {
   struct sw_opened opened;
   memset(&right->sessions.rows[0].replay, 0,
          sizeof(right->sessions.rows[0].replay)); /* the counters repeat */
-  const struct sw_path path = {.peer = address};
+  const struct sw_run run = {.path.peer = address};
   const bool spread = sw_batch_opens(batch, SEGMENTS * each);
   for (unsigned i = 0; i < SEGMENTS; i++) {
     const uint8_t *datagram = datagrams + SW_HEADROOM + i * each;
     if (spread) {
-      if (!sw_batch_add(batch, right, now, &path, datagram, each)) abort();
-    } else if (sw_link_open(right, now, &path, datagram, each, room + SW_HEADROOM, &opened) !=
+      if (!sw_batch_add(batch, right, now, &run, datagram, each)) abort();
+    } else if (sw_link_open(right, now, &run.path, datagram, each, room + SW_HEADROOM, &opened) !=
                SW_RECEIVED_PACKET) {
       abort();
     }

@@ -193,10 +193,10 @@ static enum sw_received results[COUNT];
 static struct sw_opened opened[COUNT];
 
 static void open_flight(void) {
-  static struct sw_path path;
-  path.peer = pair.left.address;
+  static struct sw_run run;
+  run.path.peer = pair.left.address;
   for (unsigned i = 0; i < COUNT; i++)
-    assert_true(sw_batch_add(&batch, right, pair.now, &path, flight[i] + SW_HEADROOM, lengths[i]));
+    assert_true(sw_batch_add(&batch, right, pair.now, &run, flight[i] + SW_HEADROOM, lengths[i]));
   assert_int_equal(sw_batch_open(&batch), COUNT);
   for (unsigned i = 0; i < COUNT; i++)
     results[i] = sw_link_open_finish(right, &batch.openings[i], &opened[i]);
@@ -313,7 +313,7 @@ static void session_may_begin_within_a_batch(void **state) {
 
 static void batch_takes_as_many_datagrams_as_fit(void **state) {
   (void)state;
-  const struct sw_path from = {.peer = pair.left.address};
+  const struct sw_run from = {.path.peer = pair.left.address};
   for (unsigned i = 0; i < SW_BATCH_OPENINGS; i++)
     assert_true(sw_batch_add(&batch, right, pair.now, &from, flight[0] + SW_HEADROOM, 60));
   assert_false(sw_batch_add(&batch, right, pair.now, &from, flight[0] + SW_HEADROOM, 60));

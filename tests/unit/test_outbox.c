@@ -40,7 +40,7 @@ static int begin(void **state) {
 static void add(const size_t *lengths) {
   for (; *lengths > 0; lengths++) {
     memset(sw_outbox_room(&outbox), (int)*lengths & 0xff, *lengths);
-    sw_outbox_add(&outbox, *lengths, &path);
+    sw_outbox_add(&outbox, *lengths, &path, 0);
   }
 }
 
@@ -89,14 +89,24 @@ static void run_ends_where_the_path_changes(void **state) {
   others[2].peer.port++;
   for (size_t i = 0; i < 3; i++) {
     begin(NULL);
-    sw_outbox_add(&outbox, 100, &path);
-    sw_outbox_add(&outbox, 100, &others[i]);
-    sw_outbox_add(&outbox, 100, &others[i]);
+    sw_outbox_add(&outbox, 100, &path, 0);
+    sw_outbox_add(&outbox, 100, &others[i], 0);
+    sw_outbox_add(&outbox, 100, &others[i], 0);
     assert_int_equal(outbox.count, 2);
     assert_run(0, 100, 100);
     assert_run(1, 100, 200);
     assert_memory_equal(&outbox.runs[1].path, &others[i], sizeof(path));
   }
+}
+
+static void run_ends_where_the_tos_changes(void **state) {
+  (void)state;
+  static const uint8_t tos[] = {0, 2, 2, 3, 2, 0xba, 0xb8};
+  for (size_t i = 0; i < sizeof(tos); i++) sw_outbox_add(&outbox, 100, &path, tos[i]);
+  assert_int_equal(outbox.count, 6);
+  assert_run(1, 100, 200);
+  static const uint8_t of_runs[] = {0, 2, 3, 2, 0xba, 0xb8};
+  for (unsigned i = 0; i < outbox.count; i++) assert_int_equal(outbox.runs[i].tos, of_runs[i]);
 }
 
 static void outbox_is_full_by_bytes_or_runs(void **state) {
@@ -167,6 +177,7 @@ int main(void) {
       TEST(datagrams_of_one_size_form_a_run),
       TEST(run_has_as_many_datagrams_and_bytes_as_the_kernel_takes),
       TEST(run_ends_where_the_path_changes),
+      TEST(run_ends_where_the_tos_changes),
       TEST(outbox_is_full_by_bytes_or_runs),
       TEST(outbox_is_empty_once_all_is_sent),
       TEST(refused_datagrams_are_dropped_and_counted),

@@ -1,6 +1,6 @@
 /*
  * The pump, with a TUN device and a socket that are replaced by the tests: full sockets, refused
- * sends, ICMP errors, large batches with workers, super-packets of small segments, the MSS.
+ * sends, ICMP errors, large batches with workers, super-packets of small segments, the MSS, ECN.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "engine/pump.h"
 #include "packet/checksum.h"
+#include "packet/ecn.h"
 #include "protocol/link_state.h"
 
 static unsigned offered; /* packets that wait on the TUN device */
@@ -33,6 +34,7 @@ static const struct sw_prefix everywhere[] = {{.ip = {[10] = 0xff, [11] = 0xff},
 
 static struct sw_link *echo; /* the other side, which returns every packet */
 static struct sw_run returning;
+static uint8_t returning_tos; /* of what the other side returns: as if a router had marked it */
 static uint8_t returning_bytes[SW_UDP_BUFFER];
 
 /* ---- a SYN in both directions ---- */
@@ -64,6 +66,7 @@ static void assert_syn_of_mss(uint8_t *packet, size_t length, bool partial, unsi
 }
 
 static void syn_send(const struct sw_run *run) {
+  assert_int_equal(run->tos, SW_ECN_NOT_ECT);
   uint8_t packet[SW_HEADROOM + SYN_LENGTH + SW_SLACK], sealed[sizeof(packet) + SW_OVERHEAD];
   uint8_t *const bytes = packet + SW_HEADROOM;
   size_t length;
@@ -94,6 +97,7 @@ static void super_packet(unsigned number, uint8_t *packet) {
   for (size_t i = 0; i < SUPER_LENGTH; i++) packet[i] = (uint8_t)(i * 31 + i / 256 + number);
   memset(packet, 0, SW_IP4_HEADER + SW_TCP_HEADER);
   packet[0] = 0x45;
+  packet[1] = SW_ECN_ECT_0;
   packet[6] = 0x40;
   packet[8] = 64;
   packet[9] = SW_PROTOCOL_TCP;
@@ -121,6 +125,7 @@ static ssize_t super_read(uint8_t *packet, struct sw_offload *offload) {
 /* Opens the datagrams one by one, and seals each packet for the return. */
 static void super_send(const struct sw_run *run) {
   assert_int_equal(returning.length, 0);
+  assert_int_equal(run->tos, SW_ECN_ECT_0);
   for (size_t at = 0; at < run->length; at += run->segment) {
     uint8_t packet[1500];
     const size_t left = run->length - at;
@@ -141,6 +146,8 @@ static void super_send(const struct sw_run *run) {
 static void super_write(const uint8_t *packet, size_t length, const struct sw_offload *offload) {
   static uint8_t expected[SUPER_LENGTH];
   super_packet(supers_back++, expected);
+  expected[1] = returning_tos;
+  sw_checksum_ip4(expected);
   assert_int_equal(length, SUPER_LENGTH);
   assert_int_equal(offload->gso, SW_GSO_TCP4);
   assert_int_equal(offload->size, SUPER_SEGMENT);
@@ -236,6 +243,7 @@ int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count
   runs[0].length = returning.length;
   runs[0].segment = returning.segment;
   runs[0].path.peer = returning.path.peer;
+  runs[0].tos = returning_tos;
   returning.length = 0;
   return 1;
 }
@@ -360,7 +368,7 @@ static void all_packets_leave_after_a_full_socket_whenever_that_happens(void **s
 
 /* Workers seal the super-packets, and the other side opens the datagrams one by one.  It seals the
  * packets one by one for the return.  Workers open those, and they are coalesced to the same
- * super-packets. */
+ * super-packets, with the mark of the datagrams. */
 static void large_batches_pass_both_ways_with_any_number_of_workers(void **state) {
   (void)state;
   for (unsigned count = 0; count <= 3; count++) {
@@ -371,6 +379,7 @@ static void large_batches_pass_both_ways_with_any_number_of_workers(void **state
     full_from = full_until = offered = 0;
     supers_made = supers_back = segments_back = 0;
     supers_offered = 300;
+    returning_tos = SW_ECN_ECT_1;
     start(&workers);
     echo = other;
     eventfd_read(udp.fd, &(eventfd_t){0});
@@ -388,21 +397,40 @@ static void large_batches_pass_both_ways_with_any_number_of_workers(void **state
   }
 }
 
+/* Offers a SYN, which the other side returns. */
+static void start_with_syn(bool offload) {
+  full_from = full_until = offered = supers_offered = supers_made = 0;
+  syns_sent = syns_written = 0;
+  syn_offered = true;
+  start(NULL);
+  tun.offload = offload;
+  echo = other;
+  eventfd_read(udp.fd, &(eventfd_t){0});
+  eventfd_write(udp.fd, 1); /* readable too */
+  for (unsigned i = 0; i < 100; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(syns_sent, 1);
+}
+
 static void mss_is_lowered_both_ways_with_offloads_and_without(void **state) {
   (void)state;
+  returning_tos = SW_ECN_NOT_ECT;
   for (unsigned how = 0; how < 4; how++) {
-    full_from = full_until = offered = supers_offered = supers_made = 0;
-    syns_sent = syns_written = 0;
-    syn_offered = true;
     syn_partial = how & 1;
-    start(NULL);
-    tun.offload = how & 2;
-    echo = other;
-    eventfd_read(udp.fd, &(eventfd_t){0});
-    eventfd_write(udp.fd, 1); /* readable too */
-    for (unsigned i = 0; i < 100; i++) uv_run(&loop, UV_RUN_NOWAIT);
-    assert_int_equal(syns_sent, 1);
+    start_with_syn(how & 2);
     assert_int_equal(syns_written, 1);
+    echo = NULL;
+    stop();
+  }
+}
+
+/* A SYN is one: marks are not used before both ends have agreed to. */
+static void packet_without_ecn_in_a_marked_datagram_is_dropped(void **state) {
+  (void)state;
+  returning_tos = SW_ECN_CE;
+  for (unsigned offload = 0; offload < 2; offload++) {
+    start_with_syn(offload);
+    assert_int_equal(syns_written, 0);
+    assert_int_equal(sw_link_status(pump.link)->drops[SW_DROP_ECN], 1);
     echo = NULL;
     stop();
   }
@@ -623,6 +651,7 @@ int main(void) {
       cmocka_unit_test(refusal_by_the_kernel_itself_leaves_reports_on),
       cmocka_unit_test(large_batches_pass_both_ways_with_any_number_of_workers),
       cmocka_unit_test(mss_is_lowered_both_ways_with_offloads_and_without),
+      cmocka_unit_test(packet_without_ecn_in_a_marked_datagram_is_dropped),
       cmocka_unit_test(all_packets_leave_after_a_full_socket_whenever_that_happens),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

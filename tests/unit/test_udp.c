@@ -310,7 +310,54 @@ static void broadcast_address_is_no_source(void **state) {
   assert_memory_equal(arrived.path.local, first.ip, SW_IP_BYTES);
 }
 
-static void ipv4_socket_sends_from_local_addresses_too(void **state) {
+/* Sends runs of different TOS in one call, and asserts that each datagram has that of its run. */
+static void assert_tos_arrives(const struct sw_address *address) {
+  static const uint8_t values[] = {0, 1, 2, 3, 0xb8, 0xbb, 0xff, 0};
+  enum { RUNS = sizeof(values), EACH = 3 };
+  struct sw_run runs[RUNS];
+  for (unsigned i = 0; i < RUNS; i++) {
+    const size_t size = 100 + i; /* tells which run a datagram belongs to */
+    runs[i] = run_of(EACH * size, size);
+    runs[i].tos = values[i];
+    memcpy(runs[i].path.peer.ip, address->ip, SW_IP_BYTES);
+    if (i % 2) memcpy(runs[i].path.local, address->ip, SW_IP_BYTES);
+  }
+  assert_int_equal(sw_udp_send(&udp, runs, RUNS, &refused), 0);
+  assert_int_equal(calls, udp.gso ? 1 : (RUNS * EACH + SW_UDP_BATCH - 1) / SW_UDP_BATCH);
+  static uint8_t buffers[RUNS * EACH][SW_UDP_BUFFER];
+  unsigned datagrams = 0;
+  while (datagrams < RUNS * EACH) {
+    struct pollfd ready = {.fd = peer.fd, .events = POLLIN};
+    struct sw_run arrived[RUNS * EACH];
+    uint32_t overflows = 0;
+    for (unsigned i = 0; i < RUNS * EACH; i++)
+      arrived[i] = (struct sw_run){
+          .bytes = buffers[i], .length = SW_UDP_BUFFER, .tos = 0x55}; /* is overwritten */
+    assert_int_equal(poll(&ready, 1, 10000), 1);
+    const int count = sw_udp_receive(&peer, arrived, RUNS * EACH, &overflows);
+    assert_true(count > 0);
+    for (int i = 0; i < count; i++) {
+      assert_int_equal(arrived[i].tos, values[arrived[i].segment - 100]);
+      datagrams += (unsigned)(arrived[i].length / arrived[i].segment);
+    }
+  }
+}
+
+static void each_datagram_has_the_tos_of_its_run(void **state) {
+  (void)state;
+  for (unsigned gso = 0; gso < 2; gso++) {
+    if (gso && !udp.gso) break;
+    const bool can = udp.gso;
+    udp.gso &= gso;
+    calls = 0;
+    assert_tos_arrives(&first);
+    calls = 0;
+    if (!udp.v4) assert_tos_arrives(&six);
+    udp.gso = can;
+  }
+}
+
+static void ipv4_socket_sends_the_same_way(void **state) {
   (void)state;
   no_ipv6 = true;
   struct sw_error error;
@@ -323,6 +370,7 @@ static void ipv4_socket_sends_from_local_addresses_too(void **state) {
   datagrams_leave_from_the_address_asked_for(NULL);
   datagrams_leave_though_the_address_asked_for_is_gone(NULL);
   broadcast_address_is_no_source(NULL);
+  each_datagram_has_the_tos_of_its_run(NULL);
 }
 
 static void host_without_ipv6_sends_nothing_to_an_ipv6_peer(void **state) {
@@ -356,7 +404,8 @@ int main(void) {
       TEST(datagrams_leave_from_the_address_asked_for),
       TEST(datagrams_leave_though_the_address_asked_for_is_gone),
       TEST(broadcast_address_is_no_source),
-      TEST(ipv4_socket_sends_from_local_addresses_too),
+      TEST(each_datagram_has_the_tos_of_its_run),
+      TEST(ipv4_socket_sends_the_same_way),
       TEST(host_without_ipv6_sends_nothing_to_an_ipv6_peer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
