@@ -101,7 +101,8 @@ static void print_drops(const json_t *link) {
 static void print_link(const json_t *link) {
   char text[NUMBER_TEXT];
   printf("%s: %s\n", string_of(link, "name"), string_of(link, "condition"));
-  printf("  %-16s %s\n", "state", string_of(link, "state"));
+  printf("  %-16s %s for %s\n", "state", string_of(link, "state"),
+         duration_text(json_real_value(json_object_get(link, "state_since")), text));
   printf("  %-16s %s\n", "running for",
          duration_text(json_real_value(json_object_get(link, "uptime")), text));
   printf("  %-16s %s\n", "key fingerprint", string_of(link, "fingerprint"));
@@ -145,15 +146,20 @@ static int ask(const char *name, json_t **link, struct sw_error *error) {
   return -EAGAIN;
 }
 
+/* Whether packets pass. */
+static bool is_up(const json_t *link) {
+  const char *state = string_of(link, "state");
+  return strcmp(state, "up") == 0 || strcmp(state, "degraded") == 0;
+}
+
 /* Appends the link's answer to `links`.  Returns an exit status. */
 static int add_link(json_t *links, const char *name) {
   struct sw_error error;
   json_t *link;
   const int failed = ask(name, &link, &error);
   if (!failed) {
-    const bool up = strcmp(string_of(link, "state"), "up") == 0;
     json_array_append_new(links, link);
-    return up ? EXIT_UP : EXIT_DOWN;
+    return is_up(link) ? EXIT_UP : EXIT_DOWN;
   }
   fprintf(stderr, "saltway: %s\n", error.text);
   const bool down = failed == -ENOENT || failed == -ECONNREFUSED || failed == -EAGAIN;

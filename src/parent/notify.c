@@ -1,11 +1,14 @@
 #include "parent/notify.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define STATUS_TEXT 1024
 
 void sw_notify(const char *state) {
   const char *path = getenv("NOTIFY_SOCKET");
@@ -18,4 +21,10 @@ void sw_notify(const char *state) {
   sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address,
          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
   close(fd);
+}
+
+void sw_notify_status(const char *text) {
+  char state[STATUS_TEXT];
+  snprintf(state, sizeof(state), "STATUS=%s\n", text);
+  sw_notify(state);
 }

@@ -4,7 +4,10 @@
 #ifndef SALTWAY_PARENT_NOTIFY_H
 #define SALTWAY_PARENT_NOTIFY_H
 
-/** Sends `state` ("READY=1", "STOPPING=1") to $NOTIFY_SOCKET; does nothing without one. */
+/** Sends `state`, lines like "READY=1\n", to $NOTIFY_SOCKET; does nothing without one. */
 void sw_notify(const char *state);
+
+/** Sends the text as STATUS=, which `systemctl status` shows.  It is one line. */
+void sw_notify_status(const char *text);
 
 #endif

@@ -24,6 +24,7 @@
 #include "parent/undo.h"
 
 #define OBSERVE_MS 1000                /* between snapshots while the link is not up */
+#define OBSERVE_UP_MS 10000            /* while it is */
 #define RESOLVE_AGAIN (5 * SW_SECOND)  /* between resolutions, likewise */
 #define RESOLVE_FIRST (10 * SW_SECOND) /* PostUp waits that long for the first one */
 #define HOST_STEP_US 50000             /* between tries to get what a killed link still holds */
@@ -106,24 +107,31 @@ static void resolve_again(struct parent *parent) {
   sw_names_start(&parent->names);
 }
 
+static bool packets_pass(const struct sw_report *report) {
+  return report->state == SW_STATE_UP || report->state == SW_STATE_DEGRADED;
+}
+
 static void on_observer(uv_timer_t *timer) {
   struct parent *parent = timer->data;
   ask_engine(parent);
-  resolve_again(parent);
+  if (!packets_pass(&parent->report)) resolve_again(parent);
 }
 
-/* Logs the link's condition whenever it changes. */
+static void observe_every(struct parent *parent, uint64_t ms) {
+  if (uv_timer_get_repeat(&parent->observer) != ms)
+    uv_timer_start(&parent->observer, on_observer, ms, ms);
+}
+
+/* Logs the link's condition whenever it changes, and tells systemd. */
 static void observe(struct parent *parent) {
   if (parent->ending) return;
   const struct sw_facts facts = facts_of(parent);
   const struct sw_report report = sw_report_make(&facts, &parent->report);
   if (report.since != parent->report.since)
     sw_log(report.condition > SW_CONDITION_UP ? SW_LOG_WARNING : SW_LOG_INFO, "%s", report.text);
+  if (strcmp(report.text, parent->report.text) != 0) sw_notify_status(report.text);
   parent->report = report;
-  if (report.condition == SW_CONDITION_UP)
-    uv_timer_stop(&parent->observer);
-  else if (!uv_is_active((uv_handle_t *)&parent->observer))
-    uv_timer_start(&parent->observer, on_observer, OBSERVE_MS, OBSERVE_MS);
+  observe_every(parent, packets_pass(&report) ? OBSERVE_UP_MS : OBSERVE_MS);
 }
 
 static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
@@ -283,7 +291,7 @@ static void carry(struct parent *parent) {
   say_started(parent);
   parent->started = sw_clock_now();
   parent->report = (struct sw_report){.since = parent->started};
-  uv_timer_start(&parent->observer, on_observer, OBSERVE_MS, OBSERVE_MS);
+  observe_every(parent, OBSERVE_MS);
   resolve_first(parent);
   ask_engine(parent);
 }
@@ -297,9 +305,9 @@ static void serve(struct parent *parent) {
     return;
   }
   if (config->post_up_count) post_up(parent, undo);
-  if (running(parent)) sw_notify("READY=1");
+  if (running(parent)) sw_notify("READY=1\n");
   while (running(parent)) turn(parent);
-  sw_notify("STOPPING=1");
+  sw_notify("STOPPING=1\n");
   run_undo(parent, undo);
   free(undo);
   sw_undo_remove(config->name);

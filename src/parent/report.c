@@ -134,14 +134,19 @@ __attribute__((format(printf, 2, 3))) static void add(char text[SW_REPORT_TEXT],
   va_end(arguments);
 }
 
+static void add_ip(char text[SW_REPORT_TEXT], const struct sw_address *address) {
+  char ip[INET6_ADDRSTRLEN];
+  if (sw_ip_is_v4(address->ip))
+    inet_ntop(AF_INET, address->ip + 12, ip, sizeof(ip));
+  else
+    inet_ntop(AF_INET6, address->ip, ip, sizeof(ip));
+  add(text, "%s", ip);
+}
+
 static void add_route(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
                       const struct sw_address *to) {
-  char ip[INET6_ADDRSTRLEN];
-  if (sw_ip_is_v4(to->ip))
-    inet_ntop(AF_INET, to->ip + 12, ip, sizeof(ip));
-  else
-    inet_ntop(AF_INET6, to->ip, ip, sizeof(ip));
-  add(text, "ip route get %s", ip);
+  add(text, "ip route get ");
+  add_ip(text, to);
   if (facts->config->fwmark) add(text, " mark %u", facts->config->fwmark);
 }
 
@@ -321,7 +326,9 @@ static bool diagnose_endpoints(const struct sw_facts *facts, struct sw_report *r
 static void diagnose_start(const struct sw_facts *facts, struct sw_report *report) {
   const struct sw_link_status *link = facts->link;
   char peer[PEER_TEXT];
-  if (link->state != SW_LINK_WAITING || facts->config->endpoint_count) {
+  if (link->state == SW_LINK_WAITING && facts->config->endpoint_count) {
+    add(report->text, "resolving %s", facts->config->endpoints[0].host);
+  } else if (link->state != SW_LINK_WAITING) {
     add(report->text, "connecting to %s", peer_text(facts, peer));
   } else if (explains(facts, link->stranger_time)) {
     set(report, SW_CONDITION_STRANGER, &link->stranger);
@@ -333,13 +340,68 @@ static void diagnose_start(const struct sw_facts *facts, struct sw_report *repor
   }
 }
 
-static void diagnose(const struct sw_facts *facts, struct sw_report *report) {
+/* ---- a link that is up ---- */
+
+/* Begins the next window once this one is full. */
+static struct sw_report_window count_probes(const struct sw_facts *facts,
+                                            const struct sw_report_window *before) {
+  const struct sw_link_status *link = facts->link;
+  const struct sw_report_window next = {facts->now, link->probes_sent, link->probes_lost, 0};
+  if (link->state != SW_LINK_UP) return (struct sw_report_window){.start = 0};
+  if (!before->start) return next;
+  const uint64_t sent = next.sent - before->sent, lost = next.lost - before->lost;
+  if (sent < SW_REPORT_PROBES || facts->now - before->start < SW_REPORT_WINDOW) return *before;
+  return (struct sw_report_window){next.start, next.sent, next.lost, (unsigned)(100 * lost / sent)};
+}
+
+static bool loses(const struct sw_report *report, const struct sw_report *before) {
+  const bool already = before->condition == SW_CONDITION_LOSS;
+  return report->window.loss >= (already ? SW_REPORT_LOSS_OVER : SW_REPORT_LOSS);
+}
+
+static void add_loss(struct sw_report *report, const struct sw_facts *facts) {
+  add(report->text, "%u %% of the probes are lost (is a line overloaded or faulty? compare: ping ",
+      report->window.loss);
+  add_ip(report->text, &facts->link->peer);
+  add(report->text, ")");
+}
+
+/* What a link that is up can suffer from, the most telling first. */
+static const struct {
+  enum sw_condition condition;
+  bool (*holds)(const struct sw_report *report, const struct sw_report *before);
+  void (*tell)(struct sw_report *report, const struct sw_facts *facts);
+} degradations[] = {
+    {SW_CONDITION_LOSS, loses, add_loss},
+};
+enum { DEGRADATIONS = sizeof(degradations) / sizeof(degradations[0]) };
+
+static void diagnose_up(const struct sw_facts *facts, struct sw_report *report,
+                        const struct sw_report *before) {
+  char peer[PEER_TEXT];
+  set(report, SW_CONDITION_UP, &facts->link->peer);
+  add(report->text, "up with %s", peer_text(facts, peer));
+  for (unsigned i = 0; i < DEGRADATIONS; i++) {
+    if (!degradations[i].holds(report, before)) continue;
+    const bool first = report->condition == SW_CONDITION_UP;
+    if (first) report->condition = degradations[i].condition;
+    add(report->text, first ? ", but " : "; ");
+    degradations[i].tell(report, facts);
+  }
+}
+
+/* ---- any link ---- */
+
+static void diagnose(const struct sw_facts *facts, struct sw_report *report,
+                     const struct sw_report *before) {
   const struct sw_link_status *link = facts->link;
   char *const text = report->text;
   char address[SW_ADDRESS_TEXT], peer[PEER_TEXT];
-  if (link->state == SW_LINK_UP) {
-    set(report, SW_CONDITION_UP, &link->peer);
-    add(text, "up with %s", peer_text(facts, peer));
+  if (facts->interface_down) {
+    set(report, SW_CONDITION_INTERFACE_DOWN, NULL);
+    add(text, "the interface is down: no packet passes (ip link set %s up)", facts->config->name);
+  } else if (link->state == SW_LINK_UP) {
+    diagnose_up(facts, report, before);
   } else if (explains(facts, link->version_time)) {
     set(report, SW_CONDITION_VERSION, &link->peer);
     add(text, "%s speaks protocol version %u, this side 1 (upgrade the older side)",
@@ -365,23 +427,77 @@ static bool is_fault(enum sw_condition condition) {
   return condition > SW_CONDITION_UP;
 }
 
+static bool is_degraded(enum sw_condition condition) {
+  return condition > SW_CONDITION_UP && condition < SW_CONDITION_STRANGER;
+}
+
+static enum sw_state state_of(const struct sw_facts *facts, enum sw_condition condition) {
+  static const enum sw_state states[] = {
+      [SW_LINK_WAITING] = SW_STATE_WAITING, [SW_LINK_CONNECTING] = SW_STATE_CONNECTING,
+      [SW_LINK_UP] = SW_STATE_UP,           [SW_LINK_SILENT] = SW_STATE_SILENT,
+      [SW_LINK_CLOSED] = SW_STATE_CLOSED,
+  };
+  if (condition == SW_CONDITION_INTERFACE_DOWN) return SW_STATE_INTERFACE_DOWN;
+  if (condition == SW_CONDITION_CLOSED) return SW_STATE_CLOSED;
+  if (is_degraded(condition)) return SW_STATE_DEGRADED;
+  if (facts->link->state == SW_LINK_WAITING && facts->config->endpoint_count)
+    return SW_STATE_RESOLVING;
+  return states[facts->link->state];
+}
+
 static bool same(const struct sw_report *a, const struct sw_report *b) {
   return a->condition == b->condition &&
          (!is_fault(a->condition) || sw_address_equal(&a->endpoint, &b->endpoint));
 }
 
+/* Whether `before` still holds, although it is not what is observed now. */
+static bool lasts(const struct sw_facts *facts, const struct sw_report *before,
+                  enum sw_condition observed) {
+  const bool up = facts->link->state == SW_LINK_UP;
+  if (observed > before->condition && is_fault(observed)) return false;
+  if (before->condition == SW_CONDITION_INTERFACE_DOWN) return false;
+  if (is_degraded(before->condition))
+    return up && within(facts, before->observed, SW_REPORT_MEMORY);
+  return is_fault(before->condition) && !up && within(facts, before->observed, round_of(facts));
+}
+
+static void set_state(struct sw_report *report, const struct sw_facts *facts,
+                      const struct sw_report *before) {
+  report->state = state_of(facts, report->condition);
+  const bool first = !before->state_since;
+  report->state_since = first || report->state != before->state ? facts->now : before->state_since;
+}
+
 struct sw_report sw_report_make(const struct sw_facts *facts, const struct sw_report *before) {
-  struct sw_report report = {
-      .condition = SW_CONDITION_STARTING, .since = facts->now, .observed = facts->now};
-  diagnose(facts, &report);
+  struct sw_report report = {.condition = SW_CONDITION_STARTING,
+                             .since = facts->now,
+                             .observed = facts->now,
+                             .window = count_probes(facts, &before->window)};
+  diagnose(facts, &report, before);
   if (same(&report, before)) {
     report.since = before->since;
-    return report;
+  } else if (lasts(facts, before, report.condition)) {
+    const struct sw_report_window window = report.window;
+    report = *before;
+    report.window = window;
   }
-  const bool more = report.condition == SW_CONDITION_UP || report.condition > before->condition;
-  if (is_fault(before->condition) && !more && within(facts, before->observed, round_of(facts)))
-    return *before;
+  set_state(&report, facts, before);
   return report;
+}
+
+const char *sw_state_name(enum sw_state state) {
+  static const char *const names[] = {
+      [SW_STATE_STARTING] = "starting",
+      [SW_STATE_RESOLVING] = "resolving",
+      [SW_STATE_CONNECTING] = "connecting",
+      [SW_STATE_WAITING] = "waiting",
+      [SW_STATE_UP] = "up",
+      [SW_STATE_DEGRADED] = "degraded",
+      [SW_STATE_SILENT] = "silent",
+      [SW_STATE_INTERFACE_DOWN] = "interface down",
+      [SW_STATE_CLOSED] = "closed",
+  };
+  return names[state];
 }
 
 const char *sw_condition_name(enum sw_condition condition) {
@@ -389,6 +505,7 @@ const char *sw_condition_name(enum sw_condition condition) {
       [SW_CONDITION_STARTING] = "starting",
       [SW_CONDITION_WAITING] = "waiting",
       [SW_CONDITION_UP] = "up",
+      [SW_CONDITION_LOSS] = "loss",
       [SW_CONDITION_STRANGER] = "stranger",
       [SW_CONDITION_SILENT] = "silent",
       [SW_CONDITION_CLOSED] = "closed",
@@ -399,6 +516,7 @@ const char *sw_condition_name(enum sw_condition condition) {
       [SW_CONDITION_ONE_WAY] = "one-way",
       [SW_CONDITION_FOREIGN] = "foreign",
       [SW_CONDITION_VERSION] = "version",
+      [SW_CONDITION_INTERFACE_DOWN] = "interface-down",
   };
   return names[condition];
 }

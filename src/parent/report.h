@@ -1,11 +1,12 @@
 /*
- * The diagnosis of a link: its condition, the endpoint that the condition is about, and a sentence
- * with the cause and the fix.  The sentence is logged whenever the condition changes, and `saltway
- * status` shows it.
+ * The diagnosis of a link: its state, and the reason for it: a condition, the endpoint that the
+ * condition is about, and a sentence with the cause and the fix.  The sentence is logged whenever
+ * the condition changes, and `saltway status` shows it.
  *
  * A pure function of the known facts and the previous report; any thread may call it.  A less
  * specific condition replaces a more specific one only after the latter has not been observed for a
- * full round of tries.  So observations that alternate with the tries do not fill the log.
+ * full round of tries, and a degraded link is called up again only after half a minute without the
+ * cause.  So observations that alternate do not fill the log.
  */
 #ifndef SALTWAY_PARENT_REPORT_H
 #define SALTWAY_PARENT_REPORT_H
@@ -30,11 +31,35 @@
 /** The most endpoints that one sentence names. */
 #define SW_REPORT_ENDPOINTS 3
 
-/* Ordered from the least to the most specific; those after UP are faults. */
+/** Loss is measured over windows of at least so many probes and this time. */
+#define SW_REPORT_PROBES 25
+#define SW_REPORT_WINDOW (60 * SW_SECOND)
+
+/** A link that loses this share of its probes, in percent, is degraded, until it loses less than the
+ * second number. */
+#define SW_REPORT_LOSS 10
+#define SW_REPORT_LOSS_OVER 5
+
+/** What the link does. */
+enum sw_state {
+  SW_STATE_STARTING,  /* there is no report yet */
+  SW_STATE_RESOLVING, /* no address of a configured endpoint is known */
+  SW_STATE_CONNECTING,
+  SW_STATE_WAITING, /* for the peer, which has to connect */
+  SW_STATE_UP,
+  SW_STATE_DEGRADED, /* up, with a fault */
+  SW_STATE_SILENT,
+  SW_STATE_INTERFACE_DOWN,
+  SW_STATE_CLOSED, /* by either side */
+};
+
+/* Why it does that.  Ordered from the least to the most specific; those after UP are faults, the
+ * ones before STRANGER those of a link that is up. */
 enum sw_condition {
   SW_CONDITION_STARTING, /* too early to say more */
   SW_CONDITION_WAITING,  /* for the peer, none of whose addresses is known */
   SW_CONDITION_UP,
+  SW_CONDITION_LOSS,     /* many probes are not answered */
   SW_CONDITION_STRANGER, /* waiting, and datagrams arrive that our key does not open */
   SW_CONDITION_SILENT,   /* no endpoint answers */
   SW_CONDITION_CLOSED,   /* by the peer */
@@ -45,6 +70,7 @@ enum sw_condition {
   SW_CONDITION_ONE_WAY, /* the peer's handshakes arrive, our answers do not reach it */
   SW_CONDITION_FOREIGN, /* datagrams arrive from an endpoint that our key does not open */
   SW_CONDITION_VERSION,
+  SW_CONDITION_INTERFACE_DOWN,
 };
 
 /** What is known of a link at the time `now`. */
@@ -54,20 +80,34 @@ struct sw_facts {
   uint64_t now;
   uint16_t port;          /* our own */
   const char *unresolved; /* why a name could not be resolved, or "" */
+  bool interface_down;
+};
+
+/** The probes of a link since it came up, or since the last window was full. */
+struct sw_report_window {
+  uint64_t start;      /* 0: the link is not up */
+  uint64_t sent, lost; /* what the link had counted at that time */
+  unsigned loss;       /* in the window before, percent */
 };
 
 /** All zero before the first report. */
 struct sw_report {
+  enum sw_state state;
+  uint64_t state_since;
   enum sw_condition condition;
   struct sw_address endpoint; /* that the condition is about; port 0: none, or not known */
   uint64_t since;             /* when this condition of this endpoint was first observed */
   uint64_t observed;          /* when it was last observed */
+  struct sw_report_window window;
   char text[SW_REPORT_TEXT];
 };
 
 /** Diagnoses the link.  If the condition or the endpoint of a fault differs from that of `before`,
  * `since` is `facts->now`. */
 struct sw_report sw_report_make(const struct sw_facts *facts, const struct sw_report *before);
+
+/** The state for people and programs: "up", "interface down". */
+const char *sw_state_name(enum sw_state state);
 
 /** The condition as one word, for programs: "one-way". */
 const char *sw_condition_name(enum sw_condition condition);

@@ -6,22 +6,6 @@
 
 #include "parent/report.h"
 
-static const char *state_name(enum sw_link_state state) {
-  switch (state) {
-  case SW_LINK_WAITING:
-    return "waiting";
-  case SW_LINK_CONNECTING:
-    return "connecting";
-  case SW_LINK_UP:
-    return "up";
-  case SW_LINK_SILENT:
-    return "silent";
-  case SW_LINK_CLOSED:
-    return "closed";
-  }
-  return "unknown";
-}
-
 /* Seconds since `time`, or null for never. */
 static json_t *age(const struct sw_facts *facts, uint64_t time) {
   return time ? json_real((double)(facts->now - time) / (double)SW_SECOND) : json_null();
@@ -73,7 +57,8 @@ char *sw_status_json(const struct sw_facts *facts, const struct sw_report *repor
   const struct sw_config *config = facts->config;
   json_t *root = json_object();
   json_object_set_new(root, "name", json_string(config->name));
-  json_object_set_new(root, "state", json_string(state_name(link->state)));
+  json_object_set_new(root, "state", json_string(sw_state_name(report->state)));
+  json_object_set_new(root, "state_since", age(facts, report->state_since));
   json_object_set_new(root, "reason", json_string(sw_condition_name(report->condition)));
   json_object_set_new(root, "condition", json_string(report->text));
   json_object_set_new(root, "about", address_json(&report->endpoint));

@@ -196,3 +196,20 @@ one_way() {
   [ "$(status_of a .reason)" = version ]
   grep -q 'speaks protocol version 2' "$work/a/up.log"
 }
+
+@test "a link that loses a fifth of its probes is degraded, which is reported once, and status still exits with 0" {
+  topology_pair
+  config a 192.0.2.2:51900
+  echo "PersistentKeepalive = 1" >>"$work/a/sw0.conf"
+  config b 192.0.2.1:51900
+  up a
+  up b
+  wait_up
+  [ "$(status_of a .state)" = up ]
+  ip netns exec "$A" nft 'table inet f { chain i { type filter hook input priority 0; udp dport 51900 numgen inc mod 5 == 0 drop; }; }'
+  until_true 180 eval '[ "$(status_of a .state)" = degraded ]'
+  says a "up with 192.0.2.2:51900, but "
+  [ "$(status_of a .reason)" = loss ]
+  is_up a
+  [ "$(grep -c 'of the probes are lost' "$work/a/up.log")" = 1 ]
+}

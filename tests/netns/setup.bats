@@ -273,13 +273,15 @@ ready_and_stopping() {
   refute grep -q READY "$work/notified"
   echo >"$work/go"
   until_true 20 grep -qx READY=1 "$work/notified"
+  until_true 20 grep -qx 'STATUS=the host of 192.0.2.2:51900 says that nothing listens there (.*)' "$work/notified"
   kill -TERM "$pid_a"
   wait "$pid_a"
-  until_true 20 grep -qx READY=1STOPPING=1 "$work/notified"
+  until_true 20 grep -qx STOPPING=1 "$work/notified"
+  [ "$(grep -c STATUS= "$work/notified")" -le 3 ] # only what is new
   kill "$listener"
 }
 
-@test "systemd is told when PostUp has ended and the link is ready, and when it stops" {
+@test "systemd is told when PostUp has ended and the link is ready, what its status is, and when it stops" {
   topology_pair
   mkfifo "$work/go"
   config a 192.0.2.2:51900 "PostUp = cat $work/go"

@@ -54,6 +54,7 @@ struct situation {
   unsigned received, handshake, closed, foreign, stranger, init, version;
   const char *foreign_from, *stranger_from, *init_from, *peer;
   const char *unresolved;
+  bool interface_down;
   const char *host;    /* the configured Endpoint */
   const char *allowed; /* AllowedIPs */
   enum sw_config_table table;
@@ -76,6 +77,7 @@ static uint64_t time_of(unsigned ago) {
 
 static void arrange(const struct situation *s) {
   memset(&config, 0, sizeof(config));
+  snprintf(config.name, sizeof(config.name), "sw0");
   if (s->host) {
     snprintf(config.endpoints[0].host, sizeof(config.endpoints[0].host), "%s", s->host);
     config.endpoints[0].port = 51900;
@@ -118,7 +120,8 @@ static void arrange(const struct situation *s) {
                             .link = &status,
                             .now = NOW,
                             .port = 51900,
-                            .unresolved = s->unresolved ? s->unresolved : ""};
+                            .unresolved = s->unresolved ? s->unresolved : "",
+                            .interface_down = s->interface_down};
 }
 
 /* clang-format off: a row has few lines */
@@ -133,7 +136,8 @@ static const struct situation situations[] = {
     {"no Endpoint", SW_LINK_WAITING, .condition = SW_CONDITION_WAITING,
      .says = {"waiting on UDP port 51900 for the peer to start: no Endpoint is configured"}},
     {"a name that is being resolved", SW_LINK_WAITING, .host = "b.example.net",
-     .condition = SW_CONDITION_STARTING, .says = {"connecting to b.example.net port 51900"}},
+     .condition = SW_CONDITION_STARTING, .says = {"resolving b.example.net"},
+     .says_not = "connecting"},
     {"the first attempt", SW_LINK_CONNECTING, .attempts = 1, .endpoints = {TRIED(A4, 500)},
      .host = "192.0.2.2", .condition = SW_CONDITION_STARTING,
      .says = {"connecting to 192.0.2.2 port 51900"}},
@@ -406,6 +410,10 @@ static const struct situation situations[] = {
      .condition = SW_CONDITION_VERSION, .says = {"the peer speaks protocol version 2"}},
     {"another version, long ago", SW_LINK_WAITING, .version = 30001,
      .condition = SW_CONDITION_WAITING},
+    {"an interface that is down", SW_LINK_UP, .interface_down = true, .peer = A4, .version = 1000,
+     .condition = SW_CONDITION_INTERFACE_DOWN,
+     .says = {"the interface is down: no packet passes (ip link set sw0 up)"},
+     .says_not = "up with"},
     {"our own close", SW_LINK_CLOSED, .peer = A4, .condition = SW_CONDITION_STARTING},
 };
 /* clang-format on */
@@ -646,10 +654,165 @@ static void a_link_that_comes_up_or_goes_down_is_reported_at_once(void **state) 
 static void every_condition_has_a_name(void **state) {
   (void)state;
   static const char *const names[] = {
-      "starting",    "waiting", "up",         "stranger", "silent",  "closed", "covered",
-      "unreachable", "refused", "unresolved", "one-way",  "foreign", "version"};
-  for (unsigned i = 0; i <= SW_CONDITION_VERSION; i++)
+      "starting",   "waiting", "up",      "loss",        "stranger",
+      "silent",     "closed",  "covered", "unreachable", "refused",
+      "unresolved", "one-way", "foreign", "version",     "interface-down"};
+  for (unsigned i = 0; i <= SW_CONDITION_INTERFACE_DOWN; i++)
     assert_string_equal(sw_condition_name(i), names[i]);
+}
+
+static void every_state_has_a_name(void **state) {
+  (void)state;
+  static const char *const names[] = {"starting", "resolving", "connecting",     "waiting", "up",
+                                      "degraded", "silent",    "interface down", "closed"};
+  for (unsigned i = 0; i <= SW_STATE_CLOSED; i++) assert_string_equal(sw_state_name(i), names[i]);
+}
+
+static void each_state_has_its_cause(void **state) {
+  (void)state;
+  static const struct {
+    struct situation situation;
+    enum sw_state state;
+  } rows[] = {
+      {{.state = SW_LINK_WAITING}, SW_STATE_WAITING},
+      {{.state = SW_LINK_WAITING, .host = "b"}, SW_STATE_RESOLVING},
+      {{.state = SW_LINK_WAITING, .host = "b", .unresolved = "cannot resolve b: no"},
+       SW_STATE_RESOLVING},
+      {{.state = SW_LINK_CONNECTING, .host = "b", .endpoints = {TRIED(A4, 500)}},
+       SW_STATE_CONNECTING},
+      {{.state = SW_LINK_CONNECTING,
+        .endpoints = {TRIED(A4, 500)},
+        .unresolved = "cannot resolve b: no"},
+       SW_STATE_CONNECTING},
+      {{.state = SW_LINK_UP, .host = "b", .peer = A4}, SW_STATE_UP},
+      {{.state = SW_LINK_SILENT, .endpoints = {TRIED(A4, 500)}}, SW_STATE_SILENT},
+      {{.state = SW_LINK_CLOSED}, SW_STATE_CLOSED},
+      {{.state = SW_LINK_CONNECTING,
+        .attempts = 1,
+        .endpoints = {TRIED(A4, 500)},
+        .closed = 1000,
+        .received = 1000},
+       SW_STATE_CLOSED},
+      {{.state = SW_LINK_WAITING, .closed = 1000, .received = 1000}, SW_STATE_CLOSED},
+      {{.state = SW_LINK_CONNECTING,
+        .attempts = 3,
+        .endpoints = {FAILED(A4, 500, 0, 499, ECONNREFUSED)},
+        .closed = 1000,
+        .received = 1000},
+       SW_STATE_CONNECTING},
+      {{.state = SW_LINK_UP, .interface_down = true}, SW_STATE_INTERFACE_DOWN},
+      {{.state = SW_LINK_WAITING, .host = "b", .interface_down = true}, SW_STATE_INTERFACE_DOWN},
+  };
+  for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    arrange(&rows[i].situation);
+    const struct sw_report made = sw_report_make(&facts, &(struct sw_report){0});
+    if (made.state != rows[i].state) fail_msg("row %u: %s", i, sw_state_name(made.state));
+    assert_int_equal(made.state_since, NOW);
+  }
+}
+
+static void the_time_of_a_state_is_that_of_its_begin(void **state) {
+  (void)state;
+  start(&(struct situation){
+      .state = SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)}, .peer = A4});
+  step(1);
+  status.endpoints[0].error = ECONNREFUSED;
+  status.endpoints[0].error_time = facts.now;
+  assert_true(step(2));
+  assert_int_equal(report.state_since, NOW + SW_SECOND); /* another reason, the same state */
+  status.state = SW_LINK_UP;
+  step(3);
+  step(4);
+  assert_int_equal(report.state_since, NOW + 3 * SW_SECOND);
+}
+
+static void an_interface_that_is_down_is_reported_whatever_else_is(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
+  assert_true(step(1));
+  facts.interface_down = true;
+  assert_true(step(2));
+  assert_int_equal(report.condition, SW_CONDITION_INTERFACE_DOWN);
+  facts.interface_down = false;
+  assert_true(step(3));
+  assert_int_equal(report.condition, SW_CONDITION_UP);
+  facts.interface_down = true;
+  assert_true(step(4));
+  status.state = SW_LINK_CONNECTING; /* a less specific reason takes its place at once */
+  facts.interface_down = false;
+  assert_true(step(5));
+  assert_int_equal(report.condition, SW_CONDITION_STARTING);
+}
+
+/* Counts probes up to `second`, and makes a report. */
+static bool probe(double second, unsigned sent, unsigned lost) {
+  status.probes_sent += sent;
+  status.probes_lost += lost;
+  return step(second);
+}
+
+static void loss_is_measured_over_enough_probes_and_time(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
+  step(1);
+  assert_false(probe(600, SW_REPORT_PROBES - 1, 20)); /* too few */
+  assert_int_equal(report.condition, SW_CONDITION_UP);
+  assert_true(probe(601, 1, 0));
+  assert_int_equal(report.condition, SW_CONDITION_LOSS);
+  assert_int_equal(report.state, SW_STATE_DEGRADED);
+  assert_string_equal(report.text, "up with " A4 ", but 80 % of the probes are lost (is a line "
+                                   "overloaded or faulty? compare: ping 192.0.2.2)");
+  const struct sw_address about = address_of(A4);
+  assert_true(sw_address_equal(&report.endpoint, &about));
+
+  start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
+  step(1);
+  probe(60.9, 100, 50); /* too early */
+  assert_int_equal(report.condition, SW_CONDITION_UP);
+  step(61);
+  assert_int_equal(report.condition, SW_CONDITION_LOSS);
+}
+
+static void loss_has_hysteresis(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
+  step(0.5);
+  assert_false(probe(61, 100, SW_REPORT_LOSS - 1));
+  assert_int_equal(report.condition, SW_CONDITION_UP);
+  assert_true(probe(122, 100, SW_REPORT_LOSS));
+  assert_false(probe(183, 100, SW_REPORT_LOSS_OVER));
+  assert_non_null(strstr(report.text, "5 % of"));
+  assert_false(step(243));
+  assert_false(probe(244, 100, SW_REPORT_LOSS_OVER - 1));
+  assert_false(step(273)); /* half a minute after it was last observed */
+  assert_int_equal(report.state, SW_STATE_DEGRADED);
+  assert_true(step(273.1));
+  assert_int_equal(report.state, SW_STATE_UP);
+  assert_string_equal(report.text, "up with " A4);
+}
+
+static void a_degraded_link_that_goes_down_is_reported_at_once(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
+  step(1);
+  assert_true(probe(61, 100, 50));
+  status.state = SW_LINK_SILENT;
+  assert_true(step(62));
+  assert_int_equal(report.condition, SW_CONDITION_STARTING);
+  assert_int_equal(report.state, SW_STATE_SILENT);
+}
+
+static void probes_of_a_link_that_was_down_do_not_count(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
+  step(1);
+  assert_false(probe(61, 100, 0));
+  status.state = SW_LINK_SILENT;
+  probe(62, 50, 50);
+  status.state = SW_LINK_UP;
+  step(63);
+  assert_false(probe(124, 100, 9));
+  assert_int_equal(report.condition, SW_CONDITION_UP);
 }
 
 static void a_long_sentence_is_truncated(void **state) {
@@ -722,6 +885,18 @@ static void names_come_and_go(unsigned second) {
   facts.unresolved = second / 5 % 2 ? "cannot resolve b: again" : "";
 }
 
+/* A tenth of the probes is lost, more or less. */
+static void a_lossy_line(unsigned second) {
+  status.state = SW_LINK_UP;
+  status.probes_sent++;
+  status.probes_lost += second % (second / 60 % 2 ? 11 : 9) == 0;
+}
+
+static void an_interface_that_is_set_down_once(unsigned second) {
+  status.state = SW_LINK_UP;
+  facts.interface_down = second >= 200 && second < 260;
+}
+
 static void ten_minutes_take_few_lines(void **state) {
   (void)state;
   const struct course courses[] = {
@@ -763,6 +938,14 @@ static void ten_minutes_take_few_lines(void **state) {
        {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0)}, .host = "b"},
        names_come_and_go,
        2},
+      {"loss about the threshold",
+       {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0)}, .peer = A4},
+       a_lossy_line,
+       2},
+      {"an interface that is set down for a minute",
+       {.state = SW_LINK_CONNECTING, .attempts = 0, .endpoints = {TRIED(A4, 0)}, .peer = A4},
+       an_interface_that_is_set_down_once,
+       3},
   };
   for (size_t i = 0; i < sizeof(courses) / sizeof(courses[0]); i++) {
     start(&courses[i].start);
@@ -812,6 +995,14 @@ int main(void) {
       cmocka_unit_test(an_endpoint_replaces_another_after_a_round),
       cmocka_unit_test(a_link_that_comes_up_or_goes_down_is_reported_at_once),
       cmocka_unit_test(every_condition_has_a_name),
+      cmocka_unit_test(every_state_has_a_name),
+      cmocka_unit_test(each_state_has_its_cause),
+      cmocka_unit_test(the_time_of_a_state_is_that_of_its_begin),
+      cmocka_unit_test(an_interface_that_is_down_is_reported_whatever_else_is),
+      cmocka_unit_test(loss_is_measured_over_enough_probes_and_time),
+      cmocka_unit_test(loss_has_hysteresis),
+      cmocka_unit_test(a_degraded_link_that_goes_down_is_reported_at_once),
+      cmocka_unit_test(probes_of_a_link_that_was_down_do_not_count),
       cmocka_unit_test(a_long_sentence_is_truncated),
       cmocka_unit_test(ten_minutes_take_few_lines),
       cmocka_unit_test(ten_changing_minutes_take_few_lines),
