@@ -17,6 +17,7 @@
 #define SW_RUNTIME_SOCKET "sock" /* answers status and down */
 #define SW_RUNTIME_LOCK "lock"   /* locked by the parent while it has the link's name */
 #define SW_RUNTIME_UNDO "undo"   /* the commands that undo what its hooks did */
+#define SW_RUNTIME_RULES "rules" /* the rules for its default routes */
 
 /* the longest path of a socket, with its zero byte */
 #define SW_RUNTIME_PATH sizeof(((struct sockaddr_un *)0)->sun_path)

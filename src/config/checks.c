@@ -45,23 +45,6 @@ static void check_mtu(struct sw_config_reader *reader) {
               config->mtu, sw_prefix_text(v6, text), MTU_IPV6_MIN);
 }
 
-/* A default route in the main table would take the place of the host's own, and lead the link's own
- * datagrams into the link. */
-static void check_default_routes(struct sw_config_reader *reader) {
-  const struct sw_config *config = reader->config;
-  if (config->table_kind != SW_CONFIG_TABLE_AUTO) return;
-  for (size_t i = 0; i < config->allowed_ip_count; i++) {
-    const struct sw_prefix *range = &config->allowed_ips[i];
-    char text[SW_PREFIX_TEXT];
-    if (range->length > (sw_ip_is_v4(range->ip) ? 8 * SW_IP_BYTES - 32 : 0)) continue;
-    sw_complain(&reader->complaints, reader->range_lines[i],
-                "AllowedIPs: %s with Table = auto would lead the link's own datagrams into the "
-                "link; write Table = NUMBER, with FwMark and the rules in saltway.conf(5), or "
-                "Table = off",
-                sw_prefix_text(range, text));
-  }
-}
-
 /* Hooks run as the user who starts the link, so nobody else may be able to write them. */
 static void check_hooks(struct sw_config_reader *reader, const struct stat *status) {
   const mode_t mode = status->st_mode;
@@ -89,6 +72,5 @@ static void check_hooks(struct sw_config_reader *reader, const struct stat *stat
 void sw_config_check(struct sw_config_reader *reader, const struct stat *status) {
   check_sections(reader);
   check_mtu(reader);
-  check_default_routes(reader);
   check_hooks(reader, status);
 }

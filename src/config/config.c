@@ -93,6 +93,18 @@ int sw_config_load(struct sw_config *config, struct sw_psk *psk, FILE *complaint
   return reader.complaints.shortage ? reader.complaints.shortage : reader.complaints.count;
 }
 
+bool sw_config_is_all(const struct sw_prefix *range) {
+  return range->length == (sw_ip_is_v4(range->ip) ? 8 * SW_IP_BYTES - 32 : 0);
+}
+
+bool sw_config_default_route(const struct sw_config *config, bool v4) {
+  if (config->table_kind != SW_CONFIG_TABLE_AUTO) return false;
+  for (size_t i = 0; i < config->allowed_ip_count; i++)
+    if (sw_config_is_all(&config->allowed_ips[i]) && sw_ip_is_v4(config->allowed_ips[i].ip) == v4)
+      return true;
+  return false;
+}
+
 void sw_config_free(struct sw_config *config) {
   struct sw_config empty = {.mtu = 0};
   memcpy(empty.name, config->name, sizeof(empty.name));

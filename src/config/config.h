@@ -30,7 +30,7 @@
 #define SW_CONFIG_HOOKS_MAX 64 /* of each kind */
 
 enum sw_config_table {
-  SW_CONFIG_TABLE_AUTO, /* routes to AllowedIPs go to the main table */
+  SW_CONFIG_TABLE_AUTO, /* the main table; another one for default routes */
   SW_CONFIG_TABLE_OFF,  /* no routes are made */
   SW_CONFIG_TABLE_NUMBER,
 };
@@ -52,7 +52,7 @@ struct sw_config {
   enum sw_config_table table_kind;
   uint32_t table;                     /* if SW_CONFIG_TABLE_NUMBER */
   uint32_t metric;                    /* of the routes; 0: not given */
-  uint32_t fwmark;                    /* 0: none */
+  uint32_t fwmark;                    /* 0: not given */
   bool offload;                       /* true if not given */
   bool sandbox;                       /* true if not given */
   char *post_up[SW_CONFIG_HOOKS_MAX]; /* shell commands; "%i" in them is the name */
@@ -82,6 +82,13 @@ int sw_config_locate(const char *name_or_file, struct sw_config *config, FILE *c
  * short of that, which is no mistake and may pass.  Unless 0 is returned `config` is as
  * sw_config_locate left it and `psk` is wiped. */
 int sw_config_load(struct sw_config *config, struct sw_psk *psk, FILE *complaints);
+
+/** Whether the range is 0.0.0.0/0 or ::/0. */
+bool sw_config_is_all(const struct sw_prefix *range);
+
+/** Whether default routes of a family are to lead through the link, by rules: the range of all its
+ * addresses is in AllowedIPs, and the table is not configured. */
+bool sw_config_default_route(const struct sw_config *config, bool v4);
 
 /** Frees what `config` owns.  Name and file stay, so that it can be loaded again. */
 void sw_config_free(struct sw_config *config);

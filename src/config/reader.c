@@ -69,8 +69,6 @@ static void set_value(struct sw_config_reader *reader, enum sw_config_key key, c
   const struct sw_config_row *row = sw_config_row(key);
   struct sw_error error = {""};
   const int failed = row->set(reader->config, text, &error);
-  if (!failed && key == SW_CONFIG_KEY_ALLOWED_IPS)
-    reader->range_lines[reader->config->allowed_ip_count - 1] = reader->line;
   if (!failed || (failed == -ENOSPC && reader->full[key])) return;
   reader->full[key] = failed == -ENOSPC;
   sw_complaints_note(&reader->complaints, failed);

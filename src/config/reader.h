@@ -17,10 +17,9 @@ struct sw_config_reader {
   unsigned line;                  /* the number of the current line; at the end the last */
   enum sw_config_section section; /* the section of the current line */
   bool skipping;                  /* the section is unknown, or a second [Peer] */
-  unsigned section_lines[SW_CONFIG_SECTIONS];      /* where each section begins; 0: nowhere */
-  unsigned key_lines[SW_CONFIG_KEYS];              /* where each key is given first; 0: nowhere */
-  unsigned range_lines[SW_CONFIG_ALLOWED_IPS_MAX]; /* of each of config->allowed_ips */
-  bool full[SW_CONFIG_KEYS];                       /* its list was complained to be too long */
+  unsigned section_lines[SW_CONFIG_SECTIONS]; /* where each section begins; 0: nowhere */
+  unsigned key_lines[SW_CONFIG_KEYS];         /* where each key is given first; 0: nowhere */
+  bool full[SW_CONFIG_KEYS];                  /* its list was complained to be too long */
 };
 
 /** Reads all lines.  `config` and `complaints` must be set, all else zero.  Modifies `text`. */

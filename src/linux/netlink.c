@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -312,4 +313,95 @@ int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struc
   const char *known = v4 ? fix_of(netlink, code) : fix_of_v6(netlink, code, name, fix);
   return sw_error_set(error, code, code == EEXIST ? fix : known,
                       "netlink: cannot add the route to %s over %s", text, name);
+}
+
+struct table_search {
+  unsigned index;
+  uint32_t first;
+  uint64_t used;
+};
+
+static int note_table(struct nl_msg *message, void *taker) {
+  struct table_search *search = taker;
+  struct nlmsghdr *header = nlmsg_hdr(message);
+  struct nlattr *attributes[RTA_MAX + 1];
+  if (header->nlmsg_type != RTM_NEWROUTE) return NL_SKIP;
+  if (nlmsg_parse(header, sizeof(struct rtmsg), attributes, RTA_MAX, NULL) < 0) return NL_SKIP;
+  const struct rtmsg *route = nlmsg_data(header);
+  const uint32_t table =
+      attributes[RTA_TABLE] ? nla_get_u32(attributes[RTA_TABLE]) : route->rtm_table;
+  const bool ours = attributes[RTA_OIF] && nla_get_u32(attributes[RTA_OIF]) == search->index;
+  if (!ours && table - search->first < 64) search->used |= UINT64_C(1) << (table - search->first);
+  return NL_OK;
+}
+
+int sw_netlink_tables_used(struct sw_netlink *netlink, unsigned index, uint32_t first,
+                           uint64_t *used, struct sw_error *error) {
+  struct rtmsg request = {.rtm_family = AF_UNSPEC};
+  struct table_search search = {.index = index, .first = first};
+  struct nl_sock *socket = begin(netlink);
+  struct nl_cb *callback = nl_cb_alloc(NL_CB_DEFAULT);
+  int failed = callback ? 0 : -NLE_NOMEM;
+  if (callback) {
+    nl_cb_set(callback, NL_CB_VALID, NL_CB_CUSTOM, note_table, &search);
+    failed = nl_send_simple(socket, RTM_GETROUTE, NLM_F_DUMP, &request, sizeof(request));
+    if (failed >= 0) failed = nl_recvmsgs(socket, callback);
+    nl_cb_put(callback);
+  }
+  *used = search.used;
+  if (failed >= 0) return 0;
+  const int code = code_of(netlink, failed);
+  return sw_error_set(error, code, fix_of(netlink, code), "netlink: cannot read the routes");
+}
+
+/* ---- rules ---- */
+
+/* Returns 0 or an errno. */
+static int request_rule(struct sw_netlink *netlink, const struct sw_rule *rule, int type,
+                        int flags) {
+  const struct fib_rule_hdr header = {.family = rule->v6 ? AF_INET6 : AF_INET,
+                                      .action = FR_ACT_TO_TBL,
+                                      .flags = rule->invert ? FIB_RULE_INVERT : 0};
+  struct nl_sock *socket = begin(netlink);
+  struct nl_msg *message = nlmsg_alloc_simple(type, flags);
+  if (!message) return ENOMEM;
+  int failed = nlmsg_append(message, (void *)&header, sizeof(header), NLMSG_ALIGNTO);
+  if (!failed) failed = nla_put_u32(message, FRA_PRIORITY, rule->priority);
+  if (!failed) failed = nla_put_u32(message, FRA_TABLE, rule->table);
+  if (!failed && rule->mark) failed = nla_put_u32(message, FRA_FWMARK, rule->mark);
+  if (!failed && rule->no_default) failed = nla_put_u32(message, FRA_SUPPRESS_PREFIXLEN, 0);
+  if (!failed && rule->local) failed = nla_put_string(message, FRA_IIFNAME, "lo");
+  if (!failed && rule->udp_port) {
+    const struct fib_rule_port_range ports = {rule->udp_port, rule->udp_port};
+    failed = nla_put_u8(message, FRA_IP_PROTO, IPPROTO_UDP);
+    if (!failed) failed = nla_put(message, FRA_SPORT_RANGE, sizeof(ports), &ports);
+  }
+  if (failed)
+    nlmsg_free(message);
+  else
+    failed = nl_send_sync(socket, message); /* frees it */
+  return failed < 0 ? code_of(netlink, failed) : 0;
+}
+
+static int rule_error(struct sw_netlink *netlink, const struct sw_rule *rule, const char *verb,
+                      int code, struct sw_error *error) {
+  return sw_error_set(error, code,
+                      code == EOPNOTSUPP || code == EAFNOSUPPORT
+                          ? "the kernel needs CONFIG_IP_MULTIPLE_TABLES, and for IPv6 "
+                            "CONFIG_IPV6_MULTIPLE_TABLES; or write Table = off"
+                          : fix_of(netlink, code),
+                      "netlink: cannot %s the IPv%c rule %u for table %u", verb,
+                      rule->v6 ? '6' : '4', rule->priority, rule->table);
+}
+
+int sw_netlink_rule_add(struct sw_netlink *netlink, const struct sw_rule *rule,
+                        struct sw_error *error) {
+  const int code = request_rule(netlink, rule, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
+  return code && code != EEXIST ? rule_error(netlink, rule, "add", code, error) : 0;
+}
+
+int sw_netlink_rule_remove(struct sw_netlink *netlink, const struct sw_rule *rule,
+                           struct sw_error *error) {
+  const int code = request_rule(netlink, rule, RTM_DELRULE, 0);
+  return code && code != ENOENT ? rule_error(netlink, rule, "remove", code, error) : 0;
 }

@@ -1,5 +1,5 @@
 /*
- * The interface's MTU, state, addresses and routes, by rtnetlink (rtnetlink(7)) through
+ * The interface's MTU, state, addresses and routes, and routing rules, by rtnetlink (rtnetlink(7)) through
  * libnl-route-3.
  *
  * Every change needs CAP_NET_ADMIN in the network namespace of the process.  The settings of a
@@ -49,5 +49,30 @@ struct sw_route {
  * metric that is not over this interface. */
 int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struct sw_route *route,
                          struct sw_error *error);
+
+/** Finds out which of the 64 tables from `first` on have a route that is not over the interface: bit n
+ * of `used` stands for table `first` + n. */
+int sw_netlink_tables_used(struct sw_netlink *netlink, unsigned index, uint32_t first,
+                           uint64_t *used, struct sw_error *error);
+
+/* A rule (ip-rule(8)): packets that have all of these properties use the table. */
+struct sw_rule {
+  bool v6; /* else IPv4 */
+  uint32_t priority;
+  uint32_t table;
+  bool no_default;   /* all routes of the table but its default routes */
+  uint32_t mark;     /* 0: any */
+  bool invert;       /* packets that do not have all of these properties */
+  uint16_t udp_port; /* sent by UDP from this port; 0: any */
+  bool local;        /* sent by this host, not forwarded */
+};
+
+/** Adds a rule; one that exists already is no error. */
+int sw_netlink_rule_add(struct sw_netlink *netlink, const struct sw_rule *rule,
+                        struct sw_error *error);
+
+/** Removes a rule; one that does not exist is no error. */
+int sw_netlink_rule_remove(struct sw_netlink *netlink, const struct sw_rule *rule,
+                           struct sw_error *error);
 
 #endif

@@ -129,7 +129,11 @@ int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, bool offload
   if (result == 0 && fwmark) result = option(udp, SOL_SOCKET, SO_MARK, (int)fwmark);
   if (result < 0) {
     sw_udp_close(udp);
-    return sw_error_set(error, -result, result == -EPERM ? "FwMark needs CAP_NET_ADMIN" : NULL,
+    return sw_error_set(error, -result,
+                        result == -EPERM
+                            ? "a mark needs CAP_NET_ADMIN: write FwMark = off, and Table = off "
+                              "where AllowedIPs has 0.0.0.0/0 or ::/0"
+                            : NULL,
                         "udp: cannot set up the socket");
   }
   result = bind_any(udp, port);

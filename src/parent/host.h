@@ -7,8 +7,10 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "linux/netlink.h"
 #include "linux/tun.h"
 #include "linux/udp.h"
+#include "parent/default_routes.h"
 
 /* The MTU where none is configured.  1376 = 32 + 21 * 64 fills the cipher's blocks.  With the
  * overhead and the outer IPv6 and UDP headers (28 + 48) it fits paths of 1452 bytes and more (PPPoE,
@@ -30,13 +32,26 @@
 struct sw_host {
   struct sw_tun tun;
   struct sw_udp udp;
-  unsigned mtu; /* of the interface */
+  struct sw_netlink *netlink; /* NULL: closed */
+  unsigned mtu;               /* of the interface */
+  bool as_it_is;              /* without CAP_NET_ADMIN: the interface is not configured */
+  bool routed;                /* sw_host_route was called */
+  uint32_t mark;              /* of the link's own datagrams; 0: none */
+  struct sw_default_routes defaults;
 };
 
-/** Opens and configures all of it.  Without CAP_NET_ADMIN an existing device is used as it is
- * configured.  Returns 0, or a negative errno with `error` filled and nothing left open. */
+#define SW_HOST_CLOSED ((struct sw_host){.tun.fd = -1, .udp.fd = -1})
+
+/** Opens interface and port, sets the interface up and gives it its addresses.  Without CAP_NET_ADMIN
+ * an existing device is used as it is configured.  Returns 0, or a negative errno with `error` filled
+ * and nothing left open. */
 int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw_error *error);
 
+/** Makes the routes to AllowedIPs.  Apart from sw_host_open, because they may lead the traffic to
+ * name servers into the link.  Returns 0, or a negative errno with `error` filled. */
+int sw_host_route(struct sw_host *host, const struct sw_config *config, struct sw_error *error);
+
+/** Undoes all of it, or what there is of it. */
 void sw_host_close(struct sw_host *host);
 
 #endif

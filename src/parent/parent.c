@@ -26,7 +26,7 @@
 #define OBSERVE_MS 1000                /* between snapshots while the link is not up */
 #define OBSERVE_UP_MS 10000            /* while it is */
 #define RESOLVE_AGAIN (5 * SW_SECOND)  /* between resolutions, likewise */
-#define RESOLVE_FIRST (10 * SW_SECOND) /* PostUp waits that long for the first one */
+#define RESOLVE_FIRST (10 * SW_SECOND) /* routes and PostUp wait that long for the first one */
 #define HOST_STEP_US 50000             /* between tries to get what a killed link still holds */
 #define HOST_STEPS 40
 #define DESCRIPTORS 32 /* more than a link ever has open */
@@ -73,6 +73,7 @@ static struct sw_facts facts_of(const struct parent *parent) {
       .link = &parent->snapshot.link,
       .now = sw_clock_now(),
       .port = parent->host.udp.port,
+      .mark = parent->host.mark,
       .unresolved = parent->names.failure,
   };
 }
@@ -205,14 +206,15 @@ static void undo_killed_run(struct parent *parent) {
   const char *name = parent->config->name;
   struct sw_error error;
   char *commands;
-  if (sw_undo_read(name, &commands, &error) != 0) sw_log(SW_LOG_WARNING, "%s", error.text);
+  if (sw_undo_read(name, SW_RUNTIME_UNDO, &commands, &error) != 0)
+    sw_log(SW_LOG_WARNING, "%s", error.text);
   if (!commands) return;
   sw_log(SW_LOG_WARNING, "the last run of %s was killed: running its PreDown", name);
   parent->report = (struct sw_report){.since = sw_clock_now(),
                                       .text = "not started yet: undoing what a killed run left"};
   run_undo(parent, commands);
   free(commands);
-  sw_undo_remove(name);
+  sw_undo_remove(name, SW_RUNTIME_UNDO);
 }
 
 static void post_up(struct parent *parent, const char *undo) {
@@ -223,7 +225,7 @@ static void post_up(struct parent *parent, const char *undo) {
     end_with(parent, "no memory for PostUp");
     return;
   }
-  if (*undo && sw_undo_write(config->name, undo, &error) != 0)
+  if (*undo && sw_undo_write(config->name, SW_RUNTIME_UNDO, undo, &error) != 0)
     sw_log(SW_LOG_WARNING,
            "%s; going on, but the next start will not undo what hooks did if this "
            "run is killed",
@@ -270,11 +272,10 @@ static int start_engine(struct parent *parent, sw_setup_main *engine, struct sw_
   return 0;
 }
 
-/* A hook may route the traffic to name servers into the link: names are resolved before it. */
+/* Routes and hooks may lead the traffic to name servers into the link: names are resolved before. */
 static void resolve_first(struct parent *parent) {
   parent->resolving = sw_clock_now();
   sw_names_start(&parent->names);
-  if (!parent->config->post_up_count) return;
   while (running(parent) && !parent->resolved && sw_clock_now() - parent->resolving < RESOLVE_FIRST)
     turn(parent);
 }
@@ -293,6 +294,9 @@ static void carry(struct parent *parent) {
   parent->report = (struct sw_report){.since = parent->started};
   observe_every(parent, OBSERVE_MS);
   resolve_first(parent);
+  struct sw_error error;
+  if (running(parent) && sw_host_route(&parent->host, parent->config, &error) != 0)
+    end_with(parent, error.text);
   ask_engine(parent);
 }
 
@@ -310,7 +314,7 @@ static void serve(struct parent *parent) {
   sw_notify("STOPPING=1\n");
   run_undo(parent, undo);
   free(undo);
-  sw_undo_remove(config->name);
+  sw_undo_remove(config->name, SW_RUNTIME_UNDO);
 }
 
 static void stop_engine(struct parent *parent) {
@@ -322,6 +326,7 @@ static void stop_engine(struct parent *parent) {
 
 static int run(struct parent *parent, sw_setup_main *engine, struct sw_error *error) {
   undo_killed_run(parent);
+  sw_default_routes_undo(parent->config->name);
   if (parent->ending) return 0;
   int failed = open_host(parent, error);
   if (!failed) failed = start_engine(parent, engine, error);
@@ -367,7 +372,7 @@ int sw_parent_run(const struct sw_config *config, struct sw_psk *psk, sw_setup_m
   if (!parent) return sw_error_set(error, ENOMEM, NULL, "cannot start");
   parent->config = config;
   parent->psk = psk;
-  parent->host = (struct sw_host){.tun.fd = -1, .udp.fd = -1};
+  parent->host = SW_HOST_CLOSED;
   parent->child.heard = on_snapshot;
   parent->child.user = parent;
   parent->control.lock = -1;

@@ -67,7 +67,9 @@ static bool tried(const struct sw_link_status *link) {
 static bool covered(const struct sw_config *config, const struct sw_address *endpoint) {
   if (config->table_kind != SW_CONFIG_TABLE_AUTO || config->fwmark) return false;
   for (size_t i = 0; i < config->allowed_ip_count; i++)
-    if (sw_prefix_contains(&config->allowed_ips[i], endpoint->ip)) return true;
+    if (!sw_config_is_all(&config->allowed_ips[i]) && /* its rules let the link's datagrams out */
+        sw_prefix_contains(&config->allowed_ips[i], endpoint->ip))
+      return true;
   return false;
 }
 
@@ -147,7 +149,7 @@ static void add_route(char text[SW_REPORT_TEXT], const struct sw_facts *facts,
                       const struct sw_address *to) {
   add(text, "ip route get ");
   add_ip(text, to);
-  if (facts->config->fwmark) add(text, " mark %u", facts->config->fwmark);
+  if (facts->mark) add(text, " mark %u", facts->mark);
 }
 
 static void add_cause(char text[SW_REPORT_TEXT], const struct sw_facts *facts,

@@ -79,6 +79,7 @@ struct sw_facts {
   const struct sw_link_status *link;
   uint64_t now;
   uint16_t port;          /* our own */
+  uint32_t mark;          /* of our datagrams; 0: none */
   const char *unresolved; /* why a name could not be resolved, or "" */
   bool interface_down;
 };

@@ -31,17 +31,17 @@ static int check_directory(struct sw_error *error) {
                       "others may write to %s", directory);
 }
 
-int sw_undo_write(const char *name, const char *commands, struct sw_error *error) {
+int sw_undo_write(const char *name, const char *suffix, const char *lines, struct sw_error *error) {
   char path[SW_RUNTIME_PATH];
   int failed = check_directory(error);
-  if (!failed) failed = sw_runtime_path(name, SW_RUNTIME_UNDO, path, error);
+  if (!failed) failed = sw_runtime_path(name, suffix, path, error);
   if (failed) return failed;
   unlink(path);
   const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return sw_error_set(error, errno, NULL, "cannot make %s", path);
-  const size_t length = strlen(commands);
+  const size_t length = strlen(lines);
   errno = ENOSPC; /* of a short write */
-  const bool written = write(fd, commands, length) == (ssize_t)length;
+  const bool written = write(fd, lines, length) == (ssize_t)length;
   const int code = errno;
   close(fd);
   if (written) return 0;
@@ -49,9 +49,8 @@ int sw_undo_write(const char *name, const char *commands, struct sw_error *error
   return sw_error_set(error, code, NULL, "cannot write %s", path);
 }
 
-/* Reads the whole lines: a command that is cut off must not run. */
-static int read_lines(int fd, const char *path, size_t size, char **commands,
-                      struct sw_error *error) {
+/* Reads the whole lines: what is cut off must not be done. */
+static int read_lines(int fd, const char *path, size_t size, char **lines, struct sw_error *error) {
   char *text = malloc(size + 1);
   if (!text) return sw_error_set(error, ENOMEM, NULL, "cannot read %s", path);
   const ssize_t length = read(fd, text, size);
@@ -62,36 +61,36 @@ static int read_lines(int fd, const char *path, size_t size, char **commands,
   text[length] = '\0';
   char *end = strrchr(text, '\n');
   *(end ? end : text) = '\0';
-  *commands = text;
+  *lines = text;
   return 0;
 }
 
-static int read_if_ours(int fd, const char *path, char **commands, struct sw_error *error) {
+static int read_if_ours(int fd, const char *path, char **lines, struct sw_error *error) {
   struct stat status;
   if (fstat(fd, &status) < 0) return sw_error_set(error, errno, NULL, "cannot read %s", path);
   if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() || !is_ours(&status) ||
       status.st_nlink != 1 || status.st_size > RECORD_BYTES_MAX)
     return sw_error_set(error, EPERM, "look at it and remove it",
-                        "others may have written %s; its commands are not run", path);
-  return read_lines(fd, path, (size_t)status.st_size, commands, error);
+                        "others may have written %s; nothing of it is undone", path);
+  return read_lines(fd, path, (size_t)status.st_size, lines, error);
 }
 
-int sw_undo_read(const char *name, char **commands, struct sw_error *error) {
+int sw_undo_read(const char *name, const char *suffix, char **lines, struct sw_error *error) {
   char path[SW_RUNTIME_PATH];
-  *commands = NULL;
-  int failed = sw_runtime_path(name, SW_RUNTIME_UNDO, path, error);
+  *lines = NULL;
+  int failed = sw_runtime_path(name, suffix, path, error);
   if (failed) return failed;
   const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0 && errno == ENOENT) return 0;
   if (fd < 0) return sw_error_set(error, errno, NULL, "cannot read %s", path);
   failed = check_directory(error);
-  if (!failed) failed = read_if_ours(fd, path, commands, error);
+  if (!failed) failed = read_if_ours(fd, path, lines, error);
   close(fd);
   return failed;
 }
 
-void sw_undo_remove(const char *name) {
+void sw_undo_remove(const char *name, const char *suffix) {
   char path[SW_RUNTIME_PATH];
   struct sw_error error;
-  if (sw_runtime_path(name, SW_RUNTIME_UNDO, path, &error) == 0) unlink(path);
+  if (sw_runtime_path(name, suffix, path, &error) == 0) unlink(path);
 }

@@ -114,26 +114,28 @@ static void all_mistakes_are_reported_in_one_run(void **state) {
   assert_complaint(9, "a second [Peer]");
 }
 
-static void default_route_with_table_auto_is_refused_at_its_line(void **state) {
+static void default_routes_need_rules_unless_a_table_is_configured(void **state) {
   (void)state;
-  static const char words[] =
-      "with Table = auto would lead the link's own datagrams into the link; "
-      "write Table = NUMBER, with FwMark and the rules in saltway.conf(5), "
-      "or Table = off";
-  assert_peer_mistake("AllowedIPs = 10.3.0.0/16, 0.0.0.0/0", words);
-  assert_complaint(6, "AllowedIPs: 0.0.0.0/0 with");
-  assert_peer_mistake("AllowedIPs = ::/0, 10.3.0.0/16", words);
-  assert_complaint(6, "AllowedIPs: ::/0 with");
-  assert_mistake("[Interface]\nTable = auto\nFwMark = 1\n" PEER
-                 "Endpoint = b:1\nAllowedIPs = 0.0.0.0/0\n",
-                 8, words);
-  assert_mistake(INTERFACE "[Peer]\nPresharedKeyFile = site-b.key\nAllowedIPs = ::/0\n", 5, words);
-  assert_int_equal(load(PEER "AllowedIPs = 0.0.0.0/0\nAllowedIPs = ::/0\n" INTERFACE), 2);
-  assert_complaint(4, "0.0.0.0/0");
-  assert_complaint(5, "::/0");
-  assert_good(PEER "AllowedIPs = 0.0.0.0/0, ::/0\n" INTERFACE "Table = off\n");
-  assert_good(PEER "AllowedIPs = 0.0.0.0/0, ::/0\n" INTERFACE "Table = 51900\n");
-  assert_good(INTERFACE PEER "AllowedIPs = 0.0.0.0/1, 128.0.0.0/1, ::/1, 8000::/1\n");
+  static const struct {
+    const char *table, *allowed;
+    bool v4, v6;
+  } cases[] = {
+      {"auto", "0.0.0.0/0, ::/0", true, true},
+      {"auto", "10.0.0.0/8, 0.0.0.0/0", true, false},
+      {"auto", "::/0, 10.0.0.0/8", false, true},
+      {"auto", "0.0.0.0/1, 128.0.0.0/1, ::/1", false, false},
+      {"off", "0.0.0.0/0, ::/0", false, false},
+      {"51900", "0.0.0.0/0, ::/0", false, false},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    char text[512];
+    snprintf(text, sizeof(text),
+             INTERFACE "Table = %s\n[Peer]\nPresharedKeyFile = site-b.key\nAllowedIPs = %s\n",
+             cases[i].table, cases[i].allowed);
+    assert_good(text);
+    assert_int_equal(sw_config_default_route(&config, true), cases[i].v4);
+    assert_int_equal(sw_config_default_route(&config, false), cases[i].v6);
+  }
 }
 
 static void bad_config_is_not_half_loaded(void **state) {
@@ -342,7 +344,7 @@ int main(void) {
       TEST(config_with_every_key_is_read),
       TEST(keys_that_are_not_given_have_defaults),
       TEST(all_mistakes_are_reported_in_one_run),
-      TEST(default_route_with_table_auto_is_refused_at_its_line),
+      TEST(default_routes_need_rules_unless_a_table_is_configured),
       TEST(bad_config_is_not_half_loaded),
       TEST(missing_file_is_reported),
       TEST(directory_is_reported),

@@ -410,6 +410,73 @@ static void route_is_found_among_many(void **state) {
   assert_done(add_route("10.200.0.0/24", 0));
 }
 
+static void tables_with_routes_of_others_are_in_use(void **state) {
+  (void)state;
+  uint64_t used = 1;
+  ip("route add default dev sw0 table 1000");
+  assert_done(sw_netlink_tables_used(netlink, device, 1000, &used, &error));
+  assert_true(used == 0);
+  ip("route add default dev other table 999");
+  ip("route add default dev other table 1000 metric 9");
+  ip("-6 route add default dev other table 1003");
+  ip("route add blackhole default table 1063");
+  ip("route add default dev other table 1064");
+  assert_done(sw_netlink_tables_used(netlink, device, 1000, &used, &error));
+  assert_true(used == (UINT64_C(1) | UINT64_C(1) << 3 | UINT64_C(1) << 63));
+}
+
+/* ---- rules ---- */
+
+static const struct sw_rule main_rule = {.priority = 100, .table = 254, .no_default = true};
+static const struct sw_rule mark_rule = {
+    .priority = 101, .table = 70000, .mark = 77, .invert = true};
+
+static void rules_are_added_once_and_removed(void **state) {
+  (void)state;
+  for (unsigned v6 = 0; v6 < 2; v6++) {
+    const char *show = v6 ? "-6 rule" : "-4 rule";
+    struct sw_rule one = main_rule, other = mark_rule;
+    one.v6 = other.v6 = v6;
+    for (unsigned i = 0; i < 2; i++) {
+      assert_done(sw_netlink_rule_add(netlink, &one, &error));
+      assert_done(sw_netlink_rule_add(netlink, &other, &error));
+    }
+    assert_shown(show, "100:\tfrom all lookup main suppress_prefixlength 0");
+    assert_shown(show, "101:\tnot from all fwmark 0x4d lookup 70000");
+    assert_done(sw_netlink_rule_remove(netlink, &one, &error));
+    assert_not_shown(show, "100:");
+    assert_shown(show, "101:");
+    assert_done(sw_netlink_rule_remove(netlink, &other, &error));
+    assert_done(sw_netlink_rule_remove(netlink, &other, &error));
+    assert_not_shown(show, "101:");
+  }
+}
+
+static void rule_may_be_for_what_is_sent_from_a_port(void **state) {
+  (void)state;
+  const struct sw_rule local = {.priority = 99, .table = 254, .udp_port = 51900, .local = true};
+  const struct sw_rule marked = {.priority = 100, .table = 254, .udp_port = 51900, .mark = 77};
+  for (unsigned i = 0; i < 2; i++) {
+    assert_done(sw_netlink_rule_add(netlink, &local, &error));
+    assert_done(sw_netlink_rule_add(netlink, &marked, &error));
+  }
+  assert_shown("rule", "99:\tfrom all iif lo ipproto udp sport 51900 lookup main");
+  assert_shown("rule", "100:\tfrom all fwmark 0x4d ipproto udp sport 51900 lookup main");
+  assert_done(sw_netlink_rule_remove(netlink, &local, &error));
+  assert_not_shown("rule", "99:");
+  assert_done(sw_netlink_rule_remove(netlink, &marked, &error));
+  assert_not_shown("rule", "100:");
+}
+
+static void rules_without_the_capability_are_reported(void **state) {
+  (void)state;
+  assert_int_equal(seteuid(NOBODY), 0);
+  assert_refused(sw_netlink_rule_add(netlink, &mark_rule, &error), EPERM,
+                 "cannot add the IPv4 rule 101 for table 70000", "CAP_NET_ADMIN");
+  assert_refused(sw_netlink_rule_remove(netlink, &mark_rule, &error), EPERM,
+                 "cannot remove the IPv4 rule 101", "CAP_NET_ADMIN");
+}
+
 static void interface_that_is_down_is_reported(void **state) {
   (void)state;
   ip("link set sw0 down");
@@ -457,6 +524,10 @@ int main(void) {
       up_test(routes_have_the_metric_asked_for),
       up_test(route_over_no_interface_is_reported),
       up_test(route_is_found_among_many),
+      up_test(tables_with_routes_of_others_are_in_use),
+      down_test(rules_are_added_once_and_removed),
+      down_test(rule_may_be_for_what_is_sent_from_a_port),
+      down_test(rules_without_the_capability_are_reported),
       up_test(interface_that_is_down_is_reported),
   };
   if (unshare(CLONE_NEWNET) != 0) return cmocka_run_group_tests(nothing, NULL, NULL);

@@ -120,6 +120,7 @@ static void arrange(const struct situation *s) {
                             .link = &status,
                             .now = NOW,
                             .port = 51900,
+                            .mark = s->fwmark,
                             .unresolved = s->unresolved ? s->unresolved : "",
                             .interface_down = s->interface_down};
 }
@@ -211,6 +212,8 @@ static const struct situation situations[] = {
      .allowed = "192.0.2.0/24", .fwmark = 7, .condition = SW_CONDITION_SILENT},
     {"no routes are made", SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)},
      .allowed = "192.0.2.0/24", .table = SW_CONFIG_TABLE_OFF, .condition = SW_CONDITION_SILENT},
+    {"default routes through the link", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .allowed = "0.0.0.0/0", .condition = SW_CONDITION_SILENT},
     {"AllowedIPs elsewhere", SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)},
      .allowed = "198.51.100.0/24", .condition = SW_CONDITION_SILENT},
 

@@ -51,14 +51,14 @@ static void write_record(const char *text) {
 
 static void assert_read(const char *wanted) {
   char *commands;
-  assert_int_equal(sw_undo_read("l1", &commands, &error), 0);
+  assert_int_equal(sw_undo_read("l1", SW_RUNTIME_UNDO, &commands, &error), 0);
   assert_string_equal(commands, wanted);
   free(commands);
 }
 
 static void assert_refused(const char *why) {
   char *commands;
-  assert_int_equal(sw_undo_read("l1", &commands, &error), -EPERM);
+  assert_int_equal(sw_undo_read("l1", SW_RUNTIME_UNDO, &commands, &error), -EPERM);
   assert_null(commands);
   if (!strstr(error.text, why)) fail_msg("\"%s\" is not in: %s", why, error.text);
 }
@@ -117,21 +117,21 @@ static void only_sockets_of_this_namespace_are_links(void **state) {
 static void record_is_read_as_written(void **state) {
   (void)state;
   struct stat status;
-  assert_int_equal(sw_undo_write("l1", "one\n", &error), 0);
-  assert_int_equal(sw_undo_write("l1", "first %i\nsecond\n", &error), 0);
+  assert_int_equal(sw_undo_write("l1", SW_RUNTIME_UNDO, "one\n", &error), 0);
+  assert_int_equal(sw_undo_write("l1", SW_RUNTIME_UNDO, "first %i\nsecond\n", &error), 0);
   assert_read("first %i\nsecond");
   assert_int_equal(stat(record(), &status), 0);
   assert_int_equal(status.st_mode & 07777, 0600);
-  sw_undo_remove("l1");
+  sw_undo_remove("l1", SW_RUNTIME_UNDO);
   assert_int_equal(access(record(), F_OK), -1);
 }
 
 static void a_missing_record_is_no_error(void **state) {
   (void)state;
   char *commands;
-  assert_int_equal(sw_undo_read("l1", &commands, &error), 0);
+  assert_int_equal(sw_undo_read("l1", SW_RUNTIME_UNDO, &commands, &error), 0);
   assert_null(commands);
-  sw_undo_remove("l1");
+  sw_undo_remove("l1", SW_RUNTIME_UNDO);
 }
 
 static void an_incomplete_command_is_ignored(void **state) {
@@ -179,7 +179,7 @@ static void a_record_that_is_no_file_is_refused(void **state) {
   assert_refused("others may have written");
   unlink(record());
   assert_int_equal(symlink("/etc/passwd", record()), 0);
-  assert_int_equal(sw_undo_read("l1", &commands, &error), -ELOOP);
+  assert_int_equal(sw_undo_read("l1", SW_RUNTIME_UNDO, &commands, &error), -ELOOP);
   assert_null(commands);
 }
 
@@ -188,7 +188,7 @@ static void a_record_in_a_directory_that_others_can_write_is_refused(void **stat
   write_record("one\n");
   chmod(directory, 0777);
   assert_refused("others may write to");
-  assert_int_equal(sw_undo_write("l1", "one\n", &error), -EPERM);
+  assert_int_equal(sw_undo_write("l1", SW_RUNTIME_UNDO, "one\n", &error), -EPERM);
   chmod(directory, 0700);
   if (geteuid() != 0) return;
   assert_int_equal(chown(directory, 65534, 65534), 0);
@@ -203,11 +203,12 @@ static void a_failed_write_leaves_no_record(void **state) {
   small = (struct rlimit){.rlim_cur = 8, .rlim_max = before.rlim_max};
   signal(SIGXFSZ, SIG_IGN);
   assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-  assert_int_equal(sw_undo_write("l1", "the first\nthe second\n", &error), -ENOSPC);
+  assert_int_equal(sw_undo_write("l1", SW_RUNTIME_UNDO, "the first\nthe second\n", &error),
+                   -ENOSPC);
   assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
   assert_int_equal(access(record(), F_OK), -1);
   setenv("RUNTIME_DIRECTORY", "/nowhere", 1);
-  assert_int_equal(sw_undo_write("l1", "one\n", &error), -ENOENT);
+  assert_int_equal(sw_undo_write("l1", SW_RUNTIME_UNDO, "one\n", &error), -ENOENT);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -1,0 +1,129 @@
+#include "parent/default_routes.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/runtime.h"
+#include "parent/undo.h"
+
+#define RECORD "table %u mark %u port %hu ipv4 %u ipv6 %u\n"
+#define RULES_MAX 6
+
+/* Returns how many there are, in the order in which they are made. */
+static unsigned rules_of(const struct sw_default_routes *routes,
+                         struct sw_rule rules[static RULES_MAX]) {
+  const uint32_t priority = SW_DEFAULT_ROUTES_PRIORITY +
+                            SW_DEFAULT_ROUTES_RULES * (routes->table - SW_DEFAULT_ROUTES_TABLE);
+  const uint32_t main = RT_TABLE_MAIN, table = routes->table, mark = routes->mark;
+  const uint16_t port = routes->port;
+  const struct sw_rule all[] = {
+      {.v6 = false, .priority = priority, .table = main, .no_default = true},
+      {.v6 = false, .priority = priority + 1, .table = main, .udp_port = port, .local = true},
+      {.v6 = false, .priority = priority + 2, .table = main, .udp_port = port, .mark = mark},
+      {.v6 = false, .priority = priority + 3, .table = table, .mark = mark, .invert = true},
+      {.v6 = true, .priority = priority, .table = main, .no_default = true},
+      {.v6 = true, .priority = priority + 3, .table = table, .mark = mark, .invert = true},
+  };
+  unsigned count = 0;
+  for (unsigned i = 0; i < RULES_MAX; i++)
+    if (all[i].v6 ? routes->v6 : routes->v4) rules[count++] = all[i];
+  return count;
+}
+
+int sw_default_routes_plan(struct sw_default_routes *routes, const struct sw_config *config,
+                           struct sw_netlink *netlink, unsigned index, struct sw_error *error) {
+  uint64_t used = 0;
+  unsigned first = 0;
+  *routes = (struct sw_default_routes){.v4 = sw_config_default_route(config, true),
+                                       .v6 = sw_config_default_route(config, false)};
+  if (!routes->v4 && !routes->v6) return 0;
+  const int failed = sw_netlink_tables_used(netlink, index, SW_DEFAULT_ROUTES_TABLE, &used, error);
+  if (failed) return failed;
+  while (first < SW_DEFAULT_ROUTES_TABLES && used >> first & 1) first++;
+  if (first == SW_DEFAULT_ROUTES_TABLES)
+    return sw_error_set(error, 0, NULL,
+                        "no table is free for default routes: %u to %u have routes; write Table = "
+                        "NUMBER, and make rules for it",
+                        SW_DEFAULT_ROUTES_TABLE,
+                        SW_DEFAULT_ROUTES_TABLE + SW_DEFAULT_ROUTES_TABLES - 1);
+  routes->table = SW_DEFAULT_ROUTES_TABLE + first;
+  routes->mark = config->fwmark ? config->fwmark : routes->table;
+  return 0;
+}
+
+/* ---- record ---- */
+
+static void record(const struct sw_default_routes *routes, const char *name) {
+  char text[sizeof(RECORD) + 5 * sizeof("4294967295")];
+  struct sw_error error;
+  snprintf(text, sizeof(text), RECORD, routes->table, routes->mark, routes->port, routes->v4,
+           routes->v6);
+  if (sw_undo_write(name, SW_RUNTIME_RULES, text, &error) != 0)
+    sw_log(SW_LOG_WARNING,
+           "%s; going on, but the next start will not remove the rules of this run if it is killed",
+           error.text);
+}
+
+/* `text` has no end of line. */
+static bool read_record(const char *text, struct sw_default_routes *routes) {
+  unsigned v4, v6;
+  if (sscanf(text, RECORD, &routes->table, &routes->mark, &routes->port, &v4, &v6) != 5)
+    return false;
+  routes->v4 = v4;
+  routes->v6 = v6;
+  return true;
+}
+
+/* ---- rules ---- */
+
+int sw_default_routes_restore(const struct sw_default_routes *routes, struct sw_netlink *netlink,
+                              struct sw_error *error) {
+  struct sw_rule rules[RULES_MAX];
+  const unsigned count = rules_of(routes, rules);
+  int failed = 0;
+  for (unsigned i = 0; i < count && !failed; i++)
+    failed = sw_netlink_rule_add(netlink, &rules[i], error);
+  return failed;
+}
+
+int sw_default_routes_add(const struct sw_default_routes *routes, const char *name,
+                          struct sw_netlink *netlink, struct sw_error *error) {
+  if (!routes->v4 && !routes->v6) return 0;
+  record(routes, name);
+  return sw_default_routes_restore(routes, netlink, error);
+}
+
+void sw_default_routes_remove(const struct sw_default_routes *routes, const char *name,
+                              struct sw_netlink *netlink) {
+  struct sw_rule rules[RULES_MAX];
+  struct sw_error error;
+  unsigned count = rules_of(routes, rules);
+  if (!count) return;
+  while (count > 0)
+    if (sw_netlink_rule_remove(netlink, &rules[--count], &error) != 0)
+      sw_log(SW_LOG_WARNING, "%s", error.text);
+  sw_undo_remove(name, SW_RUNTIME_RULES);
+}
+
+void sw_default_routes_undo(const char *name) {
+  struct sw_default_routes routes;
+  struct sw_netlink *netlink;
+  struct sw_error error;
+  char *text;
+  int failed = sw_undo_read(name, SW_RUNTIME_RULES, &text, &error);
+  if (failed) sw_log(SW_LOG_WARNING, "%s", error.text);
+  if (!text) return;
+  if (!read_record(text, &routes)) {
+    sw_log(SW_LOG_WARNING, "the record of the rules of the last run is damaged; look at: ip rule");
+  } else if ((failed = sw_netlink_open(&netlink, &error)) != 0) {
+    sw_log(SW_LOG_WARNING, "%s", error.text);
+  } else {
+    sw_log(SW_LOG_WARNING, "the last run of %s was killed: removing its rules", name);
+    sw_default_routes_remove(&routes, name, netlink);
+    sw_netlink_close(netlink);
+  }
+  free(text);
+}
