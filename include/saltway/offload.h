@@ -13,7 +13,7 @@ enum sw_gso_type { SW_GSO_NONE, SW_GSO_TCP4, SW_GSO_TCP6, SW_GSO_UDP };
 
 struct sw_offload {
   enum sw_gso_type gso; /* not NONE: a super-packet, which has to be segmented */
-  bool ecn;             /* TCP with CWR on the first segment */
+  bool ecn;             /* TCP: CWR is for the first segment only (RFC 3168) */
   bool partial;         /* the transport checksum is the sum of the pseudo-header only */
   uint16_t header;      /* bytes of the headers in front of the payload */
   uint16_t size;        /* payload of each segment but the last */

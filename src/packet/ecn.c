@@ -2,12 +2,8 @@
 
 #include "packet/checksum.h"
 
-static uint8_t tos_of(const uint8_t *packet, const struct sw_view *view) {
-  return view->v4 ? packet[1] : (uint8_t)(sw_get16(packet) >> 4);
-}
-
 uint8_t sw_ecn_outer(const uint8_t *packet, const struct sw_view *view, bool dscp) {
-  const uint8_t tos = tos_of(packet, view);
+  const uint8_t tos = sw_view_tos(view, packet);
   return dscp ? tos : tos & SW_ECN_MASK;
 }
 
@@ -30,7 +26,7 @@ static void write_ecn(uint8_t *packet, const struct sw_view *view, uint8_t ecn) 
 }
 
 bool sw_ecn_combine(uint8_t *packet, const struct sw_view *view, uint8_t outer) {
-  const uint8_t inner = tos_of(packet, view) & SW_ECN_MASK;
+  const uint8_t inner = sw_view_tos(view, packet) & SW_ECN_MASK;
   outer &= SW_ECN_MASK;
   if (inner == SW_ECN_NOT_ECT) return outer != SW_ECN_CE;
   if (outer == SW_ECN_CE || (outer == SW_ECN_ECT_1 && inner == SW_ECN_ECT_0))

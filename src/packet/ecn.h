@@ -2,9 +2,6 @@
  * Explicit congestion notification through the link, in the normal mode of RFC 6040: the ECN field
  * of a packet is copied to the datagram that carries it, and a mark that a router has put on the
  * datagram is put on the packet.
- *
- * The TOS of a packet is the byte with its DSCP (6 bits) and its ECN field (2 bits): the second byte
- * of an IPv4 header, the traffic class of IPv6.
  */
 #ifndef SALTWAY_PACKET_ECN_H
 #define SALTWAY_PACKET_ECN_H

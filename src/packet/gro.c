@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "packet/checksum.h"
+#include "packet/ecn.h"
 
 void sw_gro_start(struct sw_gro *gro, uint8_t *buffer, bool udp) {
   *gro = (struct sw_gro){.buffer = buffer, .udp = udp};
@@ -41,17 +42,22 @@ static size_t find_payload(const struct sw_view *view, const uint8_t *packet) {
   return view->transport + header < view->length ? view->transport + header : 0;
 }
 
-/* Whether a packet may be part of a super-packet, as its first segment or a later one. */
+/* Whether a packet may be part of a super-packet.
+ *
+ * The kernel would clear CWR in all segments but the first (RFC 3168), but where it is part of a
+ * counter (AccECN, RFC 9768) all of them have it.  And it counts a super-packet with CE as one
+ * packet, but AccECN reports how many were marked.  Both are rare: such segments stay alone. */
 static bool may_coalesce(const struct sw_gro *gro, const uint8_t *packet,
-                         const struct sw_view *view, bool partial, bool first) {
+                         const struct sw_view *view, bool partial) {
   const uint8_t *transport = packet + view->transport;
   if (view->protocol == SW_PROTOCOL_UDP) {
     if (!gro->udp) return false;
     if (sw_get16(transport + SW_UDP_CHECKSUM) == 0) return false; /* without a checksum */
   } else {
     const uint8_t flags = transport[13];
-    if (flags & (SW_TCP_SYN | SW_TCP_RST | SW_TCP_URG) || !(flags & SW_TCP_ACK)) return false;
-    if (!first && flags & SW_TCP_CWR) return false;
+    if (flags & (SW_TCP_SYN | SW_TCP_RST | SW_TCP_URG | SW_TCP_CWR)) return false;
+    if (!(flags & SW_TCP_ACK)) return false;
+    if ((sw_view_tos(view, packet) & SW_ECN_MASK) == SW_ECN_CE) return false;
   }
   return partial || sw_checksum_verify(packet, view->length, view->transport, view->protocol);
 }
@@ -66,7 +72,7 @@ static void hold(struct sw_gro *gro, uint8_t *packet, const struct sw_view *view
   gro->size = view->length - header;
   gro->segments = 1;
   gro->partial = partial;
-  gro->open = header && may_coalesce(gro, packet, view, partial, true);
+  gro->open = header && may_coalesce(gro, packet, view, partial);
   if (!gro->open || view->protocol != SW_PROTOCOL_TCP) return;
   if (packet[view->transport + 13] & (SW_TCP_PSH | SW_TCP_FIN)) gro->open = false;
 }
@@ -88,7 +94,7 @@ static bool same_ip(const struct sw_gro *gro, const uint8_t *next) {
 static bool same_tcp(const struct sw_gro *gro, const uint8_t *next) {
   const uint8_t *a = gro->packet + gro->view.transport;
   const uint8_t *b = next + gro->view.transport;
-  const uint8_t closing = SW_TCP_PSH | SW_TCP_FIN | SW_TCP_CWR;
+  const uint8_t closing = SW_TCP_PSH | SW_TCP_FIN;
   const size_t options = gro->header - gro->view.transport - SW_TCP_HEADER;
   return memcmp(a, b, 4) == 0 &&
          sw_get32(b + 4) == sw_get32(a + 4) + (uint32_t)(gro->length - gro->header) &&
@@ -110,7 +116,7 @@ static bool continues(const struct sw_gro *gro, const uint8_t *packet, const str
   if (payload > gro->size || gro->length + payload > 65535) return false;
   const bool same =
       view->protocol == SW_PROTOCOL_UDP ? same_udp(gro, packet) : same_tcp(gro, packet);
-  return same && same_ip(gro, packet) && may_coalesce(gro, packet, view, partial, false);
+  return same && same_ip(gro, packet) && may_coalesce(gro, packet, view, partial);
 }
 
 bool sw_gro_add(struct sw_gro *gro, uint8_t *packet, const struct sw_view *view, bool partial) {
@@ -162,8 +168,6 @@ bool sw_gro_take(struct sw_gro *gro, struct sw_gro_packet *merged) {
   if (gro->segments > 1) {
     write_header(gro);
     offload->gso = gso_type(view);
-    offload->ecn =
-        view->protocol == SW_PROTOCOL_TCP && gro->packet[view->transport + 13] & SW_TCP_CWR;
     offload->size = (uint16_t)gro->size;
     offload->header = (uint16_t)gro->header;
   }

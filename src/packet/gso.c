@@ -89,7 +89,7 @@ static void write_ip(const struct sw_gso *gso, uint8_t *packet, size_t length) {
 static void write_tcp(const struct sw_gso *gso, uint8_t *tcp, bool last) {
   sw_put32(tcp + 4, sw_get32(gso->template + gso->transport + 4) + (uint32_t)gso->at);
   if (!last) tcp[13] &= (uint8_t) ~(SW_TCP_PSH | SW_TCP_FIN);
-  if (gso->index > 0) tcp[13] &= (uint8_t)~SW_TCP_CWR;
+  if (gso->index > 0 && gso->offload.ecn) tcp[13] &= (uint8_t)~SW_TCP_CWR;
 }
 
 static size_t payload_left(const struct sw_gso *gso) {

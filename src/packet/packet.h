@@ -83,6 +83,12 @@ static inline bool sw_view_is_whole(const struct sw_view *view, const uint8_t *p
   return length == view->length;
 }
 
+/** The TOS of a packet: its DSCP (6 bits) and its ECN field (2 bits).  It is the second byte of an
+ * IPv4 header, and the traffic class of IPv6. */
+static inline uint8_t sw_view_tos(const struct sw_view *view, const uint8_t *packet) {
+  return view->v4 ? packet[1] : (uint8_t)(sw_get16(packet) >> 4);
+}
+
 /** The offset of the checksum in the TCP or UDP header of a packet. */
 static inline size_t sw_view_checksum(const struct sw_view *view) {
   return view->protocol == SW_PROTOCOL_TCP ? SW_TCP_CHECKSUM : SW_UDP_CHECKSUM;

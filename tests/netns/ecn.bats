@@ -57,8 +57,10 @@ NFT
 }
 
 # rule of an AQM: every tenth datagram that allows it is marked
-AQM='ip ecn != not-ect numgen inc mod 10 == 0 ip ecn set ce
-     ip6 ecn != not-ect numgen inc mod 10 == 0 ip6 ecn set ce'
+AQM='ip ecn != not-ect numgen inc mod 10 == 0 ip ecn set ce counter
+     ip6 ecn != not-ect numgen inc mod 10 == 0 ip6 ecn set ce counter'
+# as before, several in a row
+BURSTS=${AQM//10 == 0/50 < 5}
 # rule of a broken router: all are marked
 BROKEN='ip ecn set ce
         ip6 ecn set ce'
@@ -114,6 +116,31 @@ marks_arrive() {
   for ns in "$A" "$B"; do ip netns exec "$ns" ethtool -K v0 tx-udp-segmentation off gro off >/dev/null; done
   link_up 4
   marks_arrive fd77::2
+}
+
+# counted NS TABLE: how many packets the counters of the table have counted
+counted() { ip netns exec "$1" nft -j list table inet "$2" | jq '[.nftables[].rule?.expr[]?.counter?.packets // 0] | add'; }
+
+@test "the kernel gets as many marked packets as datagrams were marked, so that AccECN counts them right" {
+  topology_router
+  link_up 4
+  # on a real path a router sees datagrams one by one
+  for ns in "$A" "$B"; do ip netns exec "$ns" ethtool -K v0 tx-udp-segmentation off gso off >/dev/null; done
+  rules "$BURSTS"
+  in_ns b nft -f - <<'NFT'
+table inet watch {
+  chain in {
+    type filter hook input priority 0
+    iifname sw0 ip ecn ce counter
+    iifname sw0 ip6 ecn ce counter
+  }
+}
+NFT
+  tcp_hashed a b 10.77.0.2
+  tcp_hashed a b fd77::2
+  local marked; marked=$(counted "$R" router)
+  [ "$marked" -gt 100 ]
+  [ "$(counted "$B" watch)" = "$marked" ]
 }
 
 @test "a packet that does not understand marks is dropped if its datagram is marked, and counted" {

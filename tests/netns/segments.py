@@ -23,7 +23,10 @@ RUNS = [
     {"length": 0}, {"length": 1}, {"length": 999}, {"length": 1201}, {"wrong": 1}, {"wrong": 1, "from": True},
     {"fragmentable": True}, {"fragmentable": True, "from": True}, {"fragmentable": True, "each": True},
     {"fragmentable": True, "each": True, "identification": 5}, {"flags": ACK | CWR, "each": True}, {"flags": ACK | PSH, "each": True},
-    {"length": 1, "each": True}, {"length": 0, "each": True}, {"label": 5},
+    {"length": 1, "each": True}, {"length": 0, "each": True}, {"label": 5}, {"traffic": 3, "each": True},
+    # AccECN (RFC 9768): AE, CWR and ECE are a counter
+    {"ae": 1}, {"ae": 1, "from": True}, {"ae": 1, "each": True}, {"ae": 1, "flags": ACK | CWR | ECE, "each": True},
+    {"flags": ACK | CWR, "from": True}, {"flags": ACK | CWR | ECE, "from": True},
 ]
 
 
@@ -39,8 +42,8 @@ def packet(source, target, number, index, sent, change):
     options = value("options", b"\x01\x01\x08\x0a\0\0\0\1\0\0\0\2")
     payload = bytes((index * 7 + i) & 255 for i in range(length))
     sequence = (0xFFFFF000 + sent + value("sequence", 0)) & 0xFFFFFFFF
-    tcp = struct.pack(">HHIIBBHHH", 1000 + number, value("port", 80), sequence, value("acked", 77), (20 + len(options)) // 4 << 4,
-                      value("flags", ACK), value("window", 500), 0, value("urgent", 0)) + options + payload
+    tcp = struct.pack(">HHIIBBHHH", 1000 + number, value("port", 80), sequence, value("acked", 77),
+                      (20 + len(options)) // 4 << 4 | value("ae", 0), value("flags", ACK), value("window", 500), 0, value("urgent", 0)) + options + payload
     pseudo = source.packed + target.packed + struct.pack(">HH", 6, len(tcp))
     tcp = tcp[:16] + struct.pack(">H", (ones(pseudo + tcp) ^ 0xFFFF) ^ value("wrong", 0)) + tcp[18:]
     traffic, hops = value("traffic", 2), value("hops", 60)

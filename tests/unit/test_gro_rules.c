@@ -1,7 +1,7 @@
 /*
  * Compares coalescing with GRO in Linux, for random flows with faults.  The rules are implemented
  * again here, after inet_gro_receive, ipv6_gro_receive, tcp_gro_receive and
- * udp_gro_receive_segment.  Each super-packet, segmented by simple arithmetic, must give the
+ * udp_gro_receive_segment.  In addition, segments of TCP with CWR or CE stay alone.  Each super-packet, segmented by simple arithmetic, must give the
  * packets that were coalesced.
  */
 #include <setjmp.h>
@@ -46,6 +46,10 @@ static uint8_t flags(const struct packet *p) {
   return transport(p)[13];
 }
 
+static uint8_t tos(const struct packet *p) {
+  return is_v4(p) ? p->bytes[1] : (uint8_t)(sw_get16(p->bytes) >> 4);
+}
+
 static size_t headers(const struct packet *p) {
   return ip_header(p) + (protocol(p) == 6 ? (size_t)(transport(p)[12] >> 4) * 4 : 8);
 }
@@ -64,6 +68,7 @@ static bool can_be_held(const struct packet *p) {
   }
   if (protocol(p) == 6) {
     if (transport(p)[12] >> 4 < 5 || headers(p) >= p->length) return false;
+    if (flags(p) & CWR || (tos(p) & 3) == 3) return false; /* not the kernel's: see above */
   } else if (protocol(p) == 17) {
     if (sw_get16(transport(p) + 4) != p->length - ip_header(p) || headers(p) >= p->length)
       return false;
@@ -103,7 +108,7 @@ static bool merges(const struct packet *first, unsigned held, size_t payload,
   if (memcmp(a, b, 4) != 0 || more > size || headers(first) + payload + more > 65535) return false;
   if (protocol(p) == 17) return held < 64;
   if (a[12] != b[12] || memcmp(a + 20, b + 20, headers(p) - ip_header(p) - 20) != 0) return false;
-  if (flags(p) & CWR || (a[13] ^ b[13]) & ~(CWR | FIN | PSH)) return false;
+  if ((a[13] ^ b[13]) & ~(FIN | PSH)) return false;
   return sw_get32(a + 8) == sw_get32(b + 8) && sw_get16(a + 14) == sw_get16(b + 14) &&
          sw_get32(b + 4) == (uint32_t)(sw_get32(a + 4) + payload);
 }
@@ -172,12 +177,16 @@ static unsigned make_stream(void) {
   const unsigned count = 2 + below(below(4) ? 10 : STREAM_MAX - 2);
   uint32_t sequence = (uint32_t)0 - below(20000);
   uint16_t id = (uint16_t)(0 - below(20));
+  const uint8_t ae = below(4) == 0, ace = below(9) == 0 ? CWR : below(4) == 0 ? ECE : 0;
+  const uint8_t ect = below(2) ? 2 : 0;
   for (unsigned i = 0; i < count; i++) {
     struct packet *p = &stream[i];
     memset(p->bytes, 0, ip + l4);
     p->length = ip + l4 + size;
+    const uint8_t field = below(20) || !ect ? ect : 3;
     if (v4) {
       p->bytes[0] = 0x45;
+      p->bytes[1] = field;
       sw_put16(p->bytes + 4, id);
       p->bytes[6] = df ? 0x40 : 0;
       p->bytes[8] = 64;
@@ -185,6 +194,7 @@ static unsigned make_stream(void) {
       memcpy(p->bytes + 12, "\x0a\x01\x02\x03\x0a\x04\x05\x06", 8);
     } else {
       p->bytes[0] = 0x60;
+      p->bytes[1] = (uint8_t)(field << 4);
       p->bytes[6] = tcp ? 6 : 17;
       p->bytes[7] = 64;
       for (size_t k = 8; k < 40; k++) p->bytes[k] = (uint8_t)k;
@@ -196,7 +206,8 @@ static unsigned make_stream(void) {
       sw_put32(header + 4, sequence);
       sw_put32(header + 8, 7);
       header[12] = 0x80;
-      header[13] = (uint8_t)(ACK | (i == 0 && below(9) == 0 ? CWR : 0));
+      header[12] |= ae;
+      header[13] = (uint8_t)(ACK | (i == 0 && below(9) == 0 ? CWR : 0) | ace);
       sw_put16(header + 14, 500);
       memcpy(header + 20, "\x01\x01\x08\x0a\0\0\0\1\0\0\0\2", 12);
     }
@@ -234,7 +245,6 @@ static void assert_is(const struct sw_gro_packet *merged, const struct packet *f
     if (protocol(&gso) == 6) {
       sw_put32(l4 + 4, sw_get32(l4 + 4) + (uint32_t)(i * size));
       if (i + 1 < count) l4[13] &= (uint8_t) ~(PSH | FIN);
-      if (i > 0) l4[13] &= (uint8_t)~CWR;
     }
     finish(&gso);
     assert_int_equal(gso.length, from[i].length);

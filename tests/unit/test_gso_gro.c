@@ -25,7 +25,8 @@ struct shape {
   size_t extension; /* IPv6 hop-by-hop options */
   size_t ip_options;
   size_t size, payload;
-  uint8_t flags;
+  uint8_t flags, reserved; /* of TCP; the last reserved bit is AE (RFC 9768) */
+  uint8_t tos;
   bool df;
 };
 
@@ -42,7 +43,7 @@ static size_t make(const struct shape *shape, uint8_t *packet, struct sw_offload
   const uint8_t protocol = shape->udp ? SW_PROTOCOL_UDP : SW_PROTOCOL_TCP;
   memset(packet, 0, ip + l4);
   if (shape->v6) {
-    packet[0] = 0x60;
+    sw_put16(packet, (uint16_t)(0x6000 | shape->tos << 4));
     sw_put16(packet + 4, (uint16_t)(length - SW_IP6_HEADER));
     packet[6] = shape->extension ? 0 : protocol;
     packet[7] = 64;
@@ -53,6 +54,7 @@ static size_t make(const struct shape *shape, uint8_t *packet, struct sw_offload
     }
   } else {
     packet[0] = (uint8_t)(0x40 | ip / 4);
+    packet[1] = shape->tos;
     sw_put16(packet + 2, (uint16_t)length);
     sw_put16(packet + 4, 0xfffe);
     if (shape->df) packet[6] = 0x40;
@@ -70,7 +72,7 @@ static size_t make(const struct shape *shape, uint8_t *packet, struct sw_offload
   } else {
     sw_put32(transport + 4, 0xffffff00);
     sw_put32(transport + 8, 77);
-    transport[12] = (uint8_t)(l4 / 4 << 4);
+    transport[12] = (uint8_t)(l4 / 4 << 4 | shape->reserved);
     transport[13] = (uint8_t)(SW_TCP_ACK | shape->flags);
     sw_put16(transport + 14, 500);
     memset(transport + 20, 1, shape->options);
@@ -119,8 +121,9 @@ static void assert_segment(const struct shape *shape, const struct sw_segment *s
     assert_int_equal(sw_get32(transport + 4), (uint32_t)(0xffffff00 + at));
     uint8_t flags = SW_TCP_ACK | shape->flags;
     if (!last) flags &= (uint8_t) ~(SW_TCP_PSH | SW_TCP_FIN);
-    if (index) flags &= (uint8_t)~SW_TCP_CWR;
+    if (index && shape->ecn) flags &= (uint8_t)~SW_TCP_CWR;
     assert_int_equal(transport[13], flags);
+    assert_int_equal(transport[12] & 15, shape->reserved);
   }
   assert_int_equal(segment->partial, !shape->extension);
   if (segment->partial) {
@@ -189,11 +192,11 @@ static struct shape random_shape(void) {
     shape.options = (size_t)(rand() % 4) * 12 % 40;
     if (rand() % 2) shape.flags |= SW_TCP_PSH;
     if (rand() % 5 == 0) shape.flags |= SW_TCP_FIN;
-    if (rand() % 5 == 0) {
-      shape.flags |= SW_TCP_CWR;
-      shape.ecn = true;
-    }
+    if (rand() % 5 == 0) shape.flags |= SW_TCP_ECE;
+    shape.reserved = rand() % 5 == 0;
   }
+  shape.tos = (uint8_t)rand();
+  if (!shape.udp && (shape.tos & 3) == 3) shape.tos--; /* CE */
   return shape;
 }
 
@@ -215,7 +218,6 @@ static void packet_is_unchanged_after_segmentation_and_coalescing(void **state) 
     assert_int_equal(merged.offload.header, offload.header);
     assert_int_equal(merged.offload.csum_start, offload.csum_start);
     assert_int_equal(merged.offload.csum_offset, offload.csum_offset);
-    assert_int_equal(merged.offload.ecn, offload.ecn);
     assert_true(merged.offload.partial);
   }
 }
@@ -390,6 +392,46 @@ static void segments_that_differ_in_their_headers_are_not_coalesced(void **state
   const struct shape udp = {.udp = true, .size = 1000, .payload = 2000};
   assert_int_equal(pieces_of_two(&udp, 0, 0), 1);
   for (size_t at = 20; at < 26; at++) assert_int_equal(pieces_of_two(&udp, at, 0x04), 2);
+}
+
+/* The kernel sets the ECN bit where CWR belongs to the first segment (RFC 3168).  Without it CWR is
+ * part of a counter, as AE and ECE are (RFC 9768), and the same in all segments.  assert_segment
+ * looks at each. */
+static void segments_with_cwr_stay_alone(void **state) {
+  (void)state;
+  static uint8_t whole[ROOM];
+  struct sw_gro_packet merged;
+  for (unsigned v6 = 0; v6 < 2; v6++) {
+    struct shape shape = {
+        .v6 = v6, .size = 1000, .payload = 4500, .flags = SW_TCP_CWR, .ecn = true};
+    assert_int_equal(segment_and_coalesce(&shape, &merged, whole, false), 2);
+    assert_int_equal(merged.offload.gso, v6 ? SW_GSO_TCP6 : SW_GSO_TCP4); /* all but the first */
+    assert_false(merged.offload.ecn);
+    shape.ecn = false;
+    for (unsigned ace = 0; ace < 8; ace++) {
+      const bool ae = ace & 4, cwr = ace & 2, ece = ace & 1;
+      shape.reserved = ae;
+      shape.flags = (uint8_t)((cwr ? SW_TCP_CWR : 0) | (ece ? SW_TCP_ECE : 0));
+      assert_int_equal(segment_and_coalesce(&shape, &merged, whole, false), cwr ? 5 : 1);
+      assert_false(merged.offload.ecn);
+    }
+  }
+}
+
+/* The kernel would count a marked super-packet of TCP as one marked packet.  Of a UDP super-packet,
+ * a receiver sees every datagram. */
+static void marked_segments_of_tcp_stay_alone(void **state) {
+  (void)state;
+  static uint8_t whole[ROOM];
+  struct sw_gro_packet merged;
+  for (unsigned how = 0; how < 4; how++) {
+    struct shape shape = {.v6 = how & 1, .udp = how & 2, .size = 1000, .payload = 4500};
+    for (unsigned tos = 0; tos < 256; tos++) {
+      shape.tos = (uint8_t)tos;
+      const bool marked = !shape.udp && (tos & 3) == 3;
+      assert_int_equal(segment_and_coalesce(&shape, &merged, whole, false), marked ? 5 : 1);
+    }
+  }
 }
 
 static void ip_id_may_stay_the_same_with_df(void **state) {
@@ -885,6 +927,8 @@ int main(void) {
       cmocka_unit_test(super_packet_with_a_tcp_header_inside_the_ip_header_is_refused),
       cmocka_unit_test(tcp_header_past_the_end_of_the_packet_is_not_read),
       cmocka_unit_test(segments_that_differ_in_their_headers_are_not_coalesced),
+      cmocka_unit_test(segments_with_cwr_stay_alone),
+      cmocka_unit_test(marked_segments_of_tcp_stay_alone),
       cmocka_unit_test(ip_id_may_stay_the_same_with_df),
       cmocka_unit_test(psh_and_fin_close_a_super_packet),
       cmocka_unit_test(segment_with_a_wrong_full_checksum_is_neither_coalesced_nor_changed),
