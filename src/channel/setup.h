@@ -20,6 +20,7 @@ struct sw_setup {
   const struct sw_tun *tun;
   const struct sw_udp *udp;
   unsigned mtu;       /* of the TUN interface, in bytes */
+  bool dscp;          /* datagrams get the DSCP of their packets */
   bool confined;      /* give up all privileges before the first packet */
   struct sw_psk *psk; /* from sodium_malloc; the same as link.psk */
   struct sw_link_options link;

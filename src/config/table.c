@@ -31,6 +31,8 @@ static const struct sw_config_row rows[SW_CONFIG_KEYS] = {
       "a metric of routes; write auto or 1 to 4294967295"},
   [SW_CONFIG_KEY_FWMARK] = {"FwMark", INTERFACE, ONCE, sw_value_fwmark,
       "a firewall mark; write off, 1 to 4294967295 or 0x1 to 0xffffffff"},
+  [SW_CONFIG_KEY_DSCP] = {"DSCP", INTERFACE, ONCE, sw_value_dscp,
+      "a traffic class of datagrams; write copy or off"},
   [SW_CONFIG_KEY_OFFLOAD] = {"Offload", INTERFACE, ONCE, sw_value_offload,
       "a way to exchange packets with the kernel; write auto or off"},
   [SW_CONFIG_KEY_SANDBOX] = {"Sandbox", INTERFACE, ONCE, sw_value_sandbox,

@@ -113,6 +113,11 @@ int sw_value_fwmark(struct sw_config *config, const char *text, struct sw_error 
   return 0;
 }
 
+int sw_value_dscp(struct sw_config *config, const char *text, struct sw_error *error) {
+  (void)error;
+  return parse_choice(text, "copy", "off", &config->dscp);
+}
+
 int sw_value_offload(struct sw_config *config, const char *text, struct sw_error *error) {
   (void)error;
   return parse_choice(text, "auto", "off", &config->offload);

@@ -22,6 +22,7 @@ int sw_value_mtu(struct sw_config *config, const char *text, struct sw_error *er
 int sw_value_table(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_metric(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_fwmark(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_dscp(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_offload(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_sandbox(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_post_up(struct sw_config *config, const char *text, struct sw_error *error);

@@ -179,6 +179,7 @@ int sw_engine_main(const struct sw_setup *setup) {
                                   .tun = &process.tun,
                                   .udp = &process.udp,
                                   .mtu = setup->mtu,
+                                  .dscp = setup->dscp,
                                   .workers = &process.workers,
                                   .observe = on_link_changed,
                                   .failed = on_pump_failed,

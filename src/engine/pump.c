@@ -215,7 +215,7 @@ static void seal_packet(struct sw_pump *pump, uint64_t now, size_t length,
     return;
   }
   const struct sw_path path = *sw_link_path(pump->link);
-  const uint8_t tos = sw_ecn_outer(pump->packet, &gso.view, false);
+  const uint8_t tos = sw_ecn_outer(pump->packet, &gso.view, pump->dscp);
   /* a super-packet is never a SYN */
   if (offload->gso == SW_GSO_NONE) sw_mss_clamp(pump->packet, &gso.view, gso.partial, pump->mtu);
   if (seal_batch(pump, now, &gso, &path, tos)) return;

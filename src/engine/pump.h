@@ -28,6 +28,7 @@ struct sw_pump {
   struct sw_udp *udp;
   struct sw_workers *workers;                   /* already started, or NULL */
   unsigned mtu;                                 /* of the TUN interface */
+  bool dscp;                                    /* datagrams get the DSCP of their packets */
   void (*observe)(void *user);                  /* called after the link may have changed */
   void (*failed)(void *user, const char *what); /* called when the pump cannot go on */
   void *user;

@@ -223,6 +223,7 @@ int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engin
       .tun = &host->tun,
       .udp = &host->udp,
       .mtu = host->mtu,
+      .dscp = config->dscp,
       .confined = sw_child_confined(config),
       .psk = psk,
       .link = {.psk = psk,

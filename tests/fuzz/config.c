@@ -56,6 +56,7 @@ static void write_config(FILE *out, const struct sw_config *config) {
     fprintf(out, "Table = %s\n", config->table_kind == SW_CONFIG_TABLE_OFF ? "off" : "auto");
   fprintf(out, "FwMark = 0x%x\n", config->fwmark);
   if (config->metric) fprintf(out, "Metric = %u\n", config->metric);
+  fprintf(out, "DSCP = %s\n", config->dscp ? "copy" : "off");
   fprintf(out, "Offload = %s\n", config->offload ? "auto" : "off");
   fprintf(out, "Sandbox = %s\n", config->sandbox ? "on" : "off");
   write_hooks(out, "PostUp", config->post_up, config->post_up_count);
@@ -84,7 +85,7 @@ static void assert_same(const struct sw_config *a, const struct sw_config *b) {
   assert(a->listen_port == b->listen_port && a->mtu == b->mtu && a->fwmark == b->fwmark &&
          a->metric == b->metric);
   assert(a->table_kind == b->table_kind && a->table == b->table);
-  assert(a->offload == b->offload && a->sandbox == b->sandbox);
+  assert(a->dscp == b->dscp && a->offload == b->offload && a->sandbox == b->sandbox);
   assert(a->persistent_keepalive == b->persistent_keepalive);
   assert(strcmp(a->key_file, b->key_file) == 0);
   assert(a->post_up_count == b->post_up_count && a->pre_down_count == b->pre_down_count);

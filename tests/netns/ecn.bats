@@ -174,3 +174,30 @@ NFT
     wait "$pid_a" "$pid_b"
   done
 }
+
+@test "a datagram has class 0, or that of its packet if DSCP = copy" {
+  topology_router
+  local family class address
+  for family in 4 6; do
+    for class in cs0 ef; do
+      link_up $family "DSCP = $([ $class = ef ] && echo copy || echo off)"
+      rules "ip dscp $class ip ecn ect0 counter
+             ip6 dscp $class ip6 ecn ect0 counter"
+      in_ns b nft -f - <<'NFT'
+table inet watch {
+  chain in {
+    type filter hook input priority 0
+    iifname sw0 ip dscp ef ip ecn ect0 counter
+    iifname sw0 ip6 dscp ef ip6 ecn ect0 counter
+  }
+}
+NFT
+      for address in 10.77.0.2 fd77::2; do ping_from a -Q 0xba "$address"; done # EF, ECT(0)
+      [ "$(counted "$R" router)" = 6 ]
+      [ "$(counted "$B" watch)" = 6 ] # the class inside stays
+      in_ns b nft delete table inet watch
+      kill -TERM "$pid_a" "$pid_b"
+      wait "$pid_a" "$pid_b"
+    done
+  done
+}

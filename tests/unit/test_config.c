@@ -81,6 +81,7 @@ static void keys_that_are_not_given_have_defaults(void **state) {
   assert_int_equal(config.mtu, 0);
   assert_int_equal(config.table_kind, SW_CONFIG_TABLE_AUTO);
   assert_int_equal(config.fwmark, 0);
+  assert_false(config.dscp);
   assert_int_equal(config.post_up_count + config.pre_down_count, 0);
   assert_int_equal(config.endpoint_count, 0);
   assert_int_equal(config.persistent_keepalive, 25);

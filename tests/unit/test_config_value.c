@@ -20,15 +20,18 @@
 static void words_stand_for_numbers(void **state) {
   (void)state;
   assert_good(INTERFACE "Table = off\nFwMark = OFF\nOffload = off\nSandbox = off\n"
-                        "Metric = auto\n" PEER "PersistentKeepalive = off\n");
+                        "Metric = auto\nDSCP = off\n" PEER "PersistentKeepalive = off\n");
+  assert_false(config.dscp);
   assert_int_equal(config.metric, 0);
   assert_int_equal(config.table_kind, SW_CONFIG_TABLE_OFF);
   assert_int_equal(config.fwmark, 0);
   assert_false(config.offload);
   assert_false(config.sandbox);
   assert_int_equal(config.persistent_keepalive, 0);
-  assert_good(INTERFACE "Table = auto\nFwMark = 51820\nOffload = Auto\nSandbox = On\n" PEER
-                        "PersistentKeepalive = 0\n");
+  assert_good(INTERFACE
+              "Table = auto\nFwMark = 51820\nOffload = Auto\nSandbox = On\nDSCP = Copy\n" PEER
+              "PersistentKeepalive = 0\n");
+  assert_true(config.dscp);
   assert_int_equal(config.table_kind, SW_CONFIG_TABLE_AUTO);
   assert_int_equal(config.fwmark, 51820);
   assert_true(config.offload);
@@ -142,6 +145,7 @@ static void number_out_of_range_is_reported(void **state) {
   static const struct {
     const char *line, *words;
   } cases[] = {
+      {"DSCP = 46", "DSCP: \"46\" is not a traffic class of datagrams; write copy or off"},
       {"Sandbox = auto", "Sandbox: \"auto\" is not a way to confine the engine; write on or off"},
       {"Offload = on",
        "Offload: \"on\" is not a way to exchange packets with the kernel; write auto or off"},

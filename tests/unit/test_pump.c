@@ -34,6 +34,7 @@ static const struct sw_prefix everywhere[] = {{.ip = {[10] = 0xff, [11] = 0xff},
 
 static struct sw_link *echo; /* the other side, which returns every packet */
 static struct sw_run returning;
+static bool copies_dscp;
 static uint8_t returning_tos; /* of what the other side returns: as if a router had marked it */
 static uint8_t returning_bytes[SW_UDP_BUFFER];
 
@@ -88,6 +89,7 @@ static void syn_send(const struct sw_run *run) {
 
 /* ---- large batches: a stream of TCP super-packets in both directions ---- */
 
+#define DSCP 0xb8
 #define SUPER_SEGMENT 1400
 #define SUPER_LENGTH (SW_IP4_HEADER + SW_TCP_HEADER + 44 * SUPER_SEGMENT + 500)
 
@@ -97,7 +99,7 @@ static void super_packet(unsigned number, uint8_t *packet) {
   for (size_t i = 0; i < SUPER_LENGTH; i++) packet[i] = (uint8_t)(i * 31 + i / 256 + number);
   memset(packet, 0, SW_IP4_HEADER + SW_TCP_HEADER);
   packet[0] = 0x45;
-  packet[1] = SW_ECN_ECT_0;
+  packet[1] = DSCP | SW_ECN_ECT_0;
   packet[6] = 0x40;
   packet[8] = 64;
   packet[9] = SW_PROTOCOL_TCP;
@@ -125,7 +127,7 @@ static ssize_t super_read(uint8_t *packet, struct sw_offload *offload) {
 /* Opens the datagrams one by one, and seals each packet for the return. */
 static void super_send(const struct sw_run *run) {
   assert_int_equal(returning.length, 0);
-  assert_int_equal(run->tos, SW_ECN_ECT_0);
+  assert_int_equal(run->tos, copies_dscp ? DSCP | SW_ECN_ECT_0 : SW_ECN_ECT_0);
   for (size_t at = 0; at < run->length; at += run->segment) {
     uint8_t packet[1500];
     const size_t left = run->length - at;
@@ -146,7 +148,7 @@ static void super_send(const struct sw_run *run) {
 static void super_write(const uint8_t *packet, size_t length, const struct sw_offload *offload) {
   static uint8_t expected[SUPER_LENGTH];
   super_packet(supers_back++, expected);
-  expected[1] = returning_tos;
+  expected[1] = DSCP | returning_tos;
   sw_checksum_ip4(expected);
   assert_int_equal(length, SUPER_LENGTH);
   assert_int_equal(offload->gso, SW_GSO_TCP4);
@@ -318,6 +320,7 @@ static void start(struct sw_workers *workers) {
                           .udp = &udp,
                           .workers = workers,
                           .mtu = MTU,
+                          .dscp = copies_dscp,
                           .observe = observe,
                           .failed = failed};
   reads = sends = observations = 0;
@@ -380,6 +383,7 @@ static void large_batches_pass_both_ways_with_any_number_of_workers(void **state
     supers_made = supers_back = segments_back = 0;
     supers_offered = 300;
     returning_tos = SW_ECN_ECT_1;
+    copies_dscp = count % 2;
     start(&workers);
     echo = other;
     eventfd_read(udp.fd, &(eventfd_t){0});
