@@ -45,7 +45,8 @@ struct sw_opening {
   size_t length;
   uint8_t *packet;
 
-  uint32_t session; /* the others are private to the link */
+  const struct sw_keys *keys; /* the others are private to the link */
+  uint32_t session;
   uint64_t word;
   const struct sw_secretbox *box; /* NULL: sw_opening_run does nothing */
   bool exact;                     /* there is no room around the buffers */

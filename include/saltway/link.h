@@ -53,7 +53,8 @@
 struct sw_link;
 
 struct sw_link_options {
-  const struct sw_psk *psk;        /* copied; the caller wipes its own */
+  const struct sw_psk *psks; /* as for sw_link_keys_set */
+  unsigned psk_count;
   uint64_t persistent_keepalive;   /* most nanoseconds between two probes; 0: no probes */
   const struct sw_prefix *sources; /* allowed sources of inner packets from the peer; copied */
   size_t source_count;
@@ -74,6 +75,13 @@ void sw_link_free(struct sw_link *link);
  * sessions are not affected. */
 void sw_link_endpoints_set(struct sw_link *link, uint64_t now, const struct sw_address *endpoints,
                            size_t count);
+
+/** Replaces the keys: 1 to SW_PSKS_MAX different ones, in order of preference.  They are copied; the
+ * caller wipes its own.  Sessions made under a key that is not in the list any more end at once, and
+ * their keys are wiped; the others live on.  If the first key is another one than that of the
+ * current session, a handshake with it begins.  May be called at any time. */
+void sw_link_keys_set(struct sw_link *link, uint64_t now, const struct sw_psk *psks,
+                      unsigned count);
 
 enum sw_received {
   SW_RECEIVED_DROPPED, /* counted under its reason */
@@ -166,14 +174,14 @@ struct sw_endpoint_status {
 /** The status of a link.  A time is the latest of its event by the caller's clock; 0: never. */
 struct sw_link_status {
   enum sw_link_state state;
-  char fingerprint[SW_FINGERPRINT_TEXT];
-  struct sw_address peer;    /* of the session confirmed last; port 0: none */
-  uint64_t handshake_time;   /* the current session was confirmed */
-  uint64_t received_time;    /* an authentic datagram of a session was received */
-  uint64_t sent_time;        /* a datagram of a session was sealed */
-  uint64_t attempt_time;     /* an init was sent */
-  uint64_t attempts;         /* inits sent since the link was last up */
-  uint64_t closed_time;      /* the peer closed the link */
+  char fingerprint[SW_FINGERPRINT_TEXT]; /* of the current session's key, else of the first key */
+  struct sw_address peer;                /* of the session confirmed last; port 0: none */
+  uint64_t handshake_time;               /* the current session was confirmed */
+  uint64_t received_time;                /* an authentic datagram of a session was received */
+  uint64_t sent_time;                    /* a datagram of a session was sealed */
+  uint64_t attempt_time;                 /* an init was sent */
+  uint64_t attempts;                     /* inits sent since the link was last up */
+  uint64_t closed_time;                  /* the peer closed the link */
   uint64_t foreign_time;     /* a datagram that none of our keys opens came from an endpoint, */
   struct sw_address foreign; /* which is this one */
   uint64_t stranger_time;    /* such a datagram came from another address, which is this one */

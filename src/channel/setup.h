@@ -2,8 +2,8 @@
  * What the parent passes to the engine when it forks it.  Afterwards they only exchange messages
  * (channel.h).
  *
- * The pointers lead to memory of the parent, of which the fork gives the engine a copy.  The key is
- * the only secret in it.  The engine frees its copy of the key once the link is made.
+ * The pointers lead to memory of the parent, of which the fork gives the engine a copy.  The keys are
+ * the only secrets in it.  The engine frees its copy of them once the link is made.
  */
 #ifndef SALTWAY_CHANNEL_SETUP_H
 #define SALTWAY_CHANNEL_SETUP_H
@@ -19,10 +19,10 @@ struct sw_udp;
 struct sw_setup {
   const struct sw_tun *tun;
   const struct sw_udp *udp;
-  unsigned mtu;       /* of the TUN interface, in bytes */
-  bool dscp;          /* datagrams get the DSCP of their packets */
-  bool confined;      /* give up all privileges before the first packet */
-  struct sw_psk *psk; /* from sodium_malloc; the same as link.psk */
+  unsigned mtu;         /* of the TUN interface, in bytes */
+  bool dscp;            /* datagrams get the DSCP of their packets */
+  bool confined;        /* give up all privileges before the first packet */
+  struct sw_psks *psks; /* from sodium_malloc; the same as link.psks */
   struct sw_link_options link;
   pid_t parent; /* the process that forks */
   int channel;  /* the engine's end */

@@ -1,6 +1,6 @@
 /*
- * saltway check: reports every mistake in a configuration and its key file, and prints the key's
- * fingerprint, so that both ends can be compared before a link runs.
+ * saltway check: reports every mistake in a configuration and its key file, and prints the
+ * fingerprints of the keys, so that both ends can be compared before a link runs.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -12,15 +12,15 @@
 
 /* Returns the exit status for one configuration. */
 static int check(const char *name_or_file, struct sw_config *config) {
-  struct sw_psk psk;
+  struct sw_psks psks;
   if (sw_config_locate(name_or_file, config, stderr) != 0 ||
-      sw_config_load(config, &psk, stderr) != 0)
+      sw_config_load(config, &psks, stderr) != 0)
     return 1;
-  char fingerprint[SW_FINGERPRINT_TEXT];
-  sw_psk_fingerprint(&psk, fingerprint);
-  sodium_memzero(&psk, sizeof(psk));
+  char fingerprints[SW_FINGERPRINTS_TEXT];
+  sw_psks_fingerprints(&psks, fingerprints);
   sw_stack_wipe();
-  printf("%s: ok, key fingerprint %s\n", config->file, fingerprint);
+  printf("%s: ok, key fingerprint%s %s\n", config->file, psks.count > 1 ? "s" : "", fingerprints);
+  sodium_memzero(&psks, sizeof(psks));
   sw_config_free(config);
   return 0;
 }

@@ -9,13 +9,13 @@
 #include "engine/process.h"
 #include "parent/parent.h"
 
-static int run(const char *name_or_file, struct sw_config *config, struct sw_psk *psk) {
+static int run(const char *name_or_file, struct sw_config *config, struct sw_psks *psks) {
   struct sw_error error;
   if (sw_config_locate(name_or_file, config, stderr) != 0) return EX_CONFIG;
-  const int mistakes = sw_config_load(config, psk, stderr);
+  const int mistakes = sw_config_load(config, psks, stderr);
   if (mistakes) return mistakes > 0 ? EX_CONFIG : 1; /* a shortage may pass: systemd tries again */
   sw_log_start(config->name);
-  if (sw_parent_run(config, psk, sw_engine_main, &error) == 0) return 0;
+  if (sw_parent_run(config, psks, sw_engine_main, &error) == 0) return 0;
   sw_log(SW_LOG_ERROR, "%s", error.text);
   return 1;
 }
@@ -26,14 +26,14 @@ int sw_cli_up(int argc, char **argv) {
     return 2;
   }
   struct sw_config *config = calloc(1, sizeof(*config));
-  struct sw_psk *psk = sodium_malloc(sizeof(*psk));
+  struct sw_psks *psks = sodium_malloc(sizeof(*psks));
   int status = 1;
-  if (config && psk)
-    status = run(argv[1], config, psk);
+  if (config && psks)
+    status = run(argv[1], config, psks);
   else
     fprintf(stderr, "saltway: no memory\n");
   if (config) sw_config_free(config);
   free(config);
-  sodium_free(psk);
+  sodium_free(psks);
   return status;
 }

@@ -69,26 +69,26 @@ static void read_file(struct sw_config_reader *reader) {
   free(text);
 }
 
-static void read_key(struct sw_config_reader *reader, struct sw_psk *psk) {
+static void read_key(struct sw_config_reader *reader, struct sw_psks *psks) {
   const char *file = reader->config->key_file;
   struct sw_error error;
-  const int failed = file[0] != '\0' ? sw_psk_file_read(file, psk, &error) : 0;
+  const int failed = file[0] != '\0' ? sw_psk_file_read(file, psks, &error) : 0;
   sw_complaints_note(&reader->complaints, failed);
   if (failed)
     sw_complain(&reader->complaints, reader->key_lines[SW_CONFIG_KEY_PSK_FILE],
                 "PresharedKeyFile: %s", error.text);
 }
 
-int sw_config_load(struct sw_config *config, struct sw_psk *psk, FILE *complaints) {
+int sw_config_load(struct sw_config *config, struct sw_psks *psks, FILE *complaints) {
   struct sw_config_reader reader = {.config = config,
                                     .complaints = {.out = complaints, .file = config->file}};
   config->persistent_keepalive = KEEPALIVE_DEFAULT;
   config->offload = config->sandbox = true;
   read_file(&reader);
-  read_key(&reader, psk);
+  read_key(&reader, psks);
   if (reader.complaints.count > 0) {
     sw_config_free(config);
-    sodium_memzero(psk, sizeof(*psk));
+    sodium_memzero(psks, sizeof(*psks));
   }
   return reader.complaints.shortage ? reader.complaints.shortage : reader.complaints.count;
 }

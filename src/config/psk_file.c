@@ -9,14 +9,14 @@
 
 #include "config/regular_file.h"
 
-#define FILE_MAX 4096 /* bytes: a key and some comments */
+#define FILE_MAX 4096 /* bytes: two keys and some comments */
 
 #define KEY_LENGTH (SW_PSK_TEXT - 1)
 
 #define BLANKS " \t"
 #define BYTE_ORDER_MARK "\xef\xbb\xbf" /* editors of Windows write it before the first line */
 
-static const char one_line[] = "a key file is one line of 44 characters of base64";
+static const char one_line[] = "a key is one line of 44 characters of base64";
 static const char make_another[] = "copy the whole key, or make one for both ends: saltway genkey";
 
 static bool is_credential(const char *file) {
@@ -73,22 +73,27 @@ static int decode(const char *file, unsigned line, const char *text, size_t leng
   }
 }
 
-static int refuse_second(const char *file, unsigned line, const char *text, size_t length,
-                         struct sw_error *error) {
-  struct sw_psk second;
-  const bool is_key = sw_psk_decode(text, length, &second) == 0;
-  sodium_memzero(&second, sizeof(second));
-  if (is_key)
-    return sw_error_set(error, 0, "leave one key in the file",
-                        "key file %s: line %u is a second key, but a link has one", file, line);
-  return sw_error_set(error, 0, "remove it",
-                      "key file %s: line %u follows the key, but is not a comment", file, line);
+/* Appends the key on a line.  `lines` holds those of the keys before. */
+static int add(const char *file, unsigned line, const char *text, size_t length,
+               struct sw_psks *psks, unsigned lines[SW_PSKS_MAX], struct sw_error *error) {
+  if (psks->count == SW_PSKS_MAX)
+    return sw_error_set(error, 0, "remove the oldest key, or what is no key",
+                        "key file %s: line %u follows the second key, but a link has two at most",
+                        file, line);
+  struct sw_psk *psk = &psks->keys[psks->count];
+  const int failed = decode(file, line, text, length, psk, error);
+  if (failed) return failed;
+  for (unsigned i = 0; i < psks->count; i++)
+    if (sodium_memcmp(&psks->keys[i], psk, sizeof(*psk)) == 0)
+      return sw_error_set(error, 0, "remove one of them, or make a new key: saltway genkey",
+                          "key file %s: lines %u and %u are the same key", file, lines[i], line);
+  lines[psks->count++] = line;
+  return 0;
 }
 
 /* Cuts up `text`. */
-static int parse(const char *file, char *text, struct sw_psk *psk, struct sw_error *error) {
-  bool found = false;
-  unsigned line = 0;
+static int parse(const char *file, char *text, struct sw_psks *psks, struct sw_error *error) {
+  unsigned line = 0, lines[SW_PSKS_MAX];
   if (strncmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) text += strlen(BYTE_ORDER_MARK);
   for (char *rest = text, *start; (start = strsep(&rest, "\n")) != NULL;) {
     line++;
@@ -96,16 +101,15 @@ static int parse(const char *file, char *text, struct sw_psk *psk, struct sw_err
     size_t length = strlen(start);
     while (length > 0 && strchr(BLANKS "\r", start[length - 1])) start[--length] = '\0';
     if (length == 0 || start[0] == '#') continue;
-    const int result = found ? refuse_second(file, line, start, length, error)
-                             : decode(file, line, start, length, psk, error);
-    if (result != 0) return result;
-    found = true;
+    const int failed = add(file, line, start, length, psks, lines, error);
+    if (failed) return failed;
   }
-  if (!found) return sw_error_set(error, 0, make_another, "key file %s holds no key", file);
+  if (psks->count == 0)
+    return sw_error_set(error, 0, make_another, "key file %s holds no key", file);
   return 0;
 }
 
-static int read_and_parse(const char *file, int descriptor, struct sw_psk *psk,
+static int read_and_parse(const char *file, int descriptor, struct sw_psks *psks,
                           struct sw_error *error) {
   char *text = sodium_malloc(FILE_MAX + 1);
   if (!text) return sw_error_set(error, errno, NULL, "key file %s: no locked memory", file);
@@ -122,13 +126,14 @@ static int read_and_parse(const char *file, int descriptor, struct sw_psk *psk,
     result = sw_error_set(error, 0, one_line, "key file %s is not a text file", file);
   } else {
     text[size] = '\0';
-    result = parse(file, text, psk, error);
+    result = parse(file, text, psks, error);
   }
   sodium_free(text); /* wipes */
   return result;
 }
 
-int sw_psk_file_read(const char *file, struct sw_psk *psk, struct sw_error *error) {
+int sw_psk_file_read(const char *file, struct sw_psks *psks, struct sw_error *error) {
+  sodium_memzero(psks, sizeof(*psks));
   struct stat status;
   const char *kind;
   const int descriptor = sw_regular_file_open(file, &status, &kind);
@@ -144,9 +149,9 @@ int sw_psk_file_read(const char *file, struct sw_psk *psk, struct sw_error *erro
                             "cannot open key file %s", file);
   } else {
     result = check_access(file, &status, error);
-    if (result == 0) result = read_and_parse(file, descriptor, psk, error);
+    if (result == 0) result = read_and_parse(file, descriptor, psks, error);
     close(descriptor);
   }
-  if (result != 0) sodium_memzero(psk, sizeof(*psk));
+  if (result != 0) sodium_memzero(psks, sizeof(*psks));
   return result;
 }

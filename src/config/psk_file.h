@@ -1,6 +1,6 @@
 /*
- * The file that holds a link's pre-shared key: one line of 44 characters of base64, besides empty
- * lines and comments (lines that start with #).  A second key is an error.
+ * The file that holds a link's pre-shared key, or two of them while it is replaced: one line of 44
+ * characters of base64 for each, besides empty lines and comments (lines that start with #).
  */
 #ifndef SALTWAY_CONFIG_PSK_FILE_H
 #define SALTWAY_CONFIG_PSK_FILE_H
@@ -8,10 +8,10 @@
 #include "base/error.h"
 #include "saltway/key.h"
 
-/** Reads the key in `file`, which must be a regular file that only its owner may read or write.  A
+/** Reads the keys in `file`, which must be a regular file that only its owner may read or write.  A
  * file that systemd passes in $CREDENTIALS_DIRECTORY may also have mode 0440.  The owner must be
- * root or the user who runs this process.  Returns 0, with the key in `psk`, which the caller wipes;
- * or a negative errno, with `error` filled and `psk` wiped. */
-int sw_psk_file_read(const char *file, struct sw_psk *psk, struct sw_error *error);
+ * root or the user who runs this process.  Returns 0, with 1 to SW_PSKS_MAX different keys in
+ * `psks`, which the caller wipes; or a negative errno, with `error` filled and `psks` wiped. */
+int sw_psk_file_read(const char *file, struct sw_psks *psks, struct sw_error *error);
 
 #endif

@@ -186,7 +186,7 @@ int sw_engine_main(const struct sw_setup *setup) {
                                   .user = &process};
   struct sw_error error;
   int failed = start(&process, setup, &error);
-  sodium_free(setup->psk);
+  sodium_free(setup->psks);
   if (!failed) failed = send_started(process.channel, &error);
   if (failed) {
     send_failure(process.channel, error.text);

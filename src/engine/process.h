@@ -9,7 +9,7 @@
 #include "channel/setup.h"
 
 /** Runs the engine until it ends, and returns the exit status.  To be called in the child right
- * after fork(2), before it has threads.  Frees setup->psk. */
+ * after fork(2), before it has threads.  Frees setup->psks. */
 int sw_engine_main(const struct sw_setup *setup);
 
 #endif

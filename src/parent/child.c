@@ -104,6 +104,13 @@ static void on_started(struct sw_child *child) {
   if (!child->stopping) uv_timer_stop(&child->patience);
 }
 
+/* People compare the fingerprint: the engine only chooses which of the link's keys it names. */
+static void check_fingerprint(const struct sw_child *child, char text[SW_FINGERPRINT_TEXT]) {
+  for (unsigned i = 0; i < child->psk_count; i++)
+    if (memcmp(text, child->fingerprints[i], SW_FINGERPRINT_TEXT) == 0) return;
+  memcpy(text, child->fingerprints[0], SW_FINGERPRINT_TEXT);
+}
+
 static void hear(struct sw_child *child, struct sw_channel_message *message) {
   if (!sw_channel_from_engine(message)) {
     note_failure(child, "the engine sent an invalid message; please report this");
@@ -115,8 +122,7 @@ static void hear(struct sw_child *child, struct sw_channel_message *message) {
     on_started(child);
     break;
   case SW_CHANNEL_SNAPSHOT:
-    /* people compare the fingerprint, so the engine does not choose it */
-    memcpy(message->snapshot.link.fingerprint, child->fingerprint, sizeof(child->fingerprint));
+    check_fingerprint(child, message->snapshot.link.fingerprint);
     child->heard(child->user, &message->snapshot);
     break;
   case SW_CHANNEL_FAILED:
@@ -208,9 +214,11 @@ static struct sw_prefix *sources_of(const struct sw_config *config, size_t *coun
 }
 
 int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
-                   const struct sw_config *config, const struct sw_host *host, struct sw_psk *psk,
+                   const struct sw_config *config, const struct sw_host *host, struct sw_psks *psks,
                    struct sw_error *error) {
-  sw_psk_fingerprint(psk, child->fingerprint);
+  child->psk_count = psks->count;
+  for (unsigned i = 0; i < psks->count; i++)
+    sw_psk_fingerprint(&psks->keys[i], child->fingerprints[i]);
   struct sw_prefix own[SW_CONFIG_ADDRESSES_MAX];
   for (size_t i = 0; i < config->address_count; i++) {
     own[i] = config->addresses[i];
@@ -225,8 +233,9 @@ int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engin
       .mtu = host->mtu,
       .dscp = config->dscp,
       .confined = sw_child_confined(config),
-      .psk = psk,
-      .link = {.psk = psk,
+      .psks = psks,
+      .link = {.psks = psks->keys,
+               .psk_count = psks->count,
                .persistent_keepalive = config->persistent_keepalive * SW_SECOND,
                .sources = sources,
                .source_count = source_count,
@@ -235,7 +244,7 @@ int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engin
   };
   const int failed = start_process(child, loop, engine, &setup, error);
   free(sources);
-  sodium_memzero(psk, sizeof(*psk));
+  sodium_memzero(psks, sizeof(*psks));
   sw_stack_wipe();
   return failed;
 }

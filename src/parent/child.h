@@ -18,10 +18,11 @@
 #include "parent/host.h"
 
 struct sw_child {
-  pid_t pid;                             /* 0: there is none (any more) */
-  bool started;                          /* it is confined and carries packets */
-  char failure[SW_ERROR_TEXT];           /* why it ended; empty: it was told to */
-  char fingerprint[SW_FINGERPRINT_TEXT]; /* of the link's key; empty before the start */
+  pid_t pid;                                           /* 0: there is none (any more) */
+  bool started;                                        /* it is confined and carries packets */
+  char failure[SW_ERROR_TEXT];                         /* why it ended; empty: it was told to */
+  char fingerprints[SW_PSKS_MAX][SW_FINGERPRINT_TEXT]; /* of the link's keys; else empty */
+  unsigned psk_count;
   void (*heard)(void *user, const struct sw_snapshot *snapshot);
   void *user;
 
@@ -34,11 +35,11 @@ struct sw_child {
 /** Whether the engine gives up its privileges: as configured, if this build can. */
 bool sw_child_confined(const struct sw_config *config);
 
-/** Forks the engine, which runs `engine`.  `psk` is from sodium_malloc; it is wiped once the engine
- * has its copy.  The owner has set `heard` and `user`.  Returns 0, or a negative errno with `error`
+/** Forks the engine, which runs `engine`.  `psks` is from sodium_malloc; it is wiped once the
+ * engine has its copy.  The owner has set `heard` and `user`.  Returns 0, or a negative errno with `error`
  * filled.  Then run the loop until `started` is true or `pid` is 0. */
 int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
-                   const struct sw_config *config, const struct sw_host *host, struct sw_psk *psk,
+                   const struct sw_config *config, const struct sw_host *host, struct sw_psks *psks,
                    struct sw_error *error);
 
 /** Sends a message; does nothing without an engine. */

@@ -33,7 +33,7 @@
 
 struct parent {
   const struct sw_config *config;
-  struct sw_psk *psk; /* wiped once the engine has it */
+  struct sw_psks *psks; /* wiped once the engine has them */
   uv_loop_t loop;
   struct sw_host host;
   struct sw_child child;
@@ -266,7 +266,7 @@ static int open_host(struct parent *parent, struct sw_error *error) {
 /* Returns once the engine carries packets, or there is none. */
 static int start_engine(struct parent *parent, sw_setup_main *engine, struct sw_error *error) {
   const int failed = sw_child_start(&parent->child, &parent->loop, engine, parent->config,
-                                    &parent->host, parent->psk, error);
+                                    &parent->host, parent->psks, error);
   if (failed) return failed;
   while (running(parent) && !parent->child.started) turn(parent);
   return 0;
@@ -281,8 +281,10 @@ static void resolve_first(struct parent *parent) {
 }
 
 static void say_started(const struct parent *parent) {
-  sw_log(SW_LOG_INFO, "interface %s, UDP port %u, key fingerprint %s%s", parent->host.tun.name,
-         parent->host.udp.port, parent->child.fingerprint,
+  const struct sw_child *child = &parent->child;
+  sw_log(SW_LOG_INFO, "interface %s, UDP port %u, key fingerprint%s %s%s%s%s",
+         parent->host.tun.name, parent->host.udp.port, child->psk_count > 1 ? "s" : "",
+         child->fingerprints[0], child->psk_count > 1 ? ", " : "", child->fingerprints[1],
          sw_child_confined(parent->config) ? ""
          : parent->config->sandbox         ? ", no sandbox: built with sanitizers"
                                            : ", no sandbox: it is off");
@@ -366,12 +368,12 @@ static bool descriptors_left(void) {
   return count == DESCRIPTORS;
 }
 
-int sw_parent_run(const struct sw_config *config, struct sw_psk *psk, sw_setup_main *engine,
+int sw_parent_run(const struct sw_config *config, struct sw_psks *psks, sw_setup_main *engine,
                   struct sw_error *error) {
   struct parent *parent = calloc(1, sizeof(*parent));
   if (!parent) return sw_error_set(error, ENOMEM, NULL, "cannot start");
   parent->config = config;
-  parent->psk = psk;
+  parent->psks = psks;
   parent->host = SW_HOST_CLOSED;
   parent->child.heard = on_snapshot;
   parent->child.user = parent;

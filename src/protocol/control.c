@@ -11,8 +11,7 @@ static size_t seal_token(struct sw_link *link, struct sw_session *session, enum 
   sw_store64(plain, token);
   if (most > SW_PROBE_MAX) most = SW_PROBE_MAX;
   const size_t length = SW_PROBE_BYTES + randombytes_uniform((uint32_t)(most - SW_PROBE_BYTES + 1));
-  const int64_t sealed =
-      sw_session_seal(session, link->keys.mask, link->now, kind, plain, length, datagram);
+  const int64_t sealed = sw_session_seal(session, link->now, kind, plain, length, datagram);
   if (sealed < 0) return 0;
   *path = session->path;
   sw_schedule_sent(link, kind == SW_KIND_PROBE);

@@ -18,13 +18,15 @@ enum {
   INIT_VERSION = 1,
   INIT_ME = 2,
   INIT_SENDER = INIT_ME + SW_ME_BYTES,
-  INIT_POINT = INIT_SENDER + 4,
+  INIT_FEATURES = INIT_SENDER + 4,
+  INIT_POINT = INIT_FEATURES + 4,
   INIT_COOKIE = INIT_POINT + SW_POINT_BYTES,
 
   REPLY_ME = 1,
   RESPONSE_SENDER = REPLY_ME + SW_ME_BYTES,
   RESPONSE_RECEIVER = RESPONSE_SENDER + 4,
-  RESPONSE_POINT = RESPONSE_RECEIVER + 4,
+  RESPONSE_FEATURES = RESPONSE_RECEIVER + 4,
+  RESPONSE_POINT = RESPONSE_FEATURES + 4,
   RESPONSE_HASH = RESPONSE_POINT + SW_POINT_BYTES,
 
   COOKIE_HASH = REPLY_ME + SW_ME_BYTES,
@@ -45,6 +47,7 @@ void sw_keys_derive(const struct sw_psk *psk, struct sw_keys *keys) {
   keys->psk = *psk;
   subkey(psk->bytes, SUBKEY_HANDSHAKE, keys->handshake, sizeof(keys->handshake));
   subkey(psk->bytes, SUBKEY_MASK, keys->mask, sizeof(keys->mask));
+  sw_psk_fingerprint(psk, keys->fingerprint);
   sw_stack_wipe();
 }
 
@@ -136,9 +139,10 @@ static size_t padded_length(size_t least, size_t most) {
   return least + randombytes_uniform((uint32_t)(most - least + 1));
 }
 
-void sw_initiation_begin(struct sw_initiation *initiation, const uint8_t me[SW_ME_BYTES],
-                         uint32_t local) {
+void sw_initiation_begin(struct sw_initiation *initiation, const struct sw_keys *keys,
+                         const uint8_t me[SW_ME_BYTES], uint32_t local) {
   sodium_memzero(initiation, sizeof(*initiation));
+  initiation->keys = keys;
   initiation->local = local;
   initiation->length = padded_length(SW_INIT_MIN, SW_INIT_MAX);
   randombytes_buf(initiation->secret, sizeof(initiation->secret));
@@ -147,6 +151,7 @@ void sw_initiation_begin(struct sw_initiation *initiation, const uint8_t me[SW_M
   plain[INIT_VERSION] = SW_VERSION;
   memcpy(plain + INIT_ME, me, SW_ME_BYTES);
   sw_store32(plain + INIT_SENDER, local);
+  sw_store32(plain + INIT_FEATURES, SW_FEATURES);
   crypto_scalarmult_base(plain + INIT_POINT, initiation->secret);
   sw_message_hash(plain, initiation->length, initiation->hash);
 }
@@ -173,6 +178,7 @@ static int agree(const struct sw_keys *keys, const uint8_t secret[SW_KEY_BYTES],
   crypto_generichash_update(&state, init, init_length);
   crypto_generichash_update(&state, response, response_length);
   crypto_generichash_final(&state, input.hash, sizeof(input.hash));
+  agreement->keys = keys;
   uint8_t ss[SW_KEY_BYTES];
   crypto_generichash(ss, sizeof(ss), (const uint8_t *)&input, sizeof(input), keys->psk.bytes,
                      sizeof(keys->psk.bytes));
@@ -190,13 +196,13 @@ static int agree(const struct sw_keys *keys, const uint8_t secret[SW_KEY_BYTES],
   return 0;
 }
 
-int sw_initiation_finish(const struct sw_initiation *initiation, const struct sw_keys *keys,
+int sw_initiation_finish(const struct sw_initiation *initiation,
                          const struct sw_handshake_message *response, const uint8_t *plain,
                          size_t length, struct sw_agreement *agreement) {
   agreement->local = initiation->local;
   agreement->remote = response->sender;
-  return agree(keys, initiation->secret, response->point, initiation->plain, initiation->length,
-               plain, length, true, agreement);
+  return agree(initiation->keys, initiation->secret, response->point, initiation->plain,
+               initiation->length, plain, length, true, agreement);
 }
 
 void sw_response_compose(const uint8_t me[SW_ME_BYTES], const struct sw_agreement *agreement,
@@ -207,6 +213,7 @@ void sw_response_compose(const uint8_t me[SW_ME_BYTES], const struct sw_agreemen
   memcpy(plain + REPLY_ME, me, SW_ME_BYTES);
   sw_store32(plain + RESPONSE_SENDER, agreement->local);
   sw_store32(plain + RESPONSE_RECEIVER, agreement->remote);
+  sw_store32(plain + RESPONSE_FEATURES, SW_FEATURES);
   memcpy(plain + RESPONSE_POINT, point, SW_POINT_BYTES);
   memcpy(plain + RESPONSE_HASH, hash, SW_HASH_BYTES);
 }

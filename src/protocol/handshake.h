@@ -1,11 +1,11 @@
 /*
  * The three handshake messages and the keys derived from them (docs/protocol.md, "Handshake").
  *
- *     1 init       type 1  version 1  me 16   sid_i 4  E_i 32           cookie 16  padding
- *     2 response   type 1             me' 16  sid_r 4  sid_i 4  E_r 32  H(1) 32    padding
- *       cookie     type 1             me' 16  H(1) 32    cookie 16        padding
+ *     1 init       type 1  version 1  me 16  sid_i 4           features 4  E_i 32  cookie 16  padding
+ *     2 response   type 1  me' 16  sid_r 4  sid_i 4  features 4  E_r 32  H(1) 32    padding
+ *       cookie     type 1  me' 16  H(1) 32  cookie 16                               padding
  *
- * Each is encrypted with the handshake key of the PSK.  Its nonce is 24 random bytes: 8 are the
+ * Each is encrypted with the handshake key of a PSK, and the replies with that of the init's.  Its nonce is 24 random bytes: 8 are the
  * word of the header, and 16 stand in front of the ciphertext.  All structs here hold secrets;
  * their owners wipe them.
  */
@@ -25,14 +25,16 @@ struct sw_keys {
   struct sw_psk psk;
   uint8_t handshake[SW_KEY_BYTES];
   uint8_t mask[SW_MASK_KEY_BYTES];
+  char fingerprint[SW_FINGERPRINT_TEXT];
 };
 
 void sw_keys_derive(const struct sw_psk *psk, struct sw_keys *keys);
 
 /** The result of a handshake: the ids and keys of a session. */
 struct sw_agreement {
-  uint32_t local;  /* our id of the session, in datagrams we receive */
-  uint32_t remote; /* the peer's id of it, in datagrams we send */
+  const struct sw_keys *keys; /* those of the handshake */
+  uint32_t local;             /* our id of the session, in datagrams we receive */
+  uint32_t remote;            /* the peer's id of it, in datagrams we send */
   struct sw_secretbox seal, open;
 };
 
@@ -64,6 +66,7 @@ int sw_message_parse(const uint8_t *plain, size_t length, struct sw_handshake_me
 
 /** The initiator's state while a handshake is in progress. */
 struct sw_initiation {
+  const struct sw_keys *keys;   /* that the init is sealed with */
   bool cookie_used;             /* the init carries a cookie; a second one is refused */
   uint32_t local;               /* our session id; 0: no handshake is in progress */
   struct sw_address to;         /* where the init was sent last */
@@ -73,16 +76,17 @@ struct sw_initiation {
   size_t length;
 };
 
-/** Begins a handshake: generates an ephemeral key and composes the init. */
-void sw_initiation_begin(struct sw_initiation *initiation, const uint8_t me[SW_ME_BYTES],
-                         uint32_t local);
+/** Begins a handshake under `keys`, which must outlive it: generates an ephemeral key and composes
+ * the init. */
+void sw_initiation_begin(struct sw_initiation *initiation, const struct sw_keys *keys,
+                         const uint8_t me[SW_ME_BYTES], uint32_t local);
 
 /** Puts a cookie into the init.  The caller sends the init again. */
 void sw_initiation_cookie(struct sw_initiation *initiation, const uint8_t cookie[SW_COOKIE_BYTES]);
 
 /** Derives the keys of the session from the response to the init.  Returns 0 and fills `agreement`,
  * or -EKEYREJECTED if the peer's point is of low order. */
-int sw_initiation_finish(const struct sw_initiation *initiation, const struct sw_keys *keys,
+int sw_initiation_finish(const struct sw_initiation *initiation,
                          const struct sw_handshake_message *response, const uint8_t *plain,
                          size_t length, struct sw_agreement *agreement);
 

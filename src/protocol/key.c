@@ -70,3 +70,13 @@ void sw_psk_fingerprint(const struct sw_psk *psk, char text[SW_FINGERPRINT_TEXT]
   sodium_memzero(derived, sizeof(derived));
   sw_stack_wipe();
 }
+
+char *sw_psks_fingerprints(const struct sw_psks *psks, char text[SW_FINGERPRINTS_TEXT]) {
+  char *end = text;
+  for (unsigned i = 0; i < psks->count; i++) {
+    if (i > 0) end = stpcpy(end, ", ");
+    sw_psk_fingerprint(&psks->keys[i], end);
+    end += SW_FINGERPRINT_TEXT - 1;
+  }
+  return text;
+}

@@ -20,8 +20,7 @@ struct sw_link *sw_link_new(const struct sw_link_options *options) {
     errno = ENOMEM;
     return NULL;
   }
-  sw_keys_derive(options->psk, &link->keys);
-  sw_psk_fingerprint(options->psk, link->status.fingerprint);
+  sw_keyring_set(&link->keyring, options->psks, options->psk_count);
   randombytes_buf(link->me, sizeof(link->me));
   link->persistent_keepalive = options->persistent_keepalive;
   sw_cookies_start(&link->cookies, 0);
@@ -43,6 +42,25 @@ void sw_link_endpoints_set(struct sw_link *link, uint64_t now, const struct sw_a
   sw_link_advance(link, now);
   if (!link->endpoints.count) link->retry.at = 0;
   sw_endpoints_set(&link->endpoints, endpoints, count);
+}
+
+static bool is_listed(const struct sw_keys *keys, const struct sw_psk *psks, unsigned count) {
+  bool listed = false;
+  for (unsigned i = 0; i < count; i++) listed |= sw_keyring_is(keys, &psks[i]);
+  return listed;
+}
+
+void sw_link_keys_set(struct sw_link *link, uint64_t now, const struct sw_psk *psks,
+                      unsigned count) {
+  sw_link_advance(link, now);
+  if (sw_keyring_equal(&link->keyring, psks, count)) return;
+  for (unsigned i = 0; i < link->keyring.count; i++) {
+    const struct sw_keys *keys = sw_keyring_at(&link->keyring, i);
+    if (!is_listed(keys, psks, count)) sw_sessions_wipe_key(&link->sessions, keys);
+  }
+  sw_keyring_set(&link->keyring, psks, count);
+  link->reply_length = 0; /* may be sealed with a key that is gone */
+  sw_schedule_keys_changed(link);
 }
 
 void sw_link_drop(struct sw_link *link, enum sw_drop reason, uint64_t count) {
@@ -83,9 +101,9 @@ int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, 
                      uint8_t *datagram) {
   if (!check_length(link, length)) return -EMSGSIZE;
   struct sw_session *session = sending_session(link, now);
-  const int64_t sealed = session ? sw_session_seal(session, link->keys.mask, link->now,
-                                                   SW_KIND_PACKET, packet, length, datagram)
-                                 : -ENOTCONN;
+  const int64_t sealed =
+      session ? sw_session_seal(session, link->now, SW_KIND_PACKET, packet, length, datagram)
+              : -ENOTCONN;
   if (sealed < 0) return drop_unsent(link, 1);
   count_sent(link, 1, length);
   return sealed;
@@ -95,8 +113,7 @@ int sw_link_seal_begin(struct sw_link *link, uint64_t now, unsigned count, size_
                        bool partial, struct sw_sealing *sealing) {
   struct sw_session *session = sending_session(link, now);
   const enum sw_kind kind = partial ? SW_KIND_PACKET_PARTIAL : SW_KIND_PACKET;
-  if (!session ||
-      sw_session_seal_begin(session, link->keys.mask, link->now, kind, count, sealing) < 0)
+  if (!session || sw_session_seal_begin(session, link->now, kind, count, sealing) < 0)
     return drop_unsent(link, count);
   count_sent(link, count, bytes);
   return 0;
@@ -131,6 +148,9 @@ static enum sw_link_state state_of(const struct sw_link *link) {
 }
 
 const struct sw_link_status *sw_link_status(struct sw_link *link) {
+  const struct sw_session *current = link->sessions.current;
+  const struct sw_keys *keys = current ? current->keys : sw_keyring_at(&link->keyring, 0);
+  memcpy(link->status.fingerprint, keys->fingerprint, sizeof(keys->fingerprint));
   link->status.state = state_of(link);
   sw_endpoints_report(&link->endpoints, &link->status);
   return &link->status;

@@ -8,7 +8,7 @@
 #include "protocol/cookie.h"
 #include "protocol/endpoints.h"
 #include "protocol/filter.h"
-#include "protocol/handshake.h"
+#include "protocol/keyring.h"
 #include "protocol/seen.h"
 #include "protocol/sessions.h"
 #include "saltway/link.h"
@@ -36,6 +36,7 @@ struct sw_retry {
   uint64_t at;    /* earliest time of the next init */
   uint64_t renew; /* before this time the same init is repeated */
   uint64_t delay; /* from the latest new init to the next one; doubles each time */
+  unsigned inits; /* new ones, and with repeats: */
   unsigned sends;
 };
 
@@ -50,7 +51,7 @@ struct sw_link {
   bool closing;
   bool silent; /* the peer did not answer, or its host refused */
 
-  struct sw_keys keys;
+  struct sw_keyring keyring;
   uint8_t me[SW_ME_BYTES];
   struct sw_sessions sessions;
   struct sw_initiation initiation;
@@ -79,5 +80,6 @@ void sw_schedule_sent(struct sw_link *link, bool answer_expected);
 void sw_schedule_responded(struct sw_link *link);
 void sw_schedule_confirmed(struct sw_link *link);
 void sw_schedule_peer_closed(struct sw_link *link);
+void sw_schedule_keys_changed(struct sw_link *link);
 
 #endif

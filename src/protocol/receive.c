@@ -34,17 +34,18 @@ static uint8_t *reply_begin(struct sw_link *link, const struct sw_path *path) {
 
 /* ---- handshake ---- */
 
-static enum sw_received respond(struct sw_link *link, const struct sw_path *path,
-                                const uint8_t *answer, size_t length) {
+static enum sw_received respond(struct sw_link *link, const struct sw_keys *keys,
+                                const struct sw_path *path, const uint8_t *answer, size_t length) {
   link->status.init_time = link->now;
   link->status.init_from = path->peer;
   uint8_t *reply = reply_begin(link, path);
-  link->reply_length = sw_message_seal(&link->keys, answer, length, reply);
+  link->reply_length = sw_message_seal(keys, answer, length, reply);
   return SW_RECEIVED_CONTROL;
 }
 
 /* `seen`: the same datagram was opened before.  `load`: more than SW_LOAD_INITS per second. */
-static enum sw_received receive_init(struct sw_link *link, const struct sw_path *path,
+static enum sw_received receive_init(struct sw_link *link, const struct sw_keys *keys,
+                                     const struct sw_path *path,
                                      const struct sw_handshake_message *init, const uint8_t *plain,
                                      size_t length, bool seen, bool load) {
   const struct sw_address *from = &path->peer;
@@ -54,7 +55,7 @@ static enum sw_received receive_init(struct sw_link *link, const struct sw_path 
   if (entry && seen) return drop(link, SW_DROP_REPEATED_INIT);
   if (entry) { /* sealed anew by the peer, so the response was lost */
     sw_response_compose(link->me, &entry->agreement, hash, entry->point, entry->length, answer);
-    return respond(link, &entry->path, answer, entry->length);
+    return respond(link, keys, &entry->path, answer, entry->length);
   }
   if ((load || link->sessions.pending.count >= SW_LOAD_PENDING) &&
       !sw_cookies_verify(&link->cookies, link->now, from, init->point, init->cookie)) {
@@ -62,7 +63,7 @@ static enum sw_received receive_init(struct sw_link *link, const struct sw_path 
     sw_cookies_make(&link->cookies, link->now, from, init->point, cookie);
     const size_t made = sw_cookie_message_make(link->me, hash, cookie, length, answer);
     uint8_t *reply = reply_begin(link, path);
-    link->reply_length = sw_message_seal(&link->keys, answer, made, reply);
+    link->reply_length = sw_message_seal(keys, answer, made, reply);
     link->status.cookies_sent++;
     return SW_RECEIVED_CONTROL;
   }
@@ -70,30 +71,30 @@ static enum sw_received receive_init(struct sw_link *link, const struct sw_path 
 
   struct sw_agreement agreement;
   const uint32_t id = sw_sessions_id(&link->sessions, link->initiation.local);
-  const int made =
-      sw_response_make(&link->keys, link->me, id, init, plain, length, answer, &agreement);
+  const int made = sw_response_make(keys, link->me, id, init, plain, length, answer, &agreement);
   if (made < 0) return drop(link, SW_DROP_WEAK_KEY);
   sw_pending_add(&link->sessions.pending, &agreement, hash, path, link->now, answer, (size_t)made);
   sodium_memzero(&agreement, sizeof(agreement));
-  return respond(link, path, answer, (size_t)made);
+  return respond(link, keys, path, answer, (size_t)made);
 }
 
-static bool answers_our_init(const struct sw_link *link,
+static bool answers_our_init(const struct sw_link *link, const struct sw_keys *keys,
                              const struct sw_handshake_message *message) {
-  return link->initiation.local &&
+  return link->initiation.local && link->initiation.keys == keys &&
          sodium_memcmp(message->hash, link->initiation.hash, SW_HASH_BYTES) == 0;
 }
 
 /* The session's path goes to an address that this init was sent to: to the source of the response
  * if it is one of these, else to the latest of them.  So a copy of the response from another
  * address does not redirect the link. */
-static enum sw_received receive_response(struct sw_link *link, const struct sw_address *from,
+static enum sw_received receive_response(struct sw_link *link, const struct sw_keys *keys,
+                                         const struct sw_address *from,
                                          const struct sw_handshake_message *response,
                                          const uint8_t *plain, size_t length) {
-  if (!answers_our_init(link, response) || response->receiver != link->initiation.local)
+  if (!answers_our_init(link, keys, response) || response->receiver != link->initiation.local)
     return drop(link, SW_DROP_UNEXPECTED);
   struct sw_agreement agreement;
-  if (sw_initiation_finish(&link->initiation, &link->keys, response, plain, length, &agreement))
+  if (sw_initiation_finish(&link->initiation, response, plain, length, &agreement))
     return drop(link, SW_DROP_WEAK_KEY);
   struct sw_path path = {.peer = link->initiation.to};
   struct sw_endpoint *endpoint = sw_endpoints_find(&link->endpoints, from);
@@ -110,21 +111,23 @@ static enum sw_received receive_response(struct sw_link *link, const struct sw_a
   return SW_RECEIVED_CONTROL;
 }
 
-static enum sw_received receive_cookie(struct sw_link *link,
+static enum sw_received receive_cookie(struct sw_link *link, const struct sw_keys *keys,
                                        const struct sw_handshake_message *message) {
-  if (!answers_our_init(link, message) || link->initiation.cookie_used)
+  if (!answers_our_init(link, keys, message) || link->initiation.cookie_used)
     return drop(link, SW_DROP_UNEXPECTED);
   sw_initiation_cookie(&link->initiation, message->cookie);
   uint8_t *reply = reply_begin(link, &(struct sw_path){.peer = link->initiation.to});
   link->reply_length =
-      sw_message_seal(&link->keys, link->initiation.plain, link->initiation.length, reply);
+      sw_message_seal(keys, link->initiation.plain, link->initiation.length, reply);
   return SW_RECEIVED_CONTROL;
 }
 
-static enum sw_received receive_handshake(struct sw_link *link, const struct sw_path *path,
-                                          struct sw_header header, const uint8_t *datagram,
-                                          size_t datagram_length) {
+static enum sw_received receive_handshake(struct sw_link *link, const struct sw_opening *opening) {
+  const struct sw_keys *keys = opening->keys;
+  const struct sw_path *path = opening->path;
   const struct sw_address *from = &path->peer;
+  const uint8_t *datagram = opening->datagram;
+  const struct sw_header header = {opening->session, opening->word};
   const uint64_t mark =
       sw_seen_mark(datagram + SW_TAG_OFFSET, sw_endpoints_find(&link->endpoints, from));
   const bool seen = sw_seen_find(&link->seen, mark);
@@ -132,7 +135,7 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
   if (seen) load = sw_cookies_count(&link->cookies, link->now);
   if (load) return drop(link, SW_DROP_REPEATED_INIT);
   uint8_t plain[SW_INIT_MAX];
-  const int opened = sw_message_open(&link->keys, header, datagram, datagram_length, plain);
+  const int opened = sw_message_open(keys, header, datagram, opening->length, plain);
   if (opened < 0) return drop_foreign(link, SW_DROP_HANDSHAKE_TAG, from);
   const size_t length = (size_t)opened;
   struct sw_handshake_message message;
@@ -145,11 +148,11 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
   if (parsed < 0) return drop(link, SW_DROP_MALFORMED);
   if (sodium_memcmp(message.me, link->me, SW_ME_BYTES) == 0) return drop(link, SW_DROP_REFLECTED);
   if (message.type == SW_MESSAGE_RESPONSE)
-    return receive_response(link, from, &message, plain, length);
-  if (message.type == SW_MESSAGE_COOKIE) return receive_cookie(link, &message);
+    return receive_response(link, keys, from, &message, plain, length);
+  if (message.type == SW_MESSAGE_COOKIE) return receive_cookie(link, keys, &message);
   if (!seen) load = sw_cookies_count(&link->cookies, link->now);
   sw_seen_add(&link->seen, mark);
-  return receive_init(link, path, &message, plain, length, seen, load);
+  return receive_init(link, keys, path, &message, plain, length, seen, load);
 }
 
 /* ---- sessions ---- */
@@ -237,6 +240,22 @@ static struct sw_session *open_pending(struct sw_link *link, struct sw_pending_e
   return session;
 }
 
+static void unmask(struct sw_opening *opening, const struct sw_keys *keys) {
+  const struct sw_header header = sw_header_read(keys->mask, opening->datagram);
+  opening->keys = keys;
+  opening->session = header.session;
+  opening->word = header.word;
+}
+
+/* Whether the header names a handshake, or a session made under the key it was unmasked with. */
+static bool is_named(struct sw_link *link, const struct sw_opening *opening) {
+  if (opening->session == SW_SESSION_HANDSHAKE) return true;
+  const struct sw_session *session = sw_sessions_find(&link->sessions, opening->session);
+  if (session) return session->keys == opening->keys;
+  const struct sw_pending_entry *entry = sw_pending_find(&link->sessions.pending, opening->session);
+  return entry && entry->agreement.keys == opening->keys;
+}
+
 static void read_header(struct sw_link *link, uint64_t now, struct sw_opening *opening,
                         bool exact) {
   sw_link_advance(link, now);
@@ -244,9 +263,11 @@ static void read_header(struct sw_link *link, uint64_t now, struct sw_opening *o
   opening->box = NULL;
   opening->verified = false;
   if (opening->length < SW_OVERHEAD) return;
-  const struct sw_header header = sw_header_read(link->keys.mask, opening->datagram);
-  opening->session = header.session;
-  opening->word = header.word;
+  const struct sw_keyring *ring = &link->keyring;
+  const struct sw_session *current = link->sessions.current;
+  unmask(opening, current ? current->keys : sw_keyring_at(ring, 0));
+  if (ring->count > 1 && !is_named(link, opening))
+    unmask(opening, sw_keyring_other(ring, opening->keys));
 }
 
 void sw_link_open_begin(struct sw_link *link, uint64_t now, struct sw_opening *opening) {
@@ -263,10 +284,7 @@ enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *op
   const struct sw_address *from = &opening->path->peer;
   if (opening->length < SW_OVERHEAD) return drop_foreign(link, SW_DROP_SHORT, from);
   if (link->closing) return drop(link, SW_DROP_SESSION);
-  if (opening->session == SW_SESSION_HANDSHAKE)
-    return receive_handshake(link, opening->path,
-                             (struct sw_header){opening->session, opening->word}, opening->datagram,
-                             opening->length);
+  if (opening->session == SW_SESSION_HANDSHAKE) return receive_handshake(link, opening);
 
   enum sw_drop reason = SW_DROP_SESSION;
   struct sw_session *session = sw_sessions_find(&link->sessions, opening->session);

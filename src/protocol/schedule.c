@@ -9,7 +9,7 @@
  *   one do not prove that the peer receives ours.
  * - init: an init is sent, repeated and renewed while there is no current session, the link is
  *   silent, or the session is old.  After a response the next init waits until the peer's pending
- *   entry has expired.
+ *   entry has expired.  With two keys, inits take them in turn, beginning with the first.
  * - confirmation: a probe is repeated in an unconfirmed session.
  * - probe: the periodic one (at most PersistentKeepalive apart) keeps NAT mappings open, measures
  *   the round-trip time, and detects a dead peer on an idle link.
@@ -108,6 +108,20 @@ void sw_link_error(struct sw_link *link, uint64_t now, const struct sw_address *
     link->silent = true; /* the report may be forged: a handshake shows whether the peer is there */
 }
 
+/* An init in progress may be sealed with a key that is gone, or that is not the first any more.  A
+ * session that waits for its confirmation gets the time for it: the peer may send in it already. */
+void sw_schedule_keys_changed(struct sw_link *link) {
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    struct sw_session *session = &link->sessions.rows[i];
+    if (session->state == SW_SESSION_EMPTY || session->keys == sw_keyring_at(&link->keyring, 0))
+      continue;
+    const bool confirmed = session->state == SW_SESSION_CONFIRMED;
+    session->rekey_at = confirmed ? link->now : sw_session_end(session);
+  }
+  sodium_memzero(&link->initiation, sizeof(link->initiation));
+  if (!sw_sessions_unconfirmed(&link->sessions)) link->retry = (struct sw_retry){0};
+}
+
 /* ---- timers ---- */
 
 static uint64_t expiry_due(const struct sw_link *link) {
@@ -179,7 +193,9 @@ static size_t send_init(struct sw_link *link, uint8_t *datagram, struct sw_path 
   struct sw_endpoints *endpoints = &link->endpoints;
   struct sw_endpoint *endpoint = &endpoints->known[retry->sends++ % endpoints->count];
   if (!initiation->local) {
-    sw_initiation_begin(initiation, link->me, sw_sessions_id(&link->sessions, 0));
+    /* each key's turn lasts until an init was sent to every endpoint */
+    const struct sw_keys *keys = sw_keyring_at(&link->keyring, retry->inits++ / endpoints->count);
+    sw_initiation_begin(initiation, keys, link->me, sw_sessions_id(&link->sessions, 0));
     retry->delay = retry->delay ? earlier(2 * retry->delay, SW_RETRY_LAST) : SW_RETRY_FIRST;
     retry->renew = link->now + retry->delay + jitter(SW_RETRY_JITTER);
   }
@@ -192,7 +208,7 @@ static size_t send_init(struct sw_link *link, uint8_t *datagram, struct sw_path 
   link->status.attempt_time = link->now;
   link->status.attempts++;
   *path = (struct sw_path){.peer = endpoint->address};
-  return sw_message_seal(&link->keys, initiation->plain, initiation->length, datagram);
+  return sw_message_seal(initiation->keys, initiation->plain, initiation->length, datagram);
 }
 
 static uint64_t confirmation_due(const struct sw_link *link) {

@@ -11,6 +11,7 @@ void sw_session_start(struct sw_session *session, const struct sw_agreement *agr
       randombytes_uniform((uint32_t)(SW_REKEY_JITTER / SW_MILLISECOND)) * SW_MILLISECOND;
   *session = (struct sw_session){
       .state = SW_SESSION_UNCONFIRMED,
+      .keys = agreement->keys,
       .local = agreement->local,
       .remote = agreement->remote,
       .initiator = initiator,
@@ -41,14 +42,13 @@ uint64_t sw_session_rekey_time(const struct sw_session *session) {
   return session->counter >= SW_REKEY_AFTER_COUNTER ? 0 : session->rekey_at;
 }
 
-int sw_session_seal_begin(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
-                          uint64_t now, enum sw_kind kind, unsigned count,
-                          struct sw_sealing *sealing) {
+int sw_session_seal_begin(struct sw_session *session, uint64_t now, enum sw_kind kind,
+                          unsigned count, struct sw_sealing *sealing) {
   if (session->counter + count > SW_REJECT_AFTER_COUNTER || sw_session_expired(session, now))
     return -EKEYEXPIRED;
   *sealing = (struct sw_sealing){
       .box = &session->seal,
-      .mask = mask,
+      .mask = session->keys->mask,
       .session = session->remote,
       .word = session->counter | (uint64_t)kind << SW_COUNTER_BITS,
       .count = count,
@@ -73,11 +73,10 @@ size_t sw_sealing_run(const struct sw_sealing *sealing, unsigned index, uint8_t 
   return finish_seal(sealing, word, length, datagram);
 }
 
-int64_t sw_session_seal(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
-                        uint64_t now, enum sw_kind kind, const uint8_t *plain, size_t length,
-                        uint8_t *datagram) {
+int64_t sw_session_seal(struct sw_session *session, uint64_t now, enum sw_kind kind,
+                        const uint8_t *plain, size_t length, uint8_t *datagram) {
   struct sw_sealing sealing;
-  const int refused = sw_session_seal_begin(session, mask, now, kind, 1, &sealing);
+  const int refused = sw_session_seal_begin(session, now, kind, 1, &sealing);
   if (refused) return refused;
   sw_secretbox_seal(sealing.box, sealing.word, plain, length, datagram + SW_TAG_OFFSET,
                     datagram + SW_BODY_OFFSET);

@@ -22,6 +22,7 @@ enum sw_session_state {
 
 struct sw_session {
   enum sw_session_state state;
+  const struct sw_keys *keys; /* of its handshake; their mask covers its headers */
   uint32_t local;
   uint32_t remote;
   bool initiator;
@@ -53,15 +54,13 @@ uint64_t sw_session_rekey_time(const struct sw_session *session);
 
 /** Reserves the next `count` counters for datagrams of this kind, to be sealed with sw_sealing_run.
  * Returns 0, or -EKEYEXPIRED if fewer are left or the session is past its lifetime. */
-int sw_session_seal_begin(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
-                          uint64_t now, enum sw_kind kind, unsigned count,
-                          struct sw_sealing *sealing);
+int sw_session_seal_begin(struct sw_session *session, uint64_t now, enum sw_kind kind,
+                          unsigned count, struct sw_sealing *sealing);
 
 /** Seals `length` bytes into a datagram, which is SW_OVERHEAD bytes longer.  Needs no room around
  * the buffers.  Returns the length of the datagram, or -EKEYEXPIRED. */
-int64_t sw_session_seal(struct sw_session *session, const uint8_t mask[SW_MASK_KEY_BYTES],
-                        uint64_t now, enum sw_kind kind, const uint8_t *plain, size_t length,
-                        uint8_t *datagram);
+int64_t sw_session_seal(struct sw_session *session, uint64_t now, enum sw_kind kind,
+                        const uint8_t *plain, size_t length, uint8_t *datagram);
 
 /** Checks the age of the session and the counter in `word`, before a datagram is decrypted.
  * Returns 0, or -1 with the reason in `drop`. */

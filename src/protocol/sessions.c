@@ -63,6 +63,16 @@ void sw_sessions_wipe(struct sw_sessions *sessions, struct sw_session *session) 
   sessions->wiped = true;
 }
 
+void sw_sessions_wipe_key(struct sw_sessions *sessions, const struct sw_keys *keys) {
+  struct sw_pending *pending = &sessions->pending;
+  for (unsigned i = pending->count; i-- > 0;)
+    if (pending->entries[i].agreement.keys == keys)
+      sw_pending_remove(pending, &pending->entries[i]);
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    if (sessions->rows[i].keys == keys) sw_sessions_wipe(sessions, &sessions->rows[i]);
+  sessions->wiped = true;
+}
+
 void sw_sessions_expire(struct sw_sessions *sessions, uint64_t now) {
   const unsigned pending = sessions->pending.count;
   sw_pending_expire(&sessions->pending, now);

@@ -47,6 +47,9 @@ bool sw_sessions_confirm(struct sw_sessions *sessions, struct sw_session *sessio
 
 void sw_sessions_wipe(struct sw_sessions *sessions, struct sw_session *session);
 
+/** Wipes all rows and pending entries that were made under `keys`. */
+void sw_sessions_wipe_key(struct sw_sessions *sessions, const struct sw_keys *keys);
+
 /** Wipes the rows and pending entries whose time is over. */
 void sw_sessions_expire(struct sw_sessions *sessions, uint64_t now);
 

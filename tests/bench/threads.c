@@ -34,7 +34,8 @@ static void connect_links(void) {
   static const struct sw_prefix everywhere[] = {{.ip = {[10] = 0xff, [11] = 0xff}, .length = 96}};
   struct sw_psk psk;
   sw_psk_generate(&psk);
-  const struct sw_link_options options = {.psk = &psk, .sources = everywhere, .source_count = 1};
+  const struct sw_link_options options = {
+      .psks = &psk, .psk_count = 1, .sources = everywhere, .source_count = 1};
   left = sw_link_new(&options);
   right = sw_link_new(&options);
   if (!left || !right) abort();

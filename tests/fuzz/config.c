@@ -21,8 +21,8 @@ static int load(const void *bytes, size_t size, struct sw_config *config) {
   memory_file_write(CONFIG_FD, bytes, size);
   FILE *complaints = open_memstream(&text, &length);
   if (!complaints || sw_config_locate("/proc/self/fd/100", config, complaints) != 0) abort();
-  struct sw_psk psk;
-  const int mistakes = sw_config_load(config, &psk, complaints);
+  struct sw_psks psks;
+  const int mistakes = sw_config_load(config, &psks, complaints);
   if (fclose(complaints) != 0) abort();
   int lines = 0;
   for (size_t i = 0; i < length; i++) {

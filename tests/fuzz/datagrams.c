@@ -167,8 +167,9 @@ static void receive_fast(struct sw_link *link, const struct sw_path *path, const
                          size_t length, enum sw_received received, const uint8_t *packet,
                          const struct sw_link *after, bool batch) {
   static uint8_t datagram[SW_HEADROOM + ROOM + SW_SLACK], rooms[2][SW_HEADROOM + ROOM + SW_SLACK];
-  const bool session = length >= SW_OVERHEAD &&
-                       sw_header_read(link->keys.mask, bytes).session != SW_SESSION_HANDSHAKE;
+  const bool session =
+      length >= SW_OVERHEAD &&
+      sw_header_read(link->keyring.places[0].mask, bytes).session != SW_SESSION_HANDSHAKE;
   struct sw_opening openings[2];
   struct sw_opened opened, copy;
   memcpy(datagram + SW_HEADROOM, bytes, length);
@@ -197,7 +198,8 @@ static void receive_again(struct sw_link *link, const struct sw_path *path, cons
                           size_t length, uint8_t *packet) {
   static struct sw_link before;
   size_t packet_length;
-  if (sw_header_read(link->keys.mask, datagram).session == SW_SESSION_HANDSHAKE) return;
+  if (sw_header_read(link->keyring.places[0].mask, datagram).session == SW_SESSION_HANDSHAKE)
+    return;
   before = *link;
   assert(sw_link_receive(link, now, path, datagram, length, packet, &packet_length) ==
          SW_RECEIVED_DROPPED);
@@ -207,7 +209,7 @@ static void receive_again(struct sw_link *link, const struct sw_path *path, cons
 /* An accepted datagram, opened and sealed again, is the same datagram: its encoding is unique. */
 static void assert_only_encoding(struct sw_link *before, const uint8_t *datagram, size_t length) {
   static uint8_t plain[ROOM], again[ROOM];
-  const struct sw_header header = sw_header_read(before->keys.mask, datagram);
+  const struct sw_header header = sw_header_read(before->keyring.places[0].mask, datagram);
   const struct sw_secretbox *box = NULL;
   if (header.session == SW_SESSION_HANDSHAKE) return;
   for (unsigned i = 0; i < SW_SESSIONS; i++)
@@ -217,7 +219,7 @@ static void assert_only_encoding(struct sw_link *before, const uint8_t *datagram
                            datagram + SW_TAG_OFFSET, plain));
   sw_secretbox_seal(box, header.word, plain, length - SW_OVERHEAD, again + SW_TAG_OFFSET,
                     again + SW_BODY_OFFSET);
-  sw_header_write(before->keys.mask, header, again);
+  sw_header_write(before->keyring.places[0].mask, header, again);
   assert(memcmp(again, datagram, length) == 0);
 }
 
@@ -314,7 +316,7 @@ static size_t make_message(struct sw_link *link, unsigned type, uint32_t id,
   static struct sw_initiation initiation;
   random_seed(++seed);
   if (type == SW_MESSAGE_INIT || !link->initiation.local) {
-    sw_initiation_begin(&initiation, me, id);
+    sw_initiation_begin(&initiation, link->keyring.places, me, id);
     memcpy(plain, initiation.plain, initiation.length);
     return initiation.length;
   }
@@ -323,8 +325,9 @@ static size_t make_message(struct sw_link *link, unsigned type, uint32_t id,
   if (type == SW_MESSAGE_COOKIE)
     return sw_cookie_message_make(me, link->initiation.hash, me, link->initiation.length, plain);
   struct sw_agreement agreement;
-  const int length = sw_response_make(&link->keys, me, id, &init, link->initiation.plain,
-                                      link->initiation.length, plain, &agreement);
+  const int length =
+      sw_response_make(&link->keyring.places[0], me, id, &init, link->initiation.plain,
+                       link->initiation.length, plain, &agreement);
   assert(length > 0);
   return (size_t)length;
 }
@@ -333,7 +336,7 @@ static void receive_message(unsigned to, const struct sw_address *from, const ui
                             size_t length) {
   uint8_t datagram[SW_HANDSHAKE_OVERHEAD + SW_INIT_MAX];
   random_seed(++seed);
-  const size_t sealed = sw_message_seal(&links[to]->keys, plain, length, datagram);
+  const size_t sealed = sw_message_seal(&links[to]->keyring.places[0], plain, length, datagram);
   const bool quiet = !links[to]->reply_length;
   receive(to, from, datagram, sealed);
   if (quiet && length > 0 && plain[0] == SW_MESSAGE_INIT) assert(links[to]->reply_length <= sealed);
@@ -374,7 +377,7 @@ static void receive_sealed(unsigned to, const struct sw_address *from, unsigned 
   static uint8_t datagram[ROOM];
   assert(length <= ROOM - SW_OVERHEAD);
   sw_secretbox_seal(box, word, plain, length, datagram + SW_TAG_OFFSET, datagram + SW_BODY_OFFSET);
-  sw_header_write(link->keys.mask, (struct sw_header){local, word}, datagram);
+  sw_header_write(link->keyring.places[0].mask, (struct sw_header){local, word}, datagram);
   const bool quiet = !link->reply_length;
   receive(to, from, datagram, SW_OVERHEAD + length);
   if (quiet) assert(link->reply_length <= SW_OVERHEAD + length);
@@ -460,7 +463,8 @@ static void prepare(void) {
     now = SW_SECOND;
     for (unsigned i = 0; i < 2; i++) {
       struct sw_link *fresh = sw_link_new(&(struct sw_link_options){
-          .psk = &psk,
+          .psks = &psk,
+          .psk_count = 1,
           .persistent_keepalive = 25 * SW_SECOND,
           .sources = any,
           .source_count = 2,
@@ -544,7 +548,7 @@ static void mutated_message(struct input *input, unsigned to, const struct sw_ad
   }
   if (how & 0x10) length = take(input, 2) % (SW_INIT_MAX + 1);
   if (how & 0x20) /* a point of low order */
-    memset(plain + (plain[0] == SW_MESSAGE_RESPONSE ? 25 : 22), (int)take(input, 1) % 2,
+    memset(plain + (plain[0] == SW_MESSAGE_RESPONSE ? 29 : 26), (int)take(input, 1) % 2,
            SW_POINT_BYTES);
   receive_message(to, from, plain, length);
 }

@@ -12,13 +12,20 @@
 
 static const uint8_t base_point[SW_POINT_BYTES] = {9};
 
+/* They precede the point, and are not parsed. */
+static void copy_features(uint8_t *again, const uint8_t *plain,
+                          const struct sw_handshake_message *message) {
+  memcpy(again + (message->point - 4 - plain), message->point - 4, 4);
+}
+
 static void write_again(const struct sw_keys *keys, const uint8_t *plain,
                         const struct sw_handshake_message *message) {
   static uint8_t again[SW_INIT_MAX];
   static struct sw_initiation initiation;
   switch (message->type) {
   case SW_MESSAGE_INIT:
-    sw_initiation_begin(&initiation, message->me, message->sender);
+    sw_initiation_begin(&initiation, keys, message->me, message->sender);
+    copy_features(initiation.plain, plain, message);
     memcpy(initiation.plain + (message->point - plain), message->point, SW_POINT_BYTES);
     sw_initiation_cookie(&initiation, message->cookie);
     assert(memcmp(initiation.plain, plain, SW_INIT_FIXED_BYTES) == 0);
@@ -28,6 +35,7 @@ static void write_again(const struct sw_keys *keys, const uint8_t *plain,
     const struct sw_handshake_message init = {.sender = message->receiver, .point = base_point};
     assert(sw_response_make(keys, message->me, message->sender, &init, initiation.plain,
                             SW_INIT_MIN, again, &agreement) >= SW_RESPONSE_FIXED_BYTES);
+    copy_features(again, plain, message);
     memcpy(again + (message->point - plain), message->point, SW_POINT_BYTES);
     memcpy(again + (message->hash - plain), message->hash, SW_HASH_BYTES);
     assert(memcmp(again, plain, SW_RESPONSE_FIXED_BYTES) == 0);

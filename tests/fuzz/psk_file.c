@@ -27,18 +27,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ready = 1;
   }
   memory_file_write(FILE_FD, data, size);
-  struct sw_psk psk, again;
+  struct sw_psks psks, again;
   struct sw_error error = {""};
-  if (sw_psk_file_read(file, &psk, &error) != 0) {
-    assert(sodium_is_zero(psk.bytes, sizeof(psk.bytes)));
+  if (sw_psk_file_read(file, &psks, &error) != 0) {
+    assert(sodium_is_zero((const uint8_t *)&psks, sizeof(psks)));
     check_error(&error);
     return 0;
   }
-  char text[SW_PSK_TEXT];
-  sw_psk_encode(&psk, text);
-  assert(memmem(data, size, text, strlen(text)));
+  assert(psks.count >= 1 && psks.count <= SW_PSKS_MAX);
+  char text[SW_PSKS_MAX * SW_PSK_TEXT + 1] = "";
+  for (unsigned i = 0; i < psks.count; i++) {
+    char *line = text + strlen(text);
+    sw_psk_encode(&psks.keys[i], line);
+    assert(memmem(data, size, line, strlen(line)));
+    strcat(line, "\n");
+  }
   memory_file_write(FILE_FD, text, strlen(text));
   assert(sw_psk_file_read(file, &again, &error) == 0);
-  assert(memcmp(&psk, &again, sizeof(psk)) == 0);
+  assert(memcmp(&psks, &again, sizeof(psks)) == 0);
   return 0;
 }

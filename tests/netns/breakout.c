@@ -47,8 +47,7 @@ static void attempt(const char *what, int fd) {
   if (strcmp(what, "thread") == 0) pthread_create(&thread, NULL, nothing, NULL);
   if (strcmp(what, "ptrace") == 0) ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
   if (strcmp(what, "kill") == 0) kill(getppid(), SIGKILL);
-  if (strcmp(what, "option") == 0)
-    setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &(int){1}, sizeof(int));
+  if (strcmp(what, "option") == 0) setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &(int){1}, sizeof(int));
   if (strcmp(what, "option of another level") == 0)
     setsockopt(fd, SOL_SOCKET, IP_RECVERR, &(int){1}, sizeof(int));
   if (strcmp(what, "code") == 0)

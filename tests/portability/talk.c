@@ -136,8 +136,8 @@ int main(int argc, char **argv) {
   struct sw_prefix inner;
   alarm(PATIENCE_S);
   if (sodium_init() < 0 || sw_prefix_parse("10.0.0.0/8", &inner) != 0) fail("cannot start");
-  sw_link =
-      sw_link_new(&(struct sw_link_options){.psk = &psk, .sources = &inner, .source_count = 1});
+  sw_link = sw_link_new(&(struct sw_link_options){
+      .psks = &psk, .psk_count = 1, .sources = &inner, .source_count = 1});
   if (!sw_link) fail("no memory");
   fd = FAR_DESCRIPTOR;
   const pid_t far = argc > 1 ? start_far_end(argv + 1) : 0;

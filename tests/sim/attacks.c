@@ -194,10 +194,8 @@ static void twice(struct world *world) {
 }
 
 static void two_keys(struct world *world) {
-  struct sw_psk psk[2];
-  for (unsigned side = 0; side < 2; side++) sw_psk_generate(&psk[side]);
-  world_keys(world, psk);
   for (unsigned side = 0; side < 2; side++) {
+    world_keys(world, side, (unsigned[]){1 + side}, 1);
     world_start(world, side);
     world_traffic(world, side, SW_SECOND);
   }
@@ -213,6 +211,35 @@ static void two_keys(struct world *world) {
   }
   for (unsigned i = 0; i < world->tap.count; i++)
     expect(world->tap.recordings[i].kind == DATAGRAM_INIT, "no init is answered");
+}
+
+/* The attacker has recorded the link under its old key. */
+static void replay_old_key(struct world *world) {
+  bring_up(world);
+  start_traffic(world, 100 * SW_MILLISECOND);
+  world_run(world, 150 * SW_SECOND);
+  const size_t recorded = world->tap.count;
+  for (unsigned side = 0; side < 2; side++) world_keys(world, side, (unsigned[]){1, 0}, 2);
+  world_run(world, 2 * SW_SECOND);
+  for (unsigned side = 0; side < 2; side++) world_keys(world, side, (unsigned[]){1}, 1);
+  world_run(world, 2 * SW_SECOND);
+  const uint64_t since = world->now;
+  uint64_t received[2];
+  for (unsigned side = 0; side < 2; side++) received[side] = drops_of(world, side)[SW_DROP_SESSION];
+  for (size_t i = 0; i < recorded; i++) {
+    const bool spoofed = dice_chance(&world->dice, 500);
+    const struct sw_address from =
+        spoofed ? world->tap.recordings[i].from : network_address(&world->dice);
+    network_replay(&world->network, world->now, i, (unsigned)dice_below(&world->dice, 2), &from);
+    if (i % 10 == 0) world_run(world, SW_MILLISECOND);
+  }
+  stop_traffic(world);
+  expect_nothing_lost(world, since);
+  expect(world_agrees(world), "the link stays up");
+  uint64_t dropped = 0;
+  for (unsigned side = 0; side < 2; side++)
+    dropped += drops_of(world, side)[SW_DROP_SESSION] - received[side];
+  expect(dropped == recorded, "every recording is one of a stranger");
 }
 
 static void outlive(struct world *world) {
@@ -387,6 +414,7 @@ const struct scenario attack_scenarios[ATTACK_SCENARIOS] = {
     {"duplicated datagrams are dropped and counted", 2, twice},
     {"with different keys no packet is delivered, and both sides count foreign datagrams", 1,
      two_keys},
+    {"recordings made under a key that was removed change nothing", 2, replay_old_key},
     {"a session's packets are dropped after its lifetime", 1, outlive},
     {"every bit flip and every truncation of each kind of datagram is dropped", 1,
      alter_everything},

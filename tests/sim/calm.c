@@ -16,13 +16,14 @@
 /* Returns the time within which the link must recover.
  *
  * With traffic: a packet is sent, no answer arrives for 15 s, and then inits go to the peer's last
- * address and to each endpoint in turn, at least every 5 s.  Without traffic: a broken session ends
+ * address and to each endpoint in turn, under each key, at least every 5 s.  Without traffic: a broken session ends
  * after 180 s. */
 static uint64_t recovery_bound(const struct world *world, bool with_traffic) {
   size_t addresses = 0;
   for (unsigned side = 0; side < 2; side++) {
-    const size_t count = world->hosts[side].endpoint_count + 2; /* last address, remembered one */
-    if (count > addresses) addresses = count;
+    const struct host *host = &world->hosts[side];
+    const size_t count = host->endpoint_count + 2; /* last address, remembered one */
+    if (count * host->key_count > addresses) addresses = count * host->key_count;
   }
   const uint64_t notice = with_traffic ? 2 * INTERVAL + SW_ANSWER_WITHIN : SW_REJECT_AFTER;
   return STRAGGLERS + notice + (addresses + 1) * (SW_RETRY_LAST + SW_RETRY_JITTER) + MARGIN;

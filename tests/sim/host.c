@@ -5,6 +5,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "keys.h"
 #include "traffic.h"
 #include "verdict.h"
 
@@ -53,14 +54,27 @@ static uint64_t link_time(struct host *host, uint64_t now) {
 
 /* ---- process ---- */
 
+bool host_has(const struct host *host, unsigned number) {
+  bool has = false;
+  for (unsigned i = 0; i < host->key_count; i++) has |= host->keys[i] == number;
+  return has;
+}
+
+static void psks_of(const struct host *host, struct sw_psk psks[SW_PSKS_MAX]) {
+  for (unsigned i = 0; i < host->key_count; i++) psks[i] = key_psk(host->keys[i]);
+}
+
 void host_start(struct host *host, uint64_t now) {
   assert(!host->link);
+  struct sw_psk psks[SW_PSKS_MAX];
+  psks_of(host, psks);
   struct sw_prefix sources[2 * TRAFFIC_NETWORKS], own[TRAFFIC_NETWORKS];
   traffic_networks(0, sources);
   traffic_networks(1, sources + TRAFFIC_NETWORKS);
   traffic_networks(host->side, own);
   const struct sw_link_options options = {
-      .psk = &host->psk,
+      .psks = psks,
+      .psk_count = host->key_count,
       .persistent_keepalive = host->persistent_keepalive,
       .sources = sources,
       .source_count = 2 * TRAFFIC_NETWORKS,
@@ -88,6 +102,12 @@ void host_kill(struct host *host) {
   if (host->remembers) host->remembered = sw_link_status(host->link)->peer;
   sw_link_free(host->link);
   host->link = NULL;
+}
+
+void host_keys_set(struct host *host, uint64_t now) {
+  struct sw_psk psks[SW_PSKS_MAX];
+  psks_of(host, psks);
+  sw_link_keys_set(host->link, link_time(host, now), psks, host->key_count);
 }
 
 void host_endpoints_set(struct host *host, uint64_t now) {
@@ -221,8 +241,36 @@ enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_a
   return received;
 }
 
+/* What tells a session's datagrams: the peer's id, and the key that masks it. */
+struct marks {
+  uint32_t remote[SW_SESSIONS];
+  const struct sw_keys *keys[SW_SESSIONS];
+};
+
+static struct marks marks_of(const struct host *host) {
+  struct marks marks;
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    marks.remote[i] = host->link->sessions.rows[i].remote;
+    marks.keys[i] = host->link->sessions.rows[i].keys;
+  }
+  return marks;
+}
+
+/* The number of the key that masks a datagram of the link, in a session that it had. */
+static unsigned key_of(const struct host *host, const struct marks *marks,
+                       const uint8_t *datagram) {
+  for (unsigned i = 0; i < host->key_count; i++) {
+    const struct sw_keys *keys = sw_keyring_at(&host->link->keyring, i);
+    const uint32_t session = sw_header_read(keys->mask, datagram).session;
+    if (session == SW_SESSION_HANDSHAKE) return host->keys[i];
+    for (unsigned j = 0; j < SW_SESSIONS; j++)
+      if (marks->keys[j] == keys && marks->remote[j] == session) return host->keys[i];
+  }
+  verdict_fail("%c sends a datagram under none of its keys", host_name(host));
+}
+
 int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t length, bool fast,
-                  uint8_t *datagram) {
+                  uint8_t *datagram, unsigned *key) {
   uint64_t drops[SW_DROP_COUNT];
   memcpy(drops, host->link->status.drops, sizeof(drops));
   const uint64_t clock = link_time(host, now);
@@ -238,15 +286,19 @@ int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t
     expect(sent == (int64_t)(length + SW_OVERHEAD),
            "a datagram is as long as its packet and the overhead");
     host->packets_out++;
+    const struct marks marks = marks_of(host);
+    *key = key_of(host, &marks, datagram);
   }
   return sent;
 }
 
 size_t host_transmit(struct host *host, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
-                     struct sw_address *to) {
+                     struct sw_address *to, unsigned *key) {
   struct sw_path path;
+  const struct marks marks = marks_of(host); /* a close wipes its session */
   const size_t length = sw_link_transmit(host->link, link_time(host, now), datagram, &path);
   if (length) *to = path.peer;
+  if (length) *key = key_of(host, &marks, datagram);
   expect(length <= SW_CONTROL_MAX, "a link's control datagrams are bounded");
   return length;
 }
@@ -271,9 +323,12 @@ void host_check(const struct host *host) {
          "after its datagrams are drained a link's deadline is in the future");
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
     const struct sw_session *session = &host->link->sessions.rows[i];
-    if (session->local)
-      expect(memcmp(&session->seal, &session->open, sizeof(session->seal)) != 0,
-             "a session has a key for each direction");
+    if (!session->local) continue;
+    expect(memcmp(&session->seal, &session->open, sizeof(session->seal)) != 0,
+           "a session has a key for each direction");
+    expect(session->keys == sw_keyring_at(&host->link->keyring, 0) ||
+               session->keys == sw_keyring_at(&host->link->keyring, 1),
+           "no session outlives its key");
   }
   const bool peer_known = host->link->endpoints.count > 0;
   switch (host_state(host)) {

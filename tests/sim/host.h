@@ -12,7 +12,8 @@
 
 struct host {
   unsigned side;
-  struct sw_psk psk;
+  unsigned keys[SW_PSKS_MAX]; /* numbers of its keys, as configured */
+  unsigned key_count;
   uint64_t persistent_keepalive;
   struct sw_address endpoints[HOST_ENDPOINTS]; /* as configured */
   size_t endpoint_count;
@@ -48,6 +49,12 @@ void host_start(struct host *host, uint64_t now);
 /* Ends the process as if killed. */
 void host_kill(struct host *host);
 
+/* Returns whether the host has the key with this number. */
+bool host_has(const struct host *host, unsigned number);
+
+/* Passes host->keys to the link. */
+void host_keys_set(struct host *host, uint64_t now);
+
 /* Passes host->endpoints to the link. */
 void host_endpoints_set(struct host *host, uint64_t now);
 
@@ -66,12 +73,12 @@ enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_a
                               size_t *packet_length);
 
 /* Seals a packet; returns the result of sw_link_send.  `fast`: with the call that needs room around
- * its buffers. */
+ * its buffers.  `key`: the number of the key that masks the datagram. */
 int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t length, bool fast,
-                  uint8_t *datagram);
+                  uint8_t *datagram, unsigned *key);
 
 size_t host_transmit(struct host *host, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
-                     struct sw_address *to);
+                     struct sw_address *to, unsigned *key);
 
 void host_refused(struct host *host, uint64_t now, const struct sw_address *peer);
 void host_close(struct host *host, uint64_t now);

@@ -15,6 +15,7 @@ struct hostility {
   uint64_t restart[2];
   uint64_t resume[2];
   uint64_t blackout[2]; /* end of the blackout of what the side sends */
+  unsigned step[2];     /* of each side in the rotation of keys */
 };
 
 static uint64_t seconds(struct dice *dice, uint64_t least, uint64_t most) {
@@ -37,6 +38,17 @@ static void stop_process(struct hostility *hostility, unsigned side) {
   hostility->restart[side] =
       world->now + (dice_chance(hostility->dice, 700) ? seconds(hostility->dice, 0, 2)
                                                       : seconds(hostility->dice, 2, 60));
+}
+
+/* One step of a rotation on one side: add the next key, prefer it, remove the old one.  No side is
+ * more than a step ahead. */
+static void rotate(struct hostility *hostility, unsigned side) {
+  if (hostility->step[side] > hostility->step[!side]) side = !side;
+  if (hostility->step[side] / 3 + 2 >= KEYS) return;
+  const unsigned step = ++hostility->step[side];
+  const unsigned old = step / 3;
+  const unsigned steps[3][SW_PSKS_MAX] = {{old}, {old, old + 1}, {old + 1, old}};
+  world_keys(hostility->world, side, steps[step % 3], step % 3 ? 2 : 1);
 }
 
 static void rebind(struct hostility *hostility, unsigned side) {
@@ -151,7 +163,7 @@ static const struct {
     {6, stop_process},    {4, rebind},       {4, resolve},    {2, suspend},
     {2, turn_clock_back}, {2, stop_clock},   {5, black_out},  {8, change_traffic},
     {4, send_burst},      {5, replay_burst}, {4, junk_burst}, {4, forge_refusals},
-    {6, change_path},
+    {6, change_path},     {6, rotate},
 };
 
 static void something_happens(struct hostility *hostility) {

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "calm.h"
 #include "scenarios.h"
 #include "verdict.h"
@@ -453,6 +455,81 @@ static void wrong_endpoints_first(struct world *world) {
                   "each endpoint is tried in turn");
 }
 
+/* ---- keys ---- */
+
+static void expect_key(const struct world *world, unsigned number) {
+  char fingerprint[SW_FINGERPRINT_TEXT];
+  const struct sw_psk psk = key_psk(number);
+  sw_psk_fingerprint(&psk, fingerprint);
+  for (unsigned side = 0; side < 2; side++)
+    expect(strcmp(sw_link_status(world->hosts[side].link)->fingerprint, fingerprint) == 0,
+           "both sides show the key that they use");
+}
+
+/* Both sides get these keys, in any order, and not at the same time. */
+static void both_get(struct world *world, const unsigned *numbers, unsigned count) {
+  const unsigned first = (unsigned)dice_below(&world->dice, 2);
+  for (unsigned i = 0; i < 2; i++) {
+    world_keys(world, i ? !first : first, numbers, count);
+    world_run(world, dice_between(&world->dice, 0, 100) * 50 * SW_MILLISECOND);
+  }
+  world_run(world, SW_PENDING_LIFETIME + 2 * round_trip(world));
+}
+
+/* Even seeds: again and again, so that renewals fall into every step. */
+static void rotate(struct world *world) {
+  for (unsigned side = 0; side < 2; side++) {
+    world->network.paths[side].delay = dice_below(&world->dice, 300) * SW_MILLISECOND;
+    world->network.paths[side].jitter = dice_below(&world->dice, 300) * SW_MILLISECOND;
+  }
+  bring_up(world);
+  world_run(world, SW_SECOND);
+  const uint64_t since = world->now;
+  start_traffic(world, 50 * SW_MILLISECOND);
+  for (unsigned old = 0; old + 1 < KEYS; old++) {
+    world_run(world, dice_below(&world->dice, world->seed % 2 ? 5 : 60) * SW_SECOND);
+    both_get(world, (unsigned[]){old, old + 1}, 2);
+    expect_key(world, old);
+    both_get(world, (unsigned[]){old + 1, old}, 2);
+    expect_key(world, old + 1);
+    both_get(world, (unsigned[]){old + 1}, 1);
+    expect_key(world, old + 1);
+  }
+  stop_traffic(world);
+  expect_nothing_lost(world, since);
+}
+
+static void first_key_is_unknown(struct world *world) {
+  const unsigned side = world->seed % 2;
+  world_keys(world, side, (unsigned[]){1, 0}, 2);
+  world->hosts[!side].endpoint_count = 0;
+  start_both(world);
+  await_agreement(world, SW_RETRY_FIRST + RETRY_SLACK + 2 * round_trip(world),
+                  "the second init is sealed with the second key");
+  expect_key(world, 0);
+  world_run(world, SW_SECOND);
+  const uint64_t since = world->now;
+  start_traffic(world, 50 * SW_MILLISECOND);
+  world_run(world, 400 * SW_SECOND);
+  stop_traffic(world);
+  expect_nothing_lost(world, since);
+  world_keys(world, !side, (unsigned[]){0, 1}, 2);
+  world_run(world, SW_REKEY_OTHER_AFTER);
+  expect_key(world, 1);
+}
+
+static void remove_key_in_use(struct world *world) {
+  const unsigned side = world->seed % 2;
+  for (unsigned i = 0; i < 2; i++) world_keys(world, i, (unsigned[]){0, 1}, 2);
+  bring_up(world);
+  world_run(world, dice_below(&world->dice, 300) * SW_SECOND);
+  expect_key(world, 0);
+  world_keys(world, side, (unsigned[]){1}, 1);
+  expect(!world_send(world, side), "no packet is sent under the removed key");
+  await_agreement(world, 2 * round_trip(world), "the link is back with the other key");
+  expect_key(world, 1);
+}
+
 const struct scenario life_scenarios[LIFE_SCENARIOS] = {
     {"both sides starting at once converge", 20, start_at_once},
     {"a side without an endpoint sends nothing until its peer does", 1, start_late},
@@ -481,4 +558,9 @@ const struct scenario life_scenarios[LIFE_SCENARIOS] = {
     {"a peer whose address changes is back within 15 s of silence", 6, rebind},
     {"wrong endpoints are skipped", 10, wrong_endpoints_first},
     {"the responder rekeys if the initiator does not", 2, other_side_rekeys},
+    {"a rotation of the key under traffic loses nothing, whichever side is first", 32, rotate},
+    {"a side whose first key the peer does not have uses the second, and loses nothing", 8,
+     first_key_is_unknown},
+    {"a removed key ends its sessions, and the link is back with the other key at once", 8,
+     remove_key_in_use},
 };

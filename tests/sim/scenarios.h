@@ -14,11 +14,11 @@ struct scenario {
 };
 
 /* life.c: starts, restarts, rekeys, ends, clocks and addresses */
-#define LIFE_SCENARIOS 23
+#define LIFE_SCENARIOS 26
 extern const struct scenario life_scenarios[LIFE_SCENARIOS];
 
 /* attacks.c: what an attacker on the network without the key does */
-#define ATTACK_SCENARIOS 13
+#define ATTACK_SCENARIOS 14
 extern const struct scenario attack_scenarios[ATTACK_SCENARIOS];
 
 /* Runs the scenarios whose statement contains `part` (NULL: all), with this seed only unless it is

@@ -32,9 +32,12 @@ const char *datagram_name(enum datagram_kind kind) {
   return names[kind];
 }
 
-void wiretap_start(struct wiretap *tap, const struct sw_psk psk[2]) {
+void wiretap_start(struct wiretap *tap) {
   *tap = (struct wiretap){.nonce_capacity = 4096};
-  for (unsigned side = 0; side < 2; side++) sw_keys_derive(&psk[side], &tap->keys[side]);
+  for (unsigned i = 0; i < KEYS; i++) {
+    const struct sw_psk psk = key_psk(i);
+    sw_keys_derive(&psk, &tap->keys[i]);
+  }
   tap->nonces = calloc(tap->nonce_capacity, sizeof(*tap->nonces));
   assert(tap->nonces);
   crypto_generichash_init(&tap->digest, NULL, 0, sizeof(uint64_t));
@@ -136,7 +139,7 @@ static enum datagram_kind handshake_kind(struct wiretap *tap, uint64_t now,
   uint8_t plain[SW_INIT_MAX];
   struct sw_handshake_message message;
   const int length =
-      sw_message_open(&tap->keys[what->sender], header, what->bytes, what->length, plain);
+      sw_message_open(&tap->keys[what->key], header, what->bytes, what->length, plain);
   if (length < 0 || sw_message_parse(plain, (size_t)length, &message) != 0)
     verdict_fail("a link sent a handshake message that does not open");
   switch (message.type) {
@@ -206,7 +209,7 @@ size_t wiretap_record(struct wiretap *tap, uint64_t now, const struct recording 
   assert(recording->bytes);
   memcpy(recording->bytes, bytes, length);
   recording->length = length;
-  const struct sw_header header = sw_header_read(tap->keys[what->sender].mask, bytes);
+  const struct sw_header header = sw_header_read(tap->keys[what->key].mask, bytes);
   recording->kind = header.session == SW_SESSION_HANDSHAKE
                         ? handshake_kind(tap, now, recording, header)
                         : data_kind(tap, recording, header);

@@ -8,6 +8,7 @@
 
 #include <sodium.h>
 
+#include "keys.h"
 #include "protocol/handshake.h"
 
 enum datagram_kind {
@@ -28,6 +29,7 @@ struct recording {
   size_t length;
   enum datagram_kind kind;
   unsigned sender; /* side */
+  unsigned key;    /* number of the key that it is sealed or masked with */
   struct sw_address from, to;
   /* when it was sent, for each side: the running process, and the time passed to the link */
   unsigned life[2];
@@ -36,7 +38,7 @@ struct recording {
 };
 
 struct wiretap {
-  struct sw_keys keys[2]; /* of each side */
+  struct sw_keys keys[KEYS]; /* by their numbers */
   struct recording *recordings;
   size_t count, capacity;
   struct nonce *nonces; /* a hash set */
@@ -49,7 +51,7 @@ struct wiretap {
   crypto_generichash_state digest;
 };
 
-void wiretap_start(struct wiretap *tap, const struct sw_psk psk[2]);
+void wiretap_start(struct wiretap *tap);
 void wiretap_free(struct wiretap *tap);
 
 /* Records a datagram.  The caller fills in the rest of `what`.  Returns its number. */

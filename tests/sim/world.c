@@ -14,8 +14,6 @@
 
 #define EVENTS_AT_ONCE 10000
 
-static const struct sw_psk shared_key = {"this is the key that both share"};
-
 struct world *world_new(uint64_t seed, bool verbose) {
   struct world *world = calloc(1, sizeof(*world));
   assert(world);
@@ -24,24 +22,19 @@ struct world *world_new(uint64_t seed, bool verbose) {
   world->verbose = verbose;
   world->now = SW_SECOND;
   world->dice.state = seed;
+  wiretap_start(&world->tap);
   network_start(&world->network, &world->dice, &world->tap);
   for (unsigned side = 0; side < 2; side++) {
     struct host *host = &world->hosts[side];
     host->side = side;
+    host->key_count = 1;
     host->persistent_keepalive = 25 * SW_SECOND;
     host->endpoints[0] = world->network.address[!side];
     host->endpoint_count = 1;
     traffic_start(&world->traffic[side], side, seed);
   }
-  world_keys(world, (struct sw_psk[2]){shared_key, shared_key});
   verdict_clock(&world->now);
   return world;
-}
-
-void world_keys(struct world *world, const struct sw_psk psk[2]) {
-  wiretap_free(&world->tap);
-  wiretap_start(&world->tap, psk);
-  for (unsigned side = 0; side < 2; side++) world->hosts[side].psk = psk[side];
 }
 
 void world_free(struct world *world) {
@@ -68,11 +61,12 @@ void world_log(const struct world *world, const char *format, ...) {
 /* ---- sending ---- */
 
 static const struct recording *emit(struct world *world, const struct host *host,
-                                    const uint8_t *datagram, size_t length,
+                                    const uint8_t *datagram, size_t length, unsigned key,
                                     const struct sw_address *to) {
   expect(to->port != 0, "a datagram has a destination");
   const struct recording what = {
       .sender = host->side,
+      .key = key,
       .from = world->network.address[host->side],
       .to = *to,
       .life = {world->hosts[0].life, world->hosts[1].life},
@@ -105,10 +99,11 @@ static void drain(struct world *world, struct host *host, const struct flight *p
   for (;;) {
     uint8_t datagram[SW_CONTROL_MAX];
     struct sw_address to;
-    const size_t length = host_transmit(host, world->now, datagram, &to);
+    unsigned key;
+    const size_t length = host_transmit(host, world->now, datagram, &to, &key);
     if (!length) break;
     if (++count > TRANSMITS_AT_ONCE) verdict_fail("%c does not stop transmitting", host_name(host));
-    const struct recording *recording = emit(world, host, datagram, length, &to);
+    const struct recording *recording = emit(world, host, datagram, length, key, &to);
     if (provoked) check_answer(world, provoked, recording, count);
   }
   host_check(host);
@@ -127,12 +122,13 @@ bool world_send(struct world *world, unsigned side) {
   const bool due = sw_link_deadline(host->link) <= host_time(host, world->now);
   const bool up = host_state(host) == SW_LINK_UP &&
                   host->link->sessions.current->counter < SW_REJECT_AFTER_COUNTER;
+  unsigned key;
   const int64_t sent =
-      host_send(host, world->now, packet, length, dice_chance(&world->dice, 500), start);
+      host_send(host, world->now, packet, length, dice_chance(&world->dice, 500), start, &key);
   if (up && !due) expect(sent > 0, "a link that is up accepts packets");
   if (sent < 0) return false;
   traffic->packets[traffic->count - 1].accepted = true;
-  emit(world, host, start, (size_t)sent, &sw_link_path(host->link)->peer);
+  emit(world, host, start, (size_t)sent, key, &sw_link_path(host->link)->peer);
   return true;
 }
 
@@ -141,8 +137,7 @@ bool world_send(struct world *world, unsigned side) {
 /* Returns whether the host must drop this datagram, unaltered as its sender made it. */
 static bool must_drop(const struct world *world, const struct host *host,
                       const struct recording *recording) {
-  if (memcmp(&world->tap.keys[0], &world->tap.keys[1], sizeof(world->tap.keys[0])) != 0)
-    return true;
+  if (!host_has(host, recording->key)) return true;
   const bool own = recording->sender == host->side;
   /* An init of an earlier process may be answered each time it arrives: only the first datagram of
    * its session shows that it is no replay. */
@@ -274,6 +269,18 @@ void world_rebind(struct world *world, unsigned side) {
   char text[SW_ADDRESS_TEXT];
   world_log(world, "%c is at %s now", host_name(&world->hosts[side]),
             sw_address_text(&world->network.address[side], text));
+}
+
+void world_keys(struct world *world, unsigned side, const unsigned *numbers, unsigned count) {
+  assert(count >= 1 && count <= SW_PSKS_MAX);
+  struct host *host = &world->hosts[side];
+  for (unsigned i = 0; i < count; i++) host->keys[i] = numbers[i];
+  host->key_count = count;
+  world_log(world, "%c has key %u%s", host_name(host), numbers[0],
+            count > 1 ? ", and another" : "");
+  if (!host->link) return;
+  host_keys_set(host, world->now);
+  drain(world, host, NULL);
 }
 
 void world_resolve(struct world *world, unsigned side, size_t count) {

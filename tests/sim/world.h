@@ -28,8 +28,8 @@ struct world {
 struct world *world_new(uint64_t seed, bool verbose);
 void world_free(struct world *world);
 
-/* Sets the hosts' keys, before any process runs. */
-void world_keys(struct world *world, const struct sw_psk psk[2]);
+/* Sets the side's keys, those with these numbers. */
+void world_keys(struct world *world, unsigned side, const unsigned *numbers, unsigned count);
 
 void world_log(const struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -16,7 +16,7 @@
 char config_directory[] = "/tmp/saltway-config-XXXXXX";
 char config_file[PATH_MAX], config_key_file[PATH_MAX];
 struct sw_config config;
-struct sw_psk config_psk;
+struct sw_psks config_psks;
 char complaints[65536];
 
 void write_file(const char *name, const char *bytes, size_t length, mode_t mode) {
@@ -69,8 +69,8 @@ int load_file(void) {
   FILE *out = fmemopen(complaints, sizeof(complaints), "w");
   assert_non_null(out);
   complaints[0] = '\0';
-  memset(&config_psk, 0x5a, sizeof(config_psk));
-  const int mistakes = sw_config_load(&config, &config_psk, out);
+  memset(&config_psks, 0x5a, sizeof(config_psks));
+  const int mistakes = sw_config_load(&config, &config_psks, out);
   fclose(out);
   return mistakes;
 }

@@ -18,9 +18,9 @@
 #define PEER "[Peer]\nPresharedKeyFile = site-b.key\nAllowedIPs = 10.2.0.0/16\n"
 
 extern char config_directory[], config_file[PATH_MAX], config_key_file[PATH_MAX];
-extern struct sw_config config;  /* the configuration loaded last */
-extern struct sw_psk config_psk; /* its key */
-extern char complaints[65536];   /* complaints about it, one a line */
+extern struct sw_config config;    /* the configuration loaded last */
+extern struct sw_psks config_psks; /* its key */
+extern char complaints[65536];     /* complaints about it, one a line */
 
 /* Setup and teardown of a group of tests: create and remove the directory. */
 int config_file_start(void **state);

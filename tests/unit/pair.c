@@ -37,7 +37,8 @@ static struct sw_link *make(bool left, uint64_t persistent_keepalive) {
   const struct sw_prefix own[] = {network4(mine, 1, 128), network6(mine, 1, 128),
                                   network4(0, mine, 128)};
   struct sw_link *link = sw_link_new(&(struct sw_link_options){
-      .psk = &psk,
+      .psks = &psk,
+      .psk_count = 1,
       .persistent_keepalive = persistent_keepalive,
       .sources = sources,
       .source_count = sizeof(sources) / sizeof(*sources),
@@ -121,8 +122,8 @@ void pair_seal_kind(struct pair_side *side, enum sw_kind kind, const uint8_t *pl
                     struct pair_datagram *datagram) {
   struct sw_session *session = sw_sessions_sending(&side->link->sessions);
   assert_non_null(session);
-  const int64_t sealed = sw_session_seal(session, side->link->keys.mask, side->pair->now, kind,
-                                         plain, length, datagram->bytes);
+  const int64_t sealed =
+      sw_session_seal(session, side->pair->now, kind, plain, length, datagram->bytes);
   assert_true(sealed > 0);
   datagram->length = (size_t)sealed;
   datagram->from = side->address;
@@ -131,17 +132,34 @@ void pair_seal_kind(struct pair_side *side, enum sw_kind kind, const uint8_t *pl
 
 void pair_seal_message(struct pair_side *side, const uint8_t *plain, size_t length,
                        struct pair_datagram *datagram) {
-  datagram->length = sw_message_seal(&side->link->keys, plain, length, datagram->bytes);
+  datagram->length =
+      sw_message_seal(&side->link->keyring.places[0], plain, length, datagram->bytes);
   datagram->from = side->address;
   datagram->to = side->other->address;
 }
 
+/* Whether a header that was unmasked with `keys` is one of the side's. */
+static bool is_header_of(const struct pair_side *side, const struct sw_keys *keys,
+                         struct sw_header header) {
+  bool found = header.session == SW_SESSION_HANDSHAKE;
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    const struct sw_session *session = &side->link->sessions.rows[i];
+    found |= session->keys == keys && session->remote == header.session;
+  }
+  return found;
+}
+
 char pair_letter(const struct pair_side *side, const struct pair_datagram *datagram) {
-  const struct sw_header header = sw_header_read(side->link->keys.mask, datagram->bytes);
+  const struct sw_keyring *ring = &side->link->keyring;
+  const struct sw_keys *keys = sw_keyring_at(ring, 0);
+  struct sw_header header = sw_header_read(keys->mask, datagram->bytes);
+  if (ring->count > 1 && !is_header_of(side, keys, header)) {
+    keys = sw_keyring_at(ring, 1);
+    header = sw_header_read(keys->mask, datagram->bytes);
+  }
   if (header.session == SW_SESSION_HANDSHAKE) {
     uint8_t plain[SW_INIT_MAX];
-    const int length =
-        sw_message_open(&side->link->keys, header, datagram->bytes, datagram->length, plain);
+    const int length = sw_message_open(keys, header, datagram->bytes, datagram->length, plain);
     if (length <= 0 || plain[0] > 3) return '?';
     return "?irc"[plain[0]];
   }

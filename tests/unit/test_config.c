@@ -189,11 +189,11 @@ static void file_of_comments_has_no_sections(void **state) {
 static void key_is_read_with_the_configuration(void **state) {
   (void)state;
   assert_good(INTERFACE PEER);
-  for (unsigned i = 0; i < SW_PSK_BYTES; i++) assert_int_equal(config_psk.bytes[i], i);
+  for (unsigned i = 0; i < SW_PSK_BYTES; i++) assert_int_equal(config_psks.keys[0].bytes[i], i);
   assert_int_equal(load(INTERFACE PEER "MTU\n"), 1); /* a mistake in another line */
-  assert_true(sodium_is_zero(config_psk.bytes, SW_PSK_BYTES));
+  assert_true(sodium_is_zero(config_psks.keys[0].bytes, SW_PSK_BYTES));
   assert_int_equal(load(INTERFACE "[Peer]\nAllowedIPs = 10.2.0.0/16\n"), 1);
-  assert_true(sodium_is_zero(config_psk.bytes, SW_PSK_BYTES));
+  assert_true(sodium_is_zero(config_psks.keys[0].bytes, SW_PSK_BYTES));
 }
 
 static void shortage_is_not_a_mistake_in_the_file(void **state) {
@@ -207,7 +207,7 @@ static void shortage_is_not_a_mistake_in_the_file(void **state) {
   none.rlim_cur = 32;
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
   while (count < 64 && (held[count] = dup(STDERR_FILENO)) >= 0) count++;
-  const int result = sw_config_load(&config, &config_psk, out);
+  const int result = sw_config_load(&config, &config_psks, out);
   while (count > 0) close(held[--count]);
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
   fclose(out);
@@ -222,7 +222,7 @@ static void config_is_loaded_again_after_it_was_freed(void **state) {
   assert_int_equal(config.post_up_count + config.pre_down_count + config.allowed_ip_count, 0);
   assert_null(config.allowed_ips);
   assert_string_equal(config.name, "site-b");
-  assert_int_equal(sw_config_load(&config, &config_psk, stderr), 0);
+  assert_int_equal(sw_config_load(&config, &config_psks, stderr), 0);
   assert_int_equal(config.post_up_count + config.pre_down_count + config.allowed_ip_count, 3);
 }
 

@@ -42,13 +42,13 @@ static void answer(struct exchange *exchange) {
 }
 
 static int finish(struct exchange *exchange) {
-  return sw_initiation_finish(&exchange->initiation, &keys, &exchange->response,
-                              exchange->response_plain, exchange->response_length, &exchange->left);
+  return sw_initiation_finish(&exchange->initiation, &exchange->response, exchange->response_plain,
+                              exchange->response_length, &exchange->left);
 }
 
 static void complete(struct exchange *exchange) {
   memset(exchange, 0xee, sizeof(*exchange));
-  sw_initiation_begin(&exchange->initiation, me_left, 0xa11ce);
+  sw_initiation_begin(&exchange->initiation, &keys, me_left, 0xa11ce);
   answer(exchange);
   assert_int_equal(finish(exchange), 0);
 }
@@ -146,7 +146,8 @@ static void handshake_fails_without_the_psk(void **state) {
   struct sw_keys other = keys;
   other.psk.bytes[31] ^= 1;
   struct sw_agreement agreement;
-  assert_int_equal(sw_initiation_finish(&exchange.initiation, &other, &exchange.response,
+  exchange.initiation.keys = &other;
+  assert_int_equal(sw_initiation_finish(&exchange.initiation, &exchange.response,
                                         exchange.response_plain, exchange.response_length,
                                         &agreement),
                    0);
@@ -181,16 +182,17 @@ static void init_carries_its_parameters(void **state) {
   (void)state;
   struct sw_initiation initiation;
   memset(&initiation, 0xee, sizeof(initiation));
-  sw_initiation_begin(&initiation, me_left, 0x04030201);
+  sw_initiation_begin(&initiation, &keys, me_left, 0x04030201);
   assert_true(initiation.local);
   assert_false(initiation.cookie_used);
   assert_int_equal(initiation.local, 0x04030201);
-  const uint8_t start[] = {1, 1, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4};
+  const uint8_t start[] = {1, 1, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0,
+                           0, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0};
   assert_memory_equal(initiation.plain, start, sizeof(start));
   uint8_t point[32], hash[32];
   crypto_scalarmult_base(point, initiation.secret);
-  assert_memory_equal(initiation.plain + 22, point, 32);
-  assert_true(sodium_is_zero(initiation.plain + 54, initiation.length - 54));
+  assert_memory_equal(initiation.plain + 26, point, 32);
+  assert_true(sodium_is_zero(initiation.plain + 58, initiation.length - 58));
   crypto_generichash(hash, 32, initiation.plain, initiation.length, NULL, 0);
   assert_memory_equal(initiation.hash, hash, 32);
 
@@ -200,8 +202,8 @@ static void init_carries_its_parameters(void **state) {
   assert_int_equal(init.version, 1);
   assert_int_equal(init.sender, 0x04030201);
   assert_ptr_equal(init.me, initiation.plain + 2);
-  assert_ptr_equal(init.point, initiation.plain + 22);
-  assert_ptr_equal(init.cookie, initiation.plain + 54);
+  assert_ptr_equal(init.point, initiation.plain + 26);
+  assert_ptr_equal(init.cookie, initiation.plain + 58);
 }
 
 static void response_names_the_init_and_both_ids(void **state) {
@@ -212,14 +214,30 @@ static void response_names_the_init_and_both_ids(void **state) {
   while (exchange.response_length == SW_RESPONSE_FIXED_BYTES);
   assert_int_equal(exchange.response.type, SW_MESSAGE_RESPONSE);
   assert_memory_equal(exchange.response_plain + 1, me_right, SW_ME_BYTES);
-  assert_memory_equal(exchange.response_plain + 17, "\x0b\x0b\0\0\xce\x11\x0a\0", 8);
-  assert_memory_equal(exchange.response_plain + 57, exchange.initiation.hash, 32);
-  assert_true(sodium_is_zero(exchange.response_plain + 89, exchange.response_length - 89));
+  assert_memory_equal(exchange.response_plain + 17, "\x0b\x0b\0\0\xce\x11\x0a\0\0\0\0\0", 12);
+  assert_memory_equal(exchange.response_plain + 61, exchange.initiation.hash, 32);
+  assert_true(sodium_is_zero(exchange.response_plain + 93, exchange.response_length - 93));
   assert_ptr_equal(exchange.response.me, exchange.response_plain + 1);
   assert_int_equal(exchange.response.sender, 0xb0b);
   assert_int_equal(exchange.response.receiver, 0xa11ce);
-  assert_ptr_equal(exchange.response.point, exchange.response_plain + 25);
-  assert_ptr_equal(exchange.response.hash, exchange.response_plain + 57);
+  assert_ptr_equal(exchange.response.point, exchange.response_plain + 29);
+  assert_ptr_equal(exchange.response.hash, exchange.response_plain + 61);
+}
+
+/* A later version may set them. */
+static void unknown_features_are_ignored_but_agreed_on(void **state) {
+  (void)state;
+  struct exchange exchange;
+  sw_initiation_begin(&exchange.initiation, &keys, me_left, 0xa11ce);
+  memset(exchange.initiation.plain + 22, 0xff, 4);
+  answer(&exchange);
+  assert_int_equal(finish(&exchange), 0);
+  assert_same_box(&exchange.left.seal, &exchange.right.open);
+  memset(exchange.response_plain + 25, 0xff, 4);
+  assert_int_equal(
+      sw_message_parse(exchange.response_plain, exchange.response_length, &exchange.response), 0);
+  assert_int_equal(finish(&exchange), 0);
+  assert_other_box(&exchange.left.seal, &exchange.right.open);
 }
 
 static void cookie_names_the_init(void **state) {
@@ -243,7 +261,7 @@ static void cookie_names_the_init(void **state) {
 static void cookie_changes_the_hash_and_is_in_the_init(void **state) {
   (void)state;
   struct sw_initiation initiation;
-  sw_initiation_begin(&initiation, me_left, 1);
+  sw_initiation_begin(&initiation, &keys, me_left, 1);
   struct sw_initiation before = initiation;
   uint8_t cookie[16], hash[32];
   memset(cookie, 0x77, sizeof(cookie));
@@ -252,7 +270,7 @@ static void cookie_changes_the_hash_and_is_in_the_init(void **state) {
   assert_memory_not_equal(initiation.hash, before.hash, 32);
   crypto_generichash(hash, 32, initiation.plain, initiation.length, NULL, 0);
   assert_memory_equal(initiation.hash, hash, 32);
-  memcpy(before.plain + 54, cookie, 16);
+  memcpy(before.plain + 58, cookie, 16);
   assert_memory_equal(initiation.plain, before.plain, sizeof(before.plain));
 }
 
@@ -263,7 +281,7 @@ static void sizes_vary_and_no_reply_is_longer_than_its_init(void **state) {
   bool shortest = false, longest = false;
   for (unsigned i = 0; i < DRAWS; i++) {
     struct exchange exchange;
-    sw_initiation_begin(&exchange.initiation, me_left, 1);
+    sw_initiation_begin(&exchange.initiation, &keys, me_left, 1);
     const size_t length = exchange.initiation.length;
     assert_in_range(length, SW_INIT_MIN, SW_INIT_MAX);
     answer(&exchange);
@@ -298,7 +316,7 @@ static int open_datagram(const uint8_t *datagram, size_t length, uint8_t plain[S
 static void sealed_message_is_a_secretbox_behind_a_masked_header(void **state) {
   (void)state;
   struct sw_initiation initiation;
-  sw_initiation_begin(&initiation, me_left, 1);
+  sw_initiation_begin(&initiation, &keys, me_left, 1);
   uint8_t datagram[SW_CONTROL_MAX], mask[16], nonce[24], plain[SW_INIT_MAX];
   const size_t length = sw_message_seal(&keys, initiation.plain, initiation.length, datagram);
   assert_int_equal(length, 44 + initiation.length);
@@ -397,7 +415,7 @@ static void truncated_plaintext_is_malformed(void **state) {
   const struct {
     uint8_t type;
     size_t least;
-  } messages[] = {{1, 96}, {2, 89}, {3, 65}};
+  } messages[] = {{1, 96}, {2, 93}, {3, 65}};
   for (unsigned i = 0; i < 3; i++) {
     for (size_t length = 1; length <= SW_INIT_MAX; length++) {
       uint8_t plain[SW_INIT_MAX];
@@ -475,10 +493,10 @@ static const char *const low_order[] = {
 static void assert_refused_in_both_roles(const uint8_t point[SW_POINT_BYTES]) {
   struct exchange exchange;
   complete(&exchange);
-  memcpy(exchange.response_plain + 25, point, SW_POINT_BYTES);
+  memcpy(exchange.response_plain + 29, point, SW_POINT_BYTES);
   assert_int_equal(finish(&exchange), -EKEYREJECTED);
 
-  memcpy(exchange.initiation.plain + 22, point, SW_POINT_BYTES);
+  memcpy(exchange.initiation.plain + 26, point, SW_POINT_BYTES);
   uint8_t plain[SW_INIT_MAX];
   struct sw_agreement agreement;
   assert_int_equal(
@@ -561,7 +579,7 @@ static void no_key_of_a_link_is_left_on_the_stack(void **state) {
   uint8_t derived[32];
   randombytes_buf(&traced_psk, sizeof(traced_psk));
   stack_run(derive);
-  for (uint64_t id = 1; id <= 2; id++) {
+  for (uint64_t id = 1; id <= 3; id++) {
     crypto_kdf_derive_from_key(derived, sizeof(derived), id, "saltway1", traced_psk.bytes);
     assert_false(stack_holds(derived, 16));
   }
@@ -570,7 +588,7 @@ static void no_key_of_a_link_is_left_on_the_stack(void **state) {
 
 static void no_secret_of_a_handshake_is_left_on_the_stack(void **state) {
   (void)state;
-  sw_initiation_begin(&traced.initiation, me_left, 0xa11ce);
+  sw_initiation_begin(&traced.initiation, &keys, me_left, 0xa11ce);
   sw_message_parse(traced.initiation.plain, traced.initiation.length, &traced.init);
   stack_run(respond);
   assert_int_equal(
@@ -591,6 +609,7 @@ int main(void) {
       cmocka_unit_test(every_byte_of_both_plaintexts_is_in_the_keys),
       cmocka_unit_test(init_carries_its_parameters),
       cmocka_unit_test(response_names_the_init_and_both_ids),
+      cmocka_unit_test(unknown_features_are_ignored_but_agreed_on),
       cmocka_unit_test(cookie_names_the_init),
       cmocka_unit_test(cookie_changes_the_hash_and_is_in_the_init),
       cmocka_unit_test(sizes_vary_and_no_reply_is_longer_than_its_init),

@@ -329,7 +329,7 @@ static void replayed_init_affects_no_session(void **state) {
   (void)state;
   struct pair_datagram old, response;
   sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
-  sw_initiation_begin(&left->link->initiation, left->link->me, 99);
+  sw_initiation_begin(&left->link->initiation, left->link->keyring.places, left->link->me, 99);
   pair_seal_message(left, left->link->initiation.plain, left->link->initiation.length, &old);
   sodium_memzero(&left->link->initiation, sizeof(left->link->initiation));
   const uint32_t session = right->link->sessions.current->local;

@@ -169,7 +169,7 @@ static void datagram_past_the_counters_limit_is_dropped(void **state) {
   pair_packet4(packet, sizeof(packet), (uint8_t[]){10, 1, 0, 1});
   sw_secretbox_seal(&session->seal, word, packet, sizeof(packet), datagram.bytes + SW_TAG_OFFSET,
                     datagram.bytes + SW_BODY_OFFSET);
-  sw_header_write(left->link->keys.mask,
+  sw_header_write(left->link->keyring.places[0].mask,
                   (struct sw_header){.session = session->remote, .word = word}, datagram.bytes);
   datagram.length = SW_OVERHEAD + sizeof(packet);
   assert_dropped(SW_DROP_COUNTER);
@@ -279,10 +279,11 @@ static void repeat_of_an_answered_init_gets_the_same_answer(void **state) {
   assert_memory_not_equal(again.bytes, first.bytes, first.length);
   const struct pair_datagram *const responses[] = {&first, &again};
   for (unsigned i = 0; i < 2; i++) {
-    const struct sw_header header = sw_header_read(left->link->keys.mask, responses[i]->bytes);
-    assert_int_equal(
-        sw_message_open(&left->link->keys, header, responses[i]->bytes, first.length, plain[i]),
-        first.length - SW_HANDSHAKE_OVERHEAD);
+    const struct sw_header header =
+        sw_header_read(left->link->keyring.places[0].mask, responses[i]->bytes);
+    assert_int_equal(sw_message_open(&left->link->keyring.places[0], header, responses[i]->bytes,
+                                     first.length, plain[i]),
+                     first.length - SW_HANDSHAKE_OVERHEAD);
   }
   assert_memory_equal(plain[0], plain[1], first.length - SW_HANDSHAKE_OVERHEAD);
   pair_give(left, &again);
@@ -335,7 +336,7 @@ static void first_datagram_past_the_counter_limit_changes_nothing(void **state) 
   const uint64_t word = SW_REJECT_AFTER_COUNTER | (uint64_t)SW_KIND_PROBE << SW_COUNTER_BITS;
   sw_secretbox_seal(&agreement->open, word, plain, sizeof(plain), datagram.bytes + SW_TAG_OFFSET,
                     datagram.bytes + SW_BODY_OFFSET);
-  sw_header_write(right->link->keys.mask, (struct sw_header){agreement->local, word},
+  sw_header_write(right->link->keyring.places[0].mask, (struct sw_header){agreement->local, word},
                   datagram.bytes);
   datagram.length = SW_OVERHEAD + sizeof(plain);
   assert_dropped(SW_DROP_COUNTER);
@@ -367,10 +368,11 @@ static void response_of_another_init_or_receiver_is_dropped(void **state) {
   assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
   pair_take_letter(right, 'r', &response);
   const int length =
-      sw_message_open(&left->link->keys, sw_header_read(left->link->keys.mask, response.bytes),
+      sw_message_open(&left->link->keyring.places[0],
+                      sw_header_read(left->link->keyring.places[0].mask, response.bytes),
                       response.bytes, response.length, plain);
   assert_true(length > 0);
-  const unsigned receiver = 21, hash = 57;
+  const unsigned receiver = 21, hash = 61;
   for (unsigned i = 0; i < 2; i++) {
     plain[i ? receiver : hash] ^= 1;
     pair_seal_message(right, plain, (size_t)length, &datagram);
@@ -387,7 +389,7 @@ static void points_of_low_order_are_dropped_on_both_sides(void **state) {
   uint8_t plain[SW_INIT_MAX];
   pair_take_letter(left, 'i', &init);
   memcpy(plain, left->link->initiation.plain, sizeof(plain));
-  memset(plain + 22, 0, SW_POINT_BYTES);
+  memset(plain + 26, 0, SW_POINT_BYTES);
   pair_seal_message(left, plain, left->link->initiation.length, &datagram);
   assert_dropped(SW_DROP_WEAK_KEY);
   assert_int_equal(right->link->sessions.pending.count, 0);
@@ -396,10 +398,11 @@ static void points_of_low_order_are_dropped_on_both_sides(void **state) {
   assert_int_equal(pair_give(right, &init), SW_RECEIVED_CONTROL);
   pair_take_letter(right, 'r', &response);
   const int length =
-      sw_message_open(&left->link->keys, sw_header_read(left->link->keys.mask, response.bytes),
+      sw_message_open(&left->link->keyring.places[0],
+                      sw_header_read(left->link->keyring.places[0].mask, response.bytes),
                       response.bytes, response.length, plain);
   assert_true(length > 0);
-  memset(plain + 25, 0, SW_POINT_BYTES);
+  memset(plain + 29, 0, SW_POINT_BYTES);
   pair_seal_message(right, plain, (size_t)length, &datagram);
   assert_int_equal(pair_give(left, &datagram), SW_RECEIVED_DROPPED);
   pair_assert_drop(left, SW_DROP_WEAK_KEY);
@@ -408,7 +411,8 @@ static void points_of_low_order_are_dropped_on_both_sides(void **state) {
 
 /* Makes an init of the left side for this attempt, bypassing its timers. */
 static void next_init(struct sw_initiation *initiation) {
-  sw_initiation_begin(initiation, left->link->me, 1 + right->link->sessions.pending.count);
+  sw_initiation_begin(initiation, left->link->keyring.places, left->link->me,
+                      1 + right->link->sessions.pending.count);
   pair_seal_message(left, initiation->plain, initiation->length, &datagram);
 }
 
@@ -422,7 +426,7 @@ static void no_more_than_128_answers_wait_for_their_confirmation(void **state) {
     if (i >= SW_LOAD_PENDING || right->link->cookies.busy ||
         right->link->cookies.inits >= SW_LOAD_INITS) {
       uint8_t cookie[SW_COOKIE_BYTES];
-      sw_cookies_make(&right->link->cookies, pair.now, &left->address, initiation.plain + 22,
+      sw_cookies_make(&right->link->cookies, pair.now, &left->address, initiation.plain + 26,
                       cookie);
       sw_initiation_cookie(&initiation, cookie);
       pair_seal_message(left, initiation.plain, initiation.length, &datagram);

@@ -36,7 +36,7 @@ static void load_right(void) {
   struct pair_datagram datagram;
   const uint8_t me[SW_ME_BYTES] = {77};
   for (unsigned i = 0; i < SW_LOAD_INITS; i++) {
-    sw_initiation_begin(&initiation, me, 1);
+    sw_initiation_begin(&initiation, left->link->keyring.places, me, 1);
     pair_seal_message(left, initiation.plain, initiation.length, &datagram);
     pair_give(right, &datagram);
     pair_take_letter(right, 'r', &datagram);
@@ -89,7 +89,7 @@ static void half_full_table_of_answers_requires_cookies(void **state) {
   pair_give(right, &datagram);
   pair_take_letter(right, 'r', &datagram);
   struct sw_initiation initiation;
-  sw_initiation_begin(&initiation, left->link->me, 2);
+  sw_initiation_begin(&initiation, left->link->keyring.places, left->link->me, 2);
   pair_seal_message(left, initiation.plain, initiation.length, &datagram);
   pair_give(right, &datagram);
   pair_take_letter(right, 'c', &datagram);
@@ -113,8 +113,8 @@ static void cookie_is_for_one_address_and_key(void **state) {
     pair_take_letter(right, 'c', &other);
   }
   struct sw_initiation initiation;
-  sw_initiation_begin(&initiation, left->link->me, 2);
-  sw_initiation_cookie(&initiation, left->link->initiation.plain + 54);
+  sw_initiation_begin(&initiation, left->link->keyring.places, left->link->me, 2);
+  sw_initiation_cookie(&initiation, left->link->initiation.plain + 58);
   pair_seal_message(left, initiation.plain, initiation.length, &other);
   pair_give(right, &other);
   pair_take_letter(right, 'c', &other);
@@ -230,7 +230,8 @@ static void no_more_sources_than_the_limit_are_accepted(void **state) {
   (void)state;
   static const struct sw_prefix prefixes[SW_SOURCES_MAX + 1];
   const struct sw_psk psk = {.bytes = {1}};
-  struct sw_link_options options = {.psk = &psk,
+  struct sw_link_options options = {.psks = &psk,
+                                    .psk_count = 1,
                                     .sources = prefixes,
                                     .source_count = SW_SOURCES_MAX,
                                     .own = prefixes,

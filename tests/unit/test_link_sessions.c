@@ -106,7 +106,7 @@ static void older_answer_confirmed_late_is_added_beside_the_current_session(void
   struct sw_initiation initiation;
   struct pair_datagram init, response, probe, younger;
   /* an init of the left side, answered; its probe is delayed */
-  sw_initiation_begin(&initiation, left->link->me, 99);
+  sw_initiation_begin(&initiation, left->link->keyring.places, left->link->me, 99);
   left->link->initiation = initiation;
   pair_seal_message(left, initiation.plain, initiation.length, &init);
   init.from = pair_address(77);
@@ -117,7 +117,7 @@ static void older_answer_confirmed_late_is_added_beside_the_current_session(void
   probe.from = init.from;
   /* meanwhile another session is established */
   pair.now += SW_SECOND / 10;
-  sw_initiation_begin(&left->link->initiation, left->link->me, 98);
+  sw_initiation_begin(&left->link->initiation, left->link->keyring.places, left->link->me, 98);
   pair_seal_message(left, left->link->initiation.plain, left->link->initiation.length, &init);
   pair_give(right, &init);
   pair_take_letter(right, 'r', &response);

@@ -29,7 +29,7 @@ static void add(unsigned n, uint64_t now) {
   uint8_t hash[SW_HASH_BYTES] = {(uint8_t)n, (uint8_t)(n >> 8), 1};
   memset(agreement.seal.key, (int)n, sizeof(agreement.seal.key));
   uint8_t response[SW_RESPONSE_FIXED_BYTES] = {0};
-  memset(response + 25, (int)n, SW_POINT_BYTES);
+  memset(response + 29, (int)n, SW_POINT_BYTES);
   sw_pending_add(&pending, &agreement, hash, &(struct sw_path){.peer = here}, now, response,
                  sizeof(response) + n);
 }

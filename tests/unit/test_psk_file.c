@@ -23,7 +23,7 @@
 static char directory[] = "/tmp/saltway-psk-file-XXXXXX";
 static char file[PATH_MAX];
 static struct sw_error error;
-static struct sw_psk psk;
+static struct sw_psks psks;
 
 static int start(void **state) {
   (void)state;
@@ -56,14 +56,15 @@ static void write_key(const char *text) {
 }
 
 static int read_key(void) {
-  memset(&psk, 0x5a, sizeof(psk));
+  memset(&psks, 0x5a, sizeof(psks));
   strcpy(error.text, "");
-  return sw_psk_file_read(file, &psk, &error);
+  return sw_psk_file_read(file, &psks, &error);
 }
 
 static void assert_good(void) {
   if (read_key() != 0) fail_msg("refused: %s", error.text);
-  for (unsigned i = 0; i < SW_PSK_BYTES; i++) assert_int_equal(psk.bytes[i], i);
+  assert_int_equal(psks.count, 1);
+  for (unsigned i = 0; i < SW_PSK_BYTES; i++) assert_int_equal(psks.keys[0].bytes[i], i);
 }
 
 /* Asserts that the file is refused for this reason, that no byte of the key is kept, and that the
@@ -74,7 +75,7 @@ static void assert_refused(const char *reason) {
   if (!strstr(error.text, file)) fail_msg("the file is not in: %s", error.text);
   assert_null(strstr(error.text, "AAECAwQF"));
   assert_null(strstr(error.text, "//////"));
-  assert_true(sodium_is_zero(psk.bytes, sizeof(psk.bytes)));
+  assert_true(sodium_is_zero((const uint8_t *)&psks, sizeof(psks)));
 }
 
 static void key_is_read(void **state) {
@@ -245,10 +246,33 @@ static void key_of_equal_bytes_is_refused(void **state) {
   assert_refused("line 1 is a key whose bytes are all the same");
 }
 
-static void second_key_is_refused(void **state) {
+static void two_keys_are_read_in_their_order(void **state) {
   (void)state;
-  write_key(KEY "\n# the next one\n" OTHER_KEY "\n");
-  assert_refused("line 3 is a second key, but a link has one (leave one key in the file)");
+  write_key("# sent with\n" OTHER_KEY "\n\n# accepted until the other side has the new one\n" KEY
+            "\n");
+  if (read_key() != 0) fail_msg("refused: %s", error.text);
+  assert_int_equal(psks.count, 2);
+  assert_int_equal(psks.keys[0].bytes[0], 0xff);
+  assert_int_equal(psks.keys[0].bytes[31], 0xfe);
+  for (unsigned i = 0; i < SW_PSK_BYTES; i++) assert_int_equal(psks.keys[1].bytes[i], i);
+}
+
+static void mistake_in_the_second_key_is_reported_with_its_line(void **state) {
+  (void)state;
+  write_key(KEY "\n# next\n" KEY "x\n");
+  assert_refused("line 3 has 45 characters, but a key has 44");
+}
+
+static void equal_keys_are_reported_with_both_lines(void **state) {
+  (void)state;
+  write_key("# old\n" KEY "\n# new\n\n" KEY "\n");
+  assert_refused("lines 2 and 5 are the same key (remove one of them, or make a new key: saltway");
+}
+
+static void third_key_is_refused(void **state) {
+  (void)state;
+  write_key(KEY "\n" OTHER_KEY "\n# the next one\n" KEY "\n");
+  assert_refused("line 4 follows the second key, but a link has two at most (remove the oldest");
 }
 
 static void text_behind_the_key_is_refused(void **state) {
@@ -256,7 +280,7 @@ static void text_behind_the_key_is_refused(void **state) {
   write_key(KEY " # site b\n");
   assert_refused("line 1 holds more than a key");
   write_key(KEY "\n\nsite b\n");
-  assert_refused("line 3 follows the key, but is not a comment");
+  assert_refused("line 3 holds more than a key");
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, remove_file)
@@ -284,7 +308,10 @@ int main(void) {
       TEST(key_of_wrong_length_is_reported_with_both_lengths),
       TEST(key_that_is_not_base64_is_refused),
       TEST(key_of_equal_bytes_is_refused),
-      TEST(second_key_is_refused),
+      TEST(two_keys_are_read_in_their_order),
+      TEST(mistake_in_the_second_key_is_reported_with_its_line),
+      TEST(equal_keys_are_reported_with_both_lines),
+      TEST(third_key_is_refused),
       TEST(text_behind_the_key_is_refused),
   };
   return cmocka_run_group_tests_name("psk file", tests, start, finish);

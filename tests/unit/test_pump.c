@@ -273,7 +273,8 @@ static void failed(void *user, const char *what) {
 static struct sw_link *link_up(struct sw_link **other) {
   struct sw_psk psk;
   sw_psk_generate(&psk);
-  const struct sw_link_options options = {.psk = &psk, .sources = everywhere, .source_count = 1};
+  const struct sw_link_options options = {
+      .psks = &psk, .psk_count = 1, .sources = everywhere, .source_count = 1};
   struct sw_link *link = sw_link_new(&options);
   *other = sw_link_new(&options);
   const struct sw_address address = {.ip = {[15] = 1}, .port = 1};
@@ -450,9 +451,8 @@ static void links_own_datagram_waits_for_a_full_socket(void **state) {
     uint8_t probe[SW_PROBE_MAX + SW_OVERHEAD];
     size_t opened;
     const struct sw_path path = {.peer = {.ip = {[15] = 1}, .port = 1}};
-    const int64_t sealed =
-        sw_session_seal(other->sessions.current, other->keys.mask, sw_clock_now(), SW_KIND_PROBE,
-                        (const uint8_t *)"a token!", SW_PROBE_BYTES, probe);
+    const int64_t sealed = sw_session_seal(other->sessions.current, sw_clock_now(), SW_KIND_PROBE,
+                                           (const uint8_t *)"a token!", SW_PROBE_BYTES, probe);
     assert_true(sealed > 0);
     assert_int_equal(
         sw_link_receive(pump.link, sw_clock_now(), &path, probe, (size_t)sealed, probe, &opened),

@@ -13,31 +13,32 @@
 #define START (1000 * SW_SECOND)
 
 static struct sw_session ours, theirs;
-static uint8_t mask[SW_MASK_KEY_BYTES], datagram[256], plain[256];
+static struct sw_keys keys;
+static uint8_t datagram[256], plain[256];
 static const uint8_t text[] = "through the tunnel";
 
 static int begin(void **state) {
   (void)state;
-  struct sw_agreement agreement = {.local = 1, .remote = 2};
+  struct sw_agreement agreement = {.keys = &keys, .local = 1, .remote = 2};
   randombytes_buf(&agreement.seal, sizeof(agreement.seal));
   randombytes_buf(&agreement.open, sizeof(agreement.open));
   sw_secretbox_prepare(&agreement.seal);
   sw_secretbox_prepare(&agreement.open);
   const struct sw_agreement mirror = {
-      .local = 2, .remote = 1, .seal = agreement.open, .open = agreement.seal};
+      .keys = &keys, .local = 2, .remote = 1, .seal = agreement.open, .open = agreement.seal};
   const struct sw_path path = {.peer = {.port = 9}};
-  randombytes_buf(mask, sizeof(mask));
+  randombytes_buf(keys.mask, sizeof(keys.mask));
   sw_session_start(&ours, &agreement, true, &path, START);
   sw_session_start(&theirs, &mirror, false, &path, START);
   return 0;
 }
 
 static int64_t seal(uint64_t now) {
-  return sw_session_seal(&ours, mask, now, SW_KIND_PACKET, text, sizeof(text), datagram);
+  return sw_session_seal(&ours, now, SW_KIND_PACKET, text, sizeof(text), datagram);
 }
 
 static struct sw_opening opening_of(const uint8_t *bytes, size_t length, uint8_t *packet) {
-  const struct sw_header header = sw_header_read(mask, bytes);
+  const struct sw_header header = sw_header_read(keys.mask, bytes);
   return (struct sw_opening){.datagram = bytes,
                              .length = length,
                              .packet = packet,
@@ -58,7 +59,7 @@ static enum sw_drop open(uint64_t now) {
 static void what_one_side_seals_the_other_opens(void **state) {
   (void)state;
   assert_int_equal(seal(START), SW_OVERHEAD + sizeof(text));
-  const struct sw_header header = sw_header_read(mask, datagram);
+  const struct sw_header header = sw_header_read(keys.mask, datagram);
   assert_int_equal(header.session, 2);
   assert_int_equal(header.word, 0);
   assert_int_equal(open(START), SW_DROP_COUNT);
@@ -68,8 +69,8 @@ static void what_one_side_seals_the_other_opens(void **state) {
 static void counters_go_up_by_one_and_carry_the_kind(void **state) {
   (void)state;
   for (uint64_t i = 0; i < 100; i++) {
-    sw_session_seal(&ours, mask, START, SW_KIND_PROBE, text, 8, datagram);
-    assert_true(sw_header_read(mask, datagram).word == (i | (uint64_t)SW_KIND_PROBE << 56));
+    sw_session_seal(&ours, START, SW_KIND_PROBE, text, 8, datagram);
+    assert_true(sw_header_read(keys.mask, datagram).word == (i | (uint64_t)SW_KIND_PROBE << 56));
   }
 }
 
@@ -90,7 +91,7 @@ static void last_counter_is_the_limit_and_is_never_passed(void **state) {
   for (unsigned i = 0; i < 3; i++) {
     assert_int_equal(seal(START), -EKEYEXPIRED);
     struct sw_sealing sealing;
-    assert_int_equal(sw_session_seal_begin(&ours, mask, START, SW_KIND_PACKET, 1, &sealing),
+    assert_int_equal(sw_session_seal_begin(&ours, START, SW_KIND_PACKET, 1, &sealing),
                      -EKEYEXPIRED);
     assert_true(ours.counter == SW_REJECT_AFTER_COUNTER);
   }
@@ -99,13 +100,12 @@ static void last_counter_is_the_limit_and_is_never_passed(void **state) {
 static void batch_takes_its_counters_at_once_or_none(void **state) {
   (void)state;
   struct sw_sealing sealing;
-  assert_int_equal(sw_session_seal_begin(&ours, mask, START, SW_KIND_PACKET, 45, &sealing), 0);
+  assert_int_equal(sw_session_seal_begin(&ours, START, SW_KIND_PACKET, 45, &sealing), 0);
   assert_true(sealing.word == 0 && ours.counter == 45);
   ours.counter = SW_REJECT_AFTER_COUNTER - 44;
-  assert_int_equal(sw_session_seal_begin(&ours, mask, START, SW_KIND_PACKET, 45, &sealing),
-                   -EKEYEXPIRED);
+  assert_int_equal(sw_session_seal_begin(&ours, START, SW_KIND_PACKET, 45, &sealing), -EKEYEXPIRED);
   assert_true(ours.counter == SW_REJECT_AFTER_COUNTER - 44);
-  assert_int_equal(sw_session_seal_begin(&ours, mask, START, SW_KIND_PACKET, 44, &sealing), 0);
+  assert_int_equal(sw_session_seal_begin(&ours, START, SW_KIND_PACKET, 44, &sealing), 0);
   assert_true(ours.counter == SW_REJECT_AFTER_COUNTER);
 }
 
@@ -117,7 +117,7 @@ static void received_counter_at_the_limit_is_dropped(void **state) {
     const struct sw_header header = {.session = 2, .word = counters[i]};
     sw_secretbox_seal(&ours.seal, header.word, text, sizeof(text), datagram + SW_TAG_OFFSET,
                       datagram + SW_BODY_OFFSET);
-    sw_header_write(mask, header, datagram);
+    sw_header_write(keys.mask, header, datagram);
     assert_int_equal(open(START), SW_DROP_COUNTER);
   }
 }
@@ -176,7 +176,7 @@ static void forged_datagram_does_not_move_the_window(void **state) {
   const struct sw_replay before = theirs.replay;
   seal(START);
   const struct sw_header far = {.session = 2, .word = 1000000};
-  sw_header_write(mask, far, datagram);
+  sw_header_write(keys.mask, far, datagram);
   assert_int_equal(open(START), SW_DROP_TAG);
   assert_memory_equal(&before, &theirs.replay, sizeof(before));
 }
@@ -196,8 +196,7 @@ static void counter_before_the_window_is_distinguished_from_a_replay(void **stat
 static void keepalive_of_no_bytes_opens(void **state) {
   (void)state;
   enum sw_drop drop;
-  assert_int_equal(sw_session_seal(&ours, mask, START, SW_KIND_PACKET, text, 0, datagram),
-                   SW_OVERHEAD);
+  assert_int_equal(sw_session_seal(&ours, START, SW_KIND_PACKET, text, 0, datagram), SW_OVERHEAD);
   struct sw_opening opening = opening_of(datagram, SW_OVERHEAD, plain);
   assert_int_equal(sw_session_open(&theirs, START, &opening, &drop), 0);
 }
@@ -214,8 +213,7 @@ static void fast_calls_agree_with_the_others(void **state) {
   enum sw_drop drop;
   memcpy(packet + 64, text, sizeof(text));
   struct sw_sealing sealing;
-  assert_int_equal(sw_session_seal_begin(&ours, mask, START, SW_KIND_PACKET_PARTIAL, 1, &sealing),
-                   0);
+  assert_int_equal(sw_session_seal_begin(&ours, START, SW_KIND_PACKET_PARTIAL, 1, &sealing), 0);
   assert_int_equal(sw_sealing_run(&sealing, 0, packet + 64, sizeof(text), fast + 64),
                    SW_OVERHEAD + sizeof(text));
   memcpy(datagram, fast + 64, SW_OVERHEAD + sizeof(text));
