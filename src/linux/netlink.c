@@ -17,6 +17,8 @@
 #include <netlink/route/link.h>
 #include <netlink/route/route.h>
 
+#include "linux/changes.h"
+
 #define FIX_TEXT 256
 #define REASON_TEXT 96
 
@@ -28,6 +30,7 @@ struct sw_netlink {
   struct nl_sock *socket;
   int refusal;              /* the kernel's errno for the last request; 0: it had none */
   char reason[REASON_TEXT]; /* the kernel's text for it; empty: it had none */
+  unsigned added;
 };
 
 /* ---- errors ---- */
@@ -133,6 +136,16 @@ void sw_netlink_close(struct sw_netlink *netlink) {
   free(netlink);
 }
 
+unsigned sw_netlink_added(const struct sw_netlink *netlink) {
+  return netlink->added;
+}
+
+/* Notes an entry that was added, if the result is good.  Returns the result. */
+static int note_added(struct sw_netlink *netlink, int result) {
+  if (result >= 0) netlink->added++;
+  return result;
+}
+
 /* ---- link ---- */
 
 int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu, unsigned queue,
@@ -167,6 +180,14 @@ int sw_netlink_link_mtu(struct sw_netlink *netlink, unsigned index, unsigned *mt
   *mtu = rtnl_link_get_mtu(link);
   rtnl_link_put(link);
   return 0;
+}
+
+bool sw_netlink_link_is_up(struct sw_netlink *netlink, unsigned index) {
+  struct rtnl_link *link;
+  if (rtnl_link_get_kernel(begin(netlink), (int)index, NULL, &link) < 0) return false;
+  const bool up = rtnl_link_get_flags(link) & IFF_UP;
+  rtnl_link_put(link);
+  return up;
 }
 
 int sw_netlink_gso_segments(struct sw_netlink *netlink, unsigned index, uint32_t segments) {
@@ -208,7 +229,7 @@ int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
     /* nobody answers on a TUN device: duplicate address detection would only delay its use */
     if (!v4) rtnl_addr_set_flags(entry, IFA_F_NODAD);
   }
-  if (!failed) failed = rtnl_addr_add(socket, entry, 0);
+  if (!failed) failed = note_added(netlink, rtnl_addr_add(socket, entry, 0));
   nl_addr_put(local);
   rtnl_addr_put(entry);
   if (failed >= 0) return 0;
@@ -234,21 +255,13 @@ struct route_search {
 /* Stores the interface of the route that makes the kernel refuse another one to the same prefix. */
 static int compare_route(struct nl_msg *message, void *taker) {
   struct route_search *search = taker;
-  struct nlmsghdr *header = nlmsg_hdr(message);
-  struct nlattr *attributes[RTA_MAX + 1];
-  if (header->nlmsg_type != RTM_NEWROUTE) return NL_SKIP;
-  if (nlmsg_parse(header, sizeof(struct rtmsg), attributes, RTA_MAX, NULL) < 0) return NL_SKIP;
-  const struct rtmsg *route = nlmsg_data(header);
-  const bool v4 = route->rtm_family == AF_INET;
-  const struct nlattr *table = attributes[RTA_TABLE], *metric = attributes[RTA_PRIORITY];
-  if ((table ? nla_get_u32(table) : route->rtm_table) != search->table) return NL_SKIP;
-  if ((metric ? nla_get_u32(metric) : 0) != search->metric) return NL_SKIP;
-  if (route->rtm_tos || route->rtm_dst_len + (v4 ? 96 : 0) != search->prefix->length)
+  struct sw_change present;
+  sw_change_read(nlmsg_hdr(message), &present);
+  if (present.kind != SW_CHANGE_ROUTE_PRESENT || present.tos || present.table != search->table ||
+      present.metric != search->metric || present.prefix.length != search->prefix->length ||
+      !sw_prefix_contains(search->prefix, present.prefix.ip))
     return NL_SKIP;
-  uint8_t ip[SW_IP_BYTES] = {[10] = v4 ? 0xff : 0, [11] = v4 ? 0xff : 0};
-  if (attributes[RTA_DST]) nla_memcpy(ip + (v4 ? 12 : 0), attributes[RTA_DST], v4 ? 4 : 16);
-  if (!sw_prefix_contains(search->prefix, ip)) return NL_SKIP;
-  if (attributes[RTA_OIF]) search->index = nla_get_u32(attributes[RTA_OIF]);
+  search->index = present.index;
   return NL_OK;
 }
 
@@ -281,7 +294,7 @@ static int request_route(struct sw_netlink *netlink, unsigned index,
     rtnl_route_add_nexthop(route, hop);
     hop = NULL; /* the route owns it */
     failed = rtnl_route_set_dst(route, destination);
-    if (!failed) failed = rtnl_route_add(socket, route, NLM_F_EXCL);
+    if (!failed) failed = note_added(netlink, rtnl_route_add(socket, route, NLM_F_EXCL));
   }
   if (hop) rtnl_route_nh_free(hop);
   nl_addr_put(destination);
@@ -323,15 +336,12 @@ struct table_search {
 
 static int note_table(struct nl_msg *message, void *taker) {
   struct table_search *search = taker;
-  struct nlmsghdr *header = nlmsg_hdr(message);
-  struct nlattr *attributes[RTA_MAX + 1];
-  if (header->nlmsg_type != RTM_NEWROUTE) return NL_SKIP;
-  if (nlmsg_parse(header, sizeof(struct rtmsg), attributes, RTA_MAX, NULL) < 0) return NL_SKIP;
-  const struct rtmsg *route = nlmsg_data(header);
-  const uint32_t table =
-      attributes[RTA_TABLE] ? nla_get_u32(attributes[RTA_TABLE]) : route->rtm_table;
-  const bool ours = attributes[RTA_OIF] && nla_get_u32(attributes[RTA_OIF]) == search->index;
-  if (!ours && table - search->first < 64) search->used |= UINT64_C(1) << (table - search->first);
+  struct sw_change present;
+  sw_change_read(nlmsg_hdr(message), &present);
+  const uint32_t offset = present.table - search->first;
+  if (present.kind != SW_CHANGE_ROUTE_PRESENT || present.index == search->index || offset >= 64)
+    return NL_SKIP;
+  search->used |= UINT64_C(1) << offset;
   return NL_OK;
 }
 
@@ -397,6 +407,7 @@ static int rule_error(struct sw_netlink *netlink, const struct sw_rule *rule, co
 int sw_netlink_rule_add(struct sw_netlink *netlink, const struct sw_rule *rule,
                         struct sw_error *error) {
   const int code = request_rule(netlink, rule, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
+  note_added(netlink, -code);
   return code && code != EEXIST ? rule_error(netlink, rule, "add", code, error) : 0;
 }
 

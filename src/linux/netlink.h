@@ -22,6 +22,9 @@ struct sw_netlink;
 int sw_netlink_open(struct sw_netlink **netlink, struct sw_error *error);
 void sw_netlink_close(struct sw_netlink *netlink); /* or NULL */
 
+/** How many addresses, routes and rules were added through the socket that did not exist before. */
+unsigned sw_netlink_added(const struct sw_netlink *netlink);
+
 /** Sets the MTU in bytes and the transmit queue length in packets (0: leave it), and sets the
  * interface up. */
 int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu, unsigned queue,
@@ -30,6 +33,9 @@ int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu,
 /** Reads the MTU in bytes; needs no privilege. */
 int sw_netlink_link_mtu(struct sw_netlink *netlink, unsigned index, unsigned *mtu,
                         struct sw_error *error);
+
+/** Whether the interface is up; needs no privilege.  One that does not exist is not. */
+bool sw_netlink_link_is_up(struct sw_netlink *netlink, unsigned index);
 
 /** Limits the segments of the super-packets that the interface is given (IFLA_GSO_MAX_SEGS), so that
  * one fits one send.  A kernel without this still works.  Returns 0 or a negative errno. */

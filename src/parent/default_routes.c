@@ -12,11 +12,15 @@
 #define RECORD "table %u mark %u port %hu ipv4 %u ipv6 %u\n"
 #define RULES_MAX 6
 
+static uint32_t first_priority(const struct sw_default_routes *routes) {
+  return SW_DEFAULT_ROUTES_PRIORITY +
+         SW_DEFAULT_ROUTES_RULES * (routes->table - SW_DEFAULT_ROUTES_TABLE);
+}
+
 /* Returns how many there are, in the order in which they are made. */
 static unsigned rules_of(const struct sw_default_routes *routes,
                          struct sw_rule rules[static RULES_MAX]) {
-  const uint32_t priority = SW_DEFAULT_ROUTES_PRIORITY +
-                            SW_DEFAULT_ROUTES_RULES * (routes->table - SW_DEFAULT_ROUTES_TABLE);
+  const uint32_t priority = first_priority(routes);
   const uint32_t main = RT_TABLE_MAIN, table = routes->table, mark = routes->mark;
   const uint16_t port = routes->port;
   const struct sw_rule all[] = {
@@ -94,6 +98,10 @@ int sw_default_routes_add(const struct sw_default_routes *routes, const char *na
   if (!routes->v4 && !routes->v6) return 0;
   record(routes, name);
   return sw_default_routes_restore(routes, netlink, error);
+}
+
+bool sw_default_routes_has(const struct sw_default_routes *routes, uint32_t priority) {
+  return (routes->v4 || routes->v6) && priority - first_priority(routes) < SW_DEFAULT_ROUTES_RULES;
 }
 
 void sw_default_routes_remove(const struct sw_default_routes *routes, const char *name,

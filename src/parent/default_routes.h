@@ -59,6 +59,9 @@ int sw_default_routes_add(const struct sw_default_routes *routes, const char *na
 int sw_default_routes_restore(const struct sw_default_routes *routes, struct sw_netlink *netlink,
                               struct sw_error *error);
 
+/** Whether one of the rules has this priority. */
+bool sw_default_routes_has(const struct sw_default_routes *routes, uint32_t priority);
+
 /** Removes rules and record. */
 void sw_default_routes_remove(const struct sw_default_routes *routes, const char *name,
                               struct sw_netlink *netlink);

@@ -1,6 +1,7 @@
 #include "parent/host.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,23 +30,39 @@ static void refuse_router_advertisements(const char *interface) {
         name, strerror(-failed));
 }
 
-static int add_routes(const struct sw_host *host, const struct sw_config *config,
-                      struct sw_error *error) {
-  for (size_t i = 0; i < config->allowed_ip_count; i++) {
-    const struct sw_prefix *range = &config->allowed_ips[i];
-    const uint32_t best = sw_ip_is_v4(range->ip) ? SW_HOST_METRIC_V4 : SW_HOST_METRIC_V6;
-    const struct sw_route route = {.prefix = *range,
-                                   .table = sw_config_is_all(range) && host->defaults.table
-                                                ? host->defaults.table
-                                                : config->table,
-                                   .metric = config->metric ? config->metric : best};
-    const int failed = sw_netlink_route_add(host->netlink, host->tun.index, &route, error);
-    if (failed) return failed;
-  }
-  return 0;
+/* ---- addresses and routes ---- */
+
+static struct sw_route route_to(const struct sw_host *host, const struct sw_prefix *range) {
+  const struct sw_config *config = host->config;
+  const bool apart = sw_config_is_all(range) && host->defaults.table;
+  const uint32_t best = sw_ip_is_v4(range->ip) ? SW_HOST_METRIC_V4 : SW_HOST_METRIC_V6;
+  return (struct sw_route){.prefix = *range,
+                           .table = apart ? host->defaults.table : config->table,
+                           .metric = config->metric ? config->metric : best};
 }
 
-static int configure(struct sw_host *host, const struct sw_config *config, struct sw_error *error) {
+static int add_routes(const struct sw_host *host, struct sw_error *error) {
+  const struct sw_config *config = host->config;
+  int failed = 0;
+  for (size_t i = 0; i < config->allowed_ip_count && !failed; i++) {
+    const struct sw_route route = route_to(host, &config->allowed_ips[i]);
+    failed = sw_netlink_route_add(host->netlink, host->tun.index, &route, error);
+  }
+  return failed;
+}
+
+static int add_addresses(const struct sw_host *host, struct sw_error *error) {
+  const struct sw_config *config = host->config;
+  int failed = 0;
+  for (size_t i = 0; i < config->address_count && !failed; i++)
+    failed = sw_netlink_address_add(host->netlink, host->tun.index, &config->addresses[i], error);
+  return failed;
+}
+
+/* ---- start and end ---- */
+
+static int configure(struct sw_host *host, struct sw_error *error) {
+  const struct sw_config *config = host->config;
   const unsigned index = host->tun.index;
   host->mtu = config->mtu ? config->mtu : SW_HOST_MTU;
   refuse_router_advertisements(host->tun.name);
@@ -57,13 +74,12 @@ static int configure(struct sw_host *host, const struct sw_config *config, struc
     return sw_netlink_link_mtu(host->netlink, index, &host->mtu, error);
   }
   if (!failed) cap_super_packets(host->netlink, index, host->mtu);
-  for (size_t i = 0; i < config->address_count && !failed; i++)
-    failed = sw_netlink_address_add(host->netlink, index, &config->addresses[i], error);
-  return failed;
+  return failed ? failed : add_addresses(host, error);
 }
 
 int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw_error *error) {
   *host = SW_HOST_CLOSED;
+  host->config = config;
   int failed = sw_tun_open(&host->tun, config->name, config->offload, error);
   if (!failed && config->offload && !host->tun.offload)
     sw_log(
@@ -76,7 +92,7 @@ int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw
   if (!failed)
     failed = sw_udp_open(&host->udp, config->listen_port, host->mark, config->offload, error);
   host->defaults.port = host->udp.port;
-  if (!failed) failed = configure(host, config, error);
+  if (!failed) failed = configure(host, error);
   if (failed) sw_host_close(host);
   return failed;
 }
@@ -93,10 +109,11 @@ static void warn_of_rp_filter(const struct sw_config *config) {
       config->table);
 }
 
-int sw_host_route(struct sw_host *host, const struct sw_config *config, struct sw_error *error) {
+int sw_host_route(struct sw_host *host, struct sw_error *error) {
+  const struct sw_config *config = host->config;
   warn_of_rp_filter(config);
   if (host->as_it_is || config->table_kind == SW_CONFIG_TABLE_OFF) return 0;
-  const int failed = add_routes(host, config, error);
+  const int failed = add_routes(host, error);
   host->routed = !failed;
   return failed ? failed
                 : sw_default_routes_add(&host->defaults, config->name, host->netlink, error);
@@ -108,4 +125,59 @@ void sw_host_close(struct sw_host *host) {
   sw_udp_close(&host->udp);
   sw_tun_close(&host->tun);
   *host = SW_HOST_CLOSED;
+}
+
+/* ---- while it is open ---- */
+
+bool sw_host_is_up(const struct sw_host *host) {
+  return sw_netlink_link_is_up(host->netlink, host->tun.index);
+}
+
+static bool has_address(const struct sw_config *config, const struct sw_prefix *address) {
+  for (size_t i = 0; i < config->address_count; i++)
+    if (memcmp(config->addresses[i].ip, address->ip, SW_IP_BYTES) == 0) return true;
+  return false;
+}
+
+static bool has_route(const struct sw_host *host, const struct sw_change *change) {
+  const struct sw_config *config = host->config;
+  for (size_t i = 0; i < config->allowed_ip_count; i++) {
+    if (memcmp(&config->allowed_ips[i], &change->prefix, sizeof(change->prefix)) != 0) continue;
+    const uint32_t table = route_to(host, &change->prefix).table;
+    return change->table == (table ? table : RT_TABLE_MAIN);
+  }
+  return false;
+}
+
+bool sw_host_concerns(const struct sw_host *host, const struct sw_change *change) {
+  switch (change->kind) {
+  case SW_CHANGE_LINK:
+    return change->index == host->tun.index;
+  case SW_CHANGE_ADDRESS:
+    return change->index == host->tun.index && has_address(host->config, &change->prefix);
+  case SW_CHANGE_ROUTE: /* over any interface: it took the place of ours, or was in its way */
+    return host->routed && has_route(host, change);
+  case SW_CHANGE_RULE:
+    return host->routed && sw_default_routes_has(&host->defaults, change->priority);
+  default:
+    return false;
+  }
+}
+
+int sw_host_restore(struct sw_host *host, struct sw_host_made *made, struct sw_error *error) {
+  struct sw_netlink *netlink = host->netlink;
+  *made = (struct sw_host_made){0};
+  if (host->as_it_is) return 0;
+  unsigned before = sw_netlink_added(netlink);
+  int failed = add_addresses(host, error);
+  made->addresses = sw_netlink_added(netlink) - before;
+  if (failed || !host->routed) return failed;
+  before = sw_netlink_added(netlink);
+  failed = add_routes(host, error);
+  made->routes = sw_netlink_added(netlink) - before;
+  if (failed) return failed;
+  before = sw_netlink_added(netlink);
+  failed = sw_default_routes_restore(&host->defaults, netlink, error);
+  made->rules = sw_netlink_added(netlink) - before;
+  return failed;
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "linux/changes.h"
 #include "linux/netlink.h"
 #include "linux/tun.h"
 #include "linux/udp.h"
@@ -30,6 +31,7 @@
 #define SW_HOST_METRIC_V6 1
 
 struct sw_host {
+  const struct sw_config *config; /* not owned */
   struct sw_tun tun;
   struct sw_udp udp;
   struct sw_netlink *netlink; /* NULL: closed */
@@ -49,7 +51,22 @@ int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw
 
 /** Makes the routes to AllowedIPs.  Apart from sw_host_open, because they may lead the traffic to
  * name servers into the link.  Returns 0, or a negative errno with `error` filled. */
-int sw_host_route(struct sw_host *host, const struct sw_config *config, struct sw_error *error);
+int sw_host_route(struct sw_host *host, struct sw_error *error);
+
+bool sw_host_is_up(const struct sw_host *host);
+
+/** Whether what the kernel reports may be the removal of something that the link has made, or is about
+ * its interface. */
+bool sw_host_concerns(const struct sw_host *host, const struct sw_change *change);
+
+/* What was missing. */
+struct sw_host_made {
+  unsigned addresses, routes, rules;
+};
+
+/** Makes addresses, routes and rules again that are missing.  Returns 0, or a negative errno with
+ * `error` filled; `made` is filled in any case. */
+int sw_host_restore(struct sw_host *host, struct sw_host_made *made, struct sw_error *error);
 
 /** Undoes all of it, or what there is of it. */
 void sw_host_close(struct sw_host *host);

@@ -22,6 +22,7 @@
 #include "parent/signals.h"
 #include "parent/status_json.h"
 #include "parent/undo.h"
+#include "parent/watch.h"
 
 #define OBSERVE_MS 1000                /* between snapshots while the link is not up */
 #define OBSERVE_UP_MS 10000            /* while it is */
@@ -36,6 +37,7 @@ struct parent {
   struct sw_psks *psks; /* wiped once the engine has them */
   uv_loop_t loop;
   struct sw_host host;
+  struct sw_watch watch;
   struct sw_child child;
   struct sw_hook hook;
   struct sw_snapshot snapshot; /* the engine's latest */
@@ -75,6 +77,7 @@ static struct sw_facts facts_of(const struct parent *parent) {
       .port = parent->host.udp.port,
       .mark = parent->host.mark,
       .unresolved = parent->names.failure,
+      .interface_down = parent->watch.down,
   };
 }
 
@@ -140,6 +143,10 @@ static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
   parent->snapshot = *snapshot;
   observe(parent);
   if (sw_control_asked(&parent->control)) answer_status(parent);
+}
+
+static void on_interface(void *user) {
+  ask_engine(user); /* on_snapshot observes */
 }
 
 /* ---- where the peer is ---- */
@@ -295,10 +302,10 @@ static void carry(struct parent *parent) {
   parent->started = sw_clock_now();
   parent->report = (struct sw_report){.since = parent->started};
   observe_every(parent, OBSERVE_MS);
+  sw_watch_start(&parent->watch, &parent->loop, &parent->host, on_interface, parent);
   resolve_first(parent);
   struct sw_error error;
-  if (running(parent) && sw_host_route(&parent->host, parent->config, &error) != 0)
-    end_with(parent, error.text);
+  if (running(parent) && sw_host_route(&parent->host, &error) != 0) end_with(parent, error.text);
   ask_engine(parent);
 }
 
@@ -352,6 +359,7 @@ static int run_on_loop(struct parent *parent, sw_setup_main *engine, struct sw_e
   failed = run(parent, engine, error);
   sw_names_stop(&parent->names);
   uv_close((uv_handle_t *)&parent->observer, NULL);
+  sw_watch_stop(&parent->watch);
   sw_host_close(&parent->host);
   sw_control_close(&parent->control); /* last: then `saltway down` knows that the rest is gone */
   sw_signals_close(&parent->signals);
@@ -375,6 +383,7 @@ int sw_parent_run(const struct sw_config *config, struct sw_psks *psks, sw_setup
   parent->config = config;
   parent->psks = psks;
   parent->host = SW_HOST_CLOSED;
+  parent->watch.fd = -1;
   parent->child.heard = on_snapshot;
   parent->child.user = parent;
   parent->control.lock = -1;

@@ -53,6 +53,11 @@ user_files() {
   ip -n "$A" link show sw0 | grep -q 'mtu 1300'
   [ "$(status_of a .mtu)" = 1300 ]
   [ "$(stat -c %U "/proc/$pid_a/mem")" = root ] # not dumpable
+  ip -n "$A" link set sw0 down
+  until_true 20 eval '[ "$(status_of a .reason)" = interface-down ]'
+  ip -n "$A" link set sw0 up
+  until_true 20 is_up a
+  ping_from a 10.77.0.2
   in_ns a "$SALTWAY" down sw0
   ip -n "$A" link show sw0 # it stays, because saltway did not make it
 }

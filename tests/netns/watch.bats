@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# What other programs remove or change on the host, and the link has made.
+
+load topology
+
+deadline=20 # what has to happen a second later, on any machine
+
+rules() { ip -n "$A" -4 rule; ip -n "$A" -6 rule; }
+routes() { ip -n "$A" -4 route show table all; ip -n "$A" -6 route show table all; }
+addresses() { ip -n "$A" -o addr show dev sw0 | grep -v 'scope link' | sed 's/ *valid_lft.*//'; }
+everything() { rules; routes | grep -v fe80: | grep 'dev sw0'; addresses; }
+complete() { everything | diff "$work/before" - ; }
+made_again() { grep -c 'made again what was removed' "$work/a/up.log" || true; }
+
+# link_up [ALLOWED]: both sides are up, with default routes in A, and $work/before is what A has then.
+link_up() {
+  topology_pair
+  ip -n "$A" route add default via 192.0.2.2
+  config a 192.0.2.2:51900
+  sed -i "s|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16, fd02::/64, 0.0.0.0/0, ::/0|" "$work/a/sw0.conf"
+  config b 192.0.2.1:51900
+  up a
+  up b
+  wait_up
+  until_true 20 eval 'ip -n "$A" -6 rule | grep -q "not from all fwmark"'
+  everything >"$work/before"
+}
+
+@test "routes that are flushed come back, and the log says so once" {
+  link_up
+  ip -n "$A" -4 route flush dev sw0 proto static
+  ip -n "$A" -6 route flush dev sw0 proto static
+  ip -n "$A" route flush table 51900
+  refute complete
+  until_true $deadline complete
+  ping_from a 10.77.0.2
+  [ "$(made_again)" = 1 ]
+  grep 'addresses 0, routes [1-9], rules 0' "$work/a/up.log"
+}
+
+@test "addresses and rules that are removed come back, in either family" {
+  link_up
+  ip -n "$A" addr flush dev sw0 scope global
+  until_true $deadline complete
+  ip -n "$A" -4 rule flush
+  ip -n "$A" -4 rule add pref 32766 lookup main
+  ip -n "$A" -6 rule del pref 31000
+  until_true $deadline eval 'rules | grep -v 32767 | diff <(grep -v 32767 "$work/before" | grep lookup) -'
+  grep 'addresses 2, routes' "$work/a/up.log"
+  grep 'routes 0, rules 5' "$work/a/up.log"
+}
+
+@test "a route that takes the place of ours is reported, and ours comes back when that is gone" {
+  link_up
+  ip -n "$A" route replace 10.2.0.0/16 dev v0 proto static scope link
+  until_true $deadline grep -q 'cannot make again what was removed: .*10.2.0.0/16.*over v0' "$work/a/up.log"
+  ip -n "$A" route del 10.2.0.0/16 dev v0
+  until_true $deadline complete
+}
+
+@test "an interface that is set down is a state with a time, and gets everything back when it is up" {
+  link_up
+  ip -n "$A" link set sw0 down
+  until_true $deadline eval '[ "$(status_of a .reason)" = interface-down ]'
+  refute is_up a
+  [[ $(condition_of a) == *"ip link set sw0 up"* ]]
+  [ "$(status_of a '.since < 60')" = true ]
+  grep 'the interface is down' "$work/a/up.log"
+  sleep 1.5 # nothing is tried meanwhile
+  refute grep 'cannot make again' "$work/a/up.log"
+  ip -n "$A" link set sw0 up
+  until_true $deadline complete
+  until_true $deadline is_up a
+  ping_from a 10.77.0.2
+  ping_from a fd77::2
+}
+
+@test "what the link has not made is not its business" {
+  link_up
+  ip -n "$A" addr add 10.77.9.1/32 dev sw0
+  ip -n "$A" route add 10.88.0.0/16 dev sw0
+  ip -n "$A" route add 10.2.0.0/16 dev v0 table 88
+  ip -n "$A" rule add pref 99 lookup 88
+  ip -n "$A" addr del 10.77.9.1/32 dev sw0
+  ip -n "$A" route del 10.88.0.0/16 dev sw0
+  ip -n "$A" route del 10.2.0.0/16 dev v0 table 88
+  ip -n "$A" rule del pref 99 lookup 88
+  sleep 1.5
+  complete
+  [ "$(made_again)" = 0 ]
+}
+
+@test "a program that removes them each time does not keep the link busy" {
+  link_up
+  local n=0 end=$((SECONDS + 90))
+  until grep -q 'again and again' "$work/a/up.log"; do
+    [ $SECONDS -lt $end ]
+    ip -n "$A" route del 10.2.0.0/16 dev sw0 2>/dev/null || true
+    sleep 0.2
+  done
+  [ "$(made_again)" = 8 ]
+  until_true $deadline is_up a
+}
+
+@test "changes that the kernel could not report are noticed" {
+  link_up
+  # the parent does not read meanwhile, so reports are lost
+  kill -STOP "$pid_a"
+  for _ in 1 2 3 4 5; do
+    for i in {1..250}; do echo "route add 10.99.$i.0/24 dev v0"; done | ip -n "$A" -batch -
+    ip -n "$A" route flush root 10.99.0.0/16
+  done
+  ip -n "$A" route del 10.2.0.0/16 dev sw0
+  # the number of reports that were lost
+  ip netns exec "$A" awk -v pid="$pid_a" '$2 == 0 && $9 > 0 {found = 1} END {exit !found}' /proc/net/netlink
+  kill -CONT "$pid_a"
+  until_true $deadline complete
+}
