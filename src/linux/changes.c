@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define BUFFER_BYTES 16384 /* more than any message has that is not part of a list */
-#define GROUP(number) (1U << ((number) - 1))
+#define GROUP(number) (1U << ((number)-1))
 
 /* ---- messages ---- */
 
@@ -40,8 +40,8 @@ static void read_address(struct nlmsghdr *message, struct sw_change *change) {
   change->kind = SW_CHANGE_ADDRESS;
   change->index = address->ifa_index;
   /* with a peer's address, which is the other attribute then, or without */
-  const struct nlattr *local = attributes[IFA_LOCAL] ? attributes[IFA_LOCAL]
-                                                     : attributes[IFA_ADDRESS];
+  const struct nlattr *local =
+      attributes[IFA_LOCAL] ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
   read_prefix(address->ifa_family == AF_INET, local, address->ifa_prefixlen, &change->prefix);
 }
 
@@ -58,8 +58,8 @@ static void read_route(struct nlmsghdr *message, struct sw_change *change) {
   change->tos = route->rtm_tos;
   if (attributes[RTA_OIF]) change->index = nla_get_u32(attributes[RTA_OIF]);
   const bool replaced = message->nlmsg_flags & NLM_F_REPLACE;
-  change->kind = message->nlmsg_type == RTM_DELROUTE || replaced ? SW_CHANGE_ROUTE
-                                                                 : SW_CHANGE_ROUTE_PRESENT;
+  change->kind =
+      message->nlmsg_type == RTM_DELROUTE || replaced ? SW_CHANGE_ROUTE : SW_CHANGE_ROUTE_PRESENT;
 }
 
 static void read_rule(struct nlmsghdr *message, struct sw_change *change) {

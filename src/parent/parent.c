@@ -16,6 +16,7 @@
 #include "parent/control.h"
 #include "parent/hooks.h"
 #include "parent/host.h"
+#include "parent/last_peer.h"
 #include "parent/names.h"
 #include "parent/notify.h"
 #include "parent/report.h"
@@ -43,6 +44,7 @@ struct parent {
   struct sw_snapshot snapshot; /* the engine's latest */
   struct sw_control control;
   struct sw_names names;
+  struct sw_last_peer last_peer;
   struct sw_signals signals;
   uv_timer_t observer;
   struct sw_report report;
@@ -140,7 +142,11 @@ static void observe(struct parent *parent) {
 
 static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
   struct parent *parent = user;
+  const struct sw_link_status *link = &snapshot->link;
   parent->snapshot = *snapshot;
+  if (link->state == SW_LINK_UP)
+    sw_last_peer_note(&parent->last_peer, parent->config->name, &link->peer, link->fingerprint,
+                      sw_clock_now());
   observe(parent);
   if (sw_control_asked(&parent->control)) answer_status(parent);
 }
@@ -156,8 +162,9 @@ static void on_resolved(void *user, const struct sw_address *addresses, size_t c
   struct sw_channel_message message;
   memset(&message, 0, sizeof(message));
   message.kind = SW_CHANNEL_ENDPOINTS;
-  message.endpoints.count = (uint32_t)count;
   memcpy(message.endpoints.addresses, addresses, count * sizeof(addresses[0]));
+  message.endpoints.count = (uint32_t)sw_last_peer_add(
+      &parent->last_peer, message.endpoints.addresses, count, SW_ENDPOINTS_MAX);
   sw_child_send(&parent->child, &message);
   parent->resolved = true;
 }
@@ -303,6 +310,8 @@ static void carry(struct parent *parent) {
   parent->report = (struct sw_report){.since = parent->started};
   observe_every(parent, OBSERVE_MS);
   sw_watch_start(&parent->watch, &parent->loop, &parent->host, on_interface, parent);
+  sw_last_peer_read(&parent->last_peer, parent->config->name, parent->child.fingerprints,
+                    parent->child.psk_count);
   resolve_first(parent);
   struct sw_error error;
   if (running(parent) && sw_host_route(&parent->host, &error) != 0) end_with(parent, error.text);
@@ -330,6 +339,7 @@ static void stop_engine(struct parent *parent) {
   parent->ending = true; /* if it is not the engine that ended */
   sw_child_stop(&parent->child);
   while (parent->child.pid) turn(parent);
+  sw_last_peer_flush(&parent->last_peer, parent->config->name);
   if (parent->child.failure[0]) end_with(parent, parent->child.failure);
 }
 

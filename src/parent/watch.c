@@ -13,9 +13,8 @@ static void repair(struct sw_watch *watch) {
   struct sw_error error;
   const int failed = sw_host_restore(watch->host, &made, &error);
   if (made.addresses || made.routes || made.rules)
-    sw_log(SW_LOG_WARNING,
-           "made again what was removed: addresses %u, routes %u, rules %u", made.addresses,
-           made.routes, made.rules);
+    sw_log(SW_LOG_WARNING, "made again what was removed: addresses %u, routes %u, rules %u",
+           made.addresses, made.routes, made.rules);
   if (failed && !watch->in_vain)
     sw_log(SW_LOG_WARNING, "cannot make again what was removed: %s", error.text);
   watch->in_vain = failed;
@@ -44,10 +43,11 @@ static void schedule(struct sw_watch *watch) {
   uint64_t delay = SW_WATCH_DELAY_MS;
   if (watch->repairs >= SW_WATCH_REPAIRS) {
     delay += watch->window + SW_WATCH_WINDOW_MS - now;
-    sw_log(SW_LOG_WARNING,
-           "addresses, routes or rules of the link are removed again and again (which other program "
-           "manages them? ip monitor); waiting %u s",
-           (unsigned)(delay / 1000));
+    sw_log(
+        SW_LOG_WARNING,
+        "addresses, routes or rules of the link are removed again and again (which other program "
+        "manages them? ip monitor); waiting %u s",
+        (unsigned)(delay / 1000));
   }
   uv_timer_start(&watch->timer, on_timer, delay, 0);
 }

@@ -26,10 +26,10 @@ struct sw_watch {
   int fd; /* of the kernel's reports; -1: none */
   uv_poll_t poll;
   uv_timer_t timer;
-  bool down;          /* somebody has set the interface down */
-  bool in_vain;       /* the latest repair failed, and the log has the reason */
-  uint64_t window;    /* when it began, on the loop's clock */
-  unsigned repairs;   /* in it */
+  bool down;        /* somebody has set the interface down */
+  bool in_vain;     /* the latest repair failed, and the log has the reason */
+  uint64_t window;  /* when it began, on the loop's clock */
+  unsigned repairs; /* in it */
 };
 
 /** Starts watching.  `changed` is called whenever `down` has changed.  If it cannot watch, the log

@@ -161,7 +161,7 @@ class Saltway(Peer):
     def start(self):
         sh(f"umask 077; {self.program} genkey > {self.d}/link.key")
         procs = []
-        os.environ["RUNTIME_DIRECTORY"] = self.d
+        os.environ["RUNTIME_DIRECTORY"] = os.environ["STATE_DIRECTORY"] = self.d
         for i, n in enumerate((A, B)):
             f = f"{self.d}/salt{i}.conf"
             sandbox = "off" if self.variant == "nosandbox" else "on"

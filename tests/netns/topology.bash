@@ -16,7 +16,7 @@ setup() {
   id=$(printf '%x' "$BASHPID")
   A=sw-a-$id B=sw-b-$id
   work=$BATS_TEST_TMPDIR
-  export RUNTIME_DIRECTORY=$work/run
+  export RUNTIME_DIRECTORY=$work/run STATE_DIRECTORY=$work/state
   mkdir -p "$work/a" "$work/b" "$work/run" "$work/run-b"
   pids=()
 }
@@ -84,7 +84,7 @@ config() {
 in_ns() {
   local side=$1 ns; shift
   [ "$side" = a ] && ns=$A || ns=$B
-  ip netns exec "$ns" env RUNTIME_DIRECTORY="$work/run-$side" "$@"
+  ip netns exec "$ns" env RUNTIME_DIRECTORY="$work/run-$side" STATE_DIRECTORY="$work/state-$side" "$@"
 }
 
 # up SIDE: starts saltway in the background. Its pid is in $pid_a or $pid_b, its log in SIDE/up.log.
@@ -92,7 +92,7 @@ up() {
   local side=$1 ns
   [ "$side" = a ] && ns=$A || ns=$B
   mkdir -p "$work/run-$side"
-  ip netns exec "$ns" env RUNTIME_DIRECTORY="$work/run-$side" \
+  ip netns exec "$ns" env RUNTIME_DIRECTORY="$work/run-$side" STATE_DIRECTORY="$work/state-$side" \
     "$SALTWAY" up "$work/$side/sw0.conf" >>"$work/$side/up.log" 2>&1 3>&- &
   pids+=($!)
   eval "pid_$side=$!"
