@@ -8,7 +8,7 @@
 bool sw_names_answer_valid(const struct sw_names_answer *answer, uint32_t index) {
   const size_t length = strnlen(answer->failure, sizeof(answer->failure));
   if (answer->index != index || answer->count > SW_ENDPOINTS_MAX ||
-      length == sizeof(answer->failure))
+      length == sizeof(answer->failure) || answer->server.port > UINT16_MAX)
     return false;
   for (size_t i = 0; i < length; i++)
     if (!isprint((unsigned char)answer->failure[i])) return false;
@@ -32,16 +32,27 @@ static bool read_address(const struct addrinfo *info, struct sw_address *address
   return false;
 }
 
+/* The first of the list that is of this family, or of any other but this. */
+static const struct addrinfo *skip_to(const struct addrinfo *info, int family, bool same) {
+  while (info && (info->ai_family == family) != same) info = info->ai_next;
+  return info;
+}
+
 int sw_names_look_up(const char *host, int flags, struct sw_names_answer *answer) {
   const struct addrinfo hints = {
       .ai_socktype = SOCK_DGRAM, .ai_protocol = IPPROTO_UDP, .ai_flags = flags};
   struct addrinfo *list;
   const int status = getaddrinfo(host, NULL, &hints, &list);
   if (status != 0) return status;
+  const int family = list->ai_family;
+  const struct addrinfo *next[] = {list, skip_to(list, family, false)};
   answer->count = 0;
-  for (const struct addrinfo *info = list; info && answer->count < SW_ENDPOINTS_MAX;
-       info = info->ai_next)
+  for (bool same = true; answer->count < SW_ENDPOINTS_MAX && (next[0] || next[1]); same = !same) {
+    const struct addrinfo *info = next[!same];
+    if (!info) continue;
+    next[!same] = skip_to(info->ai_next, family, same);
     if (read_address(info, &answer->addresses[answer->count])) answer->count++;
+  }
   freeaddrinfo(list);
   return 0;
 }

@@ -25,6 +25,7 @@
 #define SW_NAMES_FAILURE 240
 
 struct sw_names_question {
+  uint32_t interface;       /* the link's */
   char host[SW_NAMES_HOST]; /* terminated by a zero byte */
 };
 
@@ -33,14 +34,17 @@ struct sw_names_answer {
   uint32_t count;
   struct sw_address addresses[SW_ENDPOINTS_MAX]; /* without ports */
   char failure[SW_NAMES_FAILURE];                /* why there is no address; empty: no failure */
+  /* the name server that did not answer, if it is reached through the link; port 0: none */
+  struct sw_address server;
 };
 
 /** Whether the parent can use the answer to question `index`: its count is in range, and its text
  * is terminated and printable. */
 bool sw_names_answer_valid(const struct sw_names_answer *answer, uint32_t index);
 
-/** Calls getaddrinfo(3) with `flags` and stores the addresses, at most SW_ENDPOINTS_MAX.  Returns
- * its status, with errno as it left it; the answer is changed only if that is 0. */
+/** Calls getaddrinfo(3) with `flags` and stores the addresses, at most SW_ENDPOINTS_MAX, in its order
+ * but with both families in turn (RFC 8305 §4).  Returns its status, with errno as it left it; the
+ * answer is changed only if that is 0. */
 int sw_names_look_up(const char *host, int flags, struct sw_names_answer *answer);
 
 #endif

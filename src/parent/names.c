@@ -11,16 +11,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "linux/sandbox.h"
 
+#define LISTED 3 /* addresses that a line of the log names */
+#define LIST_TEXT ((LISTED + 1) * SW_ADDRESS_TEXT)
+#define FAILURES_MOST 6 /* after so many the pause is the longest */
+
+_Static_assert(1 << (FAILURES_MOST - 1) >= SW_NAMES_FAILED_MOST, "pauses do not shrink");
 _Static_assert(sizeof(((struct sw_config_endpoint *)0)->host) == SW_NAMES_HOST,
                "a question holds any host of a configuration");
-
-void sw_names_init(struct sw_names *names, uv_loop_t *loop, const struct sw_config *config,
-                   void (*done)(void *user, const struct sw_address *addresses, size_t count),
-                   void *user) {
-  *names = (struct sw_names){.loop = loop, .config = config, .done = done, .user = user};
-}
 
 /* ---- the resolver's process, until it is another image ---- */
 
@@ -68,32 +69,140 @@ static _Noreturn void execute_resolver(int channel, bool confined, pid_t parent,
   _exit(1);
 }
 
-/* ---- the parent ---- */
+/* ---- what is known ---- */
 
-static void finish(struct sw_names *names) {
-  struct sw_address all[SW_ENDPOINTS_MAX];
+static bool is_listed(const struct sw_address *address, const struct sw_address *list,
+                      size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (sw_address_equal(&list[i], address)) return true;
+  return false;
+}
+
+/* Whether two lists hold the same addresses.  Name servers change the order with every answer. */
+static bool same_addresses(const struct sw_address *a, size_t a_count, const struct sw_address *b,
+                           size_t b_count) {
+  for (size_t i = 0; i < a_count; i++)
+    if (!is_listed(&a[i], b, b_count)) return false;
+  for (size_t i = 0; i < b_count; i++)
+    if (!is_listed(&b[i], a, a_count)) return false;
+  return true;
+}
+
+/* Collects the addresses of all endpoints in the order of the file.  A name with many addresses
+ * leaves one place to each later endpoint. */
+static size_t collect(const struct sw_names *names, struct sw_address list[SW_ENDPOINTS_MAX]) {
+  const unsigned endpoints = (unsigned)names->config->endpoint_count;
   size_t count = 0;
-  for (unsigned i = 0; i < names->config->endpoint_count; i++) {
-    const struct sw_names_answer *found = &names->found[i];
-    for (size_t k = 0; k < found->count && count < SW_ENDPOINTS_MAX; k++) {
-      all[count] = found->addresses[k];
-      all[count++].port = names->config->endpoints[i].port;
+  for (unsigned i = 0; i < endpoints; i++) {
+    const struct sw_names_answer *found = &names->names[i].found;
+    const size_t room = SW_ENDPOINTS_MAX - (endpoints - 1 - i);
+    for (unsigned k = 0; k < found->count && count < room; k++) {
+      struct sw_address address = found->addresses[k];
+      address.port = names->config->endpoints[i].port;
+      if (!is_listed(&address, list, count)) list[count++] = address;
     }
   }
+  return count;
+}
+
+static void publish(struct sw_names *names) {
+  struct sw_address list[SW_ENDPOINTS_MAX];
+  const size_t count = collect(names, list);
+  if (same_addresses(list, count, names->addresses, names->count)) return;
+  memcpy(names->addresses, list, count * sizeof(list[0]));
+  names->count = count;
+  names->changed(names->user);
+}
+
+static const char *list_text(const struct sw_names_answer *answer, uint16_t port,
+                             char text[LIST_TEXT]) {
+  char one[SW_ADDRESS_TEXT];
+  size_t length = 0;
+  text[0] = '\0';
+  for (unsigned i = 0; i < answer->count && i < LISTED; i++) {
+    struct sw_address address = answer->addresses[i];
+    address.port = port;
+    length += (size_t)snprintf(text + length, LIST_TEXT - length, "%s%s", i ? ", " : "",
+                               sw_address_text(&address, one));
+  }
+  if (answer->count > LISTED)
+    snprintf(text + length, LIST_TEXT - length, " and %u more", answer->count - LISTED);
+  return text;
+}
+
+/* Logs what a name resolves to if it has changed, or if it could not be resolved at first. */
+static void tell(struct sw_names *names, unsigned index) {
+  const struct sw_config_endpoint *endpoint = &names->config->endpoints[index];
+  struct sw_name *name = &names->names[index];
+  char now[LIST_TEXT], before[LIST_TEXT];
+  if (same_addresses(name->found.addresses, name->found.count, name->told.addresses,
+                     name->told.count))
+    return;
+  const bool first = !name->told.count;
+  const uint64_t clock = sw_clock_now();
+  if (clock < name->quiet_until) return;
+  list_text(&name->found, endpoint->port, now);
+  if (!first)
+    sw_log(SW_LOG_INFO, "%s has changed: %s (before: %s)", endpoint->host, now,
+           list_text(&name->told, endpoint->port, before));
+  else if (names->failures)
+    sw_log(SW_LOG_INFO, "%s is resolved: %s", endpoint->host, now);
+  name->told = name->found;
+  name->quiet_until = first ? 0 : clock + SW_NAMES_TELL * SW_SECOND;
+}
+
+/* ---- when ---- */
+
+static void on_due(uv_timer_t *timer);
+
+static void wait_for(struct sw_names *names, uv_timer_cb then, uint64_t seconds) {
+  uv_timer_start(&names->timer, then, seconds * 1000, 0);
+}
+
+static void schedule(struct sw_names *names) {
+  uint64_t pause = SW_NAMES_AGAIN;
+  if (names->up)
+    pause = SW_NAMES_UP;
+  else if (names->failures >= FAILURES_MOST)
+    pause = SW_NAMES_FAILED_MOST;
+  else if (names->failures)
+    pause = UINT64_C(1) << (names->failures - 1);
+  wait_for(names, on_due, pause);
+}
+
+void sw_names_link(struct sw_names *names, bool up) {
+  if (names->up == up) return;
+  names->up = up;
+  names->failures = 0;
+  names->failure[0] = '\0'; /* one that was of no importance is none now */
+  names->server.port = 0;
+  if (names->polling || !uv_is_active((uv_handle_t *)&names->timer)) return;
+  const uint64_t passed = (sw_clock_now() - names->started) / SW_SECOND;
+  if (up)
+    schedule(names);
+  else
+    wait_for(names, on_due, passed < SW_NAMES_AGAIN ? SW_NAMES_AGAIN - passed : 0);
+}
+
+/* ---- a lookup ---- */
+
+static void finish(struct sw_names *names) {
+  names->failures = names->failing[0] ? names->failures + 1 : 0;
   memcpy(names->failure, names->failing, sizeof(names->failure));
-  names->done(names->user, all, count);
+  names->server = names->failing_server;
 }
 
 static void on_resolver_closed(uv_handle_t *handle) {
   struct sw_names *names = handle->data;
-  names->open_handles--;
+  names->polling = false;
+  if (!uv_is_closing((uv_handle_t *)&names->timer)) schedule(names);
 }
 
 /* Returns how it ended: a resolver that is ending already keeps its status. */
 static int end_resolver(struct sw_names *names) {
   int status = 0;
+  uv_timer_stop(&names->timer);
   uv_close((uv_handle_t *)&names->poll, on_resolver_closed);
-  uv_close((uv_handle_t *)&names->patience, on_resolver_closed);
   close(names->channel);
   kill(names->resolver, SIGKILL);
   waitpid(names->resolver, &status, 0);
@@ -104,11 +213,15 @@ static int end_resolver(struct sw_names *names) {
 static bool take_answer(struct sw_names *names, const struct sw_names_answer *answer) {
   if (!sw_names_answer_valid(answer, names->answered)) return false;
   const uint32_t index = names->answered++;
-  if (answer->failure[0])
+  if (answer->failure[0]) {
     snprintf(names->failing, sizeof(names->failing), "cannot resolve %s: %s",
              names->config->endpoints[index].host, answer->failure);
-  else
-    names->found[index] = *answer;
+    names->failing_server = answer->server;
+    return true;
+  }
+  names->names[index].found = *answer;
+  tell(names, index);
+  publish(names);
   return true;
 }
 
@@ -135,10 +248,6 @@ static void on_resolver_late(uv_timer_t *timer) {
   finish(names);
 }
 
-static void wait_for_answer(struct sw_names *names) {
-  uv_timer_start(&names->patience, on_resolver_late, SW_NAMES_SECONDS * UINT64_C(1000), 0);
-}
-
 /* A resolver that ends with questions unread resets the connection.  Its answers are behind that
  * error. */
 static ssize_t receive_answer(int channel, struct sw_names_answer *answer) {
@@ -155,7 +264,7 @@ static void on_answer(uv_poll_t *poll, int status, int events) {
     const ssize_t length = receive_answer(names->channel, &answer);
     if (length < 0 && errno == EAGAIN) return;
     if (length == sizeof(answer) && take_answer(names, &answer)) {
-      wait_for_answer(names);
+      wait_for(names, on_resolver_late, SW_NAMES_SECONDS);
       continue;
     }
     const int ended = end_resolver(names);
@@ -172,10 +281,10 @@ static void on_answer(uv_poll_t *poll, int status, int events) {
 }
 
 /* All questions fit into the socket's buffer.  Returns 0 or a negative errno. */
-static int send_questions(const struct sw_config *config, int channel) {
-  struct sw_names_question question;
-  for (uint32_t i = 0; i < config->endpoint_count; i++) {
-    memcpy(question.host, config->endpoints[i].host, sizeof(question.host));
+static int send_questions(const struct sw_names *names, int channel) {
+  struct sw_names_question question = {.interface = names->interface};
+  for (uint32_t i = 0; i < names->config->endpoint_count; i++) {
+    memcpy(question.host, names->config->endpoints[i].host, sizeof(question.host));
     if (send(channel, &question, sizeof(question), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return -errno;
   }
   return shutdown(channel, SHUT_WR) < 0 ? -errno : 0;
@@ -198,7 +307,7 @@ static pid_t start_resolver(const struct sw_config *config, int channel) {
 static int ask_resolver(struct sw_names *names) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -errno;
-  int failed = send_questions(names->config, ends[0]);
+  int failed = send_questions(names, ends[0]);
   const pid_t resolver = failed ? failed : start_resolver(names->config, ends[1]);
   if (resolver < 0) failed = resolver;
   close(ends[1]);
@@ -213,28 +322,43 @@ static int ask_resolver(struct sw_names *names) {
   }
   names->resolver = resolver;
   names->channel = ends[0];
-  names->open_handles = 2;
+  names->polling = true;
   names->answered = 0;
-  uv_timer_init(names->loop, &names->patience);
-  names->poll.data = names->patience.data = names;
+  names->poll.data = names;
   uv_poll_start(&names->poll, UV_READABLE, on_answer);
-  wait_for_answer(names);
+  wait_for(names, on_resolver_late, SW_NAMES_SECONDS);
   return 0;
 }
 
-void sw_names_start(struct sw_names *names) {
-  if (names->open_handles) return;
-  bool resolve = false;
+static void on_due(uv_timer_t *timer) {
+  struct sw_names *names = timer->data;
+  names->started = sw_clock_now();
   names->failing[0] = '\0';
-  for (unsigned i = 0; i < names->config->endpoint_count; i++)
-    resolve |=
-        sw_names_look_up(names->config->endpoints[i].host, AI_NUMERICHOST, &names->found[i]) != 0;
-  const int failed = resolve ? ask_resolver(names) : 0;
-  if (failed)
-    snprintf(names->failing, sizeof(names->failing), "cannot resolve names: %s", strerror(-failed));
-  if (failed || !resolve) finish(names);
+  names->failing_server.port = 0;
+  const int failed = ask_resolver(names);
+  if (!failed) return;
+  snprintf(names->failing, sizeof(names->failing), "cannot resolve names: %s", strerror(-failed));
+  finish(names);
+  schedule(names);
 }
 
-void sw_names_stop(struct sw_names *names) {
+void sw_names_open(struct sw_names *names, uv_loop_t *loop, const struct sw_config *config,
+                   unsigned interface, void (*changed)(void *user), void *user) {
+  *names = (struct sw_names){
+      .loop = loop, .config = config, .interface = interface, .changed = changed, .user = user};
+  bool named = false;
+  for (unsigned i = 0; i < config->endpoint_count; i++) {
+    struct sw_name *name = &names->names[i];
+    named |= sw_names_look_up(config->endpoints[i].host, AI_NUMERICHOST, &name->found) != 0;
+    name->told = name->found;
+  }
+  uv_timer_init(loop, &names->timer);
+  names->timer.data = names;
+  names->count = collect(names, names->addresses);
+  if (named) on_due(&names->timer);
+}
+
+void sw_names_close(struct sw_names *names) {
+  uv_close((uv_handle_t *)&names->timer, NULL);
   if (names->resolver) end_resolver(names);
 }

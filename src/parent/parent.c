@@ -27,8 +27,7 @@
 
 #define OBSERVE_MS 1000                /* between snapshots while the link is not up */
 #define OBSERVE_UP_MS 10000            /* while it is */
-#define RESOLVE_AGAIN (5 * SW_SECOND)  /* between resolutions, likewise */
-#define RESOLVE_FIRST (10 * SW_SECOND) /* routes and PostUp wait that long for the first one */
+#define RESOLVE_FIRST (10 * SW_SECOND) /* routes and PostUp wait that long for an address */
 #define HOST_STEP_US 50000             /* between tries to get what a killed link still holds */
 #define HOST_STEPS 40
 #define DESCRIPTORS 32 /* more than a link ever has open */
@@ -49,8 +48,6 @@ struct parent {
   uv_timer_t observer;
   struct sw_report report;
   uint64_t started;
-  uint64_t resolving;          /* since when the latest resolution has been under way */
-  bool resolved;               /* the engine was told of endpoints, or that there are none */
   bool ending;                 /* it was told to end, or has failed */
   char failure[SW_ERROR_TEXT]; /* why the link ends; empty: it was told to */
 };
@@ -80,6 +77,7 @@ static struct sw_facts facts_of(const struct parent *parent) {
       .mark = parent->host.mark,
       .unresolved = parent->names.failure,
       .interface_down = parent->watch.down,
+      .server = parent->names.server,
   };
 }
 
@@ -106,21 +104,13 @@ static void answer_status(struct parent *parent) {
   free(json);
 }
 
-static void resolve_again(struct parent *parent) {
-  const uint64_t now = sw_clock_now();
-  if (now - parent->resolving < RESOLVE_AGAIN || !parent->config->endpoint_count) return;
-  parent->resolving = now;
-  sw_names_start(&parent->names);
-}
-
 static bool packets_pass(const struct sw_report *report) {
   return report->state == SW_STATE_UP || report->state == SW_STATE_DEGRADED;
 }
 
 static void on_observer(uv_timer_t *timer) {
   struct parent *parent = timer->data;
-  ask_engine(parent);
-  if (!packets_pass(&parent->report)) resolve_again(parent);
+  ask_engine(parent); /* on_snapshot observes */
 }
 
 static void observe_every(struct parent *parent, uint64_t ms) {
@@ -137,6 +127,7 @@ static void observe(struct parent *parent) {
     sw_log(report.condition > SW_CONDITION_UP ? SW_LOG_WARNING : SW_LOG_INFO, "%s", report.text);
   if (strcmp(report.text, parent->report.text) != 0) sw_notify_status(report.text);
   parent->report = report;
+  sw_names_link(&parent->names, packets_pass(&report));
   observe_every(parent, packets_pass(&report) ? OBSERVE_UP_MS : OBSERVE_MS);
 }
 
@@ -157,16 +148,17 @@ static void on_interface(void *user) {
 
 /* ---- where the peer is ---- */
 
-static void on_resolved(void *user, const struct sw_address *addresses, size_t count) {
+/* Tells the engine, if there is one. */
+static void send_endpoints(void *user) {
   struct parent *parent = user;
+  const struct sw_names *names = &parent->names;
   struct sw_channel_message message;
   memset(&message, 0, sizeof(message));
   message.kind = SW_CHANNEL_ENDPOINTS;
-  memcpy(message.endpoints.addresses, addresses, count * sizeof(addresses[0]));
+  memcpy(message.endpoints.addresses, names->addresses, names->count * sizeof(names->addresses[0]));
   message.endpoints.count = (uint32_t)sw_last_peer_add(
-      &parent->last_peer, message.endpoints.addresses, count, SW_ENDPOINTS_MAX);
+      &parent->last_peer, message.endpoints.addresses, names->count, SW_ENDPOINTS_MAX);
   sw_child_send(&parent->child, &message);
-  parent->resolved = true;
 }
 
 /* ---- signals and commands ---- */
@@ -286,11 +278,15 @@ static int start_engine(struct parent *parent, sw_setup_main *engine, struct sw_
   return 0;
 }
 
-/* Routes and hooks may lead the traffic to name servers into the link: names are resolved before. */
+/* Routes and hooks may lead the queries to name servers into the link: names are looked up before.
+ * Goes on after a time, as there may be no DNS for long. */
 static void resolve_first(struct parent *parent) {
-  parent->resolving = sw_clock_now();
-  sw_names_start(&parent->names);
-  while (running(parent) && !parent->resolved && sw_clock_now() - parent->resolving < RESOLVE_FIRST)
+  const uint64_t begin = sw_clock_now();
+  sw_names_open(&parent->names, &parent->loop, parent->config, parent->host.tun.index,
+                send_endpoints, parent);
+  send_endpoints(parent);
+  while (running(parent) && parent->config->endpoint_count && !parent->names.count &&
+         !packets_pass(&parent->report) && sw_clock_now() - begin < RESOLVE_FIRST)
     turn(parent);
 }
 
@@ -365,9 +361,8 @@ static int run_on_loop(struct parent *parent, sw_setup_main *engine, struct sw_e
   sw_signals_open(&parent->signals, &parent->loop, on_signal, parent);
   uv_timer_init(&parent->loop, &parent->observer);
   parent->observer.data = parent;
-  sw_names_init(&parent->names, &parent->loop, parent->config, on_resolved, parent);
   failed = run(parent, engine, error);
-  sw_names_stop(&parent->names);
+  if (parent->names.loop) sw_names_close(&parent->names);
   uv_close((uv_handle_t *)&parent->observer, NULL);
   sw_watch_stop(&parent->watch);
   sw_host_close(&parent->host);

@@ -283,6 +283,20 @@ static void set(struct sw_report *report, enum sw_condition condition,
   if (endpoint) report->endpoint = *endpoint;
 }
 
+static void add_server(struct sw_report *report, const struct sw_facts *facts) {
+  if (!facts->server.port) {
+    set(report, SW_CONDITION_UNRESOLVED, NULL);
+    add(report->text, " (is the name right? does DNS work here?)");
+    return;
+  }
+  set(report, SW_CONDITION_NAME_SERVER, NULL);
+  add(report->text, ": the name server ");
+  add_ip(report->text, &facts->server);
+  add(report->text,
+      " is reached through this link, which is down (make a route to it that does not lead into "
+      "the link, use another name server, or write an address as Endpoint)");
+}
+
 /* Diagnoses from names and the outcomes of the tries.  Returns false if they show nothing yet. */
 static bool diagnose_endpoints(const struct sw_facts *facts, struct sw_report *report) {
   const struct sw_link_status *link = facts->link;
@@ -290,8 +304,8 @@ static bool diagnose_endpoints(const struct sw_facts *facts, struct sw_report *r
   const enum outcome most = told.count ? outcome_of(facts, told.endpoints[0]) : PENDING;
   char peer[PEER_TEXT];
   if (facts->unresolved[0]) {
-    set(report, SW_CONDITION_UNRESOLVED, NULL);
-    add(report->text, "%s (is the name right? does DNS work here?)", facts->unresolved);
+    add(report->text, "%s", facts->unresolved);
+    add_server(report, facts);
     if (told.count) add(report->text, "; ");
     add_endpoints(report->text, facts, &told);
     return true;
@@ -515,6 +529,7 @@ const char *sw_condition_name(enum sw_condition condition) {
       [SW_CONDITION_UNREACHABLE] = "unreachable",
       [SW_CONDITION_REFUSED] = "refused",
       [SW_CONDITION_UNRESOLVED] = "unresolved",
+      [SW_CONDITION_NAME_SERVER] = "name-server",
       [SW_CONDITION_ONE_WAY] = "one-way",
       [SW_CONDITION_FOREIGN] = "foreign",
       [SW_CONDITION_VERSION] = "version",

@@ -67,8 +67,9 @@ enum sw_condition {
   SW_CONDITION_UNREACHABLE,
   SW_CONDITION_REFUSED, /* the peer's host reports that nothing listens */
   SW_CONDITION_UNRESOLVED,
-  SW_CONDITION_ONE_WAY, /* the peer's handshakes arrive, our answers do not reach it */
-  SW_CONDITION_FOREIGN, /* datagrams arrive from an endpoint that our key does not open */
+  SW_CONDITION_NAME_SERVER, /* unresolved, as the link leads to the name server */
+  SW_CONDITION_ONE_WAY,     /* the peer's handshakes arrive, our answers do not reach it */
+  SW_CONDITION_FOREIGN,     /* datagrams arrive from an endpoint that our key does not open */
   SW_CONDITION_VERSION,
   SW_CONDITION_INTERFACE_DOWN,
 };
@@ -78,9 +79,10 @@ struct sw_facts {
   const struct sw_config *config;
   const struct sw_link_status *link;
   uint64_t now;
-  uint16_t port;          /* our own */
-  uint32_t mark;          /* of our datagrams; 0: none */
-  const char *unresolved; /* why a name could not be resolved, or "" */
+  uint16_t port;            /* our own */
+  uint32_t mark;            /* of our datagrams; 0: none */
+  const char *unresolved;   /* why a name could not be resolved, or "" */
+  struct sw_address server; /* the name server, if it is reached through the link; port 0: not */
   bool interface_down;
 };
 

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "channel/names.h"
 #include "linux/sandbox.h"
+#include "resolver/servers.h"
 
 #define CPU_SECONDS 20 /* for all names: a lookup takes milliseconds */
 #define DESCRIPTORS 64
@@ -50,8 +51,8 @@ static const char *unreadable_file(void) {
   return NULL;
 }
 
-static void look_up(const char *host, struct sw_names_answer *answer) {
-  const int status = sw_names_look_up(host, 0, answer);
+static void look_up(const struct sw_names_question *question, struct sw_names_answer *answer) {
+  const int status = sw_names_look_up(question->host, 0, answer);
   const char *why = status == EAI_SYSTEM ? strerror(errno) : gai_strerror(status);
   if (status == 0) return;
   const char *file = unreadable_file();
@@ -61,6 +62,9 @@ static void look_up(const char *host, struct sw_names_answer *answer) {
              (unsigned)geteuid(), file);
   else
     snprintf(answer->failure, sizeof(answer->failure), "%s", why);
+  struct sw_address server;
+  if (status == EAI_AGAIN && question->interface && sw_servers_behind(question->interface, &server))
+    answer->server = server;
 }
 
 static bool send_answer(const struct sw_names_answer *answer) {
@@ -85,7 +89,7 @@ int sw_resolver_run(bool confined) {
     struct sw_names_answer answer;
     memset(&answer, 0, sizeof(answer));
     answer.index = index;
-    look_up(question.host, &answer);
+    look_up(&question, &answer);
     if (!send_answer(&answer)) return 1;
   }
 }

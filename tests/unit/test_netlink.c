@@ -491,6 +491,35 @@ static void not_permitted(void **state) {
   skip();
 }
 
+static unsigned leads_to(const char *text) {
+  const struct sw_prefix address = prefix_of(text);
+  return sw_netlink_route_interface(netlink, address.ip);
+}
+
+static void the_interface_that_leads_to_an_address_is_found(void **state) {
+  (void)state;
+  const unsigned other = if_nametoindex("other");
+  ip("addr add 192.0.2.1/24 dev other");
+  ip("-6 addr add 2001:db8::1/64 dev other nodad");
+  assert_int_equal(leads_to("192.0.2.9"), other);
+  assert_int_equal(leads_to("2001:db8::9"), other);
+  assert_int_equal(leads_to("198.51.100.9"), 0); /* no route */
+  assert_int_equal(leads_to("2001:db8:1::9"), 0);
+  ip("route add 192.0.2.8/29 dev sw0");
+  ip("-6 route add 2001:db8::9/128 dev sw0");
+  assert_int_equal(leads_to("192.0.2.9"), device);
+  assert_int_equal(leads_to("2001:db8::9"), device);
+  assert_int_equal(leads_to("192.0.2.100"), other);
+  ip("rule add uidrange 0-0 prohibit"); /* rules are asked for this process's user */
+  assert_int_equal(leads_to("192.0.2.9"), 0);
+  assert_int_equal(seteuid(NOBODY), 0);
+  assert_int_equal(leads_to("192.0.2.9"), device);
+  assert_int_equal(seteuid(0), 0);
+  ip("route add blackhole 192.0.2.9");
+  assert_int_equal(leads_to("192.0.2.9"), 0);
+  assert_done(add_route("10.2.0.0/16", 0)); /* the socket is as good as before */
+}
+
 #define down_test(function) cmocka_unit_test_setup_teardown(function, make_devices, leave)
 #define up_test(function) cmocka_unit_test_setup_teardown(function, make_devices_up, leave)
 
@@ -499,6 +528,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(too_many_open_files_are_reported),
       cmocka_unit_test(close_accepts_no_socket),
+      up_test(the_interface_that_leads_to_an_address_is_found),
       down_test(mtu_queue_and_state_are_set),
       down_test(queue_is_unchanged_if_none_is_given),
       down_test(mtu_is_read_without_privilege),

@@ -53,7 +53,7 @@ struct situation {
   } endpoints[SW_ENDPOINTS_MAX + 1];
   unsigned received, handshake, closed, foreign, stranger, init, version;
   const char *foreign_from, *stranger_from, *init_from, *peer;
-  const char *unresolved;
+  const char *unresolved, *server;
   bool interface_down;
   const char *host;    /* the configured Endpoint */
   const char *allowed; /* AllowedIPs */
@@ -122,6 +122,7 @@ static void arrange(const struct situation *s) {
                             .port = 51900,
                             .mark = s->fwmark,
                             .unresolved = s->unresolved ? s->unresolved : "",
+                            .server = address_of(s->server),
                             .interface_down = s->interface_down};
 }
 
@@ -310,6 +311,17 @@ static const struct situation situations[] = {
     {"a name that does not resolve, and a stray datagram", SW_LINK_WAITING, .host = "b",
      .unresolved = "cannot resolve b: no", .stranger = 10, .stranger_from = ELSEWHERE,
      .condition = SW_CONDITION_UNRESOLVED, .says = {"cannot resolve"}},
+
+    {"a name server that is reached through the link", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .host = "b", .unresolved = "cannot resolve b: again",
+     .server = "203.0.113.53:53", .condition = SW_CONDITION_NAME_SERVER,
+     .says = {"cannot resolve b: again: the name server 203.0.113.53 is reached through this link, "
+              "which is down (make a route to it that does not lead into the link, use another "
+              "name server, or write an address as Endpoint); " A4 " is silent"},
+     .says_not = "does DNS work"},
+    {"such a name server, while the link is up", SW_LINK_UP, .peer = A4,
+     .unresolved = "cannot resolve b: again", .server = "203.0.113.53:53",
+     .condition = SW_CONDITION_UP, .says_not = "203.0.113.53"},
 
     /* another key */
     {"datagrams of an endpoint that our key does not open", SW_LINK_CONNECTING, .attempts = 9,
@@ -656,10 +668,10 @@ static void a_link_that_comes_up_or_goes_down_is_reported_at_once(void **state) 
 
 static void every_condition_has_a_name(void **state) {
   (void)state;
-  static const char *const names[] = {
-      "starting",   "waiting", "up",      "loss",        "stranger",
-      "silent",     "closed",  "covered", "unreachable", "refused",
-      "unresolved", "one-way", "foreign", "version",     "interface-down"};
+  static const char *const names[] = {"starting",    "waiting", "up",         "loss",
+                                      "stranger",    "silent",  "closed",     "covered",
+                                      "unreachable", "refused", "unresolved", "name-server",
+                                      "one-way",     "foreign", "version",    "interface-down"};
   for (unsigned i = 0; i <= SW_CONDITION_INTERFACE_DOWN; i++)
     assert_string_equal(sw_condition_name(i), names[i]);
 }

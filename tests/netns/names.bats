@@ -1,0 +1,197 @@
+#!/usr/bin/env bats
+# Endpoints by name: when names are looked up, and what a link does while they are not resolved.  The topology is that of
+# topology_pair; each test says where the name server is.
+
+load topology
+
+# name_server SIDE ADDRESS: starts a name server on this side, which answers with the addresses in $work/SIDE/addresses.
+name_server() {
+  local ns; [ "$1" = a ] && ns=$A || ns=$B
+  ip netns exec "$ns" python3 "$BATS_TEST_DIRNAME/dns.py" "$2" "$work/$1/addresses" 3>&- &
+  pids+=($!)
+  until_true 20 eval 'ip netns exec "'"$ns"'" ss -Hlun sport = :53 | grep -q ":53 "'
+}
+
+# uses SIDE ADDRESS: gives the side this name server.
+uses() {
+  local ns; [ "$1" = a ] && ns=$A || ns=$B
+  mkdir -p "/etc/netns/$ns"
+  printf 'nameserver %s\noptions timeout:1 attempts:2\n' "$2" >"/etc/netns/$ns/resolv.conf"
+}
+
+# resolves_to SIDE ADDRESS...: what the side's name server answers from now on.
+resolves_to() { local side=$1; shift; printf '%s\n' "$@" >"$work/$side/addresses"; }
+
+says() { [[ $(condition_of "$1") == *"$2"* ]]; }
+endpoints_of() { status_of "$1" '[.endpoints[].address] | join(" ")'; }
+lines_with() { grep -c -- "$2" "$work/$1/up.log" || true; }
+gone() { ! kill -0 "$1"; }
+
+# far_name_server [LINES]: a name server on side b, to which side a has a route, and a's AllowedIPs too; LINES go into
+# a's [Interface], and $allowed are its AllowedIPs.
+far_name_server() {
+  topology_pair
+  ip -n "$B" addr add 203.0.113.53/32 dev lo
+  ip -n "$A" route add default via 192.0.2.2
+  name_server b 203.0.113.53
+  uses a 203.0.113.53
+  resolves_to b 192.0.2.2
+  config b
+  config a b.example.net:51900 "${1:-}"
+  sed -i "s|^AllowedIPs.*|AllowedIPs = $allowed|" "$work/a/sw0.conf"
+}
+
+recipe='FwMark = 51900
+Table = 51900
+PostUp = ip rule add not fwmark 51900 table 51900
+PreDown = ip rule del not fwmark 51900 table 51900'
+
+@test "names are looked up before routes lead to the name server through the link" {
+  allowed=203.0.113.0/24 far_name_server
+  up b
+  up a
+  wait_up
+  ip -n "$A" route get 203.0.113.53 | grep -q 'dev sw0'
+}
+
+@test "names are looked up before hooks lead all traffic into the link" {
+  allowed=0.0.0.0/0 far_name_server "$recipe"
+  up b
+  up a
+  wait_up
+  ip -n "$A" route get 203.0.113.53 | grep -q 'dev sw0'
+}
+
+@test "a name server that is reached through the link, which is down, is named once as the cause" {
+  allowed=203.0.113.0/24 far_name_server
+  up b
+  up a
+  wait_up
+  kill -KILL "$pid_b"
+  until_true 60 says a "the name server 203.0.113.53 is reached through this link, which is down"
+  [ "$(status_of a .reason)" = name-server ]
+  says a "cannot resolve b.example.net: "
+  sleep 10
+  cat "$work/a/up.log"
+  [ "$(lines_with a 'the name server 203.0.113.53')" = 1 ]
+  [ "$(lines_with a 'cannot resolve')" -le 2 ]
+}
+
+@test "a rule for the resolver's user keeps its queries out of the link, and the peer is followed" {
+  local user; user=$(id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/null || echo 65534)
+  ! grep -qa __asan_init "$SALTWAY" || user=0 # not confined
+  allowed=0.0.0.0/0 far_name_server "$recipe
+PostUp = ip rule add uidrange $user-$user table main
+PreDown = ip rule del uidrange $user-$user table main"
+  up b
+  up a
+  wait_up
+  ip -n "$A" route get 203.0.113.53 | grep -q 'dev sw0'
+  in_ns b "$SALTWAY" down sw0
+  until_true 20 eval '[ "$(status_of a .state)" != up ]'
+  ip -n "$B" addr add 192.0.2.22/24 dev v0
+  ip netns exec "$A" nft 'table inet f { chain i { type filter hook input priority 0; ip saddr 192.0.2.2 udp sport 51900 drop; }; }'
+  resolves_to b 192.0.2.22
+  up b
+  until_true 60 is_up a
+  [ "$(status_of a .endpoint)" = 192.0.2.22:51900 ]
+}
+
+@test "all addresses of a name are endpoints, the families in turn" {
+  topology_pair
+  name_server a 127.0.0.1
+  uses a 127.0.0.1
+  resolves_to a 192.0.2.2 192.0.2.3 192.0.2.4 2001:db8::2
+  config a 'b.example.net:51900, 198.51.100.1:7'
+  up a
+  until_true 20 eval '[ "$(endpoints_of a | wc -w)" = 5 ]'
+  local families; families=$(endpoints_of a | tr ' ' '\n' | sed 's/\[.*/6/; s/.*\..*/4/' | tr -d '\n')
+  [ "$families" = 46444 ] || [ "$families" = 64444 ]
+  [[ $(endpoints_of a) == *" 198.51.100.1:7" ]]
+}
+
+@test "a name that changes its address while the link is up is followed when the peer moves" {
+  topology_pair
+  name_server a 127.0.0.1
+  uses a 127.0.0.1
+  resolves_to a 192.0.2.2
+  config a b.example.net:51900
+  config b
+  up b
+  up a
+  wait_up
+  refute grep -q 'b.example.net' "$work/a/up.log" # nothing to tell
+  # side a has to find side b
+  ip netns exec "$A" nft 'table inet f { chain i { type filter hook input priority 0; ct state established accept; udp dport 51900 drop; }; }'
+  resolves_to a 192.0.2.22
+  ip -n "$B" addr del 192.0.2.2/24 dev v0
+  ip -n "$B" addr add 192.0.2.22/24 dev v0
+  until_true 60 eval '[ "$(status_of a .endpoint)" = 192.0.2.22:51900 ]'
+  until_true 20 is_up a
+  [ "$(lines_with a 'b.example.net has changed: 192.0.2.22:51900 (before: 192.0.2.2:51900)')" = 1 ]
+}
+
+@test "two sides that start without DNS make their routes, and come up by themselves when there is DNS" {
+  topology_pair
+  uses a 127.0.0.1
+  uses b 127.0.0.1
+  config a b.example.net:51900
+  config b a.example.net:51900
+  up a
+  up b
+  until_true 20 eval '[ "$(status_of a .state)" = resolving ]'
+  until_true 20 says a "cannot resolve b.example.net: Temporary failure in name resolution (is the name right? does DNS work here?)"
+  until_true 20 eval '[ -n "$(ip -n "$A" route show 10.2.0.0/16)" ]'
+  until_true 20 eval '[ -n "$(ip -n "$B" route show 10.1.0.0/16)" ]'
+  [ "$(status_of a .reason)" = unresolved ]
+  sleep 20
+  resolves_to a 192.0.2.2
+  resolves_to b 192.0.2.1
+  name_server a 127.0.0.1
+  name_server b 127.0.0.1
+  until_true 45 is_up a
+  until_true 45 is_up b
+  cat "$work/a/up.log"
+  [ "$(lines_with a 'cannot resolve')" = 1 ]
+  # the peer, whose lookup came first, may have made the link up before
+  [ "$(lines_with a 'b.example.net is resolved: 192.0.2.2:51900')" -le 1 ]
+  [ "$(($(lines_with a 'b.example.net is resolved') + $(lines_with b 'a.example.net is resolved')))" -ge 1 ]
+}
+
+@test "a lookup that fails keeps the addresses that are known" {
+  topology_pair
+  name_server a 127.0.0.1
+  uses a 127.0.0.1
+  resolves_to a 192.0.2.2 192.0.2.3
+  config a b.example.net:51900
+  config b
+  up b
+  up a
+  wait_up
+  resolves_to a fail
+  in_ns b "$SALTWAY" down sw0
+  until_true 20 gone "$pid_b"
+  until_true 60 says a "cannot resolve b.example.net: "
+  [ "$(endpoints_of a | tr ' ' '\n' | sort | tr '\n' ' ')" = "192.0.2.2:51900 192.0.2.3:51900 " ]
+  up b
+  until_true 60 is_up a
+}
+
+@test "a link that waits for its first lookup has a status, and can be stopped" {
+  topology_pair
+  name_server a 127.0.0.1 # which does not answer: there is no file
+  printf 'nameserver 127.0.0.1\noptions timeout:30\n' >"$work/resolv.conf"
+  mkdir -p "/etc/netns/$A"
+  mv "$work/resolv.conf" "/etc/netns/$A/"
+  config a b.example.net:51900
+  up a
+  until_true 20 eval '[ "$(status_of a .state)" = resolving ]'
+  says a "resolving b.example.net"
+  local begun=$SECONDS
+  in_ns a "$SALTWAY" down sw0
+  until_true 5 gone "$pid_a"
+  [ $((SECONDS - begun)) -le 5 ]
+  up a
+  until_true 20 eval '[ -n "$(ip -n "$A" route show 10.2.0.0/16)" ]' # without an answer
+  [ "$(status_of a .state)" = resolving ]
+}
