@@ -98,7 +98,8 @@ bool sw_config_is_all(const struct sw_prefix *range) {
 }
 
 bool sw_config_default_route(const struct sw_config *config, bool v4) {
-  if (config->table_kind != SW_CONFIG_TABLE_AUTO) return false;
+  /* the link's own datagrams use no route of another namespace */
+  if (config->table_kind != SW_CONFIG_TABLE_AUTO || config->netns[0]) return false;
   for (size_t i = 0; i < config->allowed_ip_count; i++)
     if (sw_config_is_all(&config->allowed_ips[i]) && sw_ip_is_v4(config->allowed_ips[i].ip) == v4)
       return true;

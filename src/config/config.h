@@ -54,6 +54,7 @@ struct sw_config {
   uint32_t metric;                    /* of the routes; 0: not given */
   uint32_t fwmark;                    /* 0: not given */
   bool dscp;                          /* of packets is copied to datagrams; false if not given */
+  char netns[PATH_MAX];               /* of the interface, a name or a path; empty: our own */
   bool offload;                       /* true if not given */
   bool sandbox;                       /* true if not given */
   char *post_up[SW_CONFIG_HOOKS_MAX]; /* shell commands; "%i" in them is the name */

@@ -94,7 +94,7 @@ static void set_list(struct sw_config_reader *reader, enum sw_config_key key, ch
 /* ---- keys ---- */
 
 static void complain_unknown(struct sw_config_reader *reader, const char *name) {
-  char keys[128];
+  char keys[256];
   if (reader->section == SW_CONFIG_SECTION_NONE)
     complain(reader, "unknown key \"%s\"; keys belong below [Interface] or [Peer]", name);
   else

@@ -29,6 +29,8 @@ static const struct sw_config_row rows[SW_CONFIG_KEYS] = {
       "a routing table; write auto, off or 1 to 4294967295"},
   [SW_CONFIG_KEY_METRIC] = {"Metric", INTERFACE, ONCE, sw_value_metric,
       "a metric of routes; write auto or 1 to 4294967295"},
+  [SW_CONFIG_KEY_NETNS] = {"NetNS", INTERFACE, ONCE, sw_value_netns,
+      "a network namespace; write its name in ip netns, or an absolute path"},
   [SW_CONFIG_KEY_FWMARK] = {"FwMark", INTERFACE, ONCE, sw_value_fwmark,
       "a firewall mark; write off, 1 to 4294967295 or 0x1 to 0xffffffff"},
   [SW_CONFIG_KEY_DSCP] = {"DSCP", INTERFACE, ONCE, sw_value_dscp,

@@ -102,6 +102,15 @@ int sw_value_metric(struct sw_config *config, const char *text, struct sw_error 
   return 0;
 }
 
+int sw_value_netns(struct sw_config *config, const char *text, struct sw_error *error) {
+  (void)error;
+  const bool name = !strchr(text, '/') && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+  const size_t longest = name ? NAME_MAX : sizeof(config->netns) - 1;
+  if ((!name && text[0] != '/') || strlen(text) > longest) return -EINVAL;
+  strcpy(config->netns, text);
+  return 0;
+}
+
 int sw_value_fwmark(struct sw_config *config, const char *text, struct sw_error *error) {
   uint64_t mark = 0;
   const bool hexadecimal = strncasecmp(text, "0x", 2) == 0;

@@ -21,6 +21,7 @@ int sw_value_listen_port(struct sw_config *config, const char *text, struct sw_e
 int sw_value_mtu(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_table(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_metric(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_netns(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_fwmark(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_dscp(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_offload(struct sw_config *config, const char *text, struct sw_error *error);

@@ -4,9 +4,11 @@
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "channel/setup.h"
+#include "linux/netns.h"
 #include "linux/sysctl.h"
 
 /* A super-packet that does not fit one send would be sent as a large one and a small one. */
@@ -30,6 +32,20 @@ static void refuse_router_advertisements(const char *interface) {
         name, strerror(-failed));
 }
 
+/* ---- the interface's namespace ---- */
+
+typedef int host_function(struct sw_host *host, struct sw_error *error);
+
+/* Returns what the function returns there, or a negative errno with `error` filled. */
+static int in_namespace(struct sw_host *host, host_function *function, struct sw_error *error) {
+  if (host->netns < 0) return function(host, error);
+  const int before = sw_netns_enter(host->netns, error);
+  if (before < 0) return before;
+  const int result = function(host, error);
+  sw_netns_leave(before);
+  return result;
+}
+
 /* ---- addresses and routes ---- */
 
 static struct sw_route route_to(const struct sw_host *host, const struct sw_prefix *range) {
@@ -41,7 +57,7 @@ static struct sw_route route_to(const struct sw_host *host, const struct sw_pref
                            .metric = config->metric ? config->metric : best};
 }
 
-static int add_routes(const struct sw_host *host, struct sw_error *error) {
+static int add_routes(struct sw_host *host, struct sw_error *error) {
   const struct sw_config *config = host->config;
   int failed = 0;
   for (size_t i = 0; i < config->allowed_ip_count && !failed; i++) {
@@ -77,9 +93,8 @@ static int configure(struct sw_host *host, struct sw_error *error) {
   return failed ? failed : add_addresses(host, error);
 }
 
-int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw_error *error) {
-  *host = SW_HOST_CLOSED;
-  host->config = config;
+static int open_interface(struct sw_host *host, struct sw_error *error) {
+  const struct sw_config *config = host->config;
   int failed = sw_tun_open(&host->tun, config->name, config->offload, error);
   if (!failed && config->offload && !host->tun.offload)
     sw_log(
@@ -88,11 +103,19 @@ int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw
   if (!failed) failed = sw_netlink_open(&host->netlink, error);
   if (!failed)
     failed = sw_default_routes_plan(&host->defaults, config, host->netlink, host->tun.index, error);
+  return failed ? failed : configure(host, error);
+}
+
+int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw_error *error) {
+  *host = SW_HOST_CLOSED;
+  host->config = config;
+  if (config->netns[0]) host->netns = sw_netns_open(config->netns, error);
+  int failed =
+      config->netns[0] && host->netns < 0 ? host->netns : in_namespace(host, open_interface, error);
   host->mark = host->defaults.mark ? host->defaults.mark : config->fwmark;
   if (!failed)
     failed = sw_udp_open(&host->udp, config->listen_port, host->mark, config->offload, error);
   host->defaults.port = host->udp.port;
-  if (!failed) failed = configure(host, error);
   if (failed) sw_host_close(host);
   return failed;
 }
@@ -113,7 +136,7 @@ int sw_host_route(struct sw_host *host, struct sw_error *error) {
   const struct sw_config *config = host->config;
   warn_of_rp_filter(config);
   if (host->as_it_is || config->table_kind == SW_CONFIG_TABLE_OFF) return 0;
-  const int failed = add_routes(host, error);
+  const int failed = in_namespace(host, add_routes, error);
   host->routed = !failed;
   return failed ? failed
                 : sw_default_routes_add(&host->defaults, config->name, host->netlink, error);
@@ -124,6 +147,7 @@ void sw_host_close(struct sw_host *host) {
   sw_netlink_close(host->netlink);
   sw_udp_close(&host->udp);
   sw_tun_close(&host->tun);
+  if (host->netns >= 0) close(host->netns);
   *host = SW_HOST_CLOSED;
 }
 
@@ -164,20 +188,30 @@ bool sw_host_concerns(const struct sw_host *host, const struct sw_change *change
   }
 }
 
-int sw_host_restore(struct sw_host *host, struct sw_host_made *made, struct sw_error *error) {
-  struct sw_netlink *netlink = host->netlink;
-  *made = (struct sw_host_made){0};
-  if (host->as_it_is) return 0;
-  unsigned before = sw_netlink_added(netlink);
+static int open_changes(struct sw_host *host, struct sw_error *error) {
+  (void)host;
+  return sw_changes_open(error);
+}
+
+int sw_host_changes_open(struct sw_host *host, struct sw_error *error) {
+  return in_namespace(host, open_changes, error);
+}
+
+static int restore(struct sw_host *host, struct sw_error *error) {
+  struct sw_host_made *made = &host->made;
+  const unsigned before = sw_netlink_added(host->netlink);
   int failed = add_addresses(host, error);
-  made->addresses = sw_netlink_added(netlink) - before;
+  made->addresses = sw_netlink_added(host->netlink) - before;
   if (failed || !host->routed) return failed;
-  before = sw_netlink_added(netlink);
   failed = add_routes(host, error);
-  made->routes = sw_netlink_added(netlink) - before;
+  made->routes = sw_netlink_added(host->netlink) - before - made->addresses;
   if (failed) return failed;
-  before = sw_netlink_added(netlink);
-  failed = sw_default_routes_restore(&host->defaults, netlink, error);
-  made->rules = sw_netlink_added(netlink) - before;
+  failed = sw_default_routes_restore(&host->defaults, host->netlink, error);
+  made->rules = sw_netlink_added(host->netlink) - before - made->addresses - made->routes;
   return failed;
+}
+
+int sw_host_restore(struct sw_host *host, struct sw_error *error) {
+  host->made = (struct sw_host_made){0};
+  return host->as_it_is ? 0 : in_namespace(host, restore, error);
 }

@@ -30,28 +30,37 @@
 #define SW_HOST_METRIC_V4 0
 #define SW_HOST_METRIC_V6 1
 
+struct sw_host_made {
+  unsigned addresses, routes, rules;
+};
+
 struct sw_host {
   const struct sw_config *config; /* not owned */
   struct sw_tun tun;
   struct sw_udp udp;
-  struct sw_netlink *netlink; /* NULL: closed */
+  int netns;                  /* where the interface is; -1: where the process is */
+  struct sw_netlink *netlink; /* in the interface's namespace; NULL: closed */
   unsigned mtu;               /* of the interface */
   bool as_it_is;              /* without CAP_NET_ADMIN: the interface is not configured */
   bool routed;                /* sw_host_route was called */
   uint32_t mark;              /* of the link's own datagrams; 0: none */
   struct sw_default_routes defaults;
+  struct sw_host_made made; /* by the latest sw_host_restore */
 };
 
-#define SW_HOST_CLOSED ((struct sw_host){.tun.fd = -1, .udp.fd = -1})
+#define SW_HOST_CLOSED ((struct sw_host){.tun.fd = -1, .udp.fd = -1, .netns = -1})
 
-/** Opens interface and port, sets the interface up and gives it its addresses.  Without CAP_NET_ADMIN
- * an existing device is used as it is configured.  Returns 0, or a negative errno with `error` filled
- * and nothing left open. */
+/** Opens the interface in its namespace, sets it up and gives it its addresses; opens the port in the
+ * namespace of the process.  Without CAP_NET_ADMIN an existing device is used as it is configured.
+ * Returns 0, or a negative errno with `error` filled and nothing left open. */
 int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw_error *error);
 
 /** Makes the routes to AllowedIPs.  Apart from sw_host_open, because they may lead the traffic to
  * name servers into the link.  Returns 0, or a negative errno with `error` filled. */
 int sw_host_route(struct sw_host *host, struct sw_error *error);
+
+/** Opens a socket for changes (linux/changes.h) in the interface's namespace. */
+int sw_host_changes_open(struct sw_host *host, struct sw_error *error);
 
 bool sw_host_is_up(const struct sw_host *host);
 
@@ -59,14 +68,9 @@ bool sw_host_is_up(const struct sw_host *host);
  * its interface. */
 bool sw_host_concerns(const struct sw_host *host, const struct sw_change *change);
 
-/* What was missing. */
-struct sw_host_made {
-  unsigned addresses, routes, rules;
-};
-
 /** Makes addresses, routes and rules again that are missing.  Returns 0, or a negative errno with
- * `error` filled; `made` is filled in any case. */
-int sw_host_restore(struct sw_host *host, struct sw_host_made *made, struct sw_error *error);
+ * `error` filled; `made` says how many in any case. */
+int sw_host_restore(struct sw_host *host, struct sw_error *error);
 
 /** Undoes all of it, or what there is of it. */
 void sw_host_close(struct sw_host *host);

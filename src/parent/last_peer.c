@@ -123,12 +123,13 @@ static void store(struct sw_last_peer *peer, const char *name) {
   const int failed = write_file(peer, name, path);
   peer->stored = !failed;
   if (failed && !peer->warned)
-    sw_log(SW_LOG_WARNING,
-           "cannot write %s: %s%s; going on, but after a restart the peer's last address is not known",
-           path, strerror(-failed),
-           failed == -EACCES || failed == -EROFS || failed == -ENOENT
-               ? " (set STATE_DIRECTORY to a directory of yours)"
-               : "");
+    sw_log(
+        SW_LOG_WARNING,
+        "cannot write %s: %s%s; going on, but after a restart the peer's last address is not known",
+        path, strerror(-failed),
+        failed == -EACCES || failed == -EROFS || failed == -ENOENT
+            ? " (set STATE_DIRECTORY to a directory of yours)"
+            : "");
   peer->warned = failed;
 }
 

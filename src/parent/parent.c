@@ -30,7 +30,8 @@
 #define RESOLVE_FIRST (10 * SW_SECOND) /* routes and PostUp wait that long for an address */
 #define HOST_STEP_US 50000             /* between tries to get what a killed link still holds */
 #define HOST_STEPS 40
-#define DESCRIPTORS 32 /* more than a link ever has open */
+#define NAMESPACE "SALTWAY_NETNS" /* the variable that tells hooks of the interface's namespace */
+#define DESCRIPTORS 32            /* more than a link ever has open */
 
 struct parent {
   const struct sw_config *config;
@@ -392,6 +393,8 @@ int sw_parent_run(const struct sw_config *config, struct sw_psks *psks, sw_setup
   parent->child.heard = on_snapshot;
   parent->child.user = parent;
   parent->control.lock = -1;
+  unsetenv(NAMESPACE);
+  if (config->netns[0]) setenv(NAMESPACE, config->netns, 1);
   signal(SIGPIPE, SIG_IGN);
   sw_last_words(NULL);
   if (!descriptors_left()) {

@@ -65,7 +65,8 @@ static bool tried(const struct sw_link_status *link) {
 
 /* Whether the routes to AllowedIPs may lead the link's own datagrams into the link. */
 static bool covered(const struct sw_config *config, const struct sw_address *endpoint) {
-  if (config->table_kind != SW_CONFIG_TABLE_AUTO || config->fwmark) return false;
+  if (config->table_kind != SW_CONFIG_TABLE_AUTO || config->fwmark || config->netns[0])
+    return false;
   for (size_t i = 0; i < config->allowed_ip_count; i++)
     if (!sw_config_is_all(&config->allowed_ips[i]) && /* its rules let the link's datagrams out */
         sw_prefix_contains(&config->allowed_ips[i], endpoint->ip))

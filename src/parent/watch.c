@@ -9,12 +9,12 @@
 #define RECEIVES_MAX 64 /* in one wake-up */
 
 static void repair(struct sw_watch *watch) {
-  struct sw_host_made made;
+  const struct sw_host_made *made = &watch->host->made;
   struct sw_error error;
-  const int failed = sw_host_restore(watch->host, &made, &error);
-  if (made.addresses || made.routes || made.rules)
+  const int failed = sw_host_restore(watch->host, &error);
+  if (made->addresses || made->routes || made->rules)
     sw_log(SW_LOG_WARNING, "made again what was removed: addresses %u, routes %u, rules %u",
-           made.addresses, made.routes, made.rules);
+           made->addresses, made->routes, made->rules);
   if (failed && !watch->in_vain)
     sw_log(SW_LOG_WARNING, "cannot make again what was removed: %s", error.text);
   watch->in_vain = failed;
@@ -76,7 +76,7 @@ void sw_watch_start(struct sw_watch *watch, uv_loop_t *loop, struct sw_host *hos
                     void (*changed)(void *user), void *user) {
   struct sw_error error;
   *watch = (struct sw_watch){.host = host, .changed = changed, .user = user};
-  watch->fd = sw_changes_open(&error);
+  watch->fd = sw_host_changes_open(host, &error);
   const int failed = watch->fd < 0 ? watch->fd : uv_poll_init(loop, &watch->poll, watch->fd);
   if (failed) {
     if (watch->fd >= 0) {

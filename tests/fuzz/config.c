@@ -55,6 +55,7 @@ static void write_config(FILE *out, const struct sw_config *config) {
   else
     fprintf(out, "Table = %s\n", config->table_kind == SW_CONFIG_TABLE_OFF ? "off" : "auto");
   fprintf(out, "FwMark = 0x%x\n", config->fwmark);
+  if (config->netns[0]) fprintf(out, "NetNS = %s\n", config->netns);
   if (config->metric) fprintf(out, "Metric = %u\n", config->metric);
   fprintf(out, "DSCP = %s\n", config->dscp ? "copy" : "off");
   fprintf(out, "Offload = %s\n", config->offload ? "auto" : "off");
@@ -83,7 +84,7 @@ static void assert_same(const struct sw_config *a, const struct sw_config *b) {
   assert_same_prefixes(a->addresses, b->addresses, a->address_count);
   assert_same_prefixes(a->allowed_ips, b->allowed_ips, a->allowed_ip_count);
   assert(a->listen_port == b->listen_port && a->mtu == b->mtu && a->fwmark == b->fwmark &&
-         a->metric == b->metric);
+         a->metric == b->metric && strcmp(a->netns, b->netns) == 0);
   assert(a->table_kind == b->table_kind && a->table == b->table);
   assert(a->dscp == b->dscp && a->offload == b->offload && a->sandbox == b->sandbox);
   assert(a->persistent_keepalive == b->persistent_keepalive);

@@ -136,6 +136,9 @@ static void default_routes_need_rules_unless_a_table_is_configured(void **state)
     assert_good(text);
     assert_int_equal(sw_config_default_route(&config, true), cases[i].v4);
     assert_int_equal(sw_config_default_route(&config, false), cases[i].v6);
+    strcpy(config.netns, "blue"); /* there, no rules are needed */
+    assert_false(sw_config_default_route(&config, true));
+    assert_false(sw_config_default_route(&config, false));
   }
 }
 

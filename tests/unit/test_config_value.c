@@ -48,6 +48,33 @@ static void table_auto_replaces_a_number(void **state) {
   assert_int_equal(config.table_kind, SW_CONFIG_TABLE_AUTO);
 }
 
+static void namespace_is_a_name_or_an_absolute_path(void **state) {
+  (void)state;
+  static const char *const good[] = {"blue", "b..", "/run/netns/blue", "/proc/1/ns/net"};
+  static const char *const bad[] = {"a/b", "./blue", ".", ".."};
+  struct sw_error error;
+  for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+    assert_int_equal(sw_value_netns(&config, good[i], &error), 0);
+    assert_string_equal(config.netns, good[i]);
+  }
+  for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    assert_int_equal(sw_value_netns(&config, bad[i], &error), -EINVAL);
+  char name[NAME_MAX + 2], path[PATH_MAX + 1];
+  memset(name, 'n', sizeof(name));
+  name[NAME_MAX + 1] = '\0';
+  assert_int_equal(sw_value_netns(&config, name, &error), -EINVAL);
+  name[NAME_MAX] = '\0';
+  assert_int_equal(sw_value_netns(&config, name, &error), 0);
+  memset(path, 'p', sizeof(path));
+  path[0] = '/';
+  path[PATH_MAX] = '\0';
+  assert_int_equal(sw_value_netns(&config, path, &error), -EINVAL);
+  path[PATH_MAX - 1] = '\0';
+  assert_int_equal(sw_value_netns(&config, path, &error), 0);
+  assert_interface_mistake("NetNS = ./blue", "NetNS: \"./blue\" is not a network namespace; write "
+                                             "its name in ip netns, or an absolute path");
+}
+
 static void number_with_zeros_in_front_is_decimal(void **state) {
   (void)state;
   assert_good("[Interface]\nListenPort = 0051900\nFwMark = 0100\n" PEER "Endpoint = b:0010\n");
@@ -385,6 +412,7 @@ static void mistake_in_the_key_file_is_reported_at_its_line(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(words_stand_for_numbers),
+      TEST(namespace_is_a_name_or_an_absolute_path),
       TEST(table_auto_replaces_a_number),
       TEST(number_with_zeros_in_front_is_decimal),
       TEST(limits_of_numbers_are_inside),

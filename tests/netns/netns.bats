@@ -1,0 +1,112 @@
+#!/usr/bin/env bats
+# A link whose interface is in another network namespace than its socket.
+#
+#   ns I ------ sw0 ...... ns A ------ veth ------ ns B
+#               the link's interface   its datagrams
+
+load topology
+
+inner_namespace() {
+  I=sw-i-$id
+  ip netns add "$I"
+}
+
+# inner_link NETNS [LINES] [ALLOWED]: both sides are up, and the interface of a's link is in I.
+inner_link() {
+  topology_pair
+  ip -n "$B" addr add 198.51.100.1/32 dev lo
+  ip -n "$B" addr add 2001:db8:ffff::1/128 dev lo
+  config a 192.0.2.2:51900 "NetNS = $1
+${2:-}"
+  [ -z "${3:-}" ] || sed -i "s|^AllowedIPs = .*|AllowedIPs = $3|" "$work/a/sw0.conf"
+  config b 192.0.2.1:51900
+  up a
+  up b
+  wait_up
+}
+
+in_inner() { ip netns exec "$I" "$@"; }
+
+@test "interface, addresses and routes are in the namespace, datagrams are not, and nothing is left" {
+  inner_namespace
+  inner_link "$I"
+  refute ip -n "$A" link show sw0
+  refute eval 'ip -n "$A" route show table all | grep 10.2.0.0'
+  until_true 20 eval 'ip -n "$I" -6 route show fd02::/64 | grep "dev sw0"'
+  ip -n "$I" route show 10.2.0.0/16 | grep 'dev sw0'
+  in_inner ping -q -c 3 -i 0.05 -W 5 10.77.0.2
+  in_inner ping -q -c 3 -i 0.05 -W 5 fd77::2
+  [ "$(in_inner sysctl -n net.ipv6.conf.sw0.accept_ra)" = 0 ]
+  [ -e "$(file_of a sock)" ]
+  in_ns a "$SALTWAY" down sw0
+  refute ip -n "$I" link show sw0
+}
+
+@test "all traffic of a namespace goes through the link, without rules in either namespace" {
+  inner_namespace
+  rules() { ip -n "$1" -4 rule; ip -n "$1" -6 rule; }
+  rules "$I" >"$work/rules"
+  inner_link "/run/netns/$I" "" "0.0.0.0/0, ::/0"
+  until_true 20 eval 'ip -n "$I" -6 route show default | grep "dev sw0"'
+  in_inner ping -q -c 3 -i 0.05 -W 5 198.51.100.1
+  in_inner ping -q -c 3 -i 0.05 -W 5 2001:db8:ffff::1
+  rules "$I" | diff "$work/rules" -
+  rules "$A" | diff "$work/rules" -
+}
+
+@test "hooks run where saltway was started, and are told of the namespace" {
+  inner_namespace
+  inner_link "$I" "PostUp = ip netns identify \$\$ >$work/where; echo \$SALTWAY_NETNS >$work/told
+PostUp = ip -n \$SALTWAY_NETNS link set lo up"
+  until_true 20 eval 'ip -n "$I" link show lo | grep -q ,UP'
+  [ "$(cat "$work/told")" = "$I" ]
+  [ "$(cat "$work/where")" = "$A" ]
+}
+
+@test "what is removed in the namespace comes back, and an interface that is set down there is reported" {
+  inner_namespace
+  inner_link "$I"
+  until_true 20 eval 'ip -n "$I" -6 route show fd02::/64 | grep "dev sw0"'
+  ip -n "$I" route del 10.2.0.0/16
+  until_true 20 eval 'ip -n "$I" route show 10.2.0.0/16 | grep "dev sw0"'
+  ip -n "$I" link set sw0 down
+  until_true 20 eval '[ "$(status_of a .reason)" = interface-down ]'
+  ip -n "$I" link set sw0 up
+  until_true 20 eval 'ip -n "$I" -6 route show fd02::/64 | grep "dev sw0"'
+  until_true 20 is_up a
+}
+
+@test "after a kill the link comes up again in the namespace" {
+  inner_namespace
+  inner_link "$I"
+  kill -KILL "$pid_a"
+  until_true 20 eval '! kill -0 "$pid_a"'
+  up a
+  until_true 20 is_up a
+  in_inner ping -q -c 3 -i 0.05 -W 5 10.77.0.2
+}
+
+@test "a namespace that is missing, or is none, is reported" {
+  topology_pair
+  config a 192.0.2.2:51900 "NetNS = sw-none-$id"
+  run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  echo "$output"
+  [ "$status" = 1 ]
+  [[ $output == *"cannot open /run/netns/sw-none-$id: No such file or directory (ip netns shows"* ]]
+  config a 192.0.2.2:51900 "NetNS = /etc/hostname"
+  run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
+  echo "$output"
+  [ "$status" = 1 ]
+  [[ $output == *"cannot enter the network namespace: Invalid argument (the file is not a network namespace)"* ]]
+}
+
+@test "a missing capability to enter a namespace is reported" {
+  topology_pair
+  inner_namespace
+  config a 192.0.2.2:51900 "NetNS = $I"
+  run in_ns a setpriv --bounding-set=-sys_admin "$SALTWAY" up "$work/a/sw0.conf"
+  echo "$output"
+  [ "$status" = 1 ]
+  [[ $output == *"Operation not permitted (NetNS needs CAP_SYS_ADMIN"* ]]
+  refute ip -n "$A" link show sw0
+}
