@@ -28,6 +28,7 @@ static int refused_with = EHOSTUNREACH; /* ... with this errno */
 static bool flooded;                    /* while reports are on, each send fails with one */
 static unsigned full_from, full_until;  /* range of calls of send in which the socket is full */
 static size_t sent_bytes, sent_datagrams;
+static uint8_t sent_tos; /* of all of them, ORed */
 static unsigned observations;
 
 static const struct sw_prefix everywhere[] = {{.ip = {[10] = 0xff, [11] = 0xff}, .length = 96}};
@@ -229,6 +230,7 @@ int sw_udp_send(struct sw_udp *socket, struct sw_run *runs, unsigned count, size
   for (unsigned i = 0; i < count; i++) {
     const size_t left = runs[i].length - runs[i].sent;
     sent_bytes += left;
+    sent_tos |= runs[i].tos;
     sent_datagrams += (left + runs[i].segment - 1) / runs[i].segment;
     if (echo && runs[i].length > SW_CONTROL_MAX) super_send(&runs[i]);
     if (echo && runs[i].length <= SW_CONTROL_MAX) syn_send(&runs[i]);
@@ -326,6 +328,7 @@ static void start(struct sw_workers *workers) {
                           .failed = failed};
   reads = sends = observations = 0;
   sent_bytes = sent_datagrams = 0;
+  sent_tos = 0;
   assert_int_equal(uv_loop_init(&loop), 0);
   assert_int_equal(sw_pump_start(&pump), 0);
 }
@@ -467,6 +470,7 @@ static void links_own_datagram_waits_for_a_full_socket(void **state) {
     assert_int_equal(reads, 10);
     assert_int_equal(sw_link_status(pump.link)->drops[SW_DROP_SEND], 0);
     assert_true(observations <= length + 2);
+    assert_int_equal(sent_tos, 0);
     stop();
   }
 }
