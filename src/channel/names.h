@@ -25,7 +25,7 @@
 #define SW_NAMES_FAILURE 240
 
 struct sw_names_question {
-  uint32_t interface;       /* the link's */
+  uint32_t interface;       /* the index of the link's; 0: it is elsewhere */
   char host[SW_NAMES_HOST]; /* terminated by a zero byte */
 };
 

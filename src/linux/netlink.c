@@ -382,6 +382,10 @@ static int request_rule(struct sw_netlink *netlink, const struct sw_rule *rule, 
   if (!failed && rule->mark) failed = nla_put_u32(message, FRA_FWMARK, rule->mark);
   if (!failed && rule->no_default) failed = nla_put_u32(message, FRA_SUPPRESS_PREFIXLEN, 0);
   if (!failed && rule->local) failed = nla_put_string(message, FRA_IIFNAME, "lo");
+  if (!failed && rule->user) {
+    const struct fib_rule_uid_range users = {rule->user, rule->user};
+    failed = nla_put(message, FRA_UID_RANGE, sizeof(users), &users);
+  }
   if (!failed && rule->udp_port) {
     const struct fib_rule_port_range ports = {rule->udp_port, rule->udp_port};
     failed = nla_put_u8(message, FRA_IP_PROTO, IPPROTO_UDP);

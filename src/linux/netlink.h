@@ -71,6 +71,7 @@ struct sw_rule {
   bool invert;       /* packets that do not have all of these properties */
   uint16_t udp_port; /* sent by UDP from this port; 0: any */
   bool local;        /* sent by this host, not forwarded */
+  uint32_t user;     /* sent by a process of this user; 0: any */
 };
 
 /** Adds a rule; one that exists already is no error. */

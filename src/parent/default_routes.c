@@ -2,15 +2,21 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/runtime.h"
+#include "linux/sandbox.h"
 #include "parent/undo.h"
 
-#define RECORD "table %u mark %u port %hu ipv4 %u ipv6 %u\n"
-#define RULES_MAX 6
+#define RECORD "table %u mark %u port %hu user %u ipv4 %u ipv6 %u\n"
+#define RULES_MAX 8
+#define USER_RULE 3 /* its place */
+#define USERS "/etc/passwd"
 
 static uint32_t first_priority(const struct sw_default_routes *routes) {
   return SW_DEFAULT_ROUTES_PRIORITY +
@@ -22,19 +28,37 @@ static unsigned rules_of(const struct sw_default_routes *routes,
                          struct sw_rule rules[static RULES_MAX]) {
   const uint32_t priority = first_priority(routes);
   const uint32_t main = RT_TABLE_MAIN, table = routes->table, mark = routes->mark;
+  const uint32_t user = routes->user;
   const uint16_t port = routes->port;
   const struct sw_rule all[] = {
       {.v6 = false, .priority = priority, .table = main, .no_default = true},
       {.v6 = false, .priority = priority + 1, .table = main, .udp_port = port, .local = true},
       {.v6 = false, .priority = priority + 2, .table = main, .udp_port = port, .mark = mark},
-      {.v6 = false, .priority = priority + 3, .table = table, .mark = mark, .invert = true},
+      {.v6 = false, .priority = priority + USER_RULE, .table = main, .user = user},
+      {.v6 = false, .priority = priority + 4, .table = table, .mark = mark, .invert = true},
       {.v6 = true, .priority = priority, .table = main, .no_default = true},
-      {.v6 = true, .priority = priority + 3, .table = table, .mark = mark, .invert = true},
+      {.v6 = true, .priority = priority + USER_RULE, .table = main, .user = user},
+      {.v6 = true, .priority = priority + 4, .table = table, .mark = mark, .invert = true},
   };
   unsigned count = 0;
-  for (unsigned i = 0; i < RULES_MAX; i++)
+  for (unsigned i = 0; i < RULES_MAX; i++) {
+    if (!user && all[i].priority == priority + USER_RULE) continue;
     if (all[i].v6 ? routes->v6 : routes->v4) rules[count++] = all[i];
+  }
   return count;
+}
+
+/* The user of the resolver, if it has one of its own; else 0.  Name services are not asked, as they
+ * might hang. */
+static uint32_t resolver_user(const struct sw_config *config) {
+  if (!config->sandbox || !sw_sandbox_possible() || geteuid() != 0) return 0;
+  FILE *users = fopen(USERS, "re");
+  uint32_t found = 0;
+  if (!users) return 0;
+  for (const struct passwd *user; !found && (user = fgetpwent(users));)
+    if (strcmp(user->pw_name, SW_SANDBOX_RESOLVER_USER) == 0) found = user->pw_uid;
+  fclose(users);
+  return found;
 }
 
 int sw_default_routes_plan(struct sw_default_routes *routes, const struct sw_config *config,
@@ -55,16 +79,17 @@ int sw_default_routes_plan(struct sw_default_routes *routes, const struct sw_con
                         SW_DEFAULT_ROUTES_TABLE + SW_DEFAULT_ROUTES_TABLES - 1);
   routes->table = SW_DEFAULT_ROUTES_TABLE + first;
   routes->mark = config->fwmark ? config->fwmark : routes->table;
+  routes->user = resolver_user(config);
   return 0;
 }
 
 /* ---- record ---- */
 
 static void record(const struct sw_default_routes *routes, const char *name) {
-  char text[sizeof(RECORD) + 5 * sizeof("4294967295")];
+  char text[sizeof(RECORD) + 6 * sizeof("4294967295")];
   struct sw_error error;
-  snprintf(text, sizeof(text), RECORD, routes->table, routes->mark, routes->port, routes->v4,
-           routes->v6);
+  snprintf(text, sizeof(text), RECORD, routes->table, routes->mark, routes->port, routes->user,
+           routes->v4, routes->v6);
   if (sw_undo_write(name, SW_RUNTIME_RULES, text, &error) != 0)
     sw_log(SW_LOG_WARNING,
            "%s; going on, but the next start will not remove the rules of this run if it is killed",
@@ -74,7 +99,8 @@ static void record(const struct sw_default_routes *routes, const char *name) {
 /* `text` has no end of line. */
 static bool read_record(const char *text, struct sw_default_routes *routes) {
   unsigned v4, v6;
-  if (sscanf(text, RECORD, &routes->table, &routes->mark, &routes->port, &v4, &v6) != 5)
+  if (sscanf(text, RECORD, &routes->table, &routes->mark, &routes->port, &routes->user, &v4, &v6) !=
+      6)
     return false;
   routes->v4 = v4;
   routes->v6 = v6;

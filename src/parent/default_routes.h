@@ -17,6 +17,11 @@
  * and without "iif lo" (fib_rule_requires_fldissect in Linux' fib_rules.h).  Without "iif lo" the first
  * one would let forwarded packets of that port out.
  *
+ * The queries of the resolver cannot be marked, as the C library makes its sockets.  But the peer must be
+ * found while the link is down.  If the resolver has a user of its own there is one more rule:
+ *
+ *     uidrange USER-USER lookup main
+ *
  * Rules outlive the process.  So they are recorded in the runtime directory (undo.h) before they are
  * made, and the next run of that name removes what a killed one left.
  */
@@ -36,13 +41,14 @@
 /* Each table has its own priorities.  Rules that an administrator makes without a priority come later, as
  * they are just before 32766, the main table's. */
 #define SW_DEFAULT_ROUTES_PRIORITY 31000
-#define SW_DEFAULT_ROUTES_RULES 4 /* of one family */
+#define SW_DEFAULT_ROUTES_RULES 5 /* of one family */
 
 struct sw_default_routes {
   bool v4, v6; /* neither: there are none */
   uint32_t table;
   uint32_t mark; /* of the link's own datagrams */
   uint16_t port; /* that they are sent from */
+  uint32_t user; /* of the resolver; 0: it has none of its own */
 };
 
 /** Chooses the table and the mark, if the configuration asks for default routes.  `index` is the

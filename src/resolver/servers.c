@@ -34,7 +34,7 @@ bool sw_servers_behind(unsigned interface, struct sw_address *server) {
   struct sw_netlink *netlink;
   struct sw_error error;
   bool found = false;
-  if (sw_netlink_open(&netlink, &error) != 0) return false;
+  if (!interface || sw_netlink_open(&netlink, &error) != 0) return false;
   for (unsigned i = 0; i < count && !found; i++) {
     *server = servers[i];
     found = sw_netlink_route_interface(netlink, server->ip) == interface;

@@ -15,7 +15,7 @@
 unsigned sw_servers_read(const char *file, struct sw_address servers[SW_SERVERS_MAX]);
 
 /** Finds the first name server to which this process's datagrams leave by the interface of this
- * index.  Returns false if there is none. */
+ * index.  Returns false if there is none, or the index is 0. */
 bool sw_servers_behind(unsigned interface, struct sw_address *server);
 
 #endif

@@ -77,6 +77,18 @@ PreDown = ip rule del not fwmark 51900 table 51900'
   [ "$(lines_with a 'cannot resolve')" -le 2 ]
 }
 
+# follows_a_name: side b goes to another address, and starts there. Side a has to look it up.
+follows_a_name() {
+  in_ns b "$SALTWAY" down sw0
+  until_true 20 eval '[ "$(status_of a .state)" != up ]'
+  ip -n "$B" addr add 192.0.2.22/24 dev v0
+  ip netns exec "$A" nft 'table inet f { chain i { type filter hook input priority 0; ip saddr 192.0.2.2 udp sport 51900 drop; }; }'
+  resolves_to b 192.0.2.22
+  up b
+  until_true 60 is_up a
+  [ "$(status_of a .endpoint)" = 192.0.2.22:51900 ]
+}
+
 @test "a rule for the resolver's user keeps its queries out of the link, and the peer is followed" {
   local user; user=$(id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/null || echo 65534)
   ! grep -qa __asan_init "$SALTWAY" || user=0 # not confined
@@ -87,14 +99,32 @@ PreDown = ip rule del uidrange $user-$user table main"
   up a
   wait_up
   ip -n "$A" route get 203.0.113.53 | grep -q 'dev sw0'
-  in_ns b "$SALTWAY" down sw0
-  until_true 20 eval '[ "$(status_of a .state)" != up ]'
-  ip -n "$B" addr add 192.0.2.22/24 dev v0
-  ip netns exec "$A" nft 'table inet f { chain i { type filter hook input priority 0; ip saddr 192.0.2.2 udp sport 51900 drop; }; }'
-  resolves_to b 192.0.2.22
+  follows_a_name
+}
+
+@test "with default routes the resolver's queries stay out of the link, if it has a user of its own" {
+  ! grep -qa __asan_init "$SALTWAY" || skip "not confined"
+  mkdir -p "/etc/netns/$A"
+  { grep -v '^saltway-resolver:' /etc/passwd; echo "saltway-resolver:x:54322:54322::/:/usr/sbin/nologin"; } >"/etc/netns/$A/passwd"
+  allowed='0.0.0.0/0, ::/0' far_name_server
+  ip -n "$A" rule >"$work/rules"
   up b
+  up a
+  wait_up
+  until_true 20 eval 'ip -n "$A" -6 rule | grep -q "uidrange 54322-54322 lookup main"'
+  ip -n "$A" route get 203.0.113.53 | grep -q 'dev sw0'
+  ip -n "$A" route get 203.0.113.53 uid 54322 | grep -q 'dev v0'
+  follows_a_name
+  kill -KILL "$pid_a"
+  until_true 20 gone "$pid_a"
+  until_true 20 eval '! ip -n "$A" link show sw0'
+  rm "/etc/netns/$A/passwd" # the user is gone at the next start, which removes all rules of the last run
+  up a
   until_true 60 is_up a
-  [ "$(status_of a .endpoint)" = 192.0.2.22:51900 ]
+  until_true 20 eval 'ip -n "$A" rule | grep -q suppress_prefixlength'
+  refute eval 'ip -n "$A" rule | grep uidrange'
+  in_ns a "$SALTWAY" down sw0
+  ip -n "$A" rule | diff "$work/rules" -
 }
 
 @test "all addresses of a name are endpoints, the families in turn" {

@@ -468,6 +468,18 @@ static void rule_may_be_for_what_is_sent_from_a_port(void **state) {
   assert_not_shown("rule", "100:");
 }
 
+static void rule_may_be_for_a_user(void **state) {
+  (void)state;
+  for (unsigned v6 = 0; v6 <= 1; v6++) {
+    const struct sw_rule rule = {.v6 = v6, .priority = 99, .table = 254, .user = 4000000000};
+    const char *show = v6 ? "-6 rule" : "-4 rule";
+    for (unsigned i = 0; i < 2; i++) assert_done(sw_netlink_rule_add(netlink, &rule, &error));
+    assert_shown(show, "99:\tfrom all uidrange 4000000000-4000000000 lookup main");
+    assert_done(sw_netlink_rule_remove(netlink, &rule, &error));
+    assert_not_shown(show, "99:");
+  }
+}
+
 static void rules_without_the_capability_are_reported(void **state) {
   (void)state;
   assert_int_equal(seteuid(NOBODY), 0);
@@ -557,6 +569,7 @@ int main(void) {
       up_test(tables_with_routes_of_others_are_in_use),
       down_test(rules_are_added_once_and_removed),
       down_test(rule_may_be_for_what_is_sent_from_a_port),
+      down_test(rule_may_be_for_a_user),
       down_test(rules_without_the_capability_are_reported),
       up_test(interface_that_is_down_is_reported),
   };
