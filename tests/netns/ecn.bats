@@ -126,6 +126,7 @@ counted() { ip netns exec "$1" nft -j list table inet "$2" | jq '[.nftables[].ru
   link_up 4
   # as on a real path, the router sees datagrams one by one, and the receiver's kernel coalesces them again
   ip netns exec "$A" ethtool -K v0 tx-udp-segmentation off gso off >/dev/null
+  ip netns exec "$R" ethtool -K vb tso off >/dev/null # else veth passes packets on without GRO
   ip netns exec "$B" ethtool -K v0 gro on >/dev/null
   rules "$BURSTS"
   in_ns b nft -f - <<'NFT'
