@@ -48,10 +48,10 @@ static unsigned rules_of(const struct sw_default_routes *routes,
   return count;
 }
 
-/* The user of the resolver, if it has one of its own; else 0.  Name services are not asked, as they
- * might hang. */
+/* The user of the resolver, if it has one of its own and is where the rules are; else 0.  Name services
+ * are not asked, as they might hang. */
 static uint32_t resolver_user(const struct sw_config *config) {
-  if (!config->sandbox || !sw_sandbox_possible() || geteuid() != 0) return 0;
+  if (!config->sandbox || !sw_sandbox_possible() || geteuid() != 0 || config->netns[0]) return 0;
   FILE *users = fopen(USERS, "re");
   uint32_t found = 0;
   if (!users) return 0;

@@ -283,7 +283,8 @@ static int start_engine(struct parent *parent, sw_setup_main *engine, struct sw_
  * Goes on after a time, as there may be no DNS for long. */
 static void resolve_first(struct parent *parent) {
   const uint64_t begin = sw_clock_now();
-  sw_names_open(&parent->names, &parent->loop, parent->config, parent->host.tun.index,
+  const bool here = !parent->config->netns[0]; /* where the resolver's queries leave */
+  sw_names_open(&parent->names, &parent->loop, parent->config, here ? parent->host.tun.index : 0,
                 send_endpoints, parent);
   send_endpoints(parent);
   while (running(parent) && parent->config->endpoint_count && !parent->names.count &&

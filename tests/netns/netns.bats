@@ -110,3 +110,17 @@ PostUp = ip -n \$SALTWAY_NETNS link set lo up"
   [[ $output == *"Operation not permitted (NetNS needs CAP_SYS_ADMIN"* ]]
   refute ip -n "$A" link show sw0
 }
+
+@test "the way to a name server is looked for where the queries leave" {
+  inner_namespace
+  topology_pair
+  local n index
+  index=$(ip -n "$A" -j link show v0 | jq '.[0].ifindex')
+  for n in $(seq 2 $((index - 1))); do ip -n "$I" link add d"$n" type dummy; done # sw0 gets the number of v0
+  mkdir -p "/etc/netns/$A"
+  echo "nameserver 192.0.2.2" >"/etc/netns/$A/resolv.conf" # where no server is
+  config a b.example.net:51900 "NetNS = $I"
+  up a
+  until_true 30 eval '[[ $(condition_of a) == "cannot resolve b.example.net: Temporary failure in name resolution (is the name right?"* ]]'
+  [ "$(ip -n "$I" -j link show sw0 | jq '.[0].ifindex')" = "$index" ]
+}
