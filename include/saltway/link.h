@@ -10,6 +10,8 @@
  *   - calls sw_link_transmit, and sends the datagrams it returns, until it returns 0: whenever the
  *     deadline has passed and whenever sw_link_receive returned SW_RECEIVED_CONTROL.
  *
+ * Congestion marks are left to the caller, who has the outer headers (docs/protocol.md).
+ *
  * Times are nanoseconds of a clock that does not stop during suspend (CLOCK_BOOTTIME).  If a time
  * is before the latest one passed to the link, the latest one is used.  One thread at a time may
  * use a link; with saltway/batch.h other threads can run the cipher.  Call sodium_init() before any
