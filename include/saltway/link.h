@@ -78,6 +78,14 @@ void sw_link_free(struct sw_link *link);
 void sw_link_endpoints_set(struct sw_link *link, uint64_t now, const struct sw_address *endpoints,
                            size_t count);
 
+/** Replaces the ranges of inner addresses, as in the options: at most SW_SOURCES_MAX of each kind.
+ * Allocates nothing.  Sessions are not affected. */
+void sw_link_sources_set(struct sw_link *link, const struct sw_prefix *sources, size_t source_count,
+                         const struct sw_prefix *own, size_t own_count);
+
+/** Replaces the most nanoseconds between two probes, as in the options. */
+void sw_link_keepalive_set(struct sw_link *link, uint64_t now, uint64_t persistent_keepalive);
+
 /** Replaces the keys: 1 to SW_PSKS_MAX different ones, in order of preference.  They are copied; the
  * caller wipes its own.  Sessions made under a key that is not in the list any more end at once, and
  * their keys are wiped; the others live on.  If the first key is another one than that of the

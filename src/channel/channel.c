@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -14,6 +15,14 @@ int sw_channel_open(int ends[2]) {
 
 int sw_channel_send(int fd, const struct sw_channel_message *message) {
   return send(fd, message, sizeof(*message), MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int sw_channel_send_waiting(int fd, const struct sw_channel_message *message) {
+  struct pollfd room = {.fd = fd, .events = POLLOUT};
+  int failed = sw_channel_send(fd, message);
+  if (failed == -EAGAIN && poll(&room, 1, SW_CHANNEL_PATIENCE_MS) > 0)
+    failed = sw_channel_send(fd, message);
+  return failed;
 }
 
 int sw_channel_receive(int fd, struct sw_channel_message *message) {
@@ -57,6 +66,25 @@ static void make_printable(char text[SW_CHANNEL_TEXT]) {
   text[SW_CHANNEL_TEXT - 1] = '\0';
   for (char *c = text; *c; c++)
     if (!isprint((unsigned char)*c)) *c = '?';
+}
+
+bool sw_channel_from_parent(const struct sw_channel_message *message) {
+  switch (message->kind) {
+  case SW_CHANNEL_ENDPOINTS:
+    return message->endpoints.count <= SW_ENDPOINTS_MAX;
+  case SW_CHANNEL_KEYS:
+    return message->keys.count >= 1 && message->keys.count <= SW_PSKS_MAX;
+  case SW_CHANNEL_SOURCES:
+    return message->sources.count <= SW_CHANNEL_SOURCES_MAX &&
+           message->sources.first <= SW_SOURCES_MAX - message->sources.count;
+  case SW_CHANNEL_SETTINGS:
+    return message->settings.source_count <= SW_SOURCES_MAX &&
+           message->settings.own_count <= SW_CHANNEL_OWN_MAX;
+  case SW_CHANNEL_ASK:
+  case SW_CHANNEL_STOP:
+    return true;
+  }
+  return false;
 }
 
 bool sw_channel_from_engine(struct sw_channel_message *message) {

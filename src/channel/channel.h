@@ -10,15 +10,20 @@
 #ifndef SALTWAY_CHANNEL_CHANNEL_H
 #define SALTWAY_CHANNEL_CHANNEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "saltway/link.h"
 
 #define SW_CHANNEL_TEXT 512
+#define SW_CHANNEL_OWN_MAX 16 /* our own addresses */
 
 enum sw_channel_kind {
   /* from the parent */
   SW_CHANNEL_ENDPOINTS = 1, /* the peer's addresses */
+  SW_CHANNEL_KEYS,          /* the link's keys; secret: both ends wipe the message */
+  SW_CHANNEL_SOURCES,       /* some of the ranges that the next settings are about */
+  SW_CHANNEL_SETTINGS,      /* what the configuration says now */
   SW_CHANNEL_ASK,           /* request for a snapshot */
   SW_CHANNEL_STOP,          /* send the farewell and exit */
   /* from the engine */
@@ -32,6 +37,28 @@ struct sw_channel_endpoints {
   struct sw_address addresses[SW_ENDPOINTS_MAX];
 };
 
+struct sw_channel_keys {
+  uint32_t count;
+  struct sw_psk psks[SW_PSKS_MAX];
+};
+
+/** A part of the allowed sources of inner packets: they do not fit into one message. */
+#define SW_CHANNEL_SOURCES_MAX 128
+struct sw_channel_sources {
+  uint32_t first; /* the number of ranges in the messages before */
+  uint32_t count;
+  struct sw_prefix ranges[SW_CHANNEL_SOURCES_MAX];
+};
+
+struct sw_channel_settings {
+  uint32_t source_count; /* of the messages before */
+  uint32_t own_count;
+  struct sw_prefix own[SW_CHANNEL_OWN_MAX];
+  uint32_t persistent_keepalive; /* seconds */
+  uint32_t mtu;                  /* of the TUN interface */
+  bool dscp;
+};
+
 /** What the engine knows about the link. */
 struct sw_snapshot {
   struct sw_link_status link;
@@ -41,6 +68,9 @@ struct sw_channel_message {
   uint32_t kind;
   union {
     struct sw_channel_endpoints endpoints;
+    struct sw_channel_keys keys;
+    struct sw_channel_sources sources;
+    struct sw_channel_settings settings;
     struct sw_snapshot snapshot;
     char text[SW_CHANNEL_TEXT];
   };
@@ -52,9 +82,16 @@ int sw_channel_open(int ends[2]);
 /** Sends a message.  Returns 0 or a negative errno: -EAGAIN if the channel is full. */
 int sw_channel_send(int fd, const struct sw_channel_message *message);
 
+/** As sw_channel_send, but waits up to SW_CHANNEL_PATIENCE_MS for room in the channel. */
+#define SW_CHANNEL_PATIENCE_MS 2000
+int sw_channel_send_waiting(int fd, const struct sw_channel_message *message);
+
 /** Receives a message.  Returns its kind, 0 if the other end is closed, -EAGAIN if there is no
  * message, or -EPROTO for one of the wrong size or kind. */
 int sw_channel_receive(int fd, struct sw_channel_message *message);
+
+/** Whether the sizes in a message from the parent fit their arrays. */
+bool sw_channel_from_parent(const struct sw_channel_message *message);
 
 /** Validates a message from the engine.  Returns true if everything in it can be used.  Characters
  * that are not printable are replaced in its text. */

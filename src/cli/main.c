@@ -24,6 +24,7 @@ static const struct {
     {"genkey", sw_cli_genkey, "", "print a new pre-shared key"},
     {"check", sw_cli_check, "NAME|FILE...", "report every mistake in a configuration"},
     {"up", sw_cli_up, "NAME|FILE", "run the link in the foreground"},
+    {"reload", sw_cli_reload, "NAME|FILE", "have a running link read its configuration again"},
     {"down", sw_cli_down, "NAME|FILE", "stop a running link"},
     {"status", sw_cli_status, "[--json] [NAME|FILE]", "show running links, and what is wrong"},
 };

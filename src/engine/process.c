@@ -13,6 +13,7 @@
 #include "base/last_words.h"
 #include "base/log.h"
 #include "base/runtime.h"
+#include "base/stack.h"
 #include "channel/channel.h"
 #include "engine/pump.h"
 #include "linux/sandbox.h"
@@ -28,7 +29,9 @@ struct process {
   struct sw_workers workers;
   int channel;
   uv_poll_t channel_poll;
-  enum sw_link_state reported; /* the state that the parent was told last */
+  struct sw_channel_message *message;       /* from the parent; locked, as it may hold keys */
+  struct sw_prefix sources[SW_SOURCES_MAX]; /* told by the parent, for the next settings */
+  enum sw_link_state reported;              /* the state that the parent was told last */
   bool stopping;
 };
 
@@ -82,8 +85,35 @@ static void on_pump_failed(void *user, const char *what) {
 
 /* ---- from the parent ---- */
 
+static void take_keys(struct process *process, const struct sw_channel_keys *keys) {
+  sw_link_keys_set(process->pump.link, sw_clock_now(), keys->psks, keys->count);
+  sw_pump_flush(&process->pump);
+  on_link_changed(process);
+  sw_stack_wipe();
+}
+
+static void take_settings(struct process *process, const struct sw_channel_settings *settings) {
+  struct sw_pump *pump = &process->pump;
+  sw_link_sources_set(pump->link, process->sources, settings->source_count, settings->own,
+                      settings->own_count);
+  sw_link_keepalive_set(pump->link, sw_clock_now(), settings->persistent_keepalive * SW_SECOND);
+  pump->mtu = settings->mtu;
+  pump->dscp = settings->dscp;
+  sw_pump_flush(pump);
+}
+
 static void obey(struct process *process, const struct sw_channel_message *message) {
   switch (message->kind) {
+  case SW_CHANNEL_KEYS:
+    take_keys(process, &message->keys);
+    break;
+  case SW_CHANNEL_SOURCES:
+    memcpy(process->sources + message->sources.first, message->sources.ranges,
+           message->sources.count * sizeof(message->sources.ranges[0]));
+    break;
+  case SW_CHANNEL_SETTINGS:
+    take_settings(process, &message->settings);
+    break;
   case SW_CHANNEL_ENDPOINTS:
     sw_link_endpoints_set(process->pump.link, sw_clock_now(), message->endpoints.addresses,
                           message->endpoints.count);
@@ -104,14 +134,15 @@ static void on_channel(uv_poll_t *poll, int status, int events) {
   (void)status;
   (void)events;
   for (unsigned i = 0; i < MESSAGES_MAX && !process->stopping; i++) {
-    struct sw_channel_message message;
-    const int kind = sw_channel_receive(process->channel, &message);
+    struct sw_channel_message *message = process->message;
+    const int kind = sw_channel_receive(process->channel, message);
     if (kind == -EAGAIN) return;
-    if (kind <= 0) { /* the parent is gone */
+    if (kind <= 0 || !sw_channel_from_parent(message)) { /* the parent is gone */
       stop(process);
       return;
     }
-    obey(process, &message);
+    obey(process, message);
+    if (kind == SW_CHANNEL_KEYS) sodium_memzero(message, sizeof(*message));
   }
 }
 
@@ -152,6 +183,8 @@ static int start(struct process *process, const struct sw_setup *setup, struct s
            "the fast cipher gives other results than libsodium here; using libsodium's");
   process->pump.link = sw_link_new(&setup->link);
   if (!process->pump.link) return sw_error_set(error, errno, NULL, "cannot make the link");
+  process->message = sodium_malloc(sizeof(*process->message));
+  if (!process->message) return sw_error_set(error, errno, NULL, "no locked memory");
   int failed = leave_terminal(error);
   if (!failed && setup->confined) failed = drop_privileges(setup->parent, error);
   if (!failed) failed = close_other_descriptors(process, error);
@@ -171,10 +204,10 @@ static int start(struct process *process, const struct sw_setup *setup, struct s
 
 int sw_engine_main(const struct sw_setup *setup) {
   static struct process process;
-  process = (struct process){.tun = *setup->tun,
-                             .udp = *setup->udp,
-                             .channel = setup->channel,
-                             .reported = SW_LINK_CLOSED};
+  process.tun = *setup->tun;
+  process.udp = *setup->udp;
+  process.channel = setup->channel;
+  process.reported = SW_LINK_CLOSED;
   process.pump = (struct sw_pump){.loop = &process.loop,
                                   .tun = &process.tun,
                                   .udp = &process.udp,
@@ -196,5 +229,6 @@ int sw_engine_main(const struct sw_setup *setup) {
     sw_workers_stop(&process.workers);
   }
   sw_link_free(process.pump.link);
+  sodium_free(process.message);
   return failed ? 1 : 0;
 }

@@ -217,9 +217,8 @@ static struct nl_addr *address_of(const struct sw_prefix *prefix) {
   return address;
 }
 
-int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
-                           const struct sw_prefix *address, struct sw_error *error) {
-  const bool v4 = sw_ip_is_v4(address->ip);
+static int request_address(struct sw_netlink *netlink, unsigned index,
+                           const struct sw_prefix *address, bool add) {
   struct nl_sock *socket = begin(netlink);
   struct rtnl_addr *entry = rtnl_addr_alloc();
   struct nl_addr *local = address_of(address);
@@ -228,19 +227,36 @@ int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
     rtnl_addr_set_ifindex(entry, (int)index);
     failed = rtnl_addr_set_local(entry, local);
     /* nobody answers on a TUN device: duplicate address detection would only delay its use */
-    if (!v4) rtnl_addr_set_flags(entry, IFA_F_NODAD);
+    if (!sw_ip_is_v4(address->ip)) rtnl_addr_set_flags(entry, IFA_F_NODAD);
   }
-  if (!failed) failed = note_added(netlink, rtnl_addr_add(socket, entry, 0));
+  if (!failed)
+    failed = add ? note_added(netlink, rtnl_addr_add(socket, entry, 0))
+                 : rtnl_addr_delete(socket, entry, 0);
   nl_addr_put(local);
   rtnl_addr_put(entry);
-  if (failed >= 0) return 0;
-  const int code = code_of(netlink, failed);
-  if (code == EEXIST) return 0;
+  return failed < 0 ? code_of(netlink, failed) : 0;
+}
+
+int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
+                           const struct sw_prefix *address, struct sw_error *error) {
+  const bool v4 = sw_ip_is_v4(address->ip);
+  const int code = request_address(netlink, index, address, true);
+  if (!code || code == EEXIST) return 0;
   char prefix[SW_PREFIX_TEXT], name[IFNAMSIZ], fix[FIX_TEXT];
   name_of(index, name);
   return sw_error_set(error, code, v4 ? fix_of(netlink, code) : fix_of_v6(netlink, code, name, fix),
                       "netlink: cannot add the address %s to %s", sw_prefix_text(address, prefix),
                       name);
+}
+
+int sw_netlink_address_remove(struct sw_netlink *netlink, unsigned index,
+                              const struct sw_prefix *address, struct sw_error *error) {
+  const int code = request_address(netlink, index, address, false);
+  if (!code || code == EADDRNOTAVAIL) return 0;
+  char prefix[SW_PREFIX_TEXT], name[IFNAMSIZ];
+  return sw_error_set(error, code, fix_of(netlink, code),
+                      "netlink: cannot remove the address %s from %s",
+                      sw_prefix_text(address, prefix), name_of(index, name));
 }
 
 /* ---- routes ---- */
@@ -278,7 +294,7 @@ static void find_route(struct sw_netlink *netlink, struct route_search *search) 
 }
 
 static int request_route(struct sw_netlink *netlink, unsigned index,
-                         const struct route_search *wanted) {
+                         const struct route_search *wanted, bool add) {
   const bool v4 = sw_ip_is_v4(wanted->prefix->ip);
   struct nl_sock *socket = begin(netlink);
   struct rtnl_route *route = rtnl_route_alloc();
@@ -295,7 +311,9 @@ static int request_route(struct sw_netlink *netlink, unsigned index,
     rtnl_route_add_nexthop(route, hop);
     hop = NULL; /* the route owns it */
     failed = rtnl_route_set_dst(route, destination);
-    if (!failed) failed = note_added(netlink, rtnl_route_add(socket, route, NLM_F_EXCL));
+    if (!failed)
+      failed = add ? note_added(netlink, rtnl_route_add(socket, route, NLM_F_EXCL))
+                   : rtnl_route_delete(socket, route, 0);
   }
   if (hop) rtnl_route_nh_free(hop);
   nl_addr_put(destination);
@@ -303,15 +321,18 @@ static int request_route(struct sw_netlink *netlink, unsigned index,
   return failed < 0 ? code_of(netlink, failed) : 0;
 }
 
+static struct route_search search_for(const struct sw_route *route) {
+  const uint32_t none = sw_ip_is_v4(route->prefix.ip) ? METRIC_V4 : METRIC_V6;
+  return (struct route_search){.prefix = &route->prefix,
+                               .table = route->table ? route->table : RT_TABLE_MAIN,
+                               .metric = route->metric ? route->metric : none};
+}
+
 int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struct sw_route *route,
                          struct sw_error *error) {
   const bool v4 = sw_ip_is_v4(route->prefix.ip);
-  struct route_search search = {.prefix = &route->prefix,
-                                .table = route->table ? route->table : RT_TABLE_MAIN,
-                                .metric = route->metric ? route->metric
-                                          : v4          ? METRIC_V4
-                                                        : METRIC_V6};
-  const int code = request_route(netlink, index, &search);
+  struct route_search search = search_for(route);
+  const int code = request_route(netlink, index, &search, true);
   if (!code) return 0;
   if (code == EEXIST) find_route(netlink, &search);
   if (code == EEXIST && search.index == index) return 0;
@@ -327,6 +348,24 @@ int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struc
   const char *known = v4 ? fix_of(netlink, code) : fix_of_v6(netlink, code, name, fix);
   return sw_error_set(error, code, code == EEXIST ? fix : known,
                       "netlink: cannot add the route to %s over %s", text, name);
+}
+
+int sw_netlink_route_add_again(struct sw_netlink *netlink, unsigned index,
+                               const struct sw_route *route, struct sw_error *error) {
+  const struct route_search search = search_for(route);
+  const int code = request_route(netlink, index, &search, true);
+  return !code || code == EEXIST ? 0 : sw_netlink_route_add(netlink, index, route, error);
+}
+
+int sw_netlink_route_remove(struct sw_netlink *netlink, unsigned index,
+                            const struct sw_route *route, struct sw_error *error) {
+  const struct route_search search = search_for(route);
+  const int code = request_route(netlink, index, &search, false);
+  if (!code || code == ESRCH) return 0;
+  char text[SW_PREFIX_TEXT], name[IFNAMSIZ];
+  return sw_error_set(error, code, fix_of(netlink, code),
+                      "netlink: cannot remove the route to %s over %s",
+                      sw_prefix_text(&route->prefix, text), name_of(index, name));
 }
 
 struct table_search {

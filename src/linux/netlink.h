@@ -45,6 +45,10 @@ int sw_netlink_gso_segments(struct sw_netlink *netlink, unsigned index, uint32_t
 int sw_netlink_address_add(struct sw_netlink *netlink, unsigned index,
                            const struct sw_prefix *address, struct sw_error *error);
 
+/** Removes an address; one that the interface does not have is no error. */
+int sw_netlink_address_remove(struct sw_netlink *netlink, unsigned index,
+                              const struct sw_prefix *address, struct sw_error *error);
+
 struct sw_route {
   struct sw_prefix prefix;
   uint32_t table;  /* 0: main */
@@ -55,6 +59,15 @@ struct sw_route {
  * metric that is not over this interface. */
 int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struct sw_route *route,
                          struct sw_error *error);
+
+/** Adds a route that was there before.  If there is one of the same prefix, table and metric, it is not
+ * looked at: that is no error. */
+int sw_netlink_route_add_again(struct sw_netlink *netlink, unsigned index,
+                               const struct sw_route *route, struct sw_error *error);
+
+/** Removes a route over the interface; one that does not exist is no error. */
+int sw_netlink_route_remove(struct sw_netlink *netlink, unsigned index,
+                            const struct sw_route *route, struct sw_error *error);
 
 /** Finds out which of the 64 tables from `first` on have a route that is not over the interface: bit n
  * of `used` stands for table `first` + n. */

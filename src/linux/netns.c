@@ -17,10 +17,10 @@ int sw_netns_open(const char *name_or_path, struct sw_error *error) {
   snprintf(path, sizeof(path), "%s%s", strchr(name_or_path, '/') ? "" : DIRECTORY, name_or_path);
   const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd >= 0) return fd;
-  return sw_error_set(error, errno,
-                      errno == ENOENT ? "ip netns shows those that have a name; ip netns add makes one"
-                                      : NULL,
-                      "netns: cannot open %s", path);
+  return sw_error_set(
+      error, errno,
+      errno == ENOENT ? "ip netns shows those that have a name; ip netns add makes one" : NULL,
+      "netns: cannot open %s", path);
 }
 
 int sw_netns_enter(int netns, struct sw_error *error) {
@@ -32,8 +32,9 @@ int sw_netns_enter(int netns, struct sw_error *error) {
   const int code = errno;
   close(before);
   return sw_error_set(error, code,
-                      code == EPERM ? "NetNS needs CAP_SYS_ADMIN; for the systemd unit see NetNS in "
-                                      "saltway.conf(5)"
+                      code == EPERM
+                          ? "NetNS needs CAP_SYS_ADMIN; for the systemd unit see NetNS in "
+                            "saltway.conf(5)"
                       : code == EINVAL ? "the file is not a network namespace"
                                        : NULL,
                       "netns: cannot enter the network namespace");

@@ -152,6 +152,10 @@ int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, bool offload
   return 0;
 }
 
+int sw_udp_mark_set(const struct sw_udp *udp, uint32_t fwmark) {
+  return option(udp, SOL_SOCKET, SO_MARK, (int)fwmark);
+}
+
 void sw_udp_close(struct sw_udp *udp) {
   if (udp->fd >= 0) close(udp->fd);
   udp->fd = -1;

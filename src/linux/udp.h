@@ -54,6 +54,10 @@ struct sw_run {
 int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, bool offload,
                 struct sw_error *error);
 
+/** Changes the mark of what is sent (0: none).  Returns 0 or a negative errno: -EPERM without
+ * CAP_NET_ADMIN. */
+int sw_udp_mark_set(const struct sw_udp *udp, uint32_t fwmark);
+
 void sw_udp_close(struct sw_udp *udp);
 
 /** Sends the runs in order and moves each one's `sent` past the bytes that the kernel has taken.

@@ -213,17 +213,28 @@ static struct sw_prefix *sources_of(const struct sw_config *config, size_t *coun
   return sources;
 }
 
-int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
-                   const struct sw_config *config, const struct sw_host *host, struct sw_psks *psks,
-                   struct sw_error *error) {
-  child->psk_count = psks->count;
-  for (unsigned i = 0; i < psks->count; i++)
-    sw_psk_fingerprint(&psks->keys[i], child->fingerprints[i]);
-  struct sw_prefix own[SW_CONFIG_ADDRESSES_MAX];
+static size_t own_of(const struct sw_config *config,
+                     struct sw_prefix own[SW_CONFIG_ADDRESSES_MAX]) {
   for (size_t i = 0; i < config->address_count; i++) {
     own[i] = config->addresses[i];
     own[i].length = 128;
   }
+  return config->address_count;
+}
+
+static void note_fingerprints(struct sw_child *child, const struct sw_psks *psks) {
+  memset(child->fingerprints, 0, sizeof(child->fingerprints));
+  child->psk_count = psks->count;
+  for (unsigned i = 0; i < psks->count; i++)
+    sw_psk_fingerprint(&psks->keys[i], child->fingerprints[i]);
+}
+
+int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engine,
+                   const struct sw_config *config, const struct sw_host *host, struct sw_psks *psks,
+                   struct sw_error *error) {
+  struct sw_prefix own[SW_CONFIG_ADDRESSES_MAX];
+  const size_t own_count = own_of(config, own);
+  note_fingerprints(child, psks);
   size_t source_count;
   struct sw_prefix *sources = sources_of(config, &source_count);
   if (!sources) return sw_error_set(error, ENOMEM, NULL, "no memory for AllowedIPs");
@@ -240,11 +251,82 @@ int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engin
                .sources = sources,
                .source_count = source_count,
                .own = own,
-               .own_count = config->address_count},
+               .own_count = own_count},
   };
   const int failed = start_process(child, loop, engine, &setup, error);
   free(sources);
   sodium_memzero(psks, sizeof(*psks));
   sw_stack_wipe();
   return failed;
+}
+
+/* ---- reload ---- */
+
+bool sw_child_has_keys(const struct sw_child *child, const struct sw_psks *psks) {
+  bool has = child->psk_count == psks->count;
+  for (unsigned i = 0; has && i < psks->count; i++) {
+    char fingerprint[SW_FINGERPRINT_TEXT];
+    sw_psk_fingerprint(&psks->keys[i], fingerprint);
+    has = strcmp(fingerprint, child->fingerprints[i]) == 0;
+  }
+  return has;
+}
+
+/* The engine applies them with the settings that follow. */
+static int send_sources(struct sw_child *child, const struct sw_prefix *sources, size_t count,
+                        struct sw_channel_message *message) {
+  int failed = 0;
+  for (size_t first = 0; first < count && !failed; first += SW_CHANNEL_SOURCES_MAX) {
+    const size_t left = count - first;
+    struct sw_channel_sources *part = &message->sources;
+    message->kind = SW_CHANNEL_SOURCES;
+    part->first = (uint32_t)first;
+    part->count = (uint32_t)(left < SW_CHANNEL_SOURCES_MAX ? left : SW_CHANNEL_SOURCES_MAX);
+    memcpy(part->ranges, sources + first, part->count * sizeof(sources[0]));
+    failed = sw_channel_send_waiting(child->channel, message);
+  }
+  return failed;
+}
+
+static int send_settings(struct sw_child *child, const struct sw_config *config, unsigned mtu,
+                         struct sw_channel_message *message) {
+  size_t count;
+  struct sw_prefix *sources = sources_of(config, &count);
+  if (!sources) return -ENOMEM;
+  int failed = send_sources(child, sources, count, message);
+  free(sources);
+  memset(message, 0, sizeof(*message));
+  message->kind = SW_CHANNEL_SETTINGS;
+  message->settings.source_count = (uint32_t)count;
+  message->settings.own_count = (uint32_t)own_of(config, message->settings.own);
+  message->settings.persistent_keepalive = config->persistent_keepalive;
+  message->settings.mtu = mtu;
+  message->settings.dscp = config->dscp;
+  return failed ? failed : sw_channel_send_waiting(child->channel, message);
+}
+
+static int send_keys(struct sw_child *child, const struct sw_psks *psks,
+                     struct sw_channel_message *message) {
+  memset(message, 0, sizeof(*message));
+  message->kind = SW_CHANNEL_KEYS;
+  message->keys.count = psks->count;
+  memcpy(message->keys.psks, psks->keys, sizeof(psks->keys));
+  return sw_channel_send_waiting(child->channel, message);
+}
+
+void sw_child_change(struct sw_child *child, const struct sw_config *config, unsigned mtu,
+                     const struct sw_psks *psks) {
+  struct sw_channel_message *message = sodium_malloc(sizeof(*message)); /* locked: it holds keys */
+  int failed = message ? 0 : -ENOMEM;
+  if (message) memset(message, 0, sizeof(*message));
+  if (!failed) failed = send_settings(child, config, mtu, message);
+  if (!failed) failed = send_keys(child, psks, message);
+  sodium_free(message); /* wipes */
+  note_fingerprints(child, psks);
+  sw_stack_wipe();
+  if (!failed) return;
+  char text[SW_ERROR_TEXT];
+  snprintf(text, sizeof(text), "cannot tell the engine what has changed: %s", strerror(-failed));
+  note_failure(child, text);
+  kill(child->pid, SIGKILL);
 }

@@ -45,6 +45,14 @@ int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engin
 /** Sends a message; does nothing without an engine. */
 void sw_child_send(struct sw_child *child, const struct sw_channel_message *message);
 
+/** Whether the link's keys have these fingerprints, in this order. */
+bool sw_child_has_keys(const struct sw_child *child, const struct sw_psks *psks);
+
+/** Tells the engine what another configuration and other keys say, once it has started.  An engine
+ * that does not read its messages is killed. */
+void sw_child_change(struct sw_child *child, const struct sw_config *config, unsigned mtu,
+                     const struct sw_psks *psks);
+
 /** Tells the engine to close the link and end, and kills it if it does not.  Run the loop until
  * `pid` is 0. */
 void sw_child_stop(struct sw_child *child);

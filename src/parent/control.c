@@ -60,20 +60,20 @@ static void answer(struct sw_control_client *client) {
   if (!client->asks) send_answer(client, text);
 }
 
-static bool asks(const struct sw_control_client *client) {
-  return client->open_handles && client->asks;
+static bool asks(const struct sw_control_client *client, const char *command) {
+  return client->open_handles && client->asks && strcmp(client->line, command) == 0;
 }
 
-bool sw_control_asked(const struct sw_control *control) {
+bool sw_control_asked(const struct sw_control *control, const char *command) {
   bool asked = false;
-  for (unsigned i = 0; i < SW_CONTROL_CLIENTS; i++) asked |= asks(&control->clients[i]);
+  for (unsigned i = 0; i < SW_CONTROL_CLIENTS; i++) asked |= asks(&control->clients[i], command);
   return asked;
 }
 
-void sw_control_answer(struct sw_control *control, const char *text) {
+void sw_control_answer(struct sw_control *control, const char *command, const char *text) {
   for (unsigned i = 0; i < SW_CONTROL_CLIENTS; i++) {
     struct sw_control_client *client = &control->clients[i];
-    if (!asks(client)) continue;
+    if (!asks(client, command)) continue;
     client->asks = false;
     if (!uv_is_closing((uv_handle_t *)&client->pipe)) send_answer(client, strdup(text));
   }

@@ -1,5 +1,5 @@
 /*
- * The control socket, through which `status` and `down` talk to a running link.  A client sends a
+ * The control socket, through which `status`, `reload` and `down` talk to a running link.  A client sends a
  * command in one line and gets the answer; then the connection is closed.  The socket has mode 0600:
  * it is for the user who runs the link, and root.  It is served on the parent's loop, with a fixed
  * number of clients, a bounded line and a deadline for each.
@@ -51,11 +51,11 @@ struct sw_control {
 int sw_control_open(struct sw_control *control, uv_loop_t *loop, const char *name,
                     sw_control_handler *handler, void *user, struct sw_error *error);
 
-/** Whether a client waits for sw_control_answer. */
-bool sw_control_asked(const struct sw_control *control);
+/** Whether a client waits for the answer to this command. */
+bool sw_control_asked(const struct sw_control *control, const char *command);
 
-/** Sends `text` to all clients that wait for an answer. */
-void sw_control_answer(struct sw_control *control, const char *text);
+/** Sends `text` to all clients that wait for the answer to this command. */
+void sw_control_answer(struct sw_control *control, const char *command, const char *text);
 
 /** Stops listening, removes the socket and gives up the name.  Clients are closed as the loop runs. */
 void sw_control_close(struct sw_control *control);

@@ -142,6 +142,28 @@ void sw_default_routes_remove(const struct sw_default_routes *routes, const char
   sw_undo_remove(name, SW_RUNTIME_RULES);
 }
 
+static bool is_among(const struct sw_rule *rule, const struct sw_rule *rules, unsigned count) {
+  for (unsigned i = 0; i < count; i++)
+    if (rules[i].v6 == rule->v6 && rules[i].priority == rule->priority &&
+        rules[i].table == rule->table && rules[i].mark == rule->mark &&
+        rules[i].udp_port == rule->udp_port)
+      return true;
+  return false;
+}
+
+int sw_default_routes_change(const struct sw_default_routes *before,
+                             const struct sw_default_routes *routes, const char *name,
+                             struct sw_netlink *netlink, struct sw_error *error) {
+  struct sw_rule former[RULES_MAX], rules[RULES_MAX];
+  const unsigned former_count = rules_of(before, former), count = rules_of(routes, rules);
+  int failed = sw_default_routes_add(routes, name, netlink, error);
+  for (unsigned i = 0; i < former_count && !failed; i++)
+    if (!is_among(&former[i], rules, count))
+      failed = sw_netlink_rule_remove(netlink, &former[i], error);
+  if (!failed && !count) sw_undo_remove(name, SW_RUNTIME_RULES);
+  return failed;
+}
+
 void sw_default_routes_undo(const char *name) {
   struct sw_default_routes routes;
   struct sw_netlink *netlink;

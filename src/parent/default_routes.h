@@ -61,6 +61,13 @@ int sw_default_routes_plan(struct sw_default_routes *routes, const struct sw_con
 int sw_default_routes_add(const struct sw_default_routes *routes, const char *name,
                           struct sw_netlink *netlink, struct sw_error *error);
 
+/** Goes from the plan `before` to `routes`, of which either may have none: records them, makes their
+ * rules and then removes those of `before` that are none of theirs, so that no packet meets a gap.
+ * Returns 0, or a negative errno with `error` filled. */
+int sw_default_routes_change(const struct sw_default_routes *before,
+                             const struct sw_default_routes *routes, const char *name,
+                             struct sw_netlink *netlink, struct sw_error *error);
+
 /** Makes the rules that are missing.  Returns 0, or a negative errno with `error` filled. */
 int sw_default_routes_restore(const struct sw_default_routes *routes, struct sw_netlink *netlink,
                               struct sw_error *error);

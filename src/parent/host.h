@@ -45,7 +45,8 @@ struct sw_host {
   bool routed;                /* sw_host_route was called */
   uint32_t mark;              /* of the link's own datagrams; 0: none */
   struct sw_default_routes defaults;
-  struct sw_host_made made; /* by the latest sw_host_restore */
+  const struct sw_host *before; /* which this one replaces, during sw_host_change */
+  struct sw_host_made made;     /* by the latest sw_host_restore */
 };
 
 #define SW_HOST_CLOSED ((struct sw_host){.tun.fd = -1, .udp.fd = -1, .netns = -1})
@@ -71,6 +72,11 @@ bool sw_host_concerns(const struct sw_host *host, const struct sw_change *change
 /** Makes addresses, routes and rules again that are missing.  Returns 0, or a negative errno with
  * `error` filled; `made` says how many in any case. */
 int sw_host_restore(struct sw_host *host, struct sw_error *error);
+
+/** Makes of the difference between its configuration and `next`: MTU, addresses, routes, rules and
+ * mark.  The caller then replaces what `config` points to.  Returns 0, or a negative errno with `error`
+ * filled and everything as before. */
+int sw_host_change(struct sw_host *host, const struct sw_config *next, struct sw_error *error);
 
 /** Undoes all of it, or what there is of it. */
 void sw_host_close(struct sw_host *host);

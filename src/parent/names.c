@@ -195,7 +195,12 @@ static void finish(struct sw_names *names) {
 static void on_resolver_closed(uv_handle_t *handle) {
   struct sw_names *names = handle->data;
   names->polling = false;
-  if (!uv_is_closing((uv_handle_t *)&names->timer)) schedule(names);
+  if (uv_is_closing((uv_handle_t *)&names->timer) || !names->named) return;
+  if (names->due)
+    wait_for(names, on_due, 0);
+  else
+    schedule(names);
+  names->due = false;
 }
 
 /* Returns how it ended: a resolver that is ending already keeps its status. */
@@ -342,20 +347,48 @@ static void on_due(uv_timer_t *timer) {
   schedule(names);
 }
 
+/* Takes the endpoints of the configuration, with what is known of those that it had `before` (NULL:
+ * none). */
+static void take_endpoints(struct sw_names *names, const struct sw_config *before) {
+  const struct sw_config *config = names->config;
+  struct sw_name former[SW_CONFIG_ENDPOINTS_MAX];
+  memcpy(former, names->names, sizeof(former));
+  memset(names->names, 0, sizeof(names->names));
+  names->named = false;
+  for (unsigned i = 0; i < config->endpoint_count; i++) {
+    struct sw_name *name = &names->names[i];
+    const char *host = config->endpoints[i].host;
+    for (unsigned k = 0; before && k < before->endpoint_count; k++)
+      if (strcmp(before->endpoints[k].host, host) == 0) *name = former[k];
+    struct sw_names_answer literal;
+    if (sw_names_look_up(host, AI_NUMERICHOST, &literal) != 0)
+      names->named = true;
+    else
+      name->found = name->told = literal;
+  }
+  names->count = collect(names, names->addresses);
+}
+
 void sw_names_open(struct sw_names *names, uv_loop_t *loop, const struct sw_config *config,
                    unsigned interface, void (*changed)(void *user), void *user) {
   *names = (struct sw_names){
       .loop = loop, .config = config, .interface = interface, .changed = changed, .user = user};
-  bool named = false;
-  for (unsigned i = 0; i < config->endpoint_count; i++) {
-    struct sw_name *name = &names->names[i];
-    named |= sw_names_look_up(config->endpoints[i].host, AI_NUMERICHOST, &name->found) != 0;
-    name->told = name->found;
-  }
+  take_endpoints(names, NULL);
   uv_timer_init(loop, &names->timer);
   names->timer.data = names;
-  names->count = collect(names, names->addresses);
-  if (named) on_due(&names->timer);
+  if (names->named) on_due(&names->timer);
+}
+
+void sw_names_change(struct sw_names *names, const struct sw_config *before) {
+  if (names->resolver) end_resolver(names);
+  uv_timer_stop(&names->timer);
+  names->failures = 0;
+  names->failure[0] = '\0';
+  names->server.port = 0;
+  take_endpoints(names, before);
+  names->changed(names->user);
+  names->due = names->named && names->polling;
+  if (names->named && !names->polling) on_due(&names->timer);
 }
 
 void sw_names_close(struct sw_names *names) {

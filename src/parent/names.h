@@ -54,6 +54,8 @@ struct sw_names {
   int channel;       /* to it */
   uv_poll_t poll;
   bool polling;                /* the handle is open */
+  bool named;                  /* an endpoint is a name */
+  bool due;                    /* the next lookup begins as soon as the handle is closed */
   uv_timer_t timer;            /* the resolver's patience, or the next lookup */
   uint32_t answered;           /* endpoints the resolver has answered for, in their order */
   char failing[SW_NAMES_TEXT]; /* in the lookup under way */
@@ -67,6 +69,10 @@ struct sw_names {
  * known on return. */
 void sw_names_open(struct sw_names *names, uv_loop_t *loop, const struct sw_config *config,
                    unsigned interface, void (*changed)(void *user), void *user);
+
+/** Takes over the endpoints of a reload: the configuration was `before` and is another one now.  What
+ * is known of a host that stays is kept; the names are looked up at once.  Calls `changed`. */
+void sw_names_change(struct sw_names *names, const struct sw_config *before);
 
 /** Tells whether the link is up, which decides when names are looked up next. */
 void sw_names_link(struct sw_names *names, bool up);

@@ -19,6 +19,7 @@
 #include "parent/last_peer.h"
 #include "parent/names.h"
 #include "parent/notify.h"
+#include "parent/reload.h"
 #include "parent/report.h"
 #include "parent/signals.h"
 #include "parent/status_json.h"
@@ -34,7 +35,7 @@
 #define DESCRIPTORS 32            /* more than a link ever has open */
 
 struct parent {
-  const struct sw_config *config;
+  struct sw_config *config;
   struct sw_psks *psks; /* wiped once the engine has them */
   uv_loop_t loop;
   struct sw_host host;
@@ -49,6 +50,8 @@ struct parent {
   uv_timer_t observer;
   struct sw_report report;
   uint64_t started;
+  bool serving;                /* it can be reloaded */
+  bool reload;                 /* as soon as it can be */
   bool ending;                 /* it was told to end, or has failed */
   char failure[SW_ERROR_TEXT]; /* why the link ends; empty: it was told to */
 };
@@ -101,7 +104,7 @@ static void ask_engine(struct parent *parent) {
 
 static void answer_status(struct parent *parent) {
   char *json = status_text(parent);
-  if (json) sw_control_answer(&parent->control, json);
+  if (json) sw_control_answer(&parent->control, "status", json);
   free(json);
 }
 
@@ -140,7 +143,7 @@ static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
     sw_last_peer_note(&parent->last_peer, parent->config->name, &link->peer, link->fingerprint,
                       sw_clock_now());
   observe(parent);
-  if (sw_control_asked(&parent->control)) answer_status(parent);
+  if (sw_control_asked(&parent->control, "status")) answer_status(parent);
 }
 
 static void on_interface(void *user) {
@@ -166,6 +169,10 @@ static void send_endpoints(void *user) {
 
 static void on_signal(void *user, int signal) {
   struct parent *parent = user;
+  if (signal == SIGHUP && !sw_signals_terminal_lost(&parent->signals)) {
+    parent->reload = true;
+    return;
+  }
   if (!parent->ending) sw_log(SW_LOG_INFO, "%s: closing the link", strsignal(signal));
   parent->ending = true;
 }
@@ -177,6 +184,13 @@ static bool on_command(void *user, const char *command, char **answer) {
       ask_engine(parent); /* on_snapshot answers */
     else
       *answer = status_text(parent);
+    return true;
+  }
+  if (strcmp(command, "reload") == 0) {
+    if (parent->serving)
+      parent->reload = true; /* reload() answers */
+    else
+      *answer = strdup("refused\nthe link is being started or stopped: try again\n");
     return true;
   }
   if (strcmp(command, "down") == 0) {
@@ -224,7 +238,8 @@ static void undo_killed_run(struct parent *parent) {
   sw_undo_remove(name, SW_RUNTIME_UNDO);
 }
 
-static void post_up(struct parent *parent, const char *undo) {
+/* A command that fails ends the start, but not a link that runs. */
+static void post_up(struct parent *parent, const char *undo, bool starting) {
   const struct sw_config *config = parent->config;
   struct sw_error error;
   char *commands = sw_hook_commands(config->post_up, config->post_up_count, config->name);
@@ -239,8 +254,13 @@ static void post_up(struct parent *parent, const char *undo) {
            error.text);
   char *rest;
   for (char *command = strtok_r(commands, "\n", &rest); command && running(parent);
-       command = strtok_r(NULL, "\n", &rest))
-    if (!run_hook(parent, command, true) && running(parent)) end_with(parent, parent->hook.failure);
+       command = strtok_r(NULL, "\n", &rest)) {
+    if (run_hook(parent, command, true) || !running(parent)) continue;
+    if (starting)
+      end_with(parent, parent->hook.failure);
+    else
+      sw_log(SW_LOG_ERROR, "%s", parent->hook.failure);
+  }
   free(commands);
 }
 
@@ -316,17 +336,78 @@ static void carry(struct parent *parent) {
   ask_engine(parent);
 }
 
+/* ---- reload ---- */
+
+/* The PreDown commands, or NULL with the link ending. */
+static char *undo_of(struct parent *parent) {
+  const struct sw_config *config = parent->config;
+  char *undo = sw_hook_commands(config->pre_down, config->pre_down_count, config->name);
+  if (!undo) end_with(parent, "no memory for PreDown");
+  return undo;
+}
+
+/* Logs each line of `text`, which it cuts up. */
+static void log_lines(enum sw_log_level level, char *text) {
+  char *rest;
+  for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+    sw_log(level, "%s", line);
+}
+
+/* What the hooks did is undone by the former PreDown, and done by the present PostUp. */
+static void change_hooks(struct parent *parent, char **undo) {
+  char *next = undo_of(parent);
+  if (!next) return;
+  run_undo(parent, *undo);
+  sw_undo_remove(parent->config->name, SW_RUNTIME_UNDO);
+  free(*undo);
+  *undo = next;
+  if (parent->config->post_up_count && running(parent)) post_up(parent, next, false);
+}
+
+/* `undo` are the PreDown commands. */
+static void reload(struct parent *parent, char **undo) {
+  struct sw_reload what = {.config = parent->config,
+                           .host = &parent->host,
+                           .child = &parent->child,
+                           .names = &parent->names};
+  static const char ok[] = "ok\n", refused[] = "refused\n";
+  char *text = NULL;
+  size_t length;
+  parent->reload = false;
+  FILE *out = open_memstream(&text, &length);
+  if (!out) return;
+  fputs(refused, out);
+  const bool done = sw_reload_run(&what, out);
+  if (fclose(out) != 0 || !text) {
+    sw_log(SW_LOG_ERROR, "no memory to tell what the reload has changed");
+    free(text);
+    return;
+  }
+  char *lines = text + strlen(refused);
+  char *answer = lines - (done ? strlen(ok) : strlen(refused));
+  memcpy(answer, done ? ok : refused, (size_t)(lines - answer));
+  sw_control_answer(&parent->control, "reload", answer);
+  log_lines(done ? SW_LOG_INFO : SW_LOG_ERROR, lines);
+  free(text);
+  if (done && what.hooks) change_hooks(parent, undo);
+  ask_engine(parent);
+}
+
 /* From PostUp to PreDown. */
 static void serve(struct parent *parent) {
   const struct sw_config *config = parent->config;
-  char *undo = sw_hook_commands(config->pre_down, config->pre_down_count, config->name);
-  if (!undo) {
-    end_with(parent, "no memory for PreDown");
-    return;
-  }
-  if (config->post_up_count) post_up(parent, undo);
+  char *undo = undo_of(parent);
+  if (!undo) return;
+  if (config->post_up_count) post_up(parent, undo, true);
   if (running(parent)) sw_notify("READY=1\n");
-  while (running(parent)) turn(parent);
+  parent->serving = true;
+  while (running(parent)) {
+    if (parent->reload)
+      reload(parent, &undo);
+    else
+      turn(parent);
+  }
+  parent->serving = false;
   sw_notify("STOPPING=1\n");
   run_undo(parent, undo);
   free(undo);
@@ -383,7 +464,7 @@ static bool descriptors_left(void) {
   return count == DESCRIPTORS;
 }
 
-int sw_parent_run(const struct sw_config *config, struct sw_psks *psks, sw_setup_main *engine,
+int sw_parent_run(struct sw_config *config, struct sw_psks *psks, sw_setup_main *engine,
                   struct sw_error *error) {
   struct parent *parent = calloc(1, sizeof(*parent));
   if (!parent) return sw_error_set(error, ENOMEM, NULL, "cannot start");

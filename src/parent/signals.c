@@ -1,7 +1,8 @@
 #include "parent/signals.h"
 
+#include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <unistd.h>
 
 static const int numbers[SW_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
@@ -16,8 +17,20 @@ static bool stays_ignored(int number) {
   return number == SIGHUP && sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
+/* A terminal that hangs up leaves its processes before it sends them SIGHUP. */
+static bool has_terminal(void) {
+  const int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+bool sw_signals_terminal_lost(const struct sw_signals *signals) {
+  return signals->terminal && !has_terminal();
+}
+
 void sw_signals_open(struct sw_signals *signals, uv_loop_t *loop,
                      void (*received)(void *user, int signal), void *user) {
+  signals->terminal = has_terminal();
   signals->received = received;
   signals->user = user;
   for (unsigned i = 0; i < SW_SIGNALS; i++) {

@@ -1,5 +1,6 @@
 #include "protocol/filter.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,39 +13,64 @@ static void clear_host_bits(struct sw_prefix *range) {
 }
 
 /* IPv4 before IPv6, then by address, and a range before the ones inside it. */
-static int compare(const void *a, const void *b) {
-  const struct sw_prefix *one = a, *other = b;
+static int compare(const struct sw_prefix *one, const struct sw_prefix *other) {
   const int family = sw_ip_is_v4(other->ip) - sw_ip_is_v4(one->ip);
   if (family != 0) return family;
   const int order = memcmp(one->ip, other->ip, SW_IP_BYTES);
   return order != 0 ? order : one->length - other->length;
 }
 
+/* Restores the heap order below `root`, whose children are heaps. */
+static void sift(struct sw_prefix *ranges, size_t root, size_t count) {
+  const struct sw_prefix range = ranges[root];
+  for (size_t child; (child = 2 * root + 1) < count; root = child) {
+    if (child + 1 < count && compare(&ranges[child], &ranges[child + 1]) < 0) child++;
+    if (compare(&ranges[child], &range) <= 0) break;
+    ranges[root] = ranges[child];
+  }
+  ranges[root] = range;
+}
+
+/* Heapsort: the C library's qsort allocates, and asks the system for the size of its memory. */
+static void sort(struct sw_prefix *ranges, size_t count) {
+  for (size_t i = count / 2; i-- > 0;) sift(ranges, i, count);
+  for (size_t end = count; end-- > 1;) {
+    const struct sw_prefix last = ranges[end];
+    ranges[end] = ranges[0];
+    ranges[0] = last;
+    sift(ranges, 0, end);
+  }
+}
+
 /* Two ranges are either disjoint, or one contains the other.  The smaller one is left out. */
-static int set_init(struct sw_filter_set *set, const struct sw_prefix *ranges, size_t count) {
-  if (count == 0) return 0;
-  struct sw_prefix *sorted = calloc(count, sizeof(*sorted));
-  if (!sorted) return -ENOMEM;
-  memcpy(sorted, ranges, count * sizeof(*sorted));
+static void set_ranges(struct sw_filter_ranges *set, const struct sw_prefix *ranges, size_t count) {
+  assert(count <= SW_SOURCES_MAX);
+  struct sw_prefix *sorted = set->ranges;
+  if (count) memcpy(sorted, ranges, count * sizeof(*sorted));
   for (size_t i = 0; i < count; i++) clear_host_bits(&sorted[i]);
-  qsort(sorted, count, sizeof(*sorted), compare);
-  set->ranges = sorted;
+  sort(sorted, count);
+  set->v4_count = set->count = 0;
   for (size_t i = 0; i < count; i++) {
     if (set->count > 0 && sw_prefix_contains(&sorted[set->count - 1], sorted[i].ip)) continue;
     set->v4_count += sw_ip_is_v4(sorted[i].ip);
     sorted[set->count++] = sorted[i];
   }
-  return 0;
 }
 
-int sw_filter_init(struct sw_filter *filter, const struct sw_prefix *sources, size_t source_count,
-                   const struct sw_prefix *own, size_t own_count) {
+int sw_filter_init(struct sw_filter *filter) {
   *filter = (struct sw_filter){0};
-  if (set_init(&filter->sources, sources, source_count) == 0 &&
-      set_init(&filter->own, own, own_count) == 0)
-    return 0;
+  filter->sources.ranges = calloc(SW_SOURCES_MAX, sizeof(struct sw_prefix));
+  filter->own.ranges = calloc(SW_SOURCES_MAX, sizeof(struct sw_prefix));
+  if (filter->sources.ranges && filter->own.ranges) return 0;
   sw_filter_free(filter);
   return -ENOMEM;
+}
+
+void sw_filter_set(struct sw_filter *filter, const struct sw_prefix *sources, size_t source_count,
+                   const struct sw_prefix *own, size_t own_count) {
+  set_ranges(&filter->sources, sources, source_count);
+  set_ranges(&filter->own, own, own_count);
+  filter->last_valid = false;
 }
 
 void sw_filter_free(struct sw_filter *filter) {
@@ -56,7 +82,8 @@ void sw_filter_free(struct sw_filter *filter) {
 /* ---- lookup ---- */
 
 /* Only the last range whose first address is not above `ip` can contain it. */
-static bool set_contains(const struct sw_filter_set *set, const uint8_t ip[SW_IP_BYTES], bool v4) {
+static bool set_contains(const struct sw_filter_ranges *set, const uint8_t ip[SW_IP_BYTES],
+                         bool v4) {
   const struct sw_prefix *range = v4 ? set->ranges : set->ranges + set->v4_count;
   size_t count = v4 ? set->v4_count : set->count - set->v4_count;
   if (count == 0) return false;

@@ -14,12 +14,13 @@ struct sw_link *sw_link_new(const struct sw_link_options *options) {
   struct sw_link *link = sodium_malloc(sizeof(*link));
   if (!link) return NULL;
   sodium_memzero(link, sizeof(*link));
-  if (sw_filter_init(&link->filter, options->sources, options->source_count, options->own,
-                     options->own_count) != 0) {
+  if (sw_filter_init(&link->filter) != 0) {
     sodium_free(link);
     errno = ENOMEM;
     return NULL;
   }
+  sw_filter_set(&link->filter, options->sources, options->source_count, options->own,
+                options->own_count);
   sw_keyring_set(&link->keyring, options->psks, options->psk_count);
   randombytes_buf(link->me, sizeof(link->me));
   link->persistent_keepalive = options->persistent_keepalive;
@@ -42,6 +43,18 @@ void sw_link_endpoints_set(struct sw_link *link, uint64_t now, const struct sw_a
   sw_link_advance(link, now);
   if (!link->endpoints.count) link->retry.at = 0;
   sw_endpoints_set(&link->endpoints, endpoints, count);
+}
+
+void sw_link_sources_set(struct sw_link *link, const struct sw_prefix *sources, size_t source_count,
+                         const struct sw_prefix *own, size_t own_count) {
+  sw_filter_set(&link->filter, sources, source_count, own, own_count);
+}
+
+void sw_link_keepalive_set(struct sw_link *link, uint64_t now, uint64_t persistent_keepalive) {
+  sw_link_advance(link, now);
+  if (link->persistent_keepalive == persistent_keepalive) return;
+  link->persistent_keepalive = persistent_keepalive;
+  sw_schedule_keepalive_changed(link);
 }
 
 static bool is_listed(const struct sw_keys *keys, const struct sw_psk *psks, unsigned count) {

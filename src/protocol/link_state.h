@@ -81,5 +81,6 @@ void sw_schedule_responded(struct sw_link *link);
 void sw_schedule_confirmed(struct sw_link *link);
 void sw_schedule_peer_closed(struct sw_link *link);
 void sw_schedule_keys_changed(struct sw_link *link);
+void sw_schedule_keepalive_changed(struct sw_link *link);
 
 #endif

@@ -85,7 +85,11 @@ void sw_schedule_confirmed(struct sw_link *link) {
   link->status.attempts = 0;
   link->retry = (struct sw_retry){0};
   sodium_memzero(&link->initiation, sizeof(link->initiation));
-  if (link->persistent_keepalive) link->timers.probe = link->now + probe_delay(link);
+  sw_schedule_keepalive_changed(link);
+}
+
+void sw_schedule_keepalive_changed(struct sw_link *link) {
+  link->timers.probe = link->persistent_keepalive ? link->now + probe_delay(link) : SW_NEVER;
 }
 
 void sw_schedule_peer_closed(struct sw_link *link) {

@@ -87,7 +87,8 @@ static void filter_make(struct sw_filter *filter) {
                                           [13] = (uint8_t)(i >> 7),
                                           [14] = (uint8_t)(2 * i)},
                                    .length = 96 + 24};
-  if (sw_filter_init(filter, ranges, RANGES, NULL, 0) != 0) abort();
+  if (sw_filter_init(filter) != 0) abort();
+  sw_filter_set(filter, ranges, RANGES, NULL, 0);
 }
 
 static void filter_look_up(uint32_t source) {

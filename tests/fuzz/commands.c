@@ -20,7 +20,7 @@
 #define QUEUE (SW_CONTROL_CLIENTS / 2)
 #define TURNS 200 /* of the loop: more than CLIENTS need */
 
-static const char stopping[] = "stopping\n", status[] = "{}\n";
+static const char stopping[] = "stopping\n", status[] = "{}\n", reloaded[] = "ok\n";
 static char directory[64];
 static uv_loop_t loop;
 static struct sw_control control;
@@ -34,7 +34,7 @@ static struct client {
 static bool on_command(void *user, const char *command, char **answer) {
   assert(user == clients && strlen(command) < SW_CONTROL_LINE - 1);
   if (strcmp(command, "down") == 0) *answer = strdup(stopping);
-  return *answer || strcmp(command, "status") == 0;
+  return *answer || strcmp(command, "status") == 0 || strcmp(command, "reload") == 0;
 }
 
 static void remove_directory(void) {
@@ -87,7 +87,10 @@ static const char *answer_of(const struct client *client) {
   char *end = memchr(line, '\n', client->length);
   if (!end) return "";
   *end = '\0';
-  return strcmp(line, "down") == 0 ? stopping : strcmp(line, "status") == 0 ? status : "";
+  return strcmp(line, "down") == 0     ? stopping
+         : strcmp(line, "status") == 0 ? status
+         : strcmp(line, "reload") == 0 ? reloaded
+                                       : "";
 }
 
 static bool busy(void) {
@@ -103,7 +106,8 @@ static void finish(void) {
   unsigned turns = 0;
   do {
     uv_run(&loop, UV_RUN_NOWAIT);
-    sw_control_answer(&control, status);
+    sw_control_answer(&control, "reload", reloaded);
+    sw_control_answer(&control, "status", status);
     assert(turns++ < TURNS);
   } while (busy() || turns < 4);
   for (unsigned i = 0; i < CLIENTS; i++) {
@@ -139,7 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     } else if (what < 12) {
       if (client->fd) shutdown(client->fd, SHUT_WR);
     } else if (what == 12) {
-      sw_control_answer(&control, status);
+      sw_control_answer(&control, size % 2 ? "reload" : "status", size % 2 ? reloaded : status);
     } else {
       uv_run(&loop, UV_RUN_NOWAIT);
     }

@@ -34,6 +34,20 @@ static void check_report(const struct sw_facts *facts, const struct sw_report *b
   free(line);
 }
 
+/* What the engine copies out of an order is in its arrays. */
+static void check_order(const struct sw_channel_message *order) {
+  static struct sw_prefix sources[SW_SOURCES_MAX];
+  assert(order->kind < SW_CHANNEL_STARTED);
+  if (order->kind == SW_CHANNEL_KEYS) assert(order->keys.count - 1 < SW_PSKS_MAX);
+  if (order->kind == SW_CHANNEL_ENDPOINTS) assert(order->endpoints.count <= SW_ENDPOINTS_MAX);
+  if (order->kind == SW_CHANNEL_SOURCES)
+    memcpy(sources + order->sources.first, order->sources.ranges,
+           order->sources.count * sizeof(sources[0]));
+  if (order->kind == SW_CHANNEL_SETTINGS)
+    assert(order->settings.source_count <= SW_SOURCES_MAX &&
+           order->settings.own_count <= SW_CHANNEL_OWN_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static struct sw_config config = {.name = "sw0",
                                     .endpoints = {{.host = "b.example.net", .port = 51900}}};
@@ -57,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   assert((kind > 0) ==
          (length == sizeof(message) && bytes[1] == 0 && bytes[2] == 0 && bytes[3] == 0 &&
           bytes[0] >= SW_CHANNEL_ENDPOINTS && bytes[0] <= SW_CHANNEL_FAILED));
+  if (kind > 0 && sw_channel_from_parent(&message)) check_order(&message);
   if (kind <= 0 || !sw_channel_from_engine(&message)) return 0;
   assert(message.kind >= SW_CHANNEL_STARTED);
   if (message.kind == SW_CHANNEL_FAILED) check_text(message.text, sizeof(message.text));

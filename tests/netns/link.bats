@@ -209,14 +209,9 @@ PreDown = ip link show %i > $work/pre"
   refute ip -n "$A" link show sw0
 }
 
-@test "SIGHUP ends the link in order, but is ignored under nohup" {
+@test "SIGHUP is ignored under nohup" {
   topology_pair
   config a 192.0.2.2:51900
-  up a
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
-  kill -HUP "$pid_a"
-  wait "$pid_a"
-  refute ip -n "$A" link show sw0
   (trap '' HUP; exec ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" "$SALTWAY" up "$work/a/sw0.conf" >"$work/a/up.log" 2>&1 3>&-) &
   pid_a=$!
   pids+=("$pid_a")
@@ -224,7 +219,7 @@ PreDown = ip link show %i > $work/pre"
   kill -HUP "$pid_a"
   sleep 0.5
   [ "$(status_of a .name)" = sw0 ]
-  refute grep -q 'closing the link' "$work/a/up.log"
+  refute grep -q 'closing the link\|reloaded' "$work/a/up.log"
 }
 
 @test "PostUp may use the link" {

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -238,6 +239,75 @@ static void text_is_terminated_and_printable(void **state) {
   assert_int_equal(strlen(message.text), SW_CHANNEL_TEXT - 1);
 }
 
+static void assert_order(bool accepted) {
+  assert_int_equal(sw_channel_from_parent(&message), accepted);
+}
+
+static void sizes_in_orders_are_checked(void **state) {
+  (void)state;
+  message.kind = SW_CHANNEL_ENDPOINTS;
+  message.endpoints.count = SW_ENDPOINTS_MAX;
+  assert_order(true);
+  message.endpoints.count++;
+  assert_order(false);
+
+  memset(&message, 0, sizeof(message));
+  message.kind = SW_CHANNEL_KEYS;
+  assert_order(false);
+  for (message.keys.count = 1; message.keys.count <= SW_PSKS_MAX; message.keys.count++)
+    assert_order(true);
+  assert_order(false);
+
+  memset(&message, 0, sizeof(message));
+  message.kind = SW_CHANNEL_SOURCES;
+  message.sources.count = SW_CHANNEL_SOURCES_MAX;
+  message.sources.first = SW_SOURCES_MAX - SW_CHANNEL_SOURCES_MAX;
+  assert_order(true);
+  message.sources.first++;
+  assert_order(false);
+  message.sources.first = UINT32_MAX;
+  assert_order(false);
+  message.sources.first = 0;
+  message.sources.count++;
+  assert_order(false);
+
+  memset(&message, 0, sizeof(message));
+  message.kind = SW_CHANNEL_SETTINGS;
+  message.settings.source_count = SW_SOURCES_MAX;
+  message.settings.own_count = SW_CHANNEL_OWN_MAX;
+  assert_order(true);
+  message.settings.source_count++;
+  assert_order(false);
+  message.settings.source_count = 0;
+  message.settings.own_count++;
+  assert_order(false);
+}
+
+static void parent_sends_orders_only(void **state) {
+  (void)state;
+  for (message.kind = 0; message.kind < SW_CHANNEL_FAILED + 2; message.kind++)
+    if (message.kind == SW_CHANNEL_ASK || message.kind == SW_CHANNEL_STOP)
+      assert_order(true);
+    else if (message.kind < SW_CHANNEL_ENDPOINTS || message.kind >= SW_CHANNEL_STARTED)
+      assert_order(false);
+}
+
+static void sender_waits_for_room(void **state) {
+  (void)state;
+  unsigned sent = 0, received = 0;
+  message.kind = SW_CHANNEL_ASK;
+  while (sw_channel_send(ends[1], &message) == 0) sent++;
+  const pid_t reader = fork();
+  if (reader == 0) {
+    usleep(100000);
+    while (sw_channel_receive(ends[0], &message) > 0) received++;
+    _exit(received == sent ? 0 : 1);
+  }
+  assert_int_equal(sw_channel_send_waiting(ends[1], &message), 0);
+  int status;
+  assert_int_equal(waitpid(reader, &status, 0), reader);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_ends, close_ends)
   const struct CMUnitTest tests[] = {
@@ -257,6 +327,9 @@ int main(void) {
       TEST(endpoints_past_the_count_are_not_read),
       TEST(snapshot_with_an_impossible_errno_is_refused),
       TEST(text_is_terminated_and_printable),
+      TEST(sizes_in_orders_are_checked),
+      TEST(parent_sends_orders_only),
+      TEST(sender_waits_for_room),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

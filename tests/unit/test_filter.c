@@ -27,7 +27,8 @@ static struct sw_prefix parse(const char *text) {
 
 static void make_filter(void) {
   sw_filter_free(&filter);
-  assert_int_equal(sw_filter_init(&filter, sources, source_count, own, own_count), 0);
+  assert_int_equal(sw_filter_init(&filter), 0);
+  sw_filter_set(&filter, sources, source_count, own, own_count);
 }
 
 /* Makes a filter from two lists of ranges, each terminated by NULL. */
@@ -36,6 +37,14 @@ static void make(const char *const *source, const char *const *excluded) {
     sources[source_count] = parse(source[source_count]);
   for (own_count = 0; excluded[own_count]; own_count++) own[own_count] = parse(excluded[own_count]);
   make_filter();
+}
+
+/* Replaces the ranges of the filter. */
+static void make_other(const char *const *source, const char *const *excluded) {
+  for (source_count = 0; source[source_count]; source_count++)
+    sources[source_count] = parse(source[source_count]);
+  for (own_count = 0; excluded[own_count]; own_count++) own[own_count] = parse(excluded[own_count]);
+  sw_filter_set(&filter, sources, source_count, own, own_count);
 }
 
 #define NONE ((const char *const[]){NULL})
@@ -280,6 +289,22 @@ static int free_filter(void **state) {
   return 0;
 }
 
+static void ranges_are_replaced_and_none_of_the_former_is_left(void **state) {
+  (void)state;
+  make(LIST("10.1.0.0/16", "fd01::/64", "10.9.0.0/16"), LIST("10.1.0.1"));
+  assert_true(from("10.1.0.2"));
+  make_other(LIST("10.2.0.0/16"), LIST("10.2.0.1"));
+  assert_false(from("10.1.0.2")); /* although it was the last one allowed */
+  assert_false(from("fd01::1"));
+  assert_false(from("10.2.0.1"));
+  assert_true(from("10.2.0.2"));
+  make_other(NONE, NONE);
+  assert_false(from("10.2.0.2"));
+  make_other(LIST("10.1.0.0/16", "10.2.0.0/16"), NONE);
+  assert_true(from("10.1.0.1"));
+  assert_true(from("10.2.0.1"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(nothing_is_allowed_without_ranges),
@@ -291,6 +316,7 @@ int main(void) {
       cmocka_unit_test(ipv6_range_contains_no_ipv4),
       cmocka_unit_test(cache_matches_only_the_same_address),
       cmocka_unit_test(filter_agrees_with_a_search_of_all_ranges),
+      cmocka_unit_test(ranges_are_replaced_and_none_of_the_former_is_left),
   };
   return cmocka_run_group_tests(tests, NULL, free_filter);
 }

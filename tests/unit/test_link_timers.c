@@ -234,6 +234,33 @@ static void probe_is_sent_every_20_to_25_s_and_acked(void **state) {
   pair_assert_no_drops(right);
 }
 
+static void keepalive_changes_in_flight(void **state) {
+  (void)state;
+  stay_young();
+  clear_sent();
+  sw_link_keepalive_set(left->link, pair.now, 5 * SW_SECOND);
+  pair_run(&pair, 50 * SW_SECOND);
+  assert_in_range(pair_sent(left, 'p'), 9, 13);
+  clear_sent();
+  sw_link_keepalive_set(left->link, pair.now, 0);
+  stay_young();
+  pair_run(&pair, 100 * SW_SECOND);
+  assert_int_equal(pair_sent(left, 'p'), 0);
+  sw_link_keepalive_set(left->link, pair.now, 25 * SW_SECOND);
+  stay_young();
+  pair_run(&pair, 26 * SW_SECOND);
+  assert_int_equal(pair_sent(left, 'p'), 1);
+}
+
+/* A reload that changes something else does not delay the next probe. */
+static void same_keepalive_changes_nothing(void **state) {
+  (void)state;
+  const uint64_t probe = left->link->timers.probe;
+  pair_run(&pair, SW_SECOND);
+  sw_link_keepalive_set(left->link, pair.now, 25 * SW_SECOND);
+  assert_int_equal(left->link->timers.probe, probe);
+}
+
 static void probe_finds_a_dead_peer_on_an_idle_link(void **state) {
   (void)state;
   right->deaf = left->deaf = true;
@@ -771,6 +798,8 @@ int main(void) {
       CONNECTED(lost_keepalive_makes_neither_side_silent),
       PROBING(probe_is_sent_every_20_to_25_s_and_acked),
       PROBING(probe_finds_a_dead_peer_on_an_idle_link),
+      PROBING(keepalive_changes_in_flight),
+      PROBING(same_keepalive_changes_nothing),
       PROBING(round_trip_time_is_measured_and_smoothed),
       PROBING(ack_of_no_probe_of_ours_is_not_measured),
       CONNECTED(probes_and_keepalives_are_of_varying_size),

@@ -680,6 +680,73 @@ static void resolver_that_does_not_answer_in_time_is_ended(void **state) {
 
 #define LOOPED(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
+/* Puts other endpoints into the configuration, as a reload does. */
+static void change(unsigned count, const char *const *hosts) {
+  const struct sw_config before = config;
+  endpoints(count, hosts);
+  sw_names_change(&names, &before);
+}
+
+static void changed_endpoints_are_looked_up_and_those_that_stay_keep_their_addresses(void **state) {
+  (void)state;
+  RESOLVE("192.0.2.7", "two");
+  changes = 0;
+  change(2, (const char *const[]){"two", "again"});
+  assert_int_equal(changes, 1); /* at once */
+  assert_int_equal(names.count, 2);
+  assert_found(0, "192.0.2.1:1000");
+  while (names.polling) uv_run(&loop, UV_RUN_ONCE);
+  assert_string_equal(names.failure, "cannot resolve again: Temporary failure in name resolution");
+  assert_int_equal(names.count, 2);
+  change(1, (const char *const[]){"192.0.2.7"});
+  assert_int_equal(names.count, 1);
+  assert_found(0, "192.0.2.7:1000");
+  assert_string_equal(names.failure, "");
+  assert_false(uv_is_active((uv_handle_t *)&names.timer)); /* there is no name any more */
+}
+
+static void endpoints_in_another_order_are_told(void **state) {
+  (void)state;
+  RESOLVE("192.0.2.7", "two");
+  changes = 0;
+  change(2, (const char *const[]){"two", "192.0.2.7"});
+  assert_int_equal(changes, 1);
+  assert_found(0, "192.0.2.1:1000");
+  assert_found(2, "192.0.2.7:1001");
+  while (names.polling) uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void change_ends_the_lookup_under_way_and_begins_another(void **state) {
+  (void)state;
+  endpoints(1, (const char *const[]){"hangs"});
+  begin();
+  const pid_t resolver = names.resolver;
+  change(1, (const char *const[]){"two"});
+  assert_int_equal(kill(resolver, 0), -1);
+  while (!names.count) uv_run(&loop, UV_RUN_ONCE);
+  assert_found(0, "192.0.2.1:1000");
+  while (names.polling) uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void change_to_addresses_ends_the_lookups(void **state) {
+  (void)state;
+  endpoints(1, (const char *const[]){"hangs"});
+  begin();
+  change(1, (const char *const[]){"192.0.2.7"});
+  while (names.polling) uv_run(&loop, UV_RUN_ONCE);
+  assert_false(uv_is_active((uv_handle_t *)&names.timer));
+  assert_found(0, "192.0.2.7:1000");
+}
+
+static void change_to_no_endpoint_leaves_none(void **state) {
+  (void)state;
+  RESOLVE("two");
+  changes = 0;
+  change(0, NULL);
+  assert_int_equal(changes, 1);
+  assert_int_equal(names.count, 0);
+}
+
 int main(int argc, char **argv) {
   resolving = argc > 1 && strcmp(argv[1], SW_NAMES_SUBCOMMAND) == 0;
   if (resolving) return sw_resolver_run(argc == 2);
@@ -709,6 +776,11 @@ int main(int argc, char **argv) {
       LOOPED(port_is_that_of_the_file),
       LOOPED(resolver_that_hangs_runs_until_it_is_stopped),
       LOOPED(resolver_that_does_not_answer_in_time_is_ended),
+      LOOPED(changed_endpoints_are_looked_up_and_those_that_stay_keep_their_addresses),
+      LOOPED(endpoints_in_another_order_are_told),
+      LOOPED(change_ends_the_lookup_under_way_and_begins_another),
+      LOOPED(change_to_addresses_ends_the_lookups),
+      LOOPED(change_to_no_endpoint_leaves_none),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

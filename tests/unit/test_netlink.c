@@ -535,6 +535,73 @@ static void the_interface_that_leads_to_an_address_is_found(void **state) {
 #define down_test(function) cmocka_unit_test_setup_teardown(function, make_devices, leave)
 #define up_test(function) cmocka_unit_test_setup_teardown(function, make_devices_up, leave)
 
+static int remove_address(const char *text) {
+  const struct sw_prefix address = prefix_of(text);
+  return sw_netlink_address_remove(netlink, device, &address, &error);
+}
+
+static int remove_route(const char *text, uint32_t table, uint32_t metric) {
+  const struct sw_route route = {.prefix = prefix_of(text), .table = table, .metric = metric};
+  return sw_netlink_route_remove(netlink, device, &route, &error);
+}
+
+static void addresses_are_removed(void **state) {
+  (void)state;
+  assert_done(add_address("10.77.0.1/30"));
+  assert_done(add_address("fd77::1/64"));
+  assert_done(remove_address("10.77.0.1/30"));
+  assert_done(remove_address("fd77::1/64"));
+  assert_not_shown("addr show sw0", "10.77.0.1");
+  assert_not_shown("addr show sw0", "fd77::1");
+  assert_done(remove_address("10.77.0.1/30")); /* it is gone already */
+  assert_done(remove_address("fd77::1/64"));
+}
+
+static void routes_are_removed_from_their_table_only(void **state) {
+  (void)state;
+  assert_done(add_route("10.2.0.0/16", 0));
+  assert_done(add_route_of("10.2.0.0/16", 0, 7));
+  assert_done(add_route("10.2.0.0/16", 99));
+  assert_done(add_route("fd02::/64", 0));
+  assert_done(remove_route("10.2.0.0/16", 0, 0));
+  assert_done(remove_route("fd02::/64", 0, 0));
+  assert_shown("route", "10.2.0.0/16 dev sw0 proto static scope link metric 7");
+  assert_not_shown("route", "10.2.0.0/16 dev sw0 proto static scope link \n");
+  assert_shown("route show table 99", "10.2.0.0/16 dev sw0");
+  assert_not_shown("-6 route", "fd02::");
+  assert_done(remove_route("10.2.0.0/16", 0, 0)); /* it is gone already */
+  assert_done(remove_route("fd02::/64", 0, 0));
+}
+
+static void route_of_another_interface_is_not_removed(void **state) {
+  (void)state;
+  ip("route add 10.2.0.0/16 dev other proto static scope link");
+  assert_done(remove_route("10.2.0.0/16", 0, 0));
+  assert_shown("route", "10.2.0.0/16 dev other");
+}
+
+static void removal_without_the_capability_is_reported(void **state) {
+  (void)state;
+  assert_done(add_address("10.77.0.1/30"));
+  assert_done(add_route("10.2.0.0/16", 0));
+  assert_int_equal(seteuid(NOBODY), 0);
+  assert_refused(remove_address("10.77.0.1/30"), EPERM,
+                 "cannot remove the address 10.77.0.1/30 from sw0", "CAP_NET_ADMIN");
+  assert_refused(remove_route("10.2.0.0/16", 0, 0), EPERM,
+                 "cannot remove the route to 10.2.0.0/16 over sw0", "CAP_NET_ADMIN");
+}
+
+static void route_is_added_again_if_it_is_gone(void **state) {
+  (void)state;
+  const struct sw_route route = {.prefix = prefix_of("10.2.0.0/16")};
+  for (unsigned i = 0; i < 2; i++)
+    assert_done(sw_netlink_route_add_again(netlink, device, &route, &error));
+  assert_shown("route", "10.2.0.0/16 dev sw0");
+  ip("link set sw0 down");
+  assert_refused(sw_netlink_route_add_again(netlink, device, &route, &error), ENETDOWN,
+                 "cannot add the route to 10.2.0.0/16 over sw0");
+}
+
 int main(void) {
   const struct CMUnitTest nothing[] = {cmocka_unit_test(not_permitted)};
   const struct CMUnitTest tests[] = {
@@ -572,6 +639,11 @@ int main(void) {
       down_test(rule_may_be_for_a_user),
       down_test(rules_without_the_capability_are_reported),
       up_test(interface_that_is_down_is_reported),
+      up_test(addresses_are_removed),
+      up_test(routes_are_removed_from_their_table_only),
+      up_test(route_of_another_interface_is_not_removed),
+      up_test(removal_without_the_capability_is_reported),
+      up_test(route_is_added_again_if_it_is_gone),
   };
   if (unshare(CLONE_NEWNET) != 0) return cmocka_run_group_tests(nothing, NULL, NULL);
   return cmocka_run_group_tests_name("netlink", tests, NULL, NULL);

@@ -1,0 +1,334 @@
+#!/usr/bin/env bats
+# Reload: what a running link takes over from its file, what it refuses, and what happens to its traffic.  The topology is
+# that of topology_pair.
+
+load topology
+
+both_up() {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  up a
+  up b
+  wait_up
+}
+
+reload() { in_ns "$1" "$SALTWAY" reload sw0; }
+
+# refused SIDE TEXT: the reload fails, and says TEXT on the terminal and in the log.
+refused() {
+  local text=$2
+  run reload "$1"
+  echo "$output"
+  [ "$status" = 1 ]
+  [[ $output == *"$text"* ]]
+  until_true 20 grep -qF -- "$text" "$work/$1/up.log"
+}
+
+# says SIDE TEXT: the reload succeeds and says TEXT.
+says() {
+  run reload "$1"
+  echo "$output"
+  [ "$status" = 0 ]
+  [ "$output" = "reloaded $work/$1/sw0.conf: $2" ]
+}
+
+# pings_start, pings_stop: side a pings side b 20 times a second meanwhile, and no ping is lost.
+pings_start() {
+  ip netns exec "$A" ping -i 0.05 -W 5 10.77.0.2 >"$work/pings" 3>&- &
+  pings=$!
+  pids+=("$pings")
+}
+
+pings_stop() {
+  until_true 20 grep -q icmp_seq=10 "$work/pings"
+  sleep 0.5
+  kill -INT "$pings"
+  wait "$pings" || true
+  tail -3 "$work/pings"
+  # of those up to the last that was answered; the ones after it may be under way
+  grep -o 'icmp_seq=[0-9]*' "$work/pings" | cut -d= -f2 >"$work/answered"
+  [ "$(sort -nu "$work/answered" | tail -1)" = "$(sort -nu "$work/answered" | wc -l)" ]
+}
+
+fingerprint_is() { [ "$(status_of "$1" .fingerprint)" = "$2" ]; }
+has_route() { ip -n "$A" route show table "${2:-main}" | grep -q "^$1 dev sw0"; }
+
+@test "the key is replaced by reloads under traffic, and no packet is lost" {
+  topology_pair
+  local side
+  for side in a b; do
+    cp "$work/link.key" "$work/$side/link.key"
+    key=$work/$side/link.key config $side "192.0.2.$([ $side = a ] && echo 2 || echo 1):51900"
+    up $side
+  done
+  wait_up
+  local old new
+  (umask 077 && "$SALTWAY" genkey >"$work/new.key")
+  old=$(status_of a .fingerprint)
+  cat "$work/new.key" >"$work/a/link.key"
+  new=$("$SALTWAY" check "$work/a/sw0.conf" | grep -o '[0-9a-f]*$')
+  [ "$old" != "$new" ]
+  pings_start
+
+  for side in a b; do
+    cat "$work/link.key" "$work/new.key" >"$work/$side/link.key"
+    [ "$("$SALTWAY" check "$work/$side/sw0.conf")" = "$work/$side/sw0.conf: ok, key fingerprints $old, $new" ]
+    says $side PresharedKeyFile
+    sleep 0.5
+    fingerprint_is a "$old"
+  done
+  for side in b a; do
+    cat "$work/new.key" "$work/link.key" >"$work/$side/link.key"
+    says $side PresharedKeyFile
+    until_true 20 fingerprint_is a "$new"
+    until_true 20 fingerprint_is b "$new"
+  done
+  for side in a b; do
+    cat "$work/new.key" >"$work/$side/link.key"
+    says $side PresharedKeyFile
+    sleep 0.5
+    fingerprint_is a "$new"
+  done
+  says a "nothing has changed"
+  pings_stop
+  nothing_dropped
+}
+
+# in_memory PROCESS FILE: whether the process has the key of the file in its memory.
+in_memory() {
+  run python3 "$BATS_TEST_DIRNAME/memory.py" "$1" "$2" p
+  echo "$output"
+  [[ $output == *" of 1" ]]
+  [ "$output" = "1 of 1" ]
+}
+
+@test "a key that is removed is gone from both processes" {
+  not_sanitized "freed memory is kept"
+  both_up
+  local engine
+  engine=$(status_of a .engine_pid)
+  cp "$work/link.key" "$work/old.key"
+  (umask 077 && "$SALTWAY" genkey >"$work/new.key")
+  cat "$work/new.key" >"$work/link.key"
+  in_memory "$engine" "$work/old.key"
+  says a PresharedKeyFile
+  says b PresharedKeyFile
+  wait_up
+  in_memory "$engine" "$work/new.key"
+  refute in_memory "$engine" "$work/old.key"
+  refute in_memory "$pid_a" "$work/old.key"
+  refute in_memory "$pid_a" "$work/new.key"
+}
+
+@test "a key that is removed on one side ends the link, and it is back when the other side has the new one" {
+  both_up
+  (umask 077 && "$SALTWAY" genkey >"$work/b/new.key")
+  key=$work/b/new.key config b 192.0.2.1:51900
+  says b PresharedKeyFile
+  refute is_up b
+  cat "$work/b/new.key" >"$work/link.key"
+  says a PresharedKeyFile
+  wait_up
+  ping_from a 10.77.0.2
+}
+
+@test "every key is taken over under traffic, and no packet is lost" {
+  both_up
+  pings_start
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16, fd05::/64, 10.5.0.0/16|' "$work/a/sw0.conf"
+  says a AllowedIPs
+  has_route 10.5.0.0/16
+  has_route 10.2.0.0/16
+  ip -n "$A" -6 route show | grep -q '^fd05::/64 dev sw0'
+  refute eval "ip -n $A -6 route show | grep -q '^fd02::/64'"
+  # the source filter of the engine, too
+  ip -n "$B" addr add 10.5.0.1/32 dev lo
+  ping_from b -I 10.5.0.1 10.77.0.1
+  sed -i 's|, 10.5.0.0/16||' "$work/a/sw0.conf"
+  says a AllowedIPs
+  refute has_route 10.5.0.0/16
+  refute in_ns b ping -q -c 1 -W 1 -I 10.5.0.1 10.77.0.1
+  [ "$(status_of a .drops.source)" -gt 0 ]
+
+  sed -i 's|^Address = .*|Address = 10.77.0.1/30, 10.78.0.1/24|' "$work/a/sw0.conf"
+  says a Address
+  ip -n "$A" addr show sw0 | grep -q 'inet 10.78.0.1/24'
+  refute eval "ip -n $A addr show sw0 | grep -q fd77::1"
+  sed -i 's|^Address = .*|Address = 10.77.0.1/30, fd77::1/64|' "$work/a/sw0.conf"
+  says a Address
+  has_route 10.2.0.0/16
+
+  sed -i 's|^\[Peer\]|MTU = 1300\nMetric = 77\nTable = 5000\nFwMark = 7\nDSCP = copy\n[Peer]\nPersistentKeepalive = 5|' \
+    "$work/a/sw0.conf"
+  says a "MTU, Table, Metric, FwMark, DSCP, PersistentKeepalive"
+  [ "$(ip -n "$A" -j link show sw0 | jq '.[0].mtu')" = 1300 ]
+  [ "$(status_of a .mtu)" = 1300 ]
+  ip -n "$A" route show table 5000 | grep -q '^10.2.0.0/16 dev sw0.* metric 77'
+  refute has_route 10.2.0.0/16
+  in_ns a ss -Huane sport = :51900 | grep -q 'fwmark:0x7'
+  sed -i '/^Table/d; /^Metric/d; /^FwMark/d; /^DSCP/d' "$work/a/sw0.conf"
+  says a "Table, Metric, FwMark, DSCP"
+  has_route 10.2.0.0/16
+  [ -z "$(ip -n "$A" route show table 5000)" ]
+  refute eval "in_ns a ss -Huane sport = :51900 | grep -q fwmark"
+
+  sed -i 's|^Endpoint = .*|Endpoint = [2001:db8::2]:51900, 192.0.2.2:51900|' "$work/a/sw0.conf"
+  says a Endpoint
+  until_true 20 eval '[[ $(status_of a ".endpoints|tostring") == *2001:db8::2* ]]'
+  pings_stop
+}
+
+@test "hooks that have changed: what the former ones did is undone, and the new ones run" {
+  topology_pair
+  config a 192.0.2.2:51900 "PostUp = echo up1 >>$work/hooks
+PreDown = echo down1 >>$work/hooks"
+  chmod 600 "$work/a/sw0.conf"
+  up a
+  until_true 20 grep -qs up1 "$work/hooks"
+  until_true 20 test -e "$(file_of a undo)"
+  until_true 20 eval 'reload a'
+  [ "$(cat "$work/hooks")" = up1 ]
+  sed -i "s/up1/up2/; s/down1/down2/" "$work/a/sw0.conf"
+  says a "PostUp, PreDown"
+  until_true 20 grep -q up2 "$work/hooks"
+  [ "$(xargs <"$work/hooks")" = "up1 down1 up2" ]
+  grep -q down2 "$(file_of a undo)"
+  sed -i "s/^PostUp.*/PostUp = exit 3/" "$work/a/sw0.conf"
+  says a PostUp
+  until_true 20 grep -q "exit 3.*status 3\|exit 3.*failed" "$work/a/up.log"
+  in_ns a "$SALTWAY" down sw0
+  [ "$(xargs <"$work/hooks")" = "up1 down1 up2 down2 down2" ]
+}
+
+@test "a file with mistakes changes nothing, and each of them is told with its line" {
+  both_up
+  pings_start
+  local routes
+  routes=$(ip -n "$A" route show)
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.5.0.0/16|; s|^Endpoint = .*|Endpoint = 192.0.2.2:99999|' "$work/a/sw0.conf"
+  echo "Adress = 10.0.0.1/24" >>"$work/a/sw0.conf"
+  refused a "$work/a/sw0.conf:6: "
+  [[ $output == *"$work/a/sw0.conf:8: "* ]]
+  [ "$output" = "$("$SALTWAY" check "$work/a/sw0.conf" 2>&1)" ]
+  config a 192.0.2.2:51900
+  echo nonsense >"$work/link.key"
+  refused a "line 1 has 8 characters that decode to 6 bytes, but a key has 44"
+  rm "$work/a/sw0.conf"
+  refused a "$work/a/sw0.conf: cannot open"
+  [ "$(ip -n "$A" route show)" = "$routes" ]
+  pings_stop
+}
+
+@test "what cannot change in flight is named, and nothing else of the file is applied" {
+  both_up
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16, 10.5.0.0/16|; s|^ListenPort = .*|ListenPort = 51901|' "$work/a/sw0.conf"
+  refused a "$work/a/sw0.conf: ListenPort cannot change in flight: restart the link"
+  refute has_route 10.5.0.0/16
+  sed -i 's|^ListenPort = .*|ListenPort = 51900\nOffload = off\nSandbox = off|' "$work/a/sw0.conf"
+  refused a "Offload cannot change in flight: restart the link"
+  [[ $output == *"Sandbox cannot change in flight: restart the link"* ]]
+  refute has_route 10.5.0.0/16
+  ping_from a 10.77.0.2
+}
+
+@test "what the kernel refuses is told, and everything is as before" {
+  both_up
+  local routes addresses
+  ip -n "$A" route add 10.5.0.0/16 dev v0
+  routes=$(ip -n "$A" route show)
+  addresses=$(ip -n "$A" -o addr show sw0)
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.4.0.0/16, 10.5.0.0/16|; s|^Address = .*|Address = 10.78.0.1/24\nMTU = 1300|' \
+    "$work/a/sw0.conf"
+  refused a "cannot add the route to 10.5.0.0/16 over sw0: File exists (there is one over v0"
+  [ "$(ip -n "$A" route show)" = "$routes" ]
+  [ "$(ip -n "$A" -o addr show sw0)" = "$addresses" ]
+  [ "$(status_of a .mtu)" = 1376 ]
+  ping_from a 10.77.0.2
+  ip -n "$A" route del 10.5.0.0/16 dev v0
+  says a "Address, MTU, AllowedIPs"
+  has_route 10.5.0.0/16
+}
+
+@test "default routes come and go by reload, and leave no rules" {
+  both_up
+  local before
+  before=$(ip -n "$A" rule)
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 0.0.0.0/0, ::/0|' "$work/a/sw0.conf"
+  says a AllowedIPs
+  ip -n "$A" route show table 51900 | grep -q '^default dev sw0'
+  [ "$(ip -n "$A" rule)" != "$before" ]
+  ip -n "$A" route get 198.51.100.1 | grep -q 'dev sw0'
+  ping_from a 192.0.2.2
+  until_true 20 is_up a
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16|' "$work/a/sw0.conf"
+  says a AllowedIPs
+  [ "$(ip -n "$A" rule)" = "$before" ]
+  [ -z "$(ip -n "$A" route show table 51900)" ]
+  ping_from a 10.77.0.2
+}
+
+@test "thousands of ranges are taken over" {
+  both_up
+  pings_start
+  local i j
+  for i in $(seq 0 31); do
+    for j in $(seq 0 255); do echo -n "10.$((128 + i)).$j.0/24,"; done | sed 's/^/AllowedIPs = /; s/,$/\n/'
+  done >"$work/ranges"
+  sed -i "/^AllowedIPs/{r $work/ranges
+    d}" "$work/a/sw0.conf"
+  says a AllowedIPs
+  [ "$(ip -n "$A" route show | grep -c '^10\.1[2-9].* dev sw0')" -ge 8192 ]
+  ip -n "$B" addr add 10.159.255.1/32 dev lo
+  ping_from b -I 10.159.255.1 10.77.0.1
+  pings_stop
+}
+
+@test "SIGHUP reloads the link" {
+  both_up
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16, 10.5.0.0/16|' "$work/a/sw0.conf"
+  kill -HUP "$pid_a"
+  until_true 20 has_route 10.5.0.0/16
+  grep -qF "reloaded $work/a/sw0.conf: AllowedIPs" "$work/a/up.log"
+  is_up a
+}
+
+@test "a link whose terminal hangs up ends in order" {
+  topology_pair
+  config a 192.0.2.2:51900 "PreDown = echo down >$work/hooks"
+  mkdir -p "$work/run-a"
+  # the link leads the session of a terminal of its own, which hangs up when python ends
+  ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" python3 - "$SALTWAY" "$work" 3>&- <<'END'
+import os, pty, subprocess, sys, time
+saltway, work = sys.argv[1:]
+pid, master = pty.fork()
+if pid == 0:
+    log = os.open(work + "/a/up.log", os.O_WRONLY | os.O_CREAT, 0o644)
+    os.dup2(log, 2)
+    os.execv(saltway, [saltway, "up", work + "/a/sw0.conf"])
+def status():
+    return subprocess.run([saltway, "reload", "sw0"], capture_output=True, text=True)
+deadline = time.monotonic() + 20
+while status().returncode and time.monotonic() < deadline:
+    time.sleep(0.1)
+os.kill(pid, 1)  # the terminal is there: a reload
+time.sleep(0.5)
+assert not status().returncode, status()
+os.close(master)
+assert os.waitpid(pid, 0)[1] == 0
+END
+  grep -q "Hangup: closing the link" "$work/a/up.log"
+  [ "$(cat "$work/hooks")" = down ]
+  refute ip -n "$A" link show sw0
+}
+
+@test "a link that does not run cannot be reloaded" {
+  topology_pair
+  run in_ns a "$SALTWAY" reload sw0
+  [ "$status" = 1 ]
+  [[ $output == *"sw0 is not up"* ]]
+  run in_ns a "$SALTWAY" reload
+  [ "$status" = 2 ]
+  run in_ns a "$SALTWAY" reload --force
+  [ "$status" = 2 ]
+}
