@@ -168,27 +168,33 @@ int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu,
                       "netlink: cannot set %s up with MTU %u", name_of(index, name), mtu);
 }
 
+/* Returns 0 or an errno.  When memory is short libnl succeeds without a link. */
+static int get_link(struct sw_netlink *netlink, unsigned index, struct rtnl_link **link) {
+  *link = NULL;
+  const int failed = rtnl_link_get_kernel(begin(netlink), (int)index, NULL, link);
+  if (failed < 0) return code_of(netlink, failed);
+  return *link ? 0 : ENOMEM;
+}
+
 int sw_netlink_link_mtu(struct sw_netlink *netlink, unsigned index, unsigned *mtu,
                         struct sw_error *error) {
   char name[IFNAMSIZ];
   struct rtnl_link *link;
-  const int failed = rtnl_link_get_kernel(begin(netlink), (int)index, NULL, &link);
-  if (failed < 0) {
-    const int code = code_of(netlink, failed);
+  const int code = get_link(netlink, index, &link);
+  if (code)
     return sw_error_set(error, code, fix_of(netlink, code), "netlink: cannot read the MTU of %s",
                         name_of(index, name));
-  }
   *mtu = rtnl_link_get_mtu(link);
   rtnl_link_put(link);
   return 0;
 }
 
-bool sw_netlink_link_is_up(struct sw_netlink *netlink, unsigned index) {
+bool sw_netlink_link_is_down(struct sw_netlink *netlink, unsigned index) {
   struct rtnl_link *link;
-  if (rtnl_link_get_kernel(begin(netlink), (int)index, NULL, &link) < 0) return false;
-  const bool up = rtnl_link_get_flags(link) & IFF_UP;
+  if (get_link(netlink, index, &link) != 0) return false;
+  const bool down = !(rtnl_link_get_flags(link) & IFF_UP);
   rtnl_link_put(link);
-  return up;
+  return down;
 }
 
 int sw_netlink_gso_segments(struct sw_netlink *netlink, unsigned index, uint32_t segments) {

@@ -1,10 +1,10 @@
 /*
- * The interface's MTU, state, addresses and routes, and routing rules, by rtnetlink (rtnetlink(7)) through
- * libnl-route-3.
+ * The interface's MTU, state, addresses and routes, and rules of routing, by rtnetlink (rtnetlink(7))
+ * through libnl-route-3.
  *
- * Every change needs CAP_NET_ADMIN in the network namespace of the process.  The settings of a
- * device disappear with it.  Main thread only: the requests block until the kernel answers, which
- * it does at once.
+ * A socket is about the network namespace in which it was opened.  Every change needs CAP_NET_ADMIN
+ * there.  The settings of a device disappear with it; rules stay.  Main thread only: the requests
+ * block until the kernel answers, which it does at once.
  */
 #ifndef SALTWAY_LINUX_NETLINK_H
 #define SALTWAY_LINUX_NETLINK_H
@@ -34,8 +34,8 @@ int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu,
 int sw_netlink_link_mtu(struct sw_netlink *netlink, unsigned index, unsigned *mtu,
                         struct sw_error *error);
 
-/** Whether the interface is up; needs no privilege.  One that does not exist is not. */
-bool sw_netlink_link_is_up(struct sw_netlink *netlink, unsigned index);
+/** Whether the kernel says that the interface is down; needs no privilege. */
+bool sw_netlink_link_is_down(struct sw_netlink *netlink, unsigned index);
 
 /** Limits the segments of the super-packets that the interface is given (IFLA_GSO_MAX_SEGS), so that
  * one fits one send.  A kernel without this still works.  Returns 0 or a negative errno. */

@@ -38,8 +38,8 @@
 #define SW_DEFAULT_ROUTES_TABLE 51900
 #define SW_DEFAULT_ROUTES_TABLES 64
 
-/* Each table has its own priorities.  Rules that an administrator makes without a priority come later, as
- * they are just before 32766, the main table's. */
+/* Each table has its own priorities.  Rules that an administrator makes without a priority come
+ * later: they are just before 32766, the main table's. */
 #define SW_DEFAULT_ROUTES_PRIORITY 31000
 #define SW_DEFAULT_ROUTES_RULES 5 /* of one family */
 
@@ -56,8 +56,8 @@ struct sw_default_routes {
 int sw_default_routes_plan(struct sw_default_routes *routes, const struct sw_config *config,
                            struct sw_netlink *netlink, unsigned index, struct sw_error *error);
 
-/** Records them for the link `name`, then makes the rules.  `port` is known by now.  Returns 0, or a negative
- * errno with `error` filled; the caller then removes what was made. */
+/** Records them for the link `name`, then makes the rules.  `port` is known by now.  Returns 0, or a
+ * negative errno with `error` filled; the caller then removes what was made. */
 int sw_default_routes_add(const struct sw_default_routes *routes, const char *name,
                           struct sw_netlink *netlink, struct sw_error *error);
 

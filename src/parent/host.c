@@ -112,6 +112,7 @@ int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw
   if (config->netns[0]) host->netns = sw_netns_open(config->netns, error);
   int failed =
       config->netns[0] && host->netns < 0 ? host->netns : in_namespace(host, open_interface, error);
+  if (host->as_it_is) host->defaults = (struct sw_default_routes){0};
   host->mark = host->defaults.mark ? host->defaults.mark : config->fwmark;
   if (!failed)
     failed = sw_udp_open(&host->udp, config->listen_port, host->mark, config->offload, error);
@@ -282,8 +283,8 @@ int sw_host_change(struct sw_host *host, const struct sw_config *next, struct sw
 
 /* ---- while it is open ---- */
 
-bool sw_host_is_up(const struct sw_host *host) {
-  return sw_netlink_link_is_up(host->netlink, host->tun.index);
+bool sw_host_is_down(const struct sw_host *host) {
+  return sw_netlink_link_is_down(host->netlink, host->tun.index);
 }
 
 static bool has_address(const struct sw_config *config, const struct sw_prefix *address) {

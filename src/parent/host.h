@@ -63,7 +63,7 @@ int sw_host_route(struct sw_host *host, struct sw_error *error);
 /** Opens a socket for changes (linux/changes.h) in the interface's namespace. */
 int sw_host_changes_open(struct sw_host *host, struct sw_error *error);
 
-bool sw_host_is_up(const struct sw_host *host);
+bool sw_host_is_down(const struct sw_host *host);
 
 /** Whether what the kernel reports may be the removal of something that the link has made, or is about
  * its interface. */

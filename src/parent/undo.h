@@ -17,8 +17,9 @@
  * and no record left. */
 int sw_undo_write(const char *name, const char *suffix, const char *lines, struct sw_error *error);
 
-/** Reads a record into `lines`, from malloc, without the last end of line; NULL if there is none.  Returns 0, or a negative
- * errno with `error` filled if there is one that is not accepted or cannot be read. */
+/** Reads a record into `lines`, from malloc, without the last end of line; NULL if there is none.
+ * Returns 0, or a negative errno with `error` filled if there is one that is not accepted or cannot be
+ * read. */
 int sw_undo_read(const char *name, const char *suffix, char **lines, struct sw_error *error);
 
 /** Removes a record, if there is one. */

@@ -29,7 +29,7 @@ static void set_down(struct sw_watch *watch, bool down) {
 
 static void on_timer(uv_timer_t *timer) {
   struct sw_watch *watch = timer->data;
-  set_down(watch, !sw_host_is_up(watch->host));
+  set_down(watch, sw_host_is_down(watch->host));
   if (!watch->down) repair(watch);
 }
 
@@ -92,7 +92,7 @@ void sw_watch_start(struct sw_watch *watch, uv_loop_t *loop, struct sw_host *hos
   watch->poll.data = watch->timer.data = watch;
   watch->window = uv_now(loop);
   uv_poll_start(&watch->poll, UV_READABLE, on_readable);
-  set_down(watch, !sw_host_is_up(host)); /* a device that existed before may be down */
+  set_down(watch, sw_host_is_down(host)); /* a device that existed before may be down */
 }
 
 void sw_watch_stop(struct sw_watch *watch) {

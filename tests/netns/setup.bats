@@ -34,6 +34,7 @@ user_files() {
   topology_pair
   user_files
   key=$work/user.key config a 192.0.2.2:51900
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 0.0.0.0/0, ::/0|' "$work/a/sw0.conf"
   config b 192.0.2.1:51900
   ip -n "$A" tuntap add mode tun dev sw0 user 65534
   ip -n "$A" addr add 10.77.0.1/30 dev sw0

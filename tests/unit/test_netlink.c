@@ -176,6 +176,27 @@ static void mtu_is_read_without_privilege(void **state) {
   assert_int_equal(mtu, 1300);
 }
 
+static void interface_that_is_down_is_told_from_one_that_is_up(void **state) {
+  (void)state;
+  assert_true(sw_netlink_link_is_down(netlink, device));
+  ip("link set sw0 up");
+  assert_false(sw_netlink_link_is_down(netlink, device));
+  assert_false(sw_netlink_link_is_down(netlink, NO_INDEX));
+}
+
+static void what_is_added_is_counted(void **state) {
+  (void)state;
+  assert_done(up(1400, 0));
+  for (unsigned i = 0; i < 2; i++) {
+    assert_done(add_address("10.77.0.1/30"));
+    assert_done(add_address("fd77::1/64"));
+    assert_done(add_route("10.2.0.0/16", 0));
+    assert_done(sw_netlink_rule_add(
+        netlink, &(struct sw_rule){.priority = 100, .table = 254, .no_default = true}, &error));
+    assert_int_equal(sw_netlink_added(netlink), 4);
+  }
+}
+
 static void queue_is_unchanged_if_none_is_given(void **state) {
   (void)state;
   ip("link set sw0 txqueuelen 77");
@@ -609,6 +630,8 @@ int main(void) {
       cmocka_unit_test(close_accepts_no_socket),
       up_test(the_interface_that_leads_to_an_address_is_found),
       down_test(mtu_queue_and_state_are_set),
+      down_test(interface_that_is_down_is_told_from_one_that_is_up),
+      down_test(what_is_added_is_counted),
       down_test(queue_is_unchanged_if_none_is_given),
       down_test(mtu_is_read_without_privilege),
       down_test(mtu_out_of_range_is_reported),
