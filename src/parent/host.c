@@ -1,4 +1,4 @@
-#include "parent/host.h"
+#include "parent/host_parts.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -10,12 +10,6 @@
 #include "channel/setup.h"
 #include "linux/netns.h"
 #include "linux/sysctl.h"
-
-/* A super-packet that does not fit one send would be sent as a large one and a small one. */
-static void cap_super_packets(struct sw_netlink *netlink, unsigned index, unsigned mtu) {
-  const unsigned fit = SW_UDP_RUN / (mtu + SW_OVERHEAD);
-  sw_netlink_gso_segments(netlink, index, fit < SW_UDP_SEGMENTS ? fit : SW_UDP_SEGMENTS);
-}
 
 /* A router advertisement comes from a link-local address, which the peer may use.  It would give the
  * host an address and a default route, whatever AllowedIPs says.  Before the interface is up: the
@@ -34,10 +28,7 @@ static void refuse_router_advertisements(const char *interface) {
 
 /* ---- the interface's namespace ---- */
 
-typedef int host_function(struct sw_host *host, struct sw_error *error);
-
-/* Returns what the function returns there, or a negative errno with `error` filled. */
-static int in_namespace(struct sw_host *host, host_function *function, struct sw_error *error) {
+int sw_host_within(struct sw_host *host, sw_host_function *function, struct sw_error *error) {
   if (host->netns < 0) return function(host, error);
   const int before = sw_netns_enter(host->netns, error);
   if (before < 0) return before;
@@ -48,7 +39,7 @@ static int in_namespace(struct sw_host *host, host_function *function, struct sw
 
 /* ---- addresses and routes ---- */
 
-static struct sw_route route_to(const struct sw_host *host, const struct sw_prefix *range) {
+struct sw_route sw_host_route_to(const struct sw_host *host, const struct sw_prefix *range) {
   const struct sw_config *config = host->config;
   const bool apart = sw_config_is_all(range) && host->defaults.table;
   const uint32_t best = sw_ip_is_v4(range->ip) ? SW_HOST_METRIC_V4 : SW_HOST_METRIC_V6;
@@ -61,13 +52,13 @@ static int add_routes(struct sw_host *host, struct sw_error *error) {
   const struct sw_config *config = host->config;
   int failed = 0;
   for (size_t i = 0; i < config->allowed_ip_count && !failed; i++) {
-    const struct sw_route route = route_to(host, &config->allowed_ips[i]);
+    const struct sw_route route = sw_host_route_to(host, &config->allowed_ips[i]);
     failed = sw_netlink_route_add(host->netlink, host->tun.index, &route, error);
   }
   return failed;
 }
 
-static int add_addresses(const struct sw_host *host, struct sw_error *error) {
+int sw_host_add_addresses(const struct sw_host *host, struct sw_error *error) {
   const struct sw_config *config = host->config;
   int failed = 0;
   for (size_t i = 0; i < config->address_count && !failed; i++)
@@ -77,20 +68,32 @@ static int add_addresses(const struct sw_host *host, struct sw_error *error) {
 
 /* ---- start and end ---- */
 
+/* A super-packet that does not fit one send would be sent as a large one and a small one. */
+static void cap_super_packets(const struct sw_host *host) {
+  const unsigned fit = SW_UDP_RUN / (host->mtu + SW_OVERHEAD);
+  sw_netlink_gso_segments(host->netlink, host->tun.index,
+                          fit < SW_UDP_SEGMENTS ? fit : SW_UDP_SEGMENTS);
+}
+
+int sw_host_set_mtu(const struct sw_host *host, struct sw_error *error) {
+  const int failed =
+      sw_netlink_link_up(host->netlink, host->tun.index, host->mtu, SW_HOST_QUEUE, error);
+  if (!failed) cap_super_packets(host);
+  return failed;
+}
+
 static int configure(struct sw_host *host, struct sw_error *error) {
   const struct sw_config *config = host->config;
-  const unsigned index = host->tun.index;
   host->mtu = config->mtu ? config->mtu : SW_HOST_MTU;
   refuse_router_advertisements(host->tun.name);
-  int failed = sw_netlink_link_up(host->netlink, index, host->mtu, SW_HOST_QUEUE, error);
+  const int failed = sw_host_set_mtu(host, error);
   if (failed == -EPERM && host->tun.persistent) {
     sw_log(SW_LOG_INFO, "without CAP_NET_ADMIN: using the interface %s as it is configured",
            host->tun.name);
     host->as_it_is = true;
-    return sw_netlink_link_mtu(host->netlink, index, &host->mtu, error);
+    return sw_netlink_link_mtu(host->netlink, host->tun.index, &host->mtu, error);
   }
-  if (!failed) cap_super_packets(host->netlink, index, host->mtu);
-  return failed ? failed : add_addresses(host, error);
+  return failed ? failed : sw_host_add_addresses(host, error);
 }
 
 static int open_interface(struct sw_host *host, struct sw_error *error) {
@@ -110,8 +113,8 @@ int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw
   *host = SW_HOST_CLOSED;
   host->config = config;
   if (config->netns[0]) host->netns = sw_netns_open(config->netns, error);
-  int failed =
-      config->netns[0] && host->netns < 0 ? host->netns : in_namespace(host, open_interface, error);
+  int failed = config->netns[0] && host->netns < 0 ? host->netns
+                                                   : sw_host_within(host, open_interface, error);
   if (host->as_it_is) host->defaults = (struct sw_default_routes){0};
   host->mark = host->defaults.mark ? host->defaults.mark : config->fwmark;
   if (!failed)
@@ -137,7 +140,7 @@ int sw_host_route(struct sw_host *host, struct sw_error *error) {
   const struct sw_config *config = host->config;
   warn_of_rp_filter(config);
   if (host->as_it_is || config->table_kind == SW_CONFIG_TABLE_OFF) return 0;
-  const int failed = in_namespace(host, add_routes, error);
+  const int failed = sw_host_within(host, add_routes, error);
   host->routed = !failed;
   return failed ? failed
                 : sw_default_routes_add(&host->defaults, config->name, host->netlink, error);
@@ -150,135 +153,6 @@ void sw_host_close(struct sw_host *host) {
   sw_tun_close(&host->tun);
   if (host->netns >= 0) close(host->netns);
   *host = SW_HOST_CLOSED;
-}
-
-/* ---- reload ---- */
-
-/* The mark and the table of the default routes that a configuration asks for. */
-static int plan(struct sw_host *host, const struct sw_default_routes *before,
-                struct sw_error *error) {
-  const int failed =
-      sw_default_routes_plan(&host->defaults, host->config, host->netlink, host->tun.index, error);
-  if (failed) return failed;
-  if (host->defaults.table && before->table) { /* it may have chosen another free one */
-    host->defaults.table = before->table;
-    host->defaults.mark = host->config->fwmark ? host->config->fwmark : before->table;
-  }
-  host->mark = host->defaults.mark ? host->defaults.mark : host->config->fwmark;
-  host->defaults.port = host->udp.port;
-  return 0;
-}
-
-static bool is_route_of(const struct sw_host *host, const struct sw_route *route) {
-  const struct sw_config *config = host->config;
-  for (size_t i = 0; i < config->allowed_ip_count && host->routed; i++) {
-    if (memcmp(&config->allowed_ips[i], &route->prefix, sizeof(route->prefix)) != 0) continue;
-    const struct sw_route own = route_to(host, &route->prefix);
-    return own.table == route->table && own.metric == route->metric;
-  }
-  return false;
-}
-
-static bool is_address_of(const struct sw_host *host, const struct sw_prefix *address) {
-  for (size_t i = 0; i < host->config->address_count; i++)
-    if (memcmp(&host->config->addresses[i], address, sizeof(*address)) == 0) return true;
-  return false;
-}
-
-static int add_routes_beside(const struct sw_host *host, const struct sw_host *before,
-                             struct sw_error *error) {
-  const struct sw_config *config = host->config;
-  int failed = 0;
-  for (size_t i = 0; i < config->allowed_ip_count && host->routed && !failed; i++) {
-    const struct sw_route route = route_to(host, &config->allowed_ips[i]);
-    if (!is_route_of(before, &route))
-      failed = sw_netlink_route_add(host->netlink, host->tun.index, &route, error);
-  }
-  return failed;
-}
-
-/* Makes what `host` has and the host before may lack, but no rules. */
-static int make(struct sw_host *host, struct sw_error *error) {
-  const struct sw_host *before = host->before;
-  int failed = 0;
-  if (host->mtu != before->mtu)
-    failed = sw_netlink_link_up(host->netlink, host->tun.index, host->mtu, 0, error);
-  if (!failed && host->mtu != before->mtu)
-    cap_super_packets(host->netlink, host->tun.index, host->mtu);
-  if (!failed) failed = add_addresses(host, error);
-  if (!failed) failed = add_routes_beside(host, before, error);
-  if (failed || host->mark == before->mark) return failed;
-  failed = sw_udp_mark_set(&host->udp, host->mark);
-  return failed ? sw_error_set(error, -failed, "a mark needs CAP_NET_ADMIN",
-                               "udp: cannot set the mark %u", host->mark)
-                : 0;
-}
-
-/* With an address the kernel may remove others, and with the last one of IPv4 the routes. */
-static int remove_addresses(struct sw_host *host, struct sw_error *error) {
-  const struct sw_config *config = host->before->config;
-  bool removed = false;
-  int failed = 0;
-  for (size_t i = 0; i < config->address_count && !failed; i++) {
-    if (is_address_of(host, &config->addresses[i])) continue;
-    failed =
-        sw_netlink_address_remove(host->netlink, host->tun.index, &config->addresses[i], error);
-    removed = true;
-  }
-  if (failed || !removed) return failed;
-  failed = add_addresses(host, error);
-  for (size_t i = 0; i < host->config->allowed_ip_count && host->routed && !failed; i++) {
-    const struct sw_route route = route_to(host, &host->config->allowed_ips[i]);
-    failed = sw_netlink_route_add_again(host->netlink, host->tun.index, &route, error);
-  }
-  return failed;
-}
-
-/* Removes what the host before has and `host` has not, but no rules. */
-static int clear(struct sw_host *host, struct sw_error *error) {
-  const struct sw_host *before = host->before;
-  const struct sw_config *config = before->config;
-  int failed = 0;
-  for (size_t i = 0; i < config->allowed_ip_count && before->routed && !failed; i++) {
-    const struct sw_route route = route_to(before, &config->allowed_ips[i]);
-    if (!is_route_of(host, &route))
-      failed = sw_netlink_route_remove(host->netlink, host->tun.index, &route, error);
-  }
-  return failed ? failed : remove_addresses(host, error);
-}
-
-/* Goes from the host before to `host`. */
-static int change(struct sw_host *host, struct sw_error *error) {
-  int failed = in_namespace(host, make, error);
-  if (!failed)
-    failed = sw_default_routes_change(&host->before->defaults, &host->defaults, host->config->name,
-                                      host->netlink, error);
-  return failed ? failed : in_namespace(host, clear, error);
-}
-
-int sw_host_change(struct sw_host *host, const struct sw_config *next, struct sw_error *error) {
-  struct sw_host before = *host, after = *host;
-  struct sw_error in_vain;
-  if (host->as_it_is) return 0;
-  after.config = next;
-  after.before = &before;
-  after.mtu = next->mtu ? next->mtu : SW_HOST_MTU;
-  after.routed = next->table_kind != SW_CONFIG_TABLE_OFF;
-  int failed = plan(&after, &before.defaults, error);
-  if (failed) return failed;
-  failed = change(&after, error);
-  if (failed) {
-    before.before = &after;
-    in_namespace(&before, make, &in_vain);
-    sw_default_routes_change(&after.defaults, &before.defaults, next->name, host->netlink,
-                             &in_vain);
-    in_namespace(&before, clear, &in_vain);
-    return failed;
-  }
-  after.config = host->config;
-  after.before = NULL;
-  *host = after;
-  return 0;
 }
 
 /* ---- while it is open ---- */
@@ -297,7 +171,7 @@ static bool has_route(const struct sw_host *host, const struct sw_change *change
   const struct sw_config *config = host->config;
   for (size_t i = 0; i < config->allowed_ip_count; i++) {
     if (memcmp(&config->allowed_ips[i], &change->prefix, sizeof(change->prefix)) != 0) continue;
-    const uint32_t table = route_to(host, &change->prefix).table;
+    const uint32_t table = sw_host_route_to(host, &change->prefix).table;
     return change->table == (table ? table : RT_TABLE_MAIN);
   }
   return false;
@@ -324,13 +198,13 @@ static int open_changes(struct sw_host *host, struct sw_error *error) {
 }
 
 int sw_host_changes_open(struct sw_host *host, struct sw_error *error) {
-  return in_namespace(host, open_changes, error);
+  return sw_host_within(host, open_changes, error);
 }
 
 static int restore(struct sw_host *host, struct sw_error *error) {
   struct sw_host_made *made = &host->made;
   const unsigned before = sw_netlink_added(host->netlink);
-  int failed = add_addresses(host, error);
+  int failed = sw_host_add_addresses(host, error);
   made->addresses = sw_netlink_added(host->netlink) - before;
   if (failed || !host->routed) return failed;
   failed = add_routes(host, error);
@@ -343,5 +217,5 @@ static int restore(struct sw_host *host, struct sw_error *error) {
 
 int sw_host_restore(struct sw_host *host, struct sw_error *error) {
   host->made = (struct sw_host_made){0};
-  return host->as_it_is ? 0 : in_namespace(host, restore, error);
+  return host->as_it_is ? 0 : sw_host_within(host, restore, error);
 }

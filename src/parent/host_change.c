@@ -1,0 +1,128 @@
+#include <errno.h>
+#include <string.h>
+
+#include "parent/host_parts.h"
+
+/* The mark and the table of the default routes that a configuration asks for. */
+static int plan(struct sw_host *host, const struct sw_default_routes *before,
+                struct sw_error *error) {
+  const int failed =
+      sw_default_routes_plan(&host->defaults, host->config, host->netlink, host->tun.index, error);
+  if (failed) return failed;
+  if (host->defaults.table && before->table) { /* it may have chosen another free one */
+    host->defaults.table = before->table;
+    host->defaults.mark = host->config->fwmark ? host->config->fwmark : before->table;
+  }
+  host->mark = host->defaults.mark ? host->defaults.mark : host->config->fwmark;
+  host->defaults.port = host->udp.port;
+  return 0;
+}
+
+static bool is_route_of(const struct sw_host *host, const struct sw_route *route) {
+  const struct sw_config *config = host->config;
+  for (size_t i = 0; i < config->allowed_ip_count && host->routed; i++) {
+    if (memcmp(&config->allowed_ips[i], &route->prefix, sizeof(route->prefix)) != 0) continue;
+    const struct sw_route own = sw_host_route_to(host, &route->prefix);
+    return own.table == route->table && own.metric == route->metric;
+  }
+  return false;
+}
+
+static bool is_address_of(const struct sw_host *host, const struct sw_prefix *address) {
+  for (size_t i = 0; i < host->config->address_count; i++)
+    if (memcmp(&host->config->addresses[i], address, sizeof(*address)) == 0) return true;
+  return false;
+}
+
+static int add_routes_beside(const struct sw_host *host, const struct sw_host *before,
+                             struct sw_error *error) {
+  const struct sw_config *config = host->config;
+  int failed = 0;
+  for (size_t i = 0; i < config->allowed_ip_count && host->routed && !failed; i++) {
+    const struct sw_route route = sw_host_route_to(host, &config->allowed_ips[i]);
+    if (!is_route_of(before, &route))
+      failed = sw_netlink_route_add(host->netlink, host->tun.index, &route, error);
+  }
+  return failed;
+}
+
+/* Makes what `host` has and the host before may lack, but no rules. */
+static int make(struct sw_host *host, struct sw_error *error) {
+  const struct sw_host *before = host->before;
+  int failed = 0;
+  if (host->mtu != before->mtu) failed = sw_host_set_mtu(host, error);
+  if (!failed) failed = sw_host_add_addresses(host, error);
+  if (!failed) failed = add_routes_beside(host, before, error);
+  if (failed || host->mark == before->mark) return failed;
+  failed = sw_udp_mark_set(&host->udp, host->mark);
+  return failed ? sw_error_set(error, -failed, "a mark needs CAP_NET_ADMIN",
+                               "udp: cannot set the mark %u", host->mark)
+                : 0;
+}
+
+/* With an address the kernel may remove others, and with the last one of IPv4 the routes. */
+static int remove_addresses(struct sw_host *host, struct sw_error *error) {
+  const struct sw_config *config = host->before->config;
+  bool removed = false;
+  int failed = 0;
+  for (size_t i = 0; i < config->address_count && !failed; i++) {
+    if (is_address_of(host, &config->addresses[i])) continue;
+    failed =
+        sw_netlink_address_remove(host->netlink, host->tun.index, &config->addresses[i], error);
+    removed = true;
+  }
+  if (failed || !removed) return failed;
+  failed = sw_host_add_addresses(host, error);
+  for (size_t i = 0; i < host->config->allowed_ip_count && host->routed && !failed; i++) {
+    const struct sw_route route = sw_host_route_to(host, &host->config->allowed_ips[i]);
+    failed = sw_netlink_route_add_again(host->netlink, host->tun.index, &route, error);
+  }
+  return failed;
+}
+
+/* Removes what the host before has and `host` has not, but no rules. */
+static int clear(struct sw_host *host, struct sw_error *error) {
+  const struct sw_host *before = host->before;
+  const struct sw_config *config = before->config;
+  int failed = 0;
+  for (size_t i = 0; i < config->allowed_ip_count && before->routed && !failed; i++) {
+    const struct sw_route route = sw_host_route_to(before, &config->allowed_ips[i]);
+    if (!is_route_of(host, &route))
+      failed = sw_netlink_route_remove(host->netlink, host->tun.index, &route, error);
+  }
+  return failed ? failed : remove_addresses(host, error);
+}
+
+/* Goes from the host before to `host`. */
+static int change(struct sw_host *host, struct sw_error *error) {
+  int failed = sw_host_within(host, make, error);
+  if (!failed)
+    failed = sw_default_routes_change(&host->before->defaults, &host->defaults, host->config->name,
+                                      host->netlink, error);
+  return failed ? failed : sw_host_within(host, clear, error);
+}
+
+int sw_host_change(struct sw_host *host, const struct sw_config *next, struct sw_error *error) {
+  struct sw_host before = *host, after = *host;
+  struct sw_error in_vain;
+  if (host->as_it_is) return 0;
+  after.config = next;
+  after.before = &before;
+  after.mtu = next->mtu ? next->mtu : SW_HOST_MTU;
+  after.routed = next->table_kind != SW_CONFIG_TABLE_OFF;
+  int failed = plan(&after, &before.defaults, error);
+  if (failed) return failed;
+  failed = change(&after, error);
+  if (failed) {
+    before.before = &after;
+    sw_host_within(&before, make, &in_vain);
+    sw_default_routes_change(&after.defaults, &before.defaults, next->name, host->netlink,
+                             &in_vain);
+    sw_host_within(&before, clear, &in_vain);
+    return failed;
+  }
+  after.config = host->config;
+  after.before = NULL;
+  *host = after;
+  return 0;
+}
