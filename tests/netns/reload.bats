@@ -268,6 +268,26 @@ PreDown = echo down1 >>$work/hooks"
   ping_from a 10.77.0.2
 }
 
+@test "an interface in another namespace is changed there" {
+  topology_pair
+  I=sw-i-$id
+  ip netns add "$I"
+  config a 192.0.2.2:51900 "NetNS = $I"
+  config b 192.0.2.1:51900
+  up a
+  up b
+  wait_up
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.5.0.0/16|; s|^Address = .*|Address = 10.77.0.1/24\nMTU = 1300|' "$work/a/sw0.conf"
+  says a "Address, MTU, AllowedIPs"
+  ip -n "$I" route show | grep -q '^10.5.0.0/16 dev sw0'
+  refute eval "ip -n $I route show | grep -q '^10.2.0.0/16'"
+  ip -n "$I" -o addr show sw0 | grep -q 'inet 10.77.0.1/24'
+  refute eval "ip -n $I -o addr show sw0 | grep -q 10.77.0.1/30"
+  ip netns exec "$I" ping -q -c 3 -i 0.05 -W 5 10.77.0.2
+  sed -i "s|^NetNS = .*|NetNS = $A|" "$work/a/sw0.conf"
+  refused a "NetNS cannot change in flight: restart the link"
+}
+
 @test "thousands of ranges are taken over" {
   both_up
   pings_start
