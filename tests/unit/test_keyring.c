@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "protocol/keyring.h"
+#include "stack.h"
 
 static const struct sw_psk a = {{1}}, b = {{2}}, c = {{3}};
 static struct sw_keyring ring;
@@ -89,6 +90,20 @@ static void other_lists_are_not_equal(void **state) {
   assert_false(sw_keyring_is(sw_keyring_at(&ring, 1), &a));
 }
 
+static void set_both(void) {
+  set(a, b);
+}
+
+static void no_key_is_left_on_the_stack(void **state) {
+  (void)state;
+  stack_run(set_both);
+  for (unsigned i = 0; i < 2; i++) {
+    const struct sw_keys *keys = sw_keyring_at(&ring, i);
+    assert_false(stack_holds(keys->handshake, sizeof(keys->handshake)));
+    assert_false(stack_holds(keys->mask, sizeof(keys->mask)));
+  }
+}
+
 static int start_sodium(void **state) {
   (void)state;
   return sodium_init() < 0;
@@ -102,6 +117,7 @@ int main(void) {
       TEST(one_key_is_every_key_of_the_list),
       TEST(key_that_stays_keeps_its_place),
       TEST(other_lists_are_not_equal),
+      TEST(no_key_is_left_on_the_stack),
   };
   return cmocka_run_group_tests_name("keyring", tests, start_sodium, NULL);
 }
