@@ -113,10 +113,8 @@ static int start_sodium(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(keys_are_in_the_order_of_the_list),
-      TEST(one_key_is_every_key_of_the_list),
-      TEST(key_that_stays_keeps_its_place),
-      TEST(other_lists_are_not_equal),
+      TEST(keys_are_in_the_order_of_the_list), TEST(one_key_is_every_key_of_the_list),
+      TEST(key_that_stays_keeps_its_place),    TEST(other_lists_are_not_equal),
       TEST(no_key_is_left_on_the_stack),
   };
   return cmocka_run_group_tests_name("keyring", tests, start_sodium, NULL);

@@ -183,6 +183,23 @@ static void the_same_keys_change_nothing(void **state) {
   assert_string_equal(left->sent, "");
 }
 
+static void the_same_keys_keep_the_init_in_progress(void **state) {
+  (void)state;
+  struct pair_datagram init, response;
+  await_init(left, &init);
+  set_one(left, old);
+  pair_give(right, &init);
+  assert_true(pair_take(right, &response));
+  assert_int_equal(pair_give(left, &response), SW_RECEIVED_CONTROL);
+}
+
+static void keys_are_changed_at_the_time_that_is_passed(void **state) {
+  (void)state;
+  pair.now += SW_SECOND;
+  set_two(left, next, old);
+  assert_int_equal(left->link->sessions.current->rekey_at, pair.now);
+}
+
 static void second_key_causes_no_handshake(void **state) {
   (void)state;
   set_two(left, old, next);
@@ -373,6 +390,8 @@ int main(void) {
       APART(response_under_another_key_than_its_init_is_dropped),
       APART(status_shows_the_first_key_while_there_is_no_session),
       CONNECTED(the_same_keys_change_nothing),
+      APART(the_same_keys_keep_the_init_in_progress),
+      CONNECTED(keys_are_changed_at_the_time_that_is_passed),
       CONNECTED(second_key_causes_no_handshake),
       CONNECTED(another_first_key_begins_one_handshake),
       CONNECTED(datagrams_of_the_former_key_are_opened_until_it_is_removed),
