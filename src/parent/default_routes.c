@@ -57,7 +57,7 @@ static uint32_t resolver_user(const struct sw_config *config) {
   if (!users) return 0;
   for (const struct passwd *user; !found && (user = fgetpwent(users));)
     if (strcmp(user->pw_name, SW_SANDBOX_RESOLVER_USER) == 0) found = user->pw_uid;
-  fclose(users);
+  (void)fclose(users);
   return found;
 }
 

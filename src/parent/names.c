@@ -16,7 +16,7 @@
 #include "linux/sandbox.h"
 
 #define LISTED 3 /* addresses that a line of the log names */
-#define LIST_TEXT ((LISTED + 1) * SW_ADDRESS_TEXT)
+#define LIST_TEXT ((size_t)(LISTED + 1) * SW_ADDRESS_TEXT)
 #define FAILURES_MOST 6 /* after so many the pause is the longest */
 
 _Static_assert(1 << (FAILURES_MOST - 1) >= SW_NAMES_FAILED_MOST, "pauses do not shrink");

@@ -24,7 +24,7 @@ unsigned sw_servers_read(const char *file, struct sw_address servers[SW_SERVERS_
   FILE *lines = fopen(file, "re");
   while (lines && count < SW_SERVERS_MAX && fgets(line, sizeof(line), lines))
     count += parse_server(line, &servers[count]);
-  if (lines) fclose(lines);
+  if (lines) (void)fclose(lines);
   return count;
 }
 
