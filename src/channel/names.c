@@ -7,7 +7,8 @@
 
 bool sw_names_answer_valid(const struct sw_names_answer *answer, uint32_t index) {
   const size_t length = strnlen(answer->failure, sizeof(answer->failure));
-  if (answer->index != index || answer->count > SW_ENDPOINTS_MAX ||
+  const bool failed = length > 0;
+  if (answer->index != index || answer->count > SW_ENDPOINTS_MAX || failed == (answer->count > 0) ||
       length == sizeof(answer->failure) || answer->server.port > UINT16_MAX)
     return false;
   for (size_t i = 0; i < length; i++)

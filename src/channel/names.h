@@ -38,8 +38,8 @@ struct sw_names_answer {
   struct sw_address server;
 };
 
-/** Whether the parent can use the answer to question `index`: its count is in range, and its text
- * is terminated and printable. */
+/** Whether the parent can use the answer to question `index`: it has addresses or a failure, its count
+ * and its port are in range, and its text is terminated and printable. */
 bool sw_names_answer_valid(const struct sw_names_answer *answer, uint32_t index);
 
 /** Calls getaddrinfo(3) with `flags` and stores the addresses, at most SW_ENDPOINTS_MAX, in its order

@@ -118,7 +118,6 @@ static const char *list_text(const struct sw_names_answer *answer, uint16_t port
                              char text[LIST_TEXT]) {
   char one[SW_ADDRESS_TEXT];
   size_t length = 0;
-  text[0] = '\0';
   for (unsigned i = 0; i < answer->count && i < LISTED; i++) {
     struct sw_address address = answer->addresses[i];
     address.port = port;

@@ -166,6 +166,11 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
       snprintf(text, sizeof(text), "192.0.2.%u", i);
       *list = append(*list, AF_INET, text, 0);
     }
+  } else if (strcmp(name, "six") == 0) {
+    *list = append(NULL, AF_INET6, "2001:db8::1", 9);
+  } else if (strcmp(name, "three") == 0) {
+    *list = append(append(append(NULL, AF_INET, "192.0.2.1", 0), AF_INET, "192.0.2.2", 0), AF_INET,
+                   "192.0.2.3", 0);
   } else if (strcmp(name, "owt") == 0) {
     *list = append(append(NULL, AF_INET6, "2001:db8::1", 9), AF_INET, "192.0.2.1", 9);
   } else if (strcmp(name, "mixed") == 0) {
@@ -205,6 +210,10 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     lie(1, 2, "");
   } else if (strcmp(name, "no text") == 0) {
     lie(1, 0, "\x1b[2J");
+  } else if (strcmp(name, "nothing") == 0) {
+    lie(1, 0, "");
+  } else if (strcmp(name, "both") == 0) {
+    lie(1, 1, "x");
   } else if (strcmp(name, "no end") == 0) {
     char text[SW_NAMES_FAILURE + 1] = "";
     memset(text, 'x', SW_NAMES_FAILURE);
@@ -368,6 +377,16 @@ static void endpoints_are_limited_to_those_a_link_takes(void **state) {
   assert_found(SW_ENDPOINTS_MAX - 1, "192.0.2.1:1002");
 }
 
+static void as_many_endpoints_are_taken_as_a_file_has(void **state) {
+  (void)state;
+  endpoints(SW_CONFIG_ENDPOINTS_MAX,
+            (const char *const[]){"192.0.2.7", "192.0.2.7", "192.0.2.7", "192.0.2.7", "192.0.2.7",
+                                  "192.0.2.7", "192.0.2.7", "192.0.2.7"});
+  begin();
+  assert_int_equal(names.count, SW_CONFIG_ENDPOINTS_MAX);
+  assert_found(SW_CONFIG_ENDPOINTS_MAX - 1, "192.0.2.7:1007");
+}
+
 static void an_address_is_listed_once(void **state) {
   (void)state;
   endpoints(2, (const char *const[]){"two", "two"});
@@ -417,6 +436,15 @@ static void other_addresses_are_passed_on_and_logged_once(void **state) {
                 "[2001:db8::1]:1000, 192.0.2.1:1000, [2001:db8::2]:1000 and 2 more)\n");
   RESOLVE("two");
   assert_logged("");
+  pass_time();
+  RESOLVE("six"); /* one less */
+  assert_int_equal(changes, 4);
+  assert_logged("sw0: six has changed: [2001:db8::1]:1000 (before: 192.0.2.1:1000, "
+                "[2001:db8::1]:1000)\n");
+  pass_time();
+  RESOLVE("three");
+  assert_logged("sw0: three has changed: 192.0.2.1:1000, 192.0.2.2:1000, 192.0.2.3:1000 (before: "
+                "[2001:db8::1]:1000)\n");
   log_end();
 }
 
@@ -452,6 +480,10 @@ static void names_are_looked_up_sooner_while_the_link_is_not_up(void **state) {
   sw_names_link(&names, false);
   assert_int_equal(pause_of(), SW_NAMES_AGAIN - 3);
   assert_string_equal(names.failure, "");
+  sw_names_link(&names, true);
+  names.started -= 1 * SW_SECOND;
+  sw_names_link(&names, false);
+  assert_int_equal(pause_of(), 1);
   sw_names_link(&names, true);
   names.started -= 300 * SW_SECOND;
   sw_names_link(&names, false);
@@ -754,6 +786,7 @@ int main(int argc, char **argv) {
       LOOPED(endpoints_keep_the_order_of_the_file),
       LOOPED(addresses_alone_need_no_resolver),
       LOOPED(families_take_turns),
+      LOOPED(as_many_endpoints_are_taken_as_a_file_has),
       LOOPED(an_address_is_listed_once),
       LOOPED(addresses_are_known_as_soon_as_their_name_is_resolved),
       LOOPED(other_addresses_are_passed_on_and_logged_once),
