@@ -143,6 +143,38 @@ static void check_received(const struct sw_link *before, const struct sw_link *a
   if (changeless) assert_same(before, after);
 }
 
+/* ---- keys ---- */
+
+static const struct sw_psk psks[] = {{{1, 2, 3}}, {{4, 5, 6}}, {{1, 2, 3}}};
+
+/* Gives the link one of both keys, or both in an order. */
+static void set_keys(struct sw_link *link, unsigned which) {
+  sw_link_keys_set(link, now, psks + which % 2, which & 2 ? 1 : 2);
+}
+
+static bool is_named(const struct sw_link *link, const struct sw_keys *keys, uint32_t id) {
+  const struct sw_pending *pending = &link->sessions.pending;
+  if (id == SW_SESSION_HANDSHAKE) return true;
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    const struct sw_session *session = &link->sessions.rows[i];
+    if (session->local == id)
+      return memcmp(session->keys->mask, keys->mask, SW_MASK_KEY_BYTES) == 0;
+  }
+  for (unsigned i = 0; i < pending->count; i++)
+    if (pending->ids[i] == id)
+      return memcmp(pending->entries[i].agreement.keys->mask, keys->mask, SW_MASK_KEY_BYTES) == 0;
+  return false;
+}
+
+/* The key under which the header of a datagram means something to the link, or the first. */
+static const struct sw_keys *keys_of(const struct sw_link *link, const uint8_t *datagram) {
+  for (unsigned i = 0; i < link->keyring.count; i++) {
+    const struct sw_keys *keys = sw_keyring_at(&link->keyring, i);
+    if (is_named(link, keys, sw_header_read(keys->mask, datagram).session)) return keys;
+  }
+  return sw_keyring_at(&link->keyring, 0);
+}
+
 /* ---- operations ---- */
 
 /* Returns a buffer that ends where its memory mapping does. libsodium is not built with sanitizers,
@@ -169,7 +201,7 @@ static void receive_fast(struct sw_link *link, const struct sw_path *path, const
   static uint8_t datagram[SW_HEADROOM + ROOM + SW_SLACK], rooms[2][SW_HEADROOM + ROOM + SW_SLACK];
   const bool session =
       length >= SW_OVERHEAD &&
-      sw_header_read(link->keyring.places[0].mask, bytes).session != SW_SESSION_HANDSHAKE;
+      sw_header_read(keys_of(link, bytes)->mask, bytes).session != SW_SESSION_HANDSHAKE;
   struct sw_opening openings[2];
   struct sw_opened opened, copy;
   memcpy(datagram + SW_HEADROOM, bytes, length);
@@ -198,7 +230,7 @@ static void receive_again(struct sw_link *link, const struct sw_path *path, cons
                           size_t length, uint8_t *packet) {
   static struct sw_link before;
   size_t packet_length;
-  if (sw_header_read(link->keyring.places[0].mask, datagram).session == SW_SESSION_HANDSHAKE)
+  if (sw_header_read(keys_of(link, datagram)->mask, datagram).session == SW_SESSION_HANDSHAKE)
     return;
   before = *link;
   assert(sw_link_receive(link, now, path, datagram, length, packet, &packet_length) ==
@@ -209,7 +241,8 @@ static void receive_again(struct sw_link *link, const struct sw_path *path, cons
 /* An accepted datagram, opened and sealed again, is the same datagram: its encoding is unique. */
 static void assert_only_encoding(struct sw_link *before, const uint8_t *datagram, size_t length) {
   static uint8_t plain[ROOM], again[ROOM];
-  const struct sw_header header = sw_header_read(before->keyring.places[0].mask, datagram);
+  const struct sw_keys *keys = keys_of(before, datagram);
+  const struct sw_header header = sw_header_read(keys->mask, datagram);
   const struct sw_secretbox *box = NULL;
   if (header.session == SW_SESSION_HANDSHAKE) return;
   for (unsigned i = 0; i < SW_SESSIONS; i++)
@@ -219,7 +252,7 @@ static void assert_only_encoding(struct sw_link *before, const uint8_t *datagram
                            datagram + SW_TAG_OFFSET, plain));
   sw_secretbox_seal(box, header.word, plain, length - SW_OVERHEAD, again + SW_TAG_OFFSET,
                     again + SW_BODY_OFFSET);
-  sw_header_write(before->keyring.places[0].mask, header, again);
+  sw_header_write(keys->mask, header, again);
   assert(memcmp(again, datagram, length) == 0);
 }
 
@@ -316,7 +349,7 @@ static size_t make_message(struct sw_link *link, unsigned type, uint32_t id,
   static struct sw_initiation initiation;
   random_seed(++seed);
   if (type == SW_MESSAGE_INIT || !link->initiation.local) {
-    sw_initiation_begin(&initiation, link->keyring.places, me, id);
+    sw_initiation_begin(&initiation, sw_keyring_at(&link->keyring, 0), me, id);
     memcpy(plain, initiation.plain, initiation.length);
     return initiation.length;
   }
@@ -325,9 +358,8 @@ static size_t make_message(struct sw_link *link, unsigned type, uint32_t id,
   if (type == SW_MESSAGE_COOKIE)
     return sw_cookie_message_make(me, link->initiation.hash, me, link->initiation.length, plain);
   struct sw_agreement agreement;
-  const int length =
-      sw_response_make(&link->keyring.places[0], me, id, &init, link->initiation.plain,
-                       link->initiation.length, plain, &agreement);
+  const int length = sw_response_make(link->initiation.keys, me, id, &init, link->initiation.plain,
+                                      link->initiation.length, plain, &agreement);
   assert(length > 0);
   return (size_t)length;
 }
@@ -336,7 +368,11 @@ static void receive_message(unsigned to, const struct sw_address *from, const ui
                             size_t length) {
   uint8_t datagram[SW_HANDSHAKE_OVERHEAD + SW_INIT_MAX];
   random_seed(++seed);
-  const size_t sealed = sw_message_seal(&links[to]->keyring.places[0], plain, length, datagram);
+  const struct sw_link *link = links[to];
+  const bool reply = length > 0 && plain[0] != SW_MESSAGE_INIT && link->initiation.local;
+  const struct sw_keys *keys =
+      reply ? link->initiation.keys : sw_keyring_at(&link->keyring, (unsigned)(seed % 2));
+  const size_t sealed = sw_message_seal(keys, plain, length, datagram);
   const bool quiet = !links[to]->reply_length;
   receive(to, from, datagram, sealed);
   if (quiet && length > 0 && plain[0] == SW_MESSAGE_INIT) assert(links[to]->reply_length <= sealed);
@@ -360,10 +396,12 @@ static void receive_sealed(unsigned to, const struct sw_address *from, unsigned 
                            uint64_t word, const uint8_t *plain, size_t length) {
   struct sw_link *link = links[to];
   const struct sw_secretbox *box;
+  const struct sw_keys *keys;
   uint32_t local;
   if (which < SW_SESSIONS) {
     const struct sw_session *session = &link->sessions.rows[which];
     box = &session->open;
+    keys = session->keys;
     local = session->local;
     if (word & 1U << 7) word += session->replay.end; /* otherwise the counter is absolute */
   } else {
@@ -371,13 +409,14 @@ static void receive_sealed(unsigned to, const struct sw_address *from, unsigned 
     const struct sw_agreement *agreement =
         &link->sessions.pending.entries[which % link->sessions.pending.count].agreement;
     box = &agreement->open;
+    keys = agreement->keys;
     local = agreement->local;
   }
   if (!local) return;
   static uint8_t datagram[ROOM];
   assert(length <= ROOM - SW_OVERHEAD);
   sw_secretbox_seal(box, word, plain, length, datagram + SW_TAG_OFFSET, datagram + SW_BODY_OFFSET);
-  sw_header_write(link->keyring.places[0].mask, (struct sw_header){local, word}, datagram);
+  sw_header_write(keys->mask, (struct sw_header){local, word}, datagram);
   const bool quiet = !link->reply_length;
   receive(to, from, datagram, SW_OVERHEAD + length);
   if (quiet) assert(link->reply_length <= SW_OVERHEAD + length);
@@ -457,14 +496,13 @@ static void prepare(void) {
                                          {.length = 0}};
   static const struct sw_prefix own[] = {
       {.ip = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1}, .length = 128}};
-  static const struct sw_psk psk = {{1, 2, 3}};
   for (enum state state = 0; state < STATES; state++) {
     random_seed(seed = state * 1000);
     now = SW_SECOND;
     for (unsigned i = 0; i < 2; i++) {
       struct sw_link *fresh = sw_link_new(&(struct sw_link_options){
-          .psks = &psk,
-          .psk_count = 1,
+          .psks = psks,
+          .psk_count = 2,
           .persistent_keepalive = 25 * SW_SECOND,
           .sources = any,
           .source_count = 2,
@@ -632,7 +670,10 @@ static void operate(struct input *input) {
     flood(to, (unsigned)take(input, 1) % 8);
     break;
   case 15:
-    if (host == 3) sw_link_close(links[to], now);
+    if (host == 3)
+      sw_link_close(links[to], now);
+    else if (host > 0)
+      set_keys(links[to], (unsigned)take(input, 1));
     break;
   }
   check(links[0]);
@@ -644,6 +685,8 @@ static void recover(void) {
   if (links[0]->closing || links[1]->closing) return;
   const uint64_t end = now + PEACE;
   briefly = true;
+  set_keys(links[0], 0);
+  set_keys(links[1], 0);
   introduce();
   transmit_all();
   while (now < end) {
