@@ -38,8 +38,8 @@ def wait_up_or_ended(log, process):
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end:
         if process.poll() is not None: return
-        # the last line that a start prints
-        if re.search(r"interface \w+, UDP port", said(log)): return
+        # the last line that a start prints: it runs PostUp
+        if "running: true" in said(log): return
         time.sleep(0.005)
 
 def wait_gone(variable, log):

@@ -323,11 +323,14 @@ PreDown = nft delete table inet %i"
   not_sanitized "not confined"
   topology_pair
   config a localhost:51900 "PostUp = true"
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 0.0.0.0/0, ::/0|' "$work/a/sw0.conf"
   export RUNTIME_DIRECTORY=$work/run-a
   mkdir -p "$RUNTIME_DIRECTORY"
+  ip netns exec "$A" ip rule >"$work/rules"
   run python3 "$BATS_TEST_DIRNAME/faults_at_start.py" "$A" "$SALTWAY" "$work/a/sw0.conf" "$(dirname "$SALTWAY")/tests/netns/fault.so"
   echo "$output"
   [ "$status" = 0 ]
+  ip netns exec "$A" ip rule | diff "$work/rules" -
 }
 
 @test "if descriptors run out at start, a line says so, and nothing is left behind" {

@@ -136,10 +136,15 @@ static void default_routes_need_rules_unless_a_table_is_configured(void **state)
     assert_good(text);
     assert_int_equal(sw_config_default_route(&config, true), cases[i].v4);
     assert_int_equal(sw_config_default_route(&config, false), cases[i].v6);
-    strcpy(config.netns, "blue"); /* there, no rules are needed */
+    strcpy(config.netns, "b"); /* there, no rules are needed */
     assert_false(sw_config_default_route(&config, true));
     assert_false(sw_config_default_route(&config, false));
   }
+  struct sw_prefix ranges[2];
+  assert_int_equal(sw_prefix_parse("10.0.0.0/8", &ranges[0]), 0);
+  assert_int_equal(sw_prefix_parse("0.0.0.0/0", &ranges[1]), 0);
+  const struct sw_config first = {.allowed_ips = ranges, .allowed_ip_count = 1};
+  assert_false(sw_config_default_route(&first, true));
 }
 
 static void bad_config_is_not_half_loaded(void **state) {
