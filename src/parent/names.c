@@ -105,6 +105,17 @@ static size_t collect(const struct sw_names *names, struct sw_address list[SW_EN
   return count;
 }
 
+unsigned sw_names_place(const struct sw_names *names, const struct sw_address *address) {
+  for (unsigned i = 0; names->config && i < names->config->endpoint_count; i++) {
+    struct sw_address host = *address;
+    host.port = 0;
+    if (address->port == names->config->endpoints[i].port &&
+        is_listed(&host, names->names[i].found.addresses, names->names[i].found.count))
+      return i;
+  }
+  return 0;
+}
+
 static void publish(struct sw_names *names) {
   struct sw_address list[SW_ENDPOINTS_MAX];
   const size_t count = collect(names, list);

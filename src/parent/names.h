@@ -74,6 +74,10 @@ void sw_names_open(struct sw_names *names, uv_loop_t *loop, const struct sw_conf
  * is known of a host that stays is kept; the names are looked up at once.  Calls `changed`. */
 void sw_names_change(struct sw_names *names, const struct sw_config *before);
 
+/** The place in the configuration of the first endpoint that has this address, from 0; 0, too, if none
+ * has it. */
+unsigned sw_names_place(const struct sw_names *names, const struct sw_address *address);
+
 /** Tells whether the link is up, which decides when names are looked up next. */
 void sw_names_link(struct sw_names *names, bool up);
 

@@ -82,6 +82,7 @@ static struct sw_facts facts_of(const struct parent *parent) {
       .unresolved = parent->names.failure,
       .interface_down = parent->watch.down,
       .server = parent->names.server,
+      .place = sw_names_place(&parent->names, &parent->snapshot.link.peer),
   };
 }
 

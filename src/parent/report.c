@@ -371,7 +371,9 @@ static struct sw_report_window count_probes(const struct sw_facts *facts,
   return (struct sw_report_window){next.start, next.sent, next.lost, (unsigned)(100 * lost / sent)};
 }
 
-static bool loses(const struct sw_report *report, const struct sw_report *before) {
+static bool loses(const struct sw_facts *facts, const struct sw_report *report,
+                  const struct sw_report *before) {
+  (void)facts;
   const bool already = before->condition == SW_CONDITION_LOSS;
   return report->window.loss >= (already ? SW_REPORT_LOSS_OVER : SW_REPORT_LOSS);
 }
@@ -383,13 +385,31 @@ static void add_loss(struct sw_report *report, const struct sw_facts *facts) {
   add(report->text, ")");
 }
 
-/* What a link that is up can suffer from, the most telling first. */
+static bool is_on_standby(const struct sw_facts *facts, const struct sw_report *report,
+                          const struct sw_report *before) {
+  (void)report, (void)before;
+  return facts->place > 0;
+}
+
+static void add_standby(struct sw_report *report, const struct sw_facts *facts) {
+  const struct sw_config_endpoint *preferred = &facts->config->endpoints[0];
+  add(report->text,
+      "that is a standby: %s port %u, the first Endpoint, is not in use (is its line or its host "
+      "down?)",
+      preferred->host, preferred->port);
+}
+
+/* What a link that is up can suffer from, the most telling first, and how long it lasts after it was
+ * observed. */
 static const struct {
   enum sw_condition condition;
-  bool (*holds)(const struct sw_report *report, const struct sw_report *before);
+  bool (*holds)(const struct sw_facts *facts, const struct sw_report *report,
+                const struct sw_report *before);
   void (*tell)(struct sw_report *report, const struct sw_facts *facts);
+  uint64_t memory;
 } degradations[] = {
-    {SW_CONDITION_LOSS, loses, add_loss},
+    {SW_CONDITION_STANDBY, is_on_standby, add_standby, 0},
+    {SW_CONDITION_LOSS, loses, add_loss, SW_REPORT_MEMORY},
 };
 enum { DEGRADATIONS = sizeof(degradations) / sizeof(degradations[0]) };
 
@@ -399,7 +419,7 @@ static void diagnose_up(const struct sw_facts *facts, struct sw_report *report,
   set(report, SW_CONDITION_UP, &facts->link->peer);
   add(report->text, "up with %s", peer_text(facts, peer));
   for (unsigned i = 0; i < DEGRADATIONS; i++) {
-    if (!degradations[i].holds(report, before)) continue;
+    if (!degradations[i].holds(facts, report, before)) continue;
     const bool first = report->condition == SW_CONDITION_UP;
     if (first) report->condition = degradations[i].condition;
     add(report->text, first ? ", but " : "; ");
@@ -473,8 +493,9 @@ static bool lasts(const struct sw_facts *facts, const struct sw_report *before,
   const bool up = facts->link->state == SW_LINK_UP;
   if (observed > before->condition && is_fault(observed)) return false;
   if (before->condition == SW_CONDITION_INTERFACE_DOWN) return false;
-  if (is_degraded(before->condition))
-    return up && within(facts, before->observed, SW_REPORT_MEMORY);
+  for (unsigned i = 0; i < DEGRADATIONS; i++)
+    if (before->condition == degradations[i].condition)
+      return up && within(facts, before->observed, degradations[i].memory);
   return is_fault(before->condition) && !up && within(facts, before->observed, round_of(facts));
 }
 
@@ -523,6 +544,7 @@ const char *sw_condition_name(enum sw_condition condition) {
       [SW_CONDITION_WAITING] = "waiting",
       [SW_CONDITION_UP] = "up",
       [SW_CONDITION_LOSS] = "loss",
+      [SW_CONDITION_STANDBY] = "standby",
       [SW_CONDITION_STRANGER] = "stranger",
       [SW_CONDITION_SILENT] = "silent",
       [SW_CONDITION_CLOSED] = "closed",

@@ -60,6 +60,7 @@ enum sw_condition {
   SW_CONDITION_WAITING,  /* for the peer, none of whose addresses is known */
   SW_CONDITION_UP,
   SW_CONDITION_LOSS,     /* many probes are not answered */
+  SW_CONDITION_STANDBY,  /* the preferred endpoint is not the one in use */
   SW_CONDITION_STRANGER, /* waiting, and datagrams arrive that our key does not open */
   SW_CONDITION_SILENT,   /* no endpoint answers */
   SW_CONDITION_CLOSED,   /* by the peer */
@@ -84,6 +85,7 @@ struct sw_facts {
   const char *unresolved;   /* why a name could not be resolved, or "" */
   struct sw_address server; /* the name server, if it is reached through the link; port 0: not */
   bool interface_down;
+  unsigned place; /* of the configured endpoint that is in use, from 0 */
 };
 
 /** The probes of a link since it came up, or since the last window was full. */

@@ -213,3 +213,16 @@ one_way() {
   is_up a
   [ "$(grep -c 'of the probes are lost' "$work/a/up.log")" = 1 ]
 }
+
+@test "a link over its second endpoint is degraded, and status names the first" {
+  topology_pair
+  config a '192.0.2.3:51900, 192.0.2.2:51900' # the first does not exist
+  config b
+  up b
+  up a
+  wait_up
+  until_true 20 eval '[ "$(status_of a .state)" = degraded ]'
+  [ "$(status_of a .reason)" = standby ]
+  says a "up with 192.0.2.2:51900, but that is a standby: 192.0.2.3 port 51900, the first Endpoint, is not in use"
+  [ "$(status_of b .state)" = up ]
+}

@@ -387,6 +387,25 @@ static void as_many_endpoints_are_taken_as_a_file_has(void **state) {
   assert_found(SW_CONFIG_ENDPOINTS_MAX - 1, "192.0.2.7:1007");
 }
 
+static unsigned place_of(const char *ip, uint32_t port) {
+  struct sw_address address = {.ip = {[10] = 0xff, [11] = 0xff}, .port = port};
+  inet_pton(AF_INET, ip, address.ip + 12);
+  return sw_names_place(&names, &address);
+}
+
+static void the_place_of_an_address_is_that_of_its_endpoint(void **state) {
+  (void)state;
+  assert_int_equal(place_of("192.0.2.7", 1000), 0); /* nothing is known */
+  RESOLVE("two", "192.0.2.7", "three", "192.0.2.7");
+  assert_int_equal(place_of("192.0.2.1", 1000), 0);
+  assert_int_equal(place_of("192.0.2.7", 1001), 1);
+  assert_int_equal(place_of("192.0.2.1", 1002), 2); /* by its port */
+  assert_int_equal(place_of("192.0.2.3", 1002), 2);
+  assert_int_equal(place_of("192.0.2.7", 1003), 3);
+  assert_int_equal(place_of("192.0.2.3", 1001), 0);
+  assert_int_equal(place_of("198.51.100.1", 1002), 0);
+}
+
 static void an_address_is_listed_once(void **state) {
   (void)state;
   endpoints(2, (const char *const[]){"two", "two"});
@@ -787,6 +806,7 @@ int main(int argc, char **argv) {
       LOOPED(addresses_alone_need_no_resolver),
       LOOPED(families_take_turns),
       LOOPED(as_many_endpoints_are_taken_as_a_file_has),
+      LOOPED(the_place_of_an_address_is_that_of_its_endpoint),
       LOOPED(an_address_is_listed_once),
       LOOPED(addresses_are_known_as_soon_as_their_name_is_resolved),
       LOOPED(other_addresses_are_passed_on_and_logged_once),

@@ -55,6 +55,7 @@ struct situation {
   const char *foreign_from, *stranger_from, *init_from, *peer;
   const char *unresolved, *server;
   bool interface_down;
+  unsigned place;
   const char *host;    /* the configured Endpoint */
   const char *allowed; /* AllowedIPs */
   enum sw_config_table table;
@@ -123,7 +124,8 @@ static void arrange(const struct situation *s) {
                             .mark = s->fwmark,
                             .unresolved = s->unresolved ? s->unresolved : "",
                             .server = address_of(s->server),
-                            .interface_down = s->interface_down};
+                            .interface_down = s->interface_down,
+                            .place = s->place};
 }
 
 /* clang-format off: a row has few lines */
@@ -131,6 +133,11 @@ static const struct situation situations[] = {
     /* no fault */
     {"a link that carries packets", SW_LINK_UP, .peer = A4, .condition = SW_CONDITION_UP,
      .about = A4, .says = {"up with " A4}},
+    {"a link that carries packets over its second endpoint", SW_LINK_UP, .peer = B4,
+     .host = "a.example.net", .place = 1, .condition = SW_CONDITION_STANDBY, .about = B4,
+     .says = {"up with " B4
+              ", but that is a standby: a.example.net port 51900, the first Endpoint, "
+              "is not in use (is its line or its host down?)"}},
     {"observations from before it came up", SW_LINK_UP, .attempts = 9,
      .endpoints = {FAILED(A4, 1000, 0, 900, ECONNREFUSED)}, .peer = A4, .foreign = 500,
      .foreign_from = A4, .init = 3000, .init_from = A4, .version = 1000,
@@ -668,10 +675,10 @@ static void a_link_that_comes_up_or_goes_down_is_reported_at_once(void **state) 
 
 static void every_condition_has_a_name(void **state) {
   (void)state;
-  static const char *const names[] = {"starting",    "waiting", "up",         "loss",
-                                      "stranger",    "silent",  "closed",     "covered",
-                                      "unreachable", "refused", "unresolved", "name-server",
-                                      "one-way",     "foreign", "version",    "interface-down"};
+  static const char *const names[] = {
+      "starting",    "waiting", "up",      "loss",        "standby",       "stranger",
+      "silent",      "closed",  "covered", "unreachable", "refused",       "unresolved",
+      "name-server", "one-way", "foreign", "version",     "interface-down"};
   for (unsigned i = 0; i <= SW_CONDITION_INTERFACE_DOWN; i++)
     assert_string_equal(sw_condition_name(i), names[i]);
 }
@@ -815,6 +822,26 @@ static void a_degraded_link_that_goes_down_is_reported_at_once(void **state) {
   assert_true(step(62));
   assert_int_equal(report.condition, SW_CONDITION_STARTING);
   assert_int_equal(report.state, SW_STATE_SILENT);
+}
+
+static void a_standby_is_left_at_once_and_loss_is_added(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_UP, .peer = B4, .place = 1, .host = "a"});
+  assert_true(step(1));
+  assert_int_equal(report.state, SW_STATE_DEGRADED);
+  assert_false(probe(61, 100, 50));
+  assert_int_equal(report.condition, SW_CONDITION_STANDBY);
+  assert_non_null(strstr(report.text, "line or its host down?); 50 % of the probes are lost"));
+  facts.place = 0;
+  status.peer = address_of(A4);
+  assert_true(step(62));
+  assert_int_equal(report.condition, SW_CONDITION_LOSS);
+  assert_non_null(strstr(report.text, "up with " A4 ", but 50 %"));
+  facts.place = 1;
+  assert_true(probe(122, 100, 0));
+  facts.place = 0;
+  assert_true(step(123));
+  assert_string_equal(report.text, "up with " A4);
 }
 
 static void probes_of_a_link_that_was_down_do_not_count(void **state) {
@@ -1017,6 +1044,7 @@ int main(void) {
       cmocka_unit_test(loss_is_measured_over_enough_probes_and_time),
       cmocka_unit_test(loss_has_hysteresis),
       cmocka_unit_test(a_degraded_link_that_goes_down_is_reported_at_once),
+      cmocka_unit_test(a_standby_is_left_at_once_and_loss_is_added),
       cmocka_unit_test(probes_of_a_link_that_was_down_do_not_count),
       cmocka_unit_test(a_long_sentence_is_truncated),
       cmocka_unit_test(ten_minutes_take_few_lines),
