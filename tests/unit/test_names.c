@@ -210,6 +210,8 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     lie(1, 2, "");
   } else if (strcmp(name, "no text") == 0) {
     lie(1, 0, "\x1b[2J");
+  } else if (strcmp(name, "later") == 0) {
+    lie(1, 0, "x\x1b[2J");
   } else if (strcmp(name, "nothing") == 0) {
     lie(1, 0, "");
   } else if (strcmp(name, "both") == 0) {
@@ -756,6 +758,22 @@ static void changed_endpoints_are_looked_up_and_those_that_stay_keep_their_addre
   assert_false(uv_is_active((uv_handle_t *)&names.timer)); /* there is no name any more */
 }
 
+static void a_change_forgets_failures(void **state) {
+  (void)state;
+  RESOLVE("captive");
+  resolve();
+  resolve();
+  assert_int_equal(pause_of(), 4);
+  assert_int_equal(names.server.port, 53);
+  change(1, (const char *const[]){"again"});
+  assert_int_equal(names.server.port, 0);
+  while (names.polling) uv_run(&loop, UV_RUN_ONCE);
+  assert_int_equal(pause_of(), 1);
+  RESOLVE("two");
+  change(2, (const char *const[]){"again", "two"});
+  assert_int_equal(names.count, 2); /* the one that was the first stays */
+}
+
 static void endpoints_in_another_order_are_told(void **state) {
   (void)state;
   RESOLVE("192.0.2.7", "two");
@@ -830,6 +848,7 @@ int main(int argc, char **argv) {
       LOOPED(resolver_that_hangs_runs_until_it_is_stopped),
       LOOPED(resolver_that_does_not_answer_in_time_is_ended),
       LOOPED(changed_endpoints_are_looked_up_and_those_that_stay_keep_their_addresses),
+      LOOPED(a_change_forgets_failures),
       LOOPED(endpoints_in_another_order_are_told),
       LOOPED(change_ends_the_lookup_under_way_and_begins_another),
       LOOPED(change_to_addresses_ends_the_lookups),
