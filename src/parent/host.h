@@ -73,7 +73,7 @@ bool sw_host_concerns(const struct sw_host *host, const struct sw_change *change
  * `error` filled; `made` says how many in any case. */
 int sw_host_restore(struct sw_host *host, struct sw_error *error);
 
-/** Makes of the difference between its configuration and `next`: MTU, addresses, routes, rules and
+/** Applies the difference between its configuration and `next` to MTU, addresses, routes, rules and
  * mark.  The caller then replaces what `config` points to.  Returns 0, or a negative errno with `error`
  * filled and everything as before. */
 int sw_host_change(struct sw_host *host, const struct sw_config *next, struct sw_error *error);

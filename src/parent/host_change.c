@@ -46,6 +46,14 @@ static int add_routes_beside(const struct sw_host *host, const struct sw_host *b
   return failed;
 }
 
+static int set_mark(const struct sw_host *host, uint32_t mark, struct sw_error *error) {
+  if (host->mark == mark) return 0;
+  const int failed = sw_udp_mark_set(&host->udp, mark);
+  return failed ? sw_error_set(error, -failed, "a mark needs CAP_NET_ADMIN",
+                               "udp: cannot set the mark %u", mark)
+                : 0;
+}
+
 /* Makes what `host` has and the host before may lack, but no rules. */
 static int make(struct sw_host *host, struct sw_error *error) {
   const struct sw_host *before = host->before;
@@ -53,11 +61,7 @@ static int make(struct sw_host *host, struct sw_error *error) {
   if (host->mtu != before->mtu) failed = sw_host_set_mtu(host, error);
   if (!failed) failed = sw_host_add_addresses(host, error);
   if (!failed) failed = add_routes_beside(host, before, error);
-  if (failed || host->mark == before->mark) return failed;
-  failed = sw_udp_mark_set(&host->udp, host->mark);
-  return failed ? sw_error_set(error, -failed, "a mark needs CAP_NET_ADMIN",
-                               "udp: cannot set the mark %u", host->mark)
-                : 0;
+  return failed ? failed : set_mark(before, host->mark, error);
 }
 
 /* With an address the kernel may remove others, and with the last one of IPv4 the routes. */
@@ -102,10 +106,17 @@ static int change(struct sw_host *host, struct sw_error *error) {
   return failed ? failed : sw_host_within(host, clear, error);
 }
 
+/* The interface is not ours to configure, but the socket is. */
+static int change_mark(struct sw_host *host, uint32_t mark, struct sw_error *error) {
+  const int failed = set_mark(host, mark, error);
+  if (!failed) host->mark = mark;
+  return failed;
+}
+
 int sw_host_change(struct sw_host *host, const struct sw_config *next, struct sw_error *error) {
   struct sw_host before = *host, after = *host;
   struct sw_error in_vain;
-  if (host->as_it_is) return 0;
+  if (host->as_it_is) return change_mark(host, next->fwmark, error);
   after.config = next;
   after.before = &before;
   after.mtu = next->mtu ? next->mtu : SW_HOST_MTU;

@@ -365,30 +365,31 @@ static void change_hooks(struct parent *parent, char **undo) {
   if (parent->config->post_up_count && running(parent)) post_up(parent, next, false);
 }
 
+/* The first line of an answer is for the client.  From malloc; NULL if memory is short. */
+static char *reload_answer(bool done, const char *text) {
+  char *answer;
+  return asprintf(&answer, "%s\n%s", done ? "ok" : "refused", text) < 0 ? NULL : answer;
+}
+
 /* `undo` are the PreDown commands. */
 static void reload(struct parent *parent, char **undo) {
   struct sw_reload what = {.config = parent->config,
                            .host = &parent->host,
                            .child = &parent->child,
                            .names = &parent->names};
-  static const char ok[] = "ok\n", refused[] = "refused\n";
   char *text = NULL;
   size_t length;
+  bool done = false;
   parent->reload = false;
   FILE *out = open_memstream(&text, &length);
-  if (!out) return;
-  fputs(refused, out);
-  const bool done = sw_reload_run(&what, out);
-  if (fclose(out) != 0 || !text) {
-    sw_log(SW_LOG_ERROR, "no memory to tell what the reload has changed");
-    free(text);
-    return;
+  if (out) {
+    done = sw_reload_run(&what, out);
+    fclose(out);
   }
-  char *lines = text + strlen(refused);
-  char *answer = lines - (done ? strlen(ok) : strlen(refused));
-  memcpy(answer, done ? ok : refused, (size_t)(lines - answer));
-  sw_control_answer(&parent->control, "reload", answer);
-  log_lines(done ? SW_LOG_INFO : SW_LOG_ERROR, lines);
+  char *answer = reload_answer(done, text ? text : "no memory\n");
+  sw_control_answer(&parent->control, "reload", answer ? answer : "refused\nno memory\n");
+  log_lines(done ? SW_LOG_INFO : SW_LOG_ERROR, text ? text : (char[]){"no memory for a reload"});
+  free(answer);
   free(text);
   if (done && what.hooks) change_hooks(parent, undo);
   ask_engine(parent);

@@ -53,13 +53,16 @@ static bool apply(struct sw_reload *reload, struct sw_config *next, const struct
   return true;
 }
 
-static void say(const struct change *change, const char *file, FILE *out) {
+static void say(const struct sw_reload *reload, const struct change *change, FILE *out) {
   unsigned count = 0;
-  fprintf(out, "reloaded %s: ", file);
+  fprintf(out, "reloaded %s: ", reload->config->file);
   for (int key = SW_CONFIG_KEY_NONE + 1; key < SW_CONFIG_KEYS; key++)
     if (change->of[key])
       fprintf(out, "%s%s", count++ ? ", " : "", sw_config_row((enum sw_config_key)key)->name);
   fprintf(out, count ? "\n" : "nothing has changed\n");
+  if (reload->host->as_it_is && concerns_host(change))
+    fprintf(out, "without CAP_NET_ADMIN: the interface %s stays as it is configured\n",
+            reload->config->name);
 }
 
 static bool load_and_apply(struct sw_reload *reload, struct sw_config *next, struct sw_psks *psks,
@@ -72,7 +75,7 @@ static bool load_and_apply(struct sw_reload *reload, struct sw_config *next, str
   sw_config_free(next);
   if (!done) return false;
   reload->hooks = change.of[SW_CONFIG_KEY_POST_UP] || change.of[SW_CONFIG_KEY_PRE_DOWN];
-  say(&change, reload->config->file, out);
+  say(reload, &change, out);
   return true;
 }
 

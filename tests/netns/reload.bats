@@ -268,6 +268,41 @@ PreDown = echo down1 >>$work/hooks"
   ping_from a 10.77.0.2
 }
 
+@test "without CAP_NET_ADMIN the interface stays as it is, and a mark is refused" {
+  topology_pair
+  mkdir -p "$work/run-a"
+  chmod 0755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test "$work" "$work/a"
+  install -m 0600 -o 65534 "$work/link.key" "$work/user.key"
+  chown 65534:65534 "$work/run-a"
+  key=$work/user.key config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  ip -n "$A" tuntap add mode tun dev sw0 user 65534
+  ip -n "$A" addr add 10.77.0.1/30 dev sw0
+  ip -n "$A" link set sw0 mtu 1300 up
+  ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" unshare -m sh -euc '
+    mount -t tmpfs none /dev/net
+    mknod /dev/net/tun c 10 200
+    chmod 0666 /dev/net/tun
+    exec setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs "$@"' sh \
+    "$SALTWAY" up "$work/a/sw0.conf" >"$work/a/up.log" 2>&1 3>&- &
+  pid_a=$!
+  pids+=("$pid_a")
+  up b
+  wait_up
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.5.0.0/16|; s|^\[Peer\]|MTU = 1350\n[Peer]|' "$work/a/sw0.conf"
+  run reload a
+  [ "$status" = 0 ]
+  [ "$output" = "reloaded $work/a/sw0.conf: MTU, AllowedIPs
+without CAP_NET_ADMIN: the interface sw0 stays as it is configured" ]
+  [ "$(status_of a .mtu)" = 1300 ]
+  # the source filter is the engine's own
+  ip -n "$B" addr add 10.5.0.1/32 dev lo
+  ip -n "$A" route add 10.5.0.0/16 dev sw0
+  ping_from b -I 10.5.0.1 10.77.0.1
+  sed -i 's|^\[Peer\]|FwMark = 7\n[Peer]|' "$work/a/sw0.conf"
+  refused a "cannot set the mark 7: Operation not permitted (a mark needs CAP_NET_ADMIN)"
+}
+
 @test "an interface in another namespace is changed there" {
   topology_pair
   I=sw-i-$id
