@@ -675,8 +675,9 @@ static void signal_to_a_resolver_is_none_to_the_parent(void **state) {
 
 static void invalid_answer_is_refused(void **state) {
   (void)state;
-  static const char *const hosts[] = {"short",  "no endpoint", "no count", "no text",
-                                      "no end", "floods",      "repeats",  "no port"};
+  static const char *const hosts[] = {"short",   "no endpoint", "no count", "no text",
+                                      "no end",  "floods",      "repeats",  "no port",
+                                      "nothing", "both",        "later"};
   for (unsigned i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
     RESOLVE("192.0.2.7", hosts[i]);
     assert_int_equal(names.count, 1);
