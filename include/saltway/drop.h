@@ -18,7 +18,8 @@
   X(SW_DROP_TAG, "bad-tag", "datagram of a session whose tag does not verify")                     \
   X(SW_DROP_HANDSHAKE_TAG, "bad-handshake-tag", "handshake message whose tag does not verify")     \
   /* from a holder of the key */                                                                   \
-  X(SW_DROP_PATH, "wrong-path", "first datagram of a session, from an unexpected address")         \
+  X(SW_DROP_PATH, "wrong-path",                                                                    \
+    "first datagram of a session from an unexpected address, or any from port 0")                  \
   X(SW_DROP_MALFORMED, "malformed", "authentic message of the wrong size or type")                 \
   X(SW_DROP_VERSION, "version", "init of another protocol version")                                \
   X(SW_DROP_REFLECTED, "reflected", "our own handshake message, sent back to us")                  \

@@ -42,7 +42,10 @@
 #define SW_PACKET_MAX (65507 - SW_OVERHEAD)
 
 /** Longest datagram that sw_link_transmit returns. */
-#define SW_CONTROL_MAX 768
+#define SW_CONTROL_MAX 9000
+
+/** The MTU that every link has at least, as IPv6 requires. */
+#define SW_MTU_LEAST 1280
 
 /** Most configured addresses of the peer. */
 #define SW_ENDPOINTS_MAX 16
@@ -58,6 +61,7 @@ struct sw_link_options {
   const struct sw_psk *psks; /* as for sw_link_keys_set */
   unsigned psk_count;
   uint64_t persistent_keepalive;   /* most nanoseconds between two probes; 0: no probes */
+  uint32_t mtu;                    /* longer packets are not sent; 0: what the path carries */
   const struct sw_prefix *sources; /* allowed sources of inner packets from the peer; copied */
   size_t source_count;
   const struct sw_prefix *own; /* our own addresses, which are never allowed; copied */
@@ -85,6 +89,9 @@ void sw_link_sources_set(struct sw_link *link, const struct sw_prefix *sources, 
 
 /** Replaces the most nanoseconds between two probes, as in the options. */
 void sw_link_keepalive_set(struct sw_link *link, uint64_t now, uint64_t persistent_keepalive);
+
+/** Replaces the configured MTU, as in the options. */
+void sw_link_mtu_set(struct sw_link *link, uint64_t now, uint32_t mtu);
 
 /** Replaces the keys: 1 to SW_PSKS_MAX different ones, in order of preference.  They are copied; the
  * caller wipes its own.  Sessions made under a key that is not in the list any more end at once, and
@@ -153,9 +160,13 @@ void sw_link_expire(struct sw_link *link, uint64_t now);
 uint64_t sw_link_deadline(const struct sw_link *link);
 
 /** Reports an error of sending to `peer`, from the kernel or the network (ICMP).  `error` is a
- * positive errno.  Such reports can be forged: ECONNREFUSED only makes the link retry sooner for a
- * few seconds, and any other error only appears in the status. */
+ * positive errno.  Such reports can be forged: they only make the link probe its path, retry sooner
+ * for a few seconds, or (EMSGSIZE) search for the path's MTU. */
 void sw_link_error(struct sw_link *link, uint64_t now, const struct sw_address *peer, int error);
+
+/** Reports that the kernel refused to send a datagram of `length` bytes as too long for the local
+ * interface.  Returns whether it was a probe of the path's MTU, which is no loss. */
+bool sw_link_too_long(struct sw_link *link, uint64_t now, size_t length);
 
 /** Closes the link.  The next calls of sw_link_transmit return a farewell for each session, then
  * nothing more.  Packets are refused. */
@@ -203,6 +214,8 @@ struct sw_link_status {
   uint32_t endpoint_count;
   uint64_t version_time; /* an init of another version arrived */
   uint32_t version;      /* that version */
+  uint32_t path_mtu;     /* longest packet that the path carries, as far as is known */
+  uint32_t fragments;    /* 1: the path does not carry SW_MTU_LEAST: datagrams must be fragmented */
   uint64_t rtt;          /* smoothed round-trip time (RFC 6298), ns; 0: not measured */
   uint64_t handshakes;   /* sessions confirmed */
   uint64_t cookies_sent; /* under load */

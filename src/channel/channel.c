@@ -56,6 +56,7 @@ static bool is_status(const struct sw_link_status *link) {
   if (!is_address(&link->peer) || !is_address(&link->foreign) || !is_address(&link->stranger) ||
       !is_address(&link->init_from))
     return false;
+  if (link->path_mtu > SW_PACKET_MAX || link->fragments > 1) return false;
   if (link->endpoint_count > sizeof(link->endpoints) / sizeof(link->endpoints[0])) return false;
   for (uint32_t i = 0; i < link->endpoint_count; i++)
     if (!is_endpoint(&link->endpoints[i])) return false;

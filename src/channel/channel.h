@@ -55,7 +55,7 @@ struct sw_channel_settings {
   uint32_t own_count;
   struct sw_prefix own[SW_CHANNEL_OWN_MAX];
   uint32_t persistent_keepalive; /* seconds */
-  uint32_t mtu;                  /* of the TUN interface */
+  uint32_t mtu;                  /* configured; 0: that of the path */
   bool dscp;
 };
 

@@ -19,7 +19,6 @@ struct sw_udp;
 struct sw_setup {
   const struct sw_tun *tun;
   const struct sw_udp *udp;
-  unsigned mtu;         /* of the TUN interface, in bytes */
   bool dscp;            /* datagrams get the DSCP of their packets */
   bool confined;        /* give up all privileges before the first packet */
   struct sw_psks *psks; /* from sodium_malloc; the same as link.psks */

@@ -24,7 +24,7 @@ static const struct sw_config_row rows[SW_CONFIG_KEYS] = {
   [SW_CONFIG_KEY_LISTEN_PORT] = {"ListenPort", INTERFACE, ONCE, sw_value_listen_port,
       "a UDP port; write 1 to 65535"},
   [SW_CONFIG_KEY_MTU] = {"MTU", INTERFACE, ONCE, sw_value_mtu,
-      "a size in bytes from " STRING(SW_VALUE_MTU_MIN) " to " STRING(SW_VALUE_MTU_MAX)},
+      "a size in bytes; write auto, or a number from " STRING(SW_VALUE_MTU_MIN) " to " STRING(SW_VALUE_MTU_MAX)},
   [SW_CONFIG_KEY_TABLE] = {"Table", INTERFACE, ONCE, sw_value_table,
       "a routing table; write auto, off or 1 to 4294967295"},
   [SW_CONFIG_KEY_METRIC] = {"Metric", INTERFACE, ONCE, sw_value_metric,

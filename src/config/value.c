@@ -71,6 +71,8 @@ int sw_value_listen_port(struct sw_config *config, const char *text, struct sw_e
 int sw_value_mtu(struct sw_config *config, const char *text, struct sw_error *error) {
   uint64_t mtu;
   (void)error;
+  config->mtu = 0;
+  if (strcmp(text, "auto") == 0) return 0;
   if (!parse_number(text, 10, SW_VALUE_MTU_MAX, &mtu) || mtu < SW_VALUE_MTU_MIN) return -EINVAL;
   config->mtu = (uint16_t)mtu;
   return 0;

@@ -52,11 +52,12 @@ int sw_outbox_send(struct sw_outbox *outbox, struct sw_udp *udp) {
   return result;
 }
 
-unsigned sw_outbox_drop(struct sw_outbox *outbox, struct sw_address *peer) {
+unsigned sw_outbox_drop(struct sw_outbox *outbox, struct sw_address *peer, size_t *length) {
   struct sw_run *run = outbox->runs;
   while (run->sent == run->length) run++;
   assert(run < outbox->runs + outbox->count);
   *peer = run->path.peer;
+  *length = run->segment < outbox->refused ? run->segment : outbox->refused;
   run->sent += outbox->refused;
   return (unsigned)((outbox->refused + run->segment - 1) / run->segment);
 }

@@ -55,8 +55,8 @@ void sw_outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_path
  * next call unless sw_outbox_drop drops them. */
 int sw_outbox_send(struct sw_outbox *outbox, struct sw_udp *udp);
 
-/** Drops the datagrams that the latest sw_outbox_send was refused.  Returns how many they are, and
- * their destination in `peer`. */
-unsigned sw_outbox_drop(struct sw_outbox *outbox, struct sw_address *peer);
+/** Drops the datagrams that the latest sw_outbox_send was refused.  Returns how many they are; their
+ * destination in `peer`, and the length of the longest in `length`. */
+unsigned sw_outbox_drop(struct sw_outbox *outbox, struct sw_address *peer, size_t *length);
 
 #endif

@@ -31,7 +31,9 @@ struct process {
   uv_poll_t channel_poll;
   struct sw_channel_message *message;       /* from the parent; locked, as it may hold keys */
   struct sw_prefix sources[SW_SOURCES_MAX]; /* told by the parent, for the next settings */
-  enum sw_link_state reported;              /* the state that the parent was told last */
+  enum sw_link_state reported; /* what the parent was told last: the state, */
+  uint32_t reported_mtu;       /* the path's MTU, */
+  uint32_t reported_fragments; /* and whether it needs fragments */
   bool stopping;
 };
 
@@ -43,7 +45,10 @@ static void send_snapshot(struct process *process) {
   memset(&message, 0, sizeof(message));
   message.kind = SW_CHANNEL_SNAPSHOT;
   message.snapshot = (struct sw_snapshot){.link = *status};
-  if (sw_channel_send(process->channel, &message) == 0) process->reported = status->state;
+  if (sw_channel_send(process->channel, &message) != 0) return;
+  process->reported = status->state;
+  process->reported_mtu = status->path_mtu;
+  process->reported_fragments = status->fragments;
 }
 
 static void send_failure(int channel, const char *text) {
@@ -65,7 +70,11 @@ static int send_started(int channel, struct sw_error *error) {
 
 static void on_link_changed(void *user) {
   struct process *process = user;
-  if (sw_link_status(process->pump.link)->state != process->reported) send_snapshot(process);
+  const struct sw_link_status *status = sw_link_status(process->pump.link);
+  process->pump.mtu = status->path_mtu;
+  if (status->state != process->reported || status->path_mtu != process->reported_mtu ||
+      status->fragments != process->reported_fragments)
+    send_snapshot(process);
 }
 
 /* ---- the end ---- */
@@ -97,7 +106,7 @@ static void take_settings(struct process *process, const struct sw_channel_setti
   sw_link_sources_set(pump->link, process->sources, settings->source_count, settings->own,
                       settings->own_count);
   sw_link_keepalive_set(pump->link, sw_clock_now(), settings->persistent_keepalive * SW_SECOND);
-  pump->mtu = settings->mtu;
+  sw_link_mtu_set(pump->link, sw_clock_now(), settings->mtu);
   pump->dscp = settings->dscp;
   sw_pump_flush(pump);
 }
@@ -211,7 +220,6 @@ int sw_engine_main(const struct sw_setup *setup) {
   process.pump = (struct sw_pump){.loop = &process.loop,
                                   .tun = &process.tun,
                                   .udp = &process.udp,
-                                  .mtu = setup->mtu,
                                   .dscp = setup->dscp,
                                   .workers = &process.workers,
                                   .observe = on_link_changed,

@@ -68,7 +68,10 @@ static void log_gso_refused(struct sw_pump *pump) {
 
 static void drop_refused(struct sw_pump *pump, int code) {
   struct sw_address peer;
-  sw_link_drop(pump->link, SW_DROP_SEND, sw_outbox_drop(&pump->outbox, &peer));
+  size_t length;
+  const unsigned count = sw_outbox_drop(&pump->outbox, &peer, &length);
+  if (code == EMSGSIZE && sw_link_too_long(pump->link, sw_clock_now(), length)) return;
+  sw_link_drop(pump->link, SW_DROP_SEND, count);
   if (code == ENOBUFS) return; /* a queue of this machine was full: nothing about the peer */
   sw_link_error(pump->link, sw_clock_now(), &peer, code);
 }

@@ -176,6 +176,23 @@ static int get_link(struct sw_netlink *netlink, unsigned index, struct rtnl_link
   return *link ? 0 : ENOMEM;
 }
 
+int sw_netlink_mtu_set(struct sw_netlink *netlink, unsigned index, unsigned mtu,
+                       struct sw_error *error) {
+  char name[IFNAMSIZ];
+  struct rtnl_link *change = rtnl_link_alloc();
+  int failed = -NLE_NOMEM;
+  if (change) {
+    rtnl_link_set_ifindex(change, (int)index);
+    rtnl_link_set_mtu(change, mtu);
+    failed = rtnl_link_change(begin(netlink), change, change, 0);
+    rtnl_link_put(change);
+  }
+  if (failed >= 0) return 0;
+  const int code = code_of(netlink, failed);
+  return sw_error_set(error, code, fix_of(netlink, code), "netlink: cannot set the MTU of %s to %u",
+                      name_of(index, name), mtu);
+}
+
 int sw_netlink_link_mtu(struct sw_netlink *netlink, unsigned index, unsigned *mtu,
                         struct sw_error *error) {
   char name[IFNAMSIZ];

@@ -30,6 +30,10 @@ unsigned sw_netlink_added(const struct sw_netlink *netlink);
 int sw_netlink_link_up(struct sw_netlink *netlink, unsigned index, unsigned mtu, unsigned queue,
                        struct sw_error *error);
 
+/** Sets the MTU, and nothing else. */
+int sw_netlink_mtu_set(struct sw_netlink *netlink, unsigned index, unsigned mtu,
+                       struct sw_error *error);
+
 /** Reads the MTU in bytes; needs no privilege. */
 int sw_netlink_link_mtu(struct sw_netlink *netlink, unsigned index, unsigned *mtu,
                         struct sw_error *error);

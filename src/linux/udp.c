@@ -81,6 +81,13 @@ static int bind_any(struct sw_udp *udp, uint16_t port) {
   return 0;
 }
 
+/* connect(2) with AF_UNSPEC gives up a port that the kernel has chosen. */
+int sw_udp_rebind(struct sw_udp *udp) {
+  const struct sockaddr none = {.sa_family = AF_UNSPEC};
+  if (connect(udp->fd, &none, sizeof(none)) < 0) return -errno;
+  return bind_any(udp, 0);
+}
+
 /* UDP_GRO exists since Linux 5.0 and is sound since 5.12.  Only the version tells. */
 static bool gro_is_sound(void) {
   struct utsname kernel;
@@ -107,10 +114,16 @@ static void set_options(const struct sw_udp *udp) {
   if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   option(udp, IPPROTO_IP, IP_RECVTOS, 1);
   if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-  /* IPv4 without DF: routers fragment what is too large, and no forged ICMP lowers the size */
-  option(udp, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
-  /* IPv6 routers do not fragment: ICMP has to be believed */
-  if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+  sw_udp_fragment(udp, true);
+}
+
+void sw_udp_fragment(const struct sw_udp *udp, bool allowed) {
+  /* allowed: IPv4 without DF, so that routers fragment what is too large, and no forged ICMP lowers
+   * the size; IPv6 routers do not fragment, so that ICMP has to be believed.  Else ICMP is ignored. */
+  option(udp, IPPROTO_IP, IP_MTU_DISCOVER, allowed ? IP_PMTUDISC_OMIT : IP_PMTUDISC_PROBE);
+  if (!udp->v4)
+    option(udp, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+           allowed ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_PROBE);
 }
 
 int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, bool offload,
@@ -287,7 +300,7 @@ static bool mode_degrade(struct mode *mode, struct sw_udp *udp, const struct sw_
   if (mode->gso && several && (code == EIO || code == EINVAL || code == EMSGSIZE)) {
     /* EIO: the device cannot.  The others: the MTU of the path is too small, which may change. */
     if (code == EIO) udp->gso = false;
-    udp->gso_refused = true;
+    if (code != EMSGSIZE) udp->gso_refused = true;
     *mode = (struct mode){.gso = false, .source = true};
     return true;
   }

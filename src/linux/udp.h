@@ -58,6 +58,13 @@ int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, bool offload
  * CAP_NET_ADMIN. */
 int sw_udp_mark_set(const struct sw_udp *udp, uint32_t fwmark);
 
+/** Binds the socket to another free port, in place: also for other processes that have it.  Only for
+ * one that was opened with port 0.  Returns 0 or a negative errno. */
+int sw_udp_rebind(struct sw_udp *udp);
+
+/** Sets whether datagrams may be fragmented on the way.  Takes effect for all copies of the socket. */
+void sw_udp_fragment(const struct sw_udp *udp, bool allowed);
+
 void sw_udp_close(struct sw_udp *udp);
 
 /** Sends the runs in order and moves each one's `sent` past the bytes that the kernel has taken.

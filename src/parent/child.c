@@ -241,12 +241,12 @@ int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engin
   struct sw_setup setup = {
       .tun = &host->tun,
       .udp = &host->udp,
-      .mtu = host->mtu,
       .dscp = config->dscp,
       .confined = sw_child_confined(config),
       .psks = psks,
       .link = {.psks = psks->keys,
                .psk_count = psks->count,
+               .mtu = sw_host_link_mtu(host, config),
                .persistent_keepalive = config->persistent_keepalive * SW_SECOND,
                .sources = sources,
                .source_count = source_count,

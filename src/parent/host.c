@@ -84,7 +84,7 @@ int sw_host_set_mtu(const struct sw_host *host, struct sw_error *error) {
 
 static int configure(struct sw_host *host, struct sw_error *error) {
   const struct sw_config *config = host->config;
-  host->mtu = config->mtu ? config->mtu : SW_HOST_MTU;
+  host->mtu = config->mtu ? config->mtu : SW_MTU_LEAST;
   refuse_router_advertisements(host->tun.name);
   const int failed = sw_host_set_mtu(host, error);
   if (failed == -EPERM && host->tun.persistent) {
@@ -119,9 +119,52 @@ int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw
   host->mark = host->defaults.mark ? host->defaults.mark : config->fwmark;
   if (!failed)
     failed = sw_udp_open(&host->udp, config->listen_port, host->mark, config->offload, error);
+  if (!failed) {
+    host->fragments = sw_host_link_mtu(host, config) != 0;
+    sw_udp_fragment(&host->udp, host->fragments);
+  }
   host->defaults.port = host->udp.port;
   if (failed) sw_host_close(host);
   return failed;
+}
+
+unsigned sw_host_link_mtu(const struct sw_host *host, const struct sw_config *config) {
+  if (config->mtu) return config->mtu;
+  return host->as_it_is ? host->mtu : 0;
+}
+
+static int follow(struct sw_host *host, struct sw_error *error) {
+  const int failed = sw_netlink_mtu_set(host->netlink, host->tun.index, host->mtu, error);
+  if (!failed) cap_super_packets(host);
+  return failed;
+}
+
+void sw_host_follow_path(struct sw_host *host, unsigned mtu, bool fragments) {
+  struct sw_error error;
+  if (sw_host_link_mtu(host, host->config) || mtu < SW_MTU_LEAST) return;
+  if (fragments != host->fragments) {
+    host->fragments = fragments;
+    sw_udp_fragment(&host->udp, fragments);
+    if (fragments)
+      sw_log(SW_LOG_WARNING,
+             "the path carries less than %d bytes of a packet, which IPv6 needs: datagrams are "
+             "fragmented, and the link is slower",
+             SW_MTU_LEAST);
+  }
+  if (mtu == host->mtu) return;
+  host->mtu = mtu;
+  if (sw_host_within(host, follow, &error) != 0) sw_log(SW_LOG_WARNING, "%s", error.text);
+}
+
+/* The rules of default routes name the port. */
+int sw_host_rebind(struct sw_host *host, struct sw_error *error) {
+  const struct sw_default_routes before = host->defaults;
+  const int failed = sw_udp_rebind(&host->udp);
+  if (failed) return sw_error_set(error, -failed, NULL, "udp: cannot bind to another port");
+  host->defaults.port = host->udp.port;
+  return host->routed ? sw_default_routes_change(&before, &host->defaults, host->config->name,
+                                                 host->netlink, error)
+                      : 0;
 }
 
 /* Rules of the administrator's own may lead the way back to the peer into the link. */

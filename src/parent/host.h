@@ -13,11 +13,6 @@
 #include "linux/udp.h"
 #include "parent/default_routes.h"
 
-/* The MTU where none is configured.  1376 = 32 + 21 * 64 fills the cipher's blocks.  With the
- * overhead and the outer IPv6 and UDP headers (28 + 48) it fits paths of 1452 bytes and more (PPPoE,
- * LTE). */
-#define SW_HOST_MTU 1376
-
 /* The transmit queue, in packets: a burst of small packets waits there until the engine is scheduled.
  * Measured on two busy cores with 32, 128, 512 and 1000 packets: 7 to 35, 24 to 47, 77 to 80 and 66
  * to 95 thousand 64-byte UDP packets delivered a second; retransmissions of one TCP stream with 32
@@ -41,6 +36,7 @@ struct sw_host {
   int netns;                  /* where the interface is; -1: where the process is */
   struct sw_netlink *netlink; /* in the interface's namespace; NULL: closed */
   unsigned mtu;               /* of the interface */
+  bool fragments;             /* datagrams may be fragmented */
   bool as_it_is;              /* without CAP_NET_ADMIN: the interface is not configured */
   bool routed;                /* sw_host_route was called */
   uint32_t mark;              /* of the link's own datagrams; 0: none */
@@ -59,6 +55,16 @@ int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw
 /** Makes the routes to AllowedIPs.  Apart from sw_host_open, because they may lead the traffic to
  * name servers into the link.  Returns 0, or a negative errno with `error` filled. */
 int sw_host_route(struct sw_host *host, struct sw_error *error);
+
+/** The MTU that a link with this configuration keeps to; 0: that of the path. */
+unsigned sw_host_link_mtu(const struct sw_host *host, const struct sw_config *config);
+
+/** Sets the interface's MTU to what the path carries, and whether datagrams may be fragmented. */
+void sw_host_follow_path(struct sw_host *host, unsigned mtu, bool fragments);
+
+/** Gives the link another port, if none is configured.  Returns 0, or a negative errno with `error`
+ * filled. */
+int sw_host_rebind(struct sw_host *host, struct sw_error *error);
 
 /** Opens a socket for changes (linux/changes.h) in the interface's namespace. */
 int sw_host_changes_open(struct sw_host *host, struct sw_error *error);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "channel/channel.h"
 #include "parent/host_parts.h"
 
 /* The mark and the table of the default routes that a configuration asks for. */
@@ -119,7 +120,7 @@ int sw_host_change(struct sw_host *host, const struct sw_config *next, struct sw
   if (host->as_it_is) return change_mark(host, next->fwmark, error);
   after.config = next;
   after.before = &before;
-  after.mtu = next->mtu ? next->mtu : SW_HOST_MTU;
+  after.mtu = next->mtu ? next->mtu : host->config->mtu ? SW_MTU_LEAST : host->mtu;
   after.routed = next->table_kind != SW_CONFIG_TABLE_OFF;
   int failed = plan(&after, &before.defaults, error);
   if (failed) return failed;
@@ -131,6 +132,10 @@ int sw_host_change(struct sw_host *host, const struct sw_config *next, struct sw
                              &in_vain);
     sw_host_within(&before, clear, &in_vain);
     return failed;
+  }
+  if ((next->mtu == 0) != (host->config->mtu == 0)) {
+    after.fragments = next->mtu != 0;
+    sw_udp_fragment(&host->udp, after.fragments);
   }
   after.config = host->config;
   after.before = NULL;

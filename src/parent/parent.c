@@ -29,6 +29,7 @@
 #define OBSERVE_MS 1000                /* between snapshots while the link is not up */
 #define OBSERVE_UP_MS 10000            /* while it is */
 #define RESOLVE_FIRST (10 * SW_SECOND) /* routes and PostUp wait that long for an address */
+#define REBIND_AFTER (30 * SW_SECOND)  /* nothing was received */
 #define HOST_STEP_US 50000             /* between tries to get what a killed link still holds */
 #define HOST_STEPS 40
 #define NAMESPACE "SALTWAY_NETNS" /* the variable that tells hooks of the interface's namespace */
@@ -50,6 +51,7 @@ struct parent {
   uv_timer_t observer;
   struct sw_report report;
   uint64_t started;
+  uint64_t bound; /* the port was chosen */
   bool serving;                /* it can be reloaded */
   bool reload;                 /* as soon as it can be */
   bool ending;                 /* it was told to end, or has failed */
@@ -123,6 +125,18 @@ static void observe_every(struct parent *parent, uint64_t ms) {
     uv_timer_start(&parent->observer, on_observer, ms, ms);
 }
 
+/* A NAT may keep a mapping to an address that is gone for as long as we send from the same port. */
+static void rebind(struct parent *parent) {
+  const struct sw_link_status *link = &parent->snapshot.link;
+  const uint64_t now = sw_clock_now();
+  const uint64_t since = link->received_time > parent->bound ? link->received_time : parent->bound;
+  struct sw_error error;
+  if (parent->config->listen_port || !link->attempt_time || now - since < REBIND_AFTER) return;
+  if (link->state != SW_LINK_CONNECTING && link->state != SW_LINK_SILENT) return;
+  parent->bound = now;
+  if (sw_host_rebind(&parent->host, &error) != 0) sw_log(SW_LOG_WARNING, "%s", error.text);
+}
+
 /* Logs the link's condition whenever it changes, and tells systemd. */
 static void observe(struct parent *parent) {
   if (parent->ending) return;
@@ -140,6 +154,8 @@ static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
   struct parent *parent = user;
   const struct sw_link_status *link = &snapshot->link;
   parent->snapshot = *snapshot;
+  rebind(parent);
+  sw_host_follow_path(&parent->host, link->path_mtu, link->fragments);
   if (link->state == SW_LINK_UP)
     sw_last_peer_note(&parent->last_peer, parent->config->name, &link->peer, link->fingerprint,
                       sw_clock_now());
@@ -325,7 +341,7 @@ static void say_started(const struct parent *parent) {
 
 static void carry(struct parent *parent) {
   say_started(parent);
-  parent->started = sw_clock_now();
+  parent->started = parent->bound = sw_clock_now();
   parent->report = (struct sw_report){.since = parent->started};
   observe_every(parent, OBSERVE_MS);
   sw_watch_start(&parent->watch, &parent->loop, &parent->host, on_interface, parent);

@@ -45,7 +45,7 @@ static bool apply(struct sw_reload *reload, struct sw_config *next, const struct
     fprintf(out, "%s: %s\n", next->file, error.text);
     return false;
   }
-  sw_child_change(reload->child, next, reload->host->mtu, psks);
+  sw_child_change(reload->child, next, sw_host_link_mtu(reload->host, next), psks);
   const struct sw_config before = *reload->config;
   *reload->config = *next;
   *next = before;

@@ -70,6 +70,8 @@ char *sw_status_json(const struct sw_facts *facts, const struct sw_report *repor
   json_object_set_new(root, "uptime", age(facts, running->started));
   json_object_set_new(root, "port", integer(facts->port));
   json_object_set_new(root, "mtu", integer(running->mtu));
+  json_object_set_new(root, "path_mtu", integer(link->path_mtu));
+  json_object_set_new(root, "fragments", json_boolean(link->fragments));
   json_object_set_new(root, "endpoint", address_json(&link->peer));
   json_object_set_new(root, "endpoints", endpoints_json(facts));
   json_object_set_new(root, "addresses", prefixes_json(config->addresses, config->address_count));

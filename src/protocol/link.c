@@ -25,7 +25,7 @@ struct sw_link *sw_link_new(const struct sw_link_options *options) {
   randombytes_buf(link->me, sizeof(link->me));
   link->persistent_keepalive = options->persistent_keepalive;
   sw_cookies_start(&link->cookies, 0);
-  sw_schedule_start(link);
+  sw_pathmtu_set(link, options->mtu);
   return link;
 }
 
@@ -43,6 +43,11 @@ void sw_link_endpoints_set(struct sw_link *link, uint64_t now, const struct sw_a
   sw_link_advance(link, now);
   if (!link->endpoints.count) link->retry.at = 0;
   sw_endpoints_set(&link->endpoints, endpoints, count);
+  sw_paths_configure(link, endpoints, count);
+}
+
+static void drop_replies(struct sw_link *link) {
+  for (unsigned i = 0; i < SW_REPLIES; i++) link->replies[i].length = 0;
 }
 
 void sw_link_sources_set(struct sw_link *link, const struct sw_prefix *sources, size_t source_count,
@@ -54,7 +59,12 @@ void sw_link_keepalive_set(struct sw_link *link, uint64_t now, uint64_t persiste
   sw_link_advance(link, now);
   if (link->persistent_keepalive == persistent_keepalive) return;
   link->persistent_keepalive = persistent_keepalive;
-  sw_schedule_keepalive_changed(link);
+  sw_paths_keepalive_changed(link);
+}
+
+void sw_link_mtu_set(struct sw_link *link, uint64_t now, uint32_t mtu) {
+  sw_link_advance(link, now);
+  sw_pathmtu_set(link, mtu);
 }
 
 static bool is_listed(const struct sw_keys *keys, const struct sw_psk *psks, unsigned count) {
@@ -72,7 +82,7 @@ void sw_link_keys_set(struct sw_link *link, uint64_t now, const struct sw_psk *p
     if (!is_listed(keys, psks, count)) sw_sessions_wipe_key(&link->sessions, keys);
   }
   sw_keyring_set(&link->keyring, psks, count);
-  link->reply_length = 0; /* may be sealed with a key that is gone */
+  drop_replies(link); /* they may be sealed with a key that is gone */
   sw_schedule_keys_changed(link);
 }
 
@@ -104,10 +114,12 @@ static int drop_unsent(struct sw_link *link, unsigned count) {
   return -ENOTCONN;
 }
 
+/* Packets of `bytes` in all; only the last one may be shorter than the others. */
 static void count_sent(struct sw_link *link, unsigned count, size_t bytes) {
   link->status.packets_out += count;
   link->status.bytes_out += bytes;
-  sw_schedule_sent(link, true);
+  link->status.sent_time = link->now;
+  sw_paths_used(link, (bytes + count - 1) / count);
 }
 
 int64_t sw_link_send(struct sw_link *link, uint64_t now, const uint8_t *packet, size_t length,
@@ -142,14 +154,21 @@ int64_t sw_link_seal(struct sw_link *link, uint64_t now, uint8_t *packet, size_t
 
 const struct sw_path *sw_link_path(struct sw_link *link) {
   static const struct sw_path none;
-  const struct sw_session *session = sw_sessions_sending(&link->sessions);
+  if (link->sessions.current) return &link->paths.active->path;
+  const struct sw_session *session = sw_sessions_unconfirmed(&link->sessions);
   return session ? &session->path : &none;
+}
+
+bool sw_link_too_long(struct sw_link *link, uint64_t now, size_t length) {
+  sw_link_advance(link, now);
+  return link->sessions.current && length > SW_OVERHEAD &&
+         sw_pathmtu_refused(link, (uint32_t)(length - SW_OVERHEAD));
 }
 
 void sw_link_close(struct sw_link *link, uint64_t now) {
   sw_link_advance(link, now);
   link->closing = true;
-  link->reply_length = 0;
+  drop_replies(link);
   sodium_memzero(&link->initiation, sizeof(link->initiation));
   sodium_memzero(&link->sessions.pending, sizeof(link->sessions.pending));
 }
@@ -165,6 +184,9 @@ const struct sw_link_status *sw_link_status(struct sw_link *link) {
   const struct sw_keys *keys = current ? current->keys : sw_keyring_at(&link->keyring, 0);
   memcpy(link->status.fingerprint, keys->fingerprint, sizeof(keys->fingerprint));
   link->status.state = state_of(link);
+  link->status.path_mtu = link->pathmtu.found;
+  link->status.fragments = link->pathmtu.fragment;
+  link->status.rtt = link->paths.active ? link->paths.active->rtt : 0;
   sw_endpoints_report(&link->endpoints, &link->status);
   return &link->status;
 }

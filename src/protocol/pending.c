@@ -11,11 +11,10 @@ struct sw_pending_entry *sw_pending_find(struct sw_pending *pending, uint32_t lo
 
 const struct sw_pending_entry *sw_pending_answered(const struct sw_pending *pending,
                                                    const uint8_t hash[SW_HASH_BYTES],
-                                                   const struct sw_address *address) {
+                                                   const struct sw_path *path) {
   for (unsigned i = 0; i < pending->count; i++) {
     const struct sw_pending_entry *entry = &pending->entries[i];
-    if (sodium_memcmp(entry->hash, hash, SW_HASH_BYTES) == 0 &&
-        sw_address_equal(&entry->path.peer, address))
+    if (sodium_memcmp(entry->hash, hash, SW_HASH_BYTES) == 0 && sw_path_equal(&entry->path, path))
       return entry;
   }
   return NULL;

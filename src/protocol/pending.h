@@ -30,11 +30,11 @@ struct sw_pending {
 /** The entry of a session id, or NULL. */
 struct sw_pending_entry *sw_pending_find(struct sw_pending *pending, uint32_t local);
 
-/** The entry of the init that has this hash and came from this address, or NULL.  The address
- * counts, because a copy from elsewhere may arrive first, and the init itself is answered, too. */
+/** The entry of the init that has this hash and came on this path, or NULL.  The path counts: a copy
+ * from elsewhere may arrive first, and an init is sent to each address of ours. */
 const struct sw_pending_entry *sw_pending_answered(const struct sw_pending *pending,
                                                    const uint8_t hash[SW_HASH_BYTES],
-                                                   const struct sw_address *address);
+                                                   const struct sw_path *path);
 
 /** Adds an entry for a response with this plaintext.  `count` must be below SW_PENDING_MAX. */
 void sw_pending_add(struct sw_pending *pending, const struct sw_agreement *agreement,

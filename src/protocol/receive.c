@@ -26,10 +26,14 @@ static enum sw_received drop_foreign(struct sw_link *link, enum sw_drop reason,
   return drop(link, reason);
 }
 
-static uint8_t *reply_begin(struct sw_link *link, const struct sw_path *path) {
-  if (link->reply_length) sw_link_drop(link, SW_DROP_REPLY_LOST, 1);
-  link->reply_path = *path;
-  return link->reply;
+/* Room for a reply on this path.  Replies that were not sent yet are lost. */
+static struct sw_reply *reply_begin(struct sw_link *link, const struct sw_path *path) {
+  for (unsigned i = 0; i < SW_REPLIES; i++) {
+    if (link->replies[i].length) sw_link_drop(link, SW_DROP_REPLY_LOST, 1);
+    link->replies[i].length = 0;
+  }
+  link->replies[0].path = *path;
+  return &link->replies[0];
 }
 
 /* ---- handshake ---- */
@@ -38,8 +42,8 @@ static enum sw_received respond(struct sw_link *link, const struct sw_keys *keys
                                 const struct sw_path *path, const uint8_t *answer, size_t length) {
   link->status.init_time = link->now;
   link->status.init_from = path->peer;
-  uint8_t *reply = reply_begin(link, path);
-  link->reply_length = sw_message_seal(keys, answer, length, reply);
+  struct sw_reply *reply = reply_begin(link, path);
+  reply->length = sw_message_seal(keys, answer, length, reply->bytes);
   return SW_RECEIVED_CONTROL;
 }
 
@@ -51,7 +55,7 @@ static enum sw_received receive_init(struct sw_link *link, const struct sw_keys 
   const struct sw_address *from = &path->peer;
   uint8_t hash[SW_HASH_BYTES], answer[SW_INIT_MAX];
   sw_message_hash(plain, length, hash);
-  const struct sw_pending_entry *entry = sw_pending_answered(&link->sessions.pending, hash, from);
+  const struct sw_pending_entry *entry = sw_pending_answered(&link->sessions.pending, hash, path);
   if (entry && seen) return drop(link, SW_DROP_REPEATED_INIT);
   if (entry) { /* sealed anew by the peer, so the response was lost */
     sw_response_compose(link->me, &entry->agreement, hash, entry->point, entry->length, answer);
@@ -62,8 +66,8 @@ static enum sw_received receive_init(struct sw_link *link, const struct sw_keys 
     uint8_t cookie[SW_COOKIE_BYTES];
     sw_cookies_make(&link->cookies, link->now, from, init->point, cookie);
     const size_t made = sw_cookie_message_make(link->me, hash, cookie, length, answer);
-    uint8_t *reply = reply_begin(link, path);
-    link->reply_length = sw_message_seal(keys, answer, made, reply);
+    struct sw_reply *reply = reply_begin(link, path);
+    reply->length = sw_message_seal(keys, answer, made, reply->bytes);
     link->status.cookies_sent++;
     return SW_RECEIVED_CONTROL;
   }
@@ -88,7 +92,7 @@ static bool answers_our_init(const struct sw_link *link, const struct sw_keys *k
  * if it is one of these, else to the latest of them.  So a copy of the response from another
  * address does not redirect the link. */
 static enum sw_received receive_response(struct sw_link *link, const struct sw_keys *keys,
-                                         const struct sw_address *from,
+                                         const struct sw_path *received,
                                          const struct sw_handshake_message *response,
                                          const uint8_t *plain, size_t length) {
   if (!answers_our_init(link, keys, response) || response->receiver != link->initiation.local)
@@ -97,10 +101,10 @@ static enum sw_received receive_response(struct sw_link *link, const struct sw_k
   if (sw_initiation_finish(&link->initiation, response, plain, length, &agreement))
     return drop(link, SW_DROP_WEAK_KEY);
   struct sw_path path = {.peer = link->initiation.to};
-  struct sw_endpoint *endpoint = sw_endpoints_find(&link->endpoints, from);
+  struct sw_endpoint *endpoint = sw_endpoints_find(&link->endpoints, &received->peer);
   if (endpoint && endpoint->init == link->initiation.local) {
     endpoint->answer_time = link->now;
-    path.peer = *from;
+    path = *received;
   }
   sodium_memzero(&link->initiation, sizeof(link->initiation));
   struct sw_session *unconfirmed = sw_sessions_unconfirmed(&link->sessions);
@@ -116,9 +120,9 @@ static enum sw_received receive_cookie(struct sw_link *link, const struct sw_key
   if (!answers_our_init(link, keys, message) || link->initiation.cookie_used)
     return drop(link, SW_DROP_UNEXPECTED);
   sw_initiation_cookie(&link->initiation, message->cookie);
-  uint8_t *reply = reply_begin(link, &(struct sw_path){.peer = link->initiation.to});
-  link->reply_length =
-      sw_message_seal(keys, link->initiation.plain, link->initiation.length, reply);
+  struct sw_reply *reply = reply_begin(link, &(struct sw_path){.peer = link->initiation.to});
+  reply->length =
+      sw_message_seal(keys, link->initiation.plain, link->initiation.length, reply->bytes);
   return SW_RECEIVED_CONTROL;
 }
 
@@ -148,7 +152,7 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
   if (parsed < 0) return drop(link, SW_DROP_MALFORMED);
   if (sodium_memcmp(message.me, link->me, SW_ME_BYTES) == 0) return drop(link, SW_DROP_REFLECTED);
   if (message.type == SW_MESSAGE_RESPONSE)
-    return receive_response(link, keys, from, &message, plain, length);
+    return receive_response(link, keys, path, &message, plain, length);
   if (message.type == SW_MESSAGE_COOKIE) return receive_cookie(link, keys, &message);
   if (!seen) load = sw_cookies_count(&link->cookies, link->now);
   sw_seen_add(&link->seen, mark);
@@ -160,7 +164,6 @@ static enum sw_received receive_handshake(struct sw_link *link, const struct sw_
 static enum sw_received receive_packet(struct sw_link *link, const uint8_t *packet, size_t length,
                                        struct sw_opened *opened) {
   struct sw_view *view = &opened->view;
-  sw_schedule_received_packet(link); /* also if it is dropped: the peer waits for an answer */
   if (!sw_view_parse(view, packet, length) || !sw_view_is_whole(view, packet))
     return drop(link, SW_DROP_NOT_IP);
   if (opened->partial && !sw_view_may_be_partial(view)) return drop(link, SW_DROP_MALFORMED);
@@ -170,22 +173,27 @@ static enum sw_received receive_packet(struct sw_link *link, const uint8_t *pack
   return SW_RECEIVED_PACKET;
 }
 
-/* The ack is sent on the session's path, as packets are, not to the source of the probe: it proves
- * that the path works. */
 static enum sw_received receive_probe(struct sw_link *link, struct sw_session *session,
-                                      const uint8_t *plain, size_t length) {
+                                      const struct sw_path *path, const uint8_t *plain,
+                                      size_t length) {
+  const struct sw_path *to[SW_REPLIES];
   if (length < SW_PROBE_BYTES) return drop(link, SW_DROP_MALFORMED);
-  uint8_t *reply = reply_begin(link, &session->path);
-  link->reply_length =
-      sw_control_ack(link, session, sw_load64(plain), length, reply, &link->reply_path);
-  if (!link->reply_length) return drop(link, SW_DROP_NO_SESSION);
+  const unsigned count = sw_paths_reply(link, path, to);
+  reply_begin(link, path);
+  for (unsigned i = 0; i < count; i++) {
+    struct sw_reply *reply = &link->replies[i];
+    reply->path = *to[i];
+    reply->length = sw_control_ack(link, session, sw_load64(plain), length, reply->bytes);
+    if (!reply->length) return drop(link, SW_DROP_NO_SESSION);
+  }
   return SW_RECEIVED_CONTROL;
 }
 
-static enum sw_received receive_probe_ack(struct sw_link *link, const uint8_t *plain,
-                                          size_t length) {
+static enum sw_received receive_probe_ack(struct sw_link *link, const struct sw_path *path,
+                                          const uint8_t *plain, size_t length) {
   if (length < SW_PROBE_BYTES) return drop(link, SW_DROP_MALFORMED);
-  sw_control_acknowledged(link, sw_load64(plain));
+  sw_paths_acknowledged(link, sw_load64(plain), path);
+  sw_pathmtu_acknowledged(link, sw_load64(plain));
   return SW_RECEIVED_CONTROL;
 }
 
@@ -199,9 +207,10 @@ static enum sw_received receive_close(struct sw_link *link, struct sw_session *s
 /* Handles the first datagram of a session.  If it was delayed, and a younger session is current,
  * packets stay in the younger one: the peer may have wiped the older one. */
 static void confirm(struct sw_link *link, struct sw_session *session) {
+  const bool first = !link->sessions.current;
   link->status.handshakes++;
   if (!sw_sessions_confirm(&link->sessions, session)) return;
-  sw_endpoints_confirmed(&link->endpoints, &session->path.peer, link->now);
+  sw_paths_confirmed(link, &session->path, first);
   link->status.handshake_time = link->now;
   sw_schedule_confirmed(link);
 }
@@ -283,6 +292,7 @@ enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *op
                                      struct sw_opened *opened) {
   const struct sw_address *from = &opening->path->peer;
   if (opening->length < SW_OVERHEAD) return drop_foreign(link, SW_DROP_SHORT, from);
+  if (from->port == 0) return drop(link, SW_DROP_PATH); /* nothing can be sent there */
   if (link->closing) return drop(link, SW_DROP_SESSION);
   if (opening->session == SW_SESSION_HANDSHAKE) return receive_handshake(link, opening);
 
@@ -294,11 +304,16 @@ enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *op
     session = open_pending(link, entry, opening, &reason);
   else if (session && sw_session_open(session, link->now, opening, &reason) != 0)
     session = NULL;
+  if (!session && reason == SW_DROP_REPLAYED) sw_paths_repeated(link, opening);
   if (!session && reason == SW_DROP_SESSION) return drop_foreign(link, reason, from);
   if (!session) return drop(link, reason);
 
-  sw_schedule_received(link);
+  link->status.received_time = link->now;
   if (session->state == SW_SESSION_UNCONFIRMED) confirm(link, session);
+  /* the highest counter so far */
+  if (session == link->sessions.current &&
+      session->replay.end == (opening->word & SW_COUNTER_MASK) + 1)
+    sw_paths_received(link, opening);
   const uint64_t kind = opening->word >> SW_COUNTER_BITS;
   const uint8_t *packet = opening->packet;
   const size_t length = opening->length - SW_OVERHEAD;
@@ -308,9 +323,11 @@ enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *op
   case SW_KIND_PACKET_PARTIAL:
     return receive_packet(link, packet, length, opened);
   case SW_KIND_PROBE:
-    return receive_probe(link, session, packet, length);
+  case SW_KIND_CHECK:
+  case SW_KIND_MOVE:
+    return receive_probe(link, session, opening->path, packet, length);
   case SW_KIND_PROBE_ACK:
-    return receive_probe_ack(link, packet, length);
+    return receive_probe_ack(link, opening->path, packet, length);
   case SW_KIND_CLOSE:
     return receive_close(link, session);
   }

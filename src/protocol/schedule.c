@@ -4,16 +4,11 @@
  * - expiry: sessions, pending entries and the ephemeral key of an init expire.
  * - reply: the reply to the datagram received last is sent at once.
  * - farewell: when the link is closed, a farewell is sent in each session.
- * - answer: a datagram that asks for an answer was sent, and nothing authentic was received since.
- *   The link becomes silent, and stays so until a session is confirmed: datagrams of the present
- *   one do not prove that the peer receives ours.
- * - init: an init is sent, repeated and renewed while there is no current session, the link is
- *   silent, or the session is old.  After a response the next init waits until the peer's pending
- *   entry has expired.  With two keys, inits take them in turn, beginning with the first.
+ * - init: an init is sent, repeated and renewed while there is no current session, no path works,
+ *   or the session is old.  After a response the next init waits until the peer's pending entry has
+ *   expired.  With two keys, inits take them in turn, beginning with the first.
  * - confirmation: a probe is repeated in an unconfirmed session.
- * - probe: the periodic one (at most PersistentKeepalive apart) keeps NAT mappings open, measures
- *   the round-trip time, and detects a dead peer on an idle link.
- * - keepalive: a packet was received, and nothing was sent since.
+ * - probe: see paths.h and pathmtu.h.
  *
  * The delays have a random part, so that links cannot be recognized by their timing.
  */
@@ -31,85 +26,51 @@ static uint64_t later(uint64_t a, uint64_t b) {
   return a > b ? a : b;
 }
 
-static uint64_t jitter(uint64_t limit) {
+uint64_t sw_jitter(uint64_t limit) {
   return randombytes_uniform((uint32_t)(limit / SW_MILLISECOND)) * SW_MILLISECOND;
 }
 
-static uint64_t probe_delay(const struct sw_link *link) {
-  return link->persistent_keepalive - jitter(link->persistent_keepalive / SW_PROBE_SPREAD);
-}
-
-static uint64_t keepalive_delay(void) {
-  return SW_KEEPALIVE_AFTER - jitter(SW_KEEPALIVE_JITTER);
-}
-
-static uint64_t answer_delay(void) {
-  return SW_ANSWER_WITHIN - jitter(SW_ANSWER_JITTER);
-}
-
 static uint64_t refused_delay(void) {
-  return SW_REFUSED_RETRY - jitter(SW_REFUSED_JITTER);
+  return SW_REFUSED_RETRY - sw_jitter(SW_REFUSED_JITTER);
 }
 
 /* ---- events ---- */
 
-void sw_schedule_start(struct sw_link *link) {
-  link->answer_within = answer_delay();
-  link->keepalive_after = keepalive_delay();
-  link->timers = (struct sw_schedule){SW_NEVER, SW_NEVER, SW_NEVER};
-}
-
-void sw_schedule_received(struct sw_link *link) {
-  link->timers.answer = SW_NEVER;
-  link->status.received_time = link->now;
-}
-
-void sw_schedule_received_packet(struct sw_link *link) {
-  if (link->timers.keepalive == SW_NEVER)
-    link->timers.keepalive = link->now + link->keepalive_after;
-}
-
-void sw_schedule_sent(struct sw_link *link, bool answer_expected) {
-  link->timers.keepalive = SW_NEVER;
-  link->status.sent_time = link->now;
-  if (answer_expected && link->timers.answer == SW_NEVER)
-    link->timers.answer = link->now + link->answer_within;
-}
-
 void sw_schedule_responded(struct sw_link *link) {
-  link->retry.at = link->now + SW_PENDING_LIFETIME + jitter(SW_RETRY_JITTER);
+  link->retry.at = link->now + SW_PENDING_LIFETIME + sw_jitter(SW_RETRY_JITTER);
 }
 
 void sw_schedule_confirmed(struct sw_link *link) {
-  link->silent = false;
   link->status.attempts = 0;
   link->retry = (struct sw_retry){0};
   sodium_memzero(&link->initiation, sizeof(link->initiation));
-  sw_schedule_keepalive_changed(link);
-}
-
-void sw_schedule_keepalive_changed(struct sw_link *link) {
-  link->timers.probe = link->persistent_keepalive ? link->now + probe_delay(link) : SW_NEVER;
 }
 
 void sw_schedule_peer_closed(struct sw_link *link) {
   link->status.closed_time = link->now;
-  link->retry = (struct sw_retry){.at = link->now + SW_RETRY_FIRST + jitter(SW_RETRY_JITTER)};
+  link->retry = (struct sw_retry){.at = link->now + SW_RETRY_FIRST + sw_jitter(SW_RETRY_JITTER)};
 }
 
 void sw_link_error(struct sw_link *link, uint64_t now, const struct sw_address *peer, int error) {
   sw_link_advance(link, now);
   struct sw_endpoint *endpoint = sw_endpoints_find(&link->endpoints, peer);
   if (!endpoint || link->closing) return;
+  if (error == EMSGSIZE) {
+    if (link->sessions.current) sw_pathmtu_hint(link);
+    return;
+  }
   endpoint->error = error;
   endpoint->error_time = link->now;
-  if (error != ECONNREFUSED) return;
+  const struct sw_paths *paths = &link->paths;
   const struct sw_session *current = link->sessions.current;
-  if (link->initiation.local)
+  const bool active = current && sw_address_equal(&paths->active->path.peer, peer);
+  if (active) sw_paths_failed(link);
+  if (link->initiation.local && error == ECONNREFUSED)
     link->retry.at = earlier(link->retry.at, link->now + refused_delay());
-  else if (current && link->timers.answer != SW_NEVER &&
-           link->now - current->created >= SW_REFUSED_MEMORY)
-    link->silent = true; /* the report may be forged: a handshake shows whether the peer is there */
+  else if (link->initiation.local && link->retry.sends < link->endpoints.count)
+    link->retry.at = link->now; /* the next endpoint */
+  else if (active && error == ECONNREFUSED && link->now - current->created >= SW_REFUSED_MEMORY)
+    link->silent = true; /* the report may be forged: an ack or a handshake shows the truth */
 }
 
 /* An init in progress may be sealed with a key that is gone, or that is not the first any more.  A
@@ -145,14 +106,18 @@ static size_t run_expiry(struct sw_link *link, uint8_t *datagram, struct sw_path
 }
 
 static uint64_t reply_due(const struct sw_link *link) {
-  return link->reply_length ? 0 : SW_NEVER;
+  for (unsigned i = 0; i < SW_REPLIES; i++)
+    if (link->replies[i].length) return 0;
+  return SW_NEVER;
 }
 
 static size_t send_reply(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
-  const size_t length = link->reply_length;
-  memcpy(datagram, link->reply, length);
-  *path = link->reply_path;
-  link->reply_length = 0;
+  struct sw_reply *reply = link->replies;
+  while (!reply->length) reply++;
+  const size_t length = reply->length;
+  memcpy(datagram, reply->bytes, length);
+  *path = reply->path;
+  reply->length = 0;
   return length;
 }
 
@@ -164,22 +129,12 @@ static size_t send_farewell(struct sw_link *link, uint8_t *datagram, struct sw_p
   struct sw_session *session;
   size_t length = 0;
   while (!length && (session = sw_sessions_any(&link->sessions))) {
-    length = sw_control_farewell(link, session, datagram, path);
+    const bool confirmed = session->state == SW_SESSION_CONFIRMED && link->paths.active;
+    *path = confirmed ? link->paths.active->path : session->path;
+    length = sw_control_farewell(link, session, datagram);
     sw_sessions_wipe(&link->sessions, session);
   }
   return length;
-}
-
-static uint64_t answer_due(const struct sw_link *link) {
-  return link->timers.answer;
-}
-
-static size_t set_silent(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
-  (void)datagram, (void)path;
-  link->timers.answer = SW_NEVER;
-  link->answer_within = answer_delay();
-  link->silent = true;
-  return 0;
 }
 
 static uint64_t init_due(const struct sw_link *link) {
@@ -189,21 +144,37 @@ static uint64_t init_due(const struct sw_link *link) {
   return later(needed ? 0 : sw_session_rekey_time(current), link->retry.at);
 }
 
+/* The place of the endpoint that an init is sent to first: that of the active path, if it works. */
+static unsigned first_place(const struct sw_link *link) {
+  const struct sw_endpoints *endpoints = &link->endpoints;
+  for (unsigned i = 0; link->sessions.current && !link->silent && i < endpoints->count; i++)
+    if (sw_address_equal(&endpoints->known[i].address, &link->paths.active->path.peer)) return i;
+  return 0;
+}
+
+static void begin_init(struct sw_link *link) {
+  struct sw_retry *retry = &link->retry;
+  const struct sw_keys *keys = sw_keyring_at(&link->keyring, retry->inits++);
+  sw_initiation_begin(&link->initiation, keys, link->me, sw_sessions_id(&link->sessions, 0));
+  retry->delay = retry->delay ? earlier(2 * retry->delay, SW_RETRY_LAST) : SW_RETRY_FIRST;
+  retry->renew = link->now + later(retry->delay, link->endpoints.count * SW_RETRY_STAGGER) +
+                 sw_jitter(SW_RETRY_JITTER);
+  retry->place = first_place(link);
+  retry->sends = 0;
+}
+
 /* After a report that nothing listens at the peer's address the same init is repeated, instead of a
  * new one: the report may be forged, and the response be on its way. */
 static size_t send_init(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
   struct sw_retry *retry = &link->retry;
   struct sw_initiation *initiation = &link->initiation;
   struct sw_endpoints *endpoints = &link->endpoints;
-  struct sw_endpoint *endpoint = &endpoints->known[retry->sends++ % endpoints->count];
-  if (!initiation->local) {
-    /* each key's turn lasts until an init was sent to every endpoint */
-    const struct sw_keys *keys = sw_keyring_at(&link->keyring, retry->inits++ / endpoints->count);
-    sw_initiation_begin(initiation, keys, link->me, sw_sessions_id(&link->sessions, 0));
-    retry->delay = retry->delay ? earlier(2 * retry->delay, SW_RETRY_LAST) : SW_RETRY_FIRST;
-    retry->renew = link->now + retry->delay + jitter(SW_RETRY_JITTER);
-  }
+  if (!initiation->local) begin_init(link);
+  struct sw_endpoint *endpoint = &endpoints->known[retry->place++ % endpoints->count];
+  retry->sends++;
   retry->at = retry->renew;
+  if (retry->sends < endpoints->count)
+    retry->at = earlier(retry->at, link->now + SW_RETRY_STAGGER - sw_jitter(SW_RETRY_STAGGER / 5));
   if (sw_endpoints_refused(endpoints, link->now))
     retry->at = earlier(retry->at, link->now + refused_delay());
   initiation->to = endpoint->address;
@@ -223,32 +194,13 @@ static uint64_t confirmation_due(const struct sw_link *link) {
 static size_t send_confirmation(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
   struct sw_session *session = sw_sessions_unconfirmed(&link->sessions);
   session->probe_at =
-      link->now + session->probe_interval + jitter(session->probe_interval / SW_CONFIRM_SPREAD);
+      link->now + session->probe_interval + sw_jitter(session->probe_interval / SW_CONFIRM_SPREAD);
   session->probe_interval = earlier(2 * session->probe_interval, SW_CONFIRM_LAST);
-  return sw_control_probe(link, session, false, datagram, path);
-}
-
-static bool can_send(const struct sw_link *link) {
-  return sw_sessions_sending(&link->sessions) != NULL;
-}
-
-static uint64_t probe_due(const struct sw_link *link) {
-  return can_send(link) ? link->timers.probe : SW_NEVER;
-}
-
-static size_t send_probe(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
-  link->timers.probe = link->now + probe_delay(link);
-  return sw_control_probe(link, sw_sessions_sending(&link->sessions), true, datagram, path);
-}
-
-static uint64_t keepalive_due(const struct sw_link *link) {
-  return can_send(link) ? link->timers.keepalive : SW_NEVER;
-}
-
-static size_t send_keepalive(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
-  link->timers.keepalive = SW_NEVER;
-  link->keepalive_after = keepalive_delay();
-  return sw_control_keepalive(link, sw_sessions_sending(&link->sessions), datagram, path);
+  *path = session->path;
+  uint32_t token;
+  randombytes_buf(&token, sizeof(token)); /* of no path */
+  return sw_control_probe(link, session, SW_KIND_PROBE, token, SW_PROBE_BYTES, SW_PROBE_MAX,
+                          datagram);
 }
 
 /* A timer: when it is due, and the action, after which it is due later.  An action returns the
@@ -257,10 +209,13 @@ static const struct {
   uint64_t (*due)(const struct sw_link *link);
   size_t (*act)(struct sw_link *link, uint8_t *datagram, struct sw_path *path);
 } timers[] = {
-    {expiry_due, run_expiry},      {reply_due, send_reply},
-    {farewell_due, send_farewell}, {answer_due, set_silent},
-    {init_due, send_init},         {confirmation_due, send_confirmation},
-    {probe_due, send_probe},       {keepalive_due, send_keepalive},
+    {expiry_due, run_expiry},
+    {reply_due, send_reply},
+    {farewell_due, send_farewell},
+    {init_due, send_init},
+    {confirmation_due, send_confirmation},
+    {sw_paths_due, sw_paths_probe},
+    {sw_pathmtu_due, sw_pathmtu_probe},
 };
 enum {
   TIMERS_OF_CLOSED = 3, /* the first three, when the link is closed */

@@ -31,7 +31,7 @@ struct sw_session {
   uint64_t rekey_at; /* when we begin the next session */
   uint64_t probe_at; /* the next probe while the session is unconfirmed */
   uint64_t probe_interval;
-  struct sw_path path; /* of the handshake; datagrams of the session are sent on it */
+  struct sw_path path; /* of the handshake; used until the session is confirmed */
   struct sw_secretbox seal, open;
   struct sw_replay replay;
 };

@@ -11,7 +11,7 @@
  *     unauthenticated datagrams;
  *   - the fast calls and batches do the same as the plain calls, byte for byte;
  *   - no datagram of a session is accepted twice, and no two datagrams have the same contents;
- *   - an answer to an init is never longer than the init;
+ *   - an answer is never longer than what it answers, and an init gets one at most;
  *   - a link that is left undisturbed for a while is up again, whatever was done to it before.
  */
 #include <assert.h>
@@ -25,8 +25,8 @@
 #include "protocol/link_state.h"
 #include "saltway/batch.h"
 
-#define ROOM 2048
-#define CALLS_AT_ONCE 16
+#define ROOM SW_CONTROL_MAX
+#define CALLS_AT_ONCE (SW_REPLIES + 2 + SW_CANDIDATES + SW_MTU_SIZES + SW_SESSIONS)
 #define KEPT 8
 #define PEACE (300 * SW_SECOND)
 
@@ -57,6 +57,7 @@ static struct sw_link *links[2];
 static uint64_t now;
 static uint64_t seed;
 static bool briefly;               /* compare nothing but the outcome */
+static bool beside;                /* datagrams go to the second address of a host */
 static struct datagram kept[KEPT]; /* the latest on the wire, to be replayed */
 static unsigned kept_next;
 
@@ -73,7 +74,42 @@ static struct sw_address address(unsigned host) {
       .port = 51900};
 }
 
+static struct sw_address second_address(unsigned host) {
+  return address(10 + host);
+}
+
 /* ---- invariants of a link ---- */
+
+static void check_paths(const struct sw_link *link) {
+  const struct sw_paths *paths = &link->paths;
+  assert(paths->active ? paths->active->id && paths->active->answer_time : !link->sessions.current);
+  assert(!paths->former || paths->former->id);
+  for (unsigned i = 0; i < SW_CANDIDATES; i++) {
+    const struct sw_candidate *row = &paths->rows[i];
+    if (!row->id) continue;
+    assert(row->path.peer.port && row->credit <= ROOM);
+    assert(row->rank == SW_RANK_NONE || row->rank < SW_ENDPOINTS_MAX);
+    for (unsigned j = 0; j < i; j++) {
+      const struct sw_candidate *other = &paths->rows[j];
+      assert(row->id != other->id);
+      assert(!other->id || row->rank == SW_RANK_NONE || row->rank != other->rank);
+    }
+  }
+}
+
+static void check_pathmtu(const struct sw_link *link) {
+  const struct sw_pathmtu *search = &link->pathmtu;
+  if (!search->fixed) assert(search->found >= SW_MTU_LEAST && search->found <= SW_MTU_MOST);
+  if (search->fixed || !search->id) {
+    assert(!search->fixed || !search->id);
+    return;
+  }
+  assert(search->count > 0 && search->count <= SW_MTU_SIZES && search->next <= search->count);
+  for (unsigned i = 0; i < search->count; i++) {
+    assert(search->sizes[i] > search->passed && search->sizes[i] < search->failed);
+    assert(i == 0 || search->sizes[i] > search->sizes[i - 1]);
+  }
+}
 
 static void check(struct sw_link *link) {
   assert(sw_link_status(link)->state <= SW_LINK_CLOSED);
@@ -89,6 +125,8 @@ static void check(struct sw_link *link) {
     for (unsigned j = 0; j < i; j++)
       assert(!session->local || session->local != link->sessions.rows[j].local);
   }
+  check_paths(link);
+  check_pathmtu(link);
 }
 
 static void assert_same_session(const struct sw_session *a, const struct sw_session *b) {
@@ -107,7 +145,9 @@ static void assert_same(const struct sw_link *a, const struct sw_link *b) {
   for (unsigned i = 0; i < SW_SESSIONS; i++)
     assert_same_session(&a->sessions.rows[i], &b->sessions.rows[i]);
   assert(a->silent == b->silent && a->closing == b->closing);
-  assert(memcmp(&a->timers, &b->timers, sizeof(a->timers)) == 0);
+  assert(memcmp(&a->paths, &b->paths, sizeof(a->paths)) == 0);
+  assert(memcmp(&a->pathmtu, &b->pathmtu, sizeof(a->pathmtu)) == 0);
+  assert(memcmp(&a->retry, &b->retry, sizeof(a->retry)) == 0);
   assert(a->initiation.local == b->initiation.local);
   assert(memcmp(a->initiation.plain, b->initiation.plain, sizeof(a->initiation.plain)) == 0);
   assert(a->sessions.pending.count == b->sessions.pending.count);
@@ -115,12 +155,15 @@ static void assert_same(const struct sw_link *a, const struct sw_link *b) {
                 sizeof(a->sessions.pending.ids)) == 0);
   assert(memcmp(&a->seen, &b->seen, sizeof(a->seen)) == 0);
   assert(memcmp(a->cookies.secret, b->cookies.secret, sizeof(a->cookies.secret)) == 0);
-  assert(a->reply_length == b->reply_length);
-  assert(memcmp(a->reply, b->reply, a->reply_length) == 0);
+  for (unsigned i = 0; i < SW_REPLIES; i++) {
+    assert(a->replies[i].length == b->replies[i].length);
+    assert(memcmp(a->replies[i].bytes, b->replies[i].bytes, a->replies[i].length) == 0);
+    if (a->replies[i].length) assert(sw_path_equal(&a->replies[i].path, &b->replies[i].path));
+  }
   assert(memcmp(&a->endpoints, &b->endpoints, sizeof(a->endpoints)) == 0);
   assert(a->status.received_time == b->status.received_time);
   assert(a->status.sent_time == b->status.sent_time);
-  assert(a->status.handshakes == b->status.handshakes && a->status.rtt == b->status.rtt);
+  assert(a->status.handshakes == b->status.handshakes);
   assert(a->status.packets_in == b->status.packets_in);
   assert(a->status.bytes_in == b->status.bytes_in);
 }
@@ -215,6 +258,7 @@ static void receive_fast(struct sw_link *link, const struct sw_path *path, const
                 : sw_link_open(link, now, path, datagram + SW_HEADROOM, length,
                                rooms[0] + SW_HEADROOM, &opened)) == received);
   assert_same(link, after);
+  assert(memcmp(&link->move, &after->move, sizeof(after->move)) == 0);
   assert(link->cookies.inits == after->cookies.inits && link->cookies.busy == after->cookies.busy);
   assert(memcmp(link->status.drops, after->status.drops, sizeof(after->status.drops)) == 0);
   if (batch && session)
@@ -261,7 +305,9 @@ static void receive(unsigned to, const struct sw_address *from, const uint8_t *b
   static struct sw_link before, after;
   struct sw_link *link = links[to];
   assert(length <= ROOM);
-  const struct sw_path path = {.peer = *from};
+  struct sw_path path = {.peer = *from};
+  const struct sw_address destination = beside ? second_address(to) : address(to);
+  memcpy(path.local, destination.ip, SW_IP_BYTES);
   if (!briefly) before = *link;
   uint8_t *datagram = room_of(length, false), *packet = room_of(length, true);
   size_t packet_length = SIZE_MAX;
@@ -291,6 +337,19 @@ static void keep(unsigned to, const uint8_t *bytes, size_t length) {
   memcpy(place->bytes, bytes, length);
 }
 
+/* The other link receives a datagram that was sent on this path, if it has the address. */
+static void travel(unsigned from, const struct sw_path *path, const uint8_t *datagram,
+                   size_t length) {
+  static const uint8_t any[SW_IP_BYTES];
+  struct sw_address source = address(from);
+  const struct sw_address first = address(!from), second = second_address(!from);
+  const bool before = beside;
+  if (memcmp(path->local, any, SW_IP_BYTES) != 0) memcpy(source.ip, path->local, SW_IP_BYTES);
+  beside = sw_address_equal(&path->peer, &second);
+  if (beside || sw_address_equal(&path->peer, &first)) receive(!from, &source, datagram, length);
+  beside = before;
+}
+
 /* Transmits all datagrams of a link; returns whether there was one. */
 static bool transmit(unsigned from, bool heard) {
   unsigned calls = 0;
@@ -302,8 +361,7 @@ static bool transmit(unsigned from, bool heard) {
     if (!length) break;
     assert(calls < CALLS_AT_ONCE && length <= SW_CONTROL_MAX && path.peer.port != 0);
     keep(!from, datagram, length);
-    const struct sw_address source = address(from), expected = address(!from);
-    if (heard && sw_address_equal(&path.peer, &expected)) receive(!from, &source, datagram, length);
+    if (heard) travel(from, &path, datagram, length);
   }
   assert(sw_link_deadline(links[from]) > now);
   return calls > 0;
@@ -336,9 +394,9 @@ static void send_packet(unsigned from, const uint8_t *packet, size_t length, boo
     if (plain > 0) assert(memcmp(datagram, sealed + SW_HEADROOM, (size_t)plain) == 0);
   }
   if (fast > 0) {
-    const struct sw_address source = address(from);
     keep(!from, sealed + SW_HEADROOM, (size_t)fast);
-    if (heard) receive(!from, &source, sealed + SW_HEADROOM, (size_t)fast);
+    const struct sw_path path = *sw_link_path(link);
+    if (heard) travel(from, &path, sealed + SW_HEADROOM, (size_t)fast);
   }
 }
 
@@ -364,6 +422,10 @@ static size_t make_message(struct sw_link *link, unsigned type, uint32_t id,
   return (size_t)length;
 }
 
+static bool has_reply(const struct sw_link *link) {
+  return link->replies[0].length || link->replies[1].length;
+}
+
 static void receive_message(unsigned to, const struct sw_address *from, const uint8_t *plain,
                             size_t length) {
   uint8_t datagram[SW_HANDSHAKE_OVERHEAD + SW_INIT_MAX];
@@ -373,9 +435,10 @@ static void receive_message(unsigned to, const struct sw_address *from, const ui
   const struct sw_keys *keys =
       reply ? link->initiation.keys : sw_keyring_at(&link->keyring, (unsigned)(seed % 2));
   const size_t sealed = sw_message_seal(keys, plain, length, datagram);
-  const bool quiet = !links[to]->reply_length;
+  const bool quiet = !has_reply(links[to]);
   receive(to, from, datagram, sealed);
-  if (quiet && length > 0 && plain[0] == SW_MESSAGE_INIT) assert(links[to]->reply_length <= sealed);
+  if (quiet && length > 0 && plain[0] == SW_MESSAGE_INIT)
+    assert(links[to]->replies[0].length <= sealed && !links[to]->replies[1].length);
 }
 
 static void flood(unsigned to, unsigned count) {
@@ -417,9 +480,10 @@ static void receive_sealed(unsigned to, const struct sw_address *from, unsigned 
   assert(length <= ROOM - SW_OVERHEAD);
   sw_secretbox_seal(box, word, plain, length, datagram + SW_TAG_OFFSET, datagram + SW_BODY_OFFSET);
   sw_header_write(keys->mask, (struct sw_header){local, word}, datagram);
-  const bool quiet = !link->reply_length;
+  const bool quiet = !has_reply(link);
   receive(to, from, datagram, SW_OVERHEAD + length);
-  if (quiet) assert(link->reply_length <= SW_OVERHEAD + length);
+  for (unsigned i = 0; i < SW_REPLIES && quiet; i++)
+    assert(link->replies[i].length <= SW_OVERHEAD + length);
 }
 
 /* ---- the states ---- */
@@ -461,9 +525,11 @@ static void reach(enum state state) {
     break;
   case SILENT:
     send_packet(0, packet, sizeof(packet), false, false);
-    now += SW_ANSWER_WITHIN;
+    while (sw_link_status(links[0])->state != SW_LINK_SILENT) {
+      now = sw_link_deadline(links[0]);
+      transmit(0, false);
+    }
     transmit(0, false);
-    assert(sw_link_status(links[0])->state == SW_LINK_SILENT);
     break;
   case EXPIRING:
     now += SW_REJECT_AFTER - 100 * SW_MILLISECOND;
@@ -591,6 +657,17 @@ static void mutated_message(struct input *input, unsigned to, const struct sw_ad
   receive_message(to, from, plain, length);
 }
 
+/* The token of a probe that was sent on this path: the latest, or one of those before. */
+static uint64_t token_of(const struct sw_candidate *row, uint64_t before) {
+  return (uint64_t)row->id << 32 | (uint32_t)(row->next - 1 - before);
+}
+
+/* The token of a probe of the MTU: one that has no answer yet, or another size. */
+static uint64_t token_of_size(const struct sw_pathmtu *search, uint64_t which) {
+  const uint64_t size = which < search->count ? search->sizes[which] : which * which;
+  return (uint64_t)search->id << 32 | (uint32_t)size;
+}
+
 static void sealed_in_session(struct input *input, unsigned to, const struct sw_address *from) {
   static uint8_t plain[ROOM];
   const unsigned how = (unsigned)take(input, 1);
@@ -600,7 +677,9 @@ static void sealed_in_session(struct input *input, unsigned to, const struct sw_
   const uint8_t *bytes = take_bytes(input, 512, &length);
   copy_packet(plain, bytes, length, how & 0x10);
   if (how & 0x20 && length >= SW_PROBE_BYTES)
-    sw_store64(plain, links[to]->probes[kind / 8 % SW_PROBES].token);
+    sw_store64(plain, kind / 8 < SW_CANDIDATES
+                          ? token_of(&links[to]->paths.rows[kind / 8 % SW_CANDIDATES], counter % 4)
+                          : token_of_size(&links[to]->pathmtu, counter & 0xff));
   receive_sealed(to, from, how % 8, (counter & SW_COUNTER_MASK) | kind % 8 << SW_COUNTER_BITS,
                  plain, length);
 }
@@ -609,6 +688,7 @@ static void operate(struct input *input) {
   static const uint64_t units[] = {SW_MILLISECOND, 100 * SW_MILLISECOND, SW_SECOND};
   const unsigned what = (unsigned)take(input, 1), to = what >> 7, host = what >> 5 & 3;
   const struct sw_address from = address(host > 1 ? 1 + host : !to);
+  beside = what & 0x10;
   size_t length;
   const uint8_t *bytes;
   switch (what & 0x0f) {
@@ -661,7 +741,7 @@ static void operate(struct input *input) {
     break;
   }
   case 12:
-    sw_link_error(links[to], now, &from, ECONNREFUSED);
+    sw_link_error(links[to], now, &from, beside ? EMSGSIZE : ECONNREFUSED);
     break;
   case 13:
     sw_link_endpoints_set(links[to], now, &from, host & 1);
@@ -670,10 +750,10 @@ static void operate(struct input *input) {
     flood(to, (unsigned)take(input, 1) % 8);
     break;
   case 15:
-    if (host == 3)
-      sw_link_close(links[to], now);
-    else if (host > 0)
-      set_keys(links[to], (unsigned)take(input, 1));
+    if (host == 0) set_keys(links[to], (unsigned)take(input, 1));
+    if (host == 1) sw_link_too_long(links[to], now, take(input, 2));
+    if (host == 2) sw_link_mtu_set(links[to], now, (uint32_t)take(input, 2) % 4 * 3000);
+    if (host == 3) sw_link_close(links[to], now);
     break;
   }
   check(links[0]);
@@ -682,6 +762,7 @@ static void operate(struct input *input) {
 
 /* No more interference from here on. */
 static void recover(void) {
+  beside = false;
   if (links[0]->closing || links[1]->closing) return;
   const uint64_t end = now + PEACE;
   briefly = true;

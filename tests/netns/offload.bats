@@ -335,7 +335,7 @@ answered() {
   up_both auto auto
   stream "$A" "$B" 10.77.0.2
   stream "$D" "$C" fd01::2
-  [ "$(grep -c 'cannot segment datagrams' "$work/a/up.log")" = 1 ]
+  [ "$(grep -c 'datagrams are fragmented' "$work/a/up.log")" = 1 ]
   nothing_dropped
 }
 

@@ -303,7 +303,7 @@ static void alter_everything(struct world *world) {
   expect(sw_link_status(link)->cookies_sent == 1, "B sends one cookie");
   for (unsigned side = 0; side < 2; side++) {
     expect(world_send(world, side), "a packet is sent");
-    world_run(world, 2 * SW_KEEPALIVE_AFTER);
+    world_run(world, 2 * (10 * SW_SECOND));
     expect(traffic_lost(&world->traffic[side], 0) == 0, "the packet arrives");
   }
   world_run(world, 2 * world->hosts[A].persistent_keepalive);
@@ -403,6 +403,65 @@ static void relay_all_but_first(struct world *world) {
   await_agreement(world, 30 * SW_SECOND, "the link comes up again between the two hosts");
 }
 
+/* Copies, spoofs and relays everything, as fast as it likes, but drops nothing.  It is there before
+ * the link if both sides know the other's address. */
+static void relay_everything(struct world *world) {
+  struct dice *dice = &world->dice;
+  struct network *network = &world->network;
+  const bool known = dice_chance(dice, 500);
+  const bool second = dice_chance(dice, 500);
+  network->attacker = network_address(dice);
+  world->diverted_most = SW_SECOND;
+  for (unsigned side = 0; side < 2; side++) {
+    network->paths[side] =
+        (struct path){.delay = dice_between(dice, 1, 200) * SW_MILLISECOND,
+                      .jitter = dice_below(dice, 50) * SW_MILLISECOND,
+                      .mtu = NETWORK_MTU,
+                      .loss = dice_chance(dice, 500) ? 0 : (unsigned)dice_below(dice, 50)};
+    network->second_paths[side] = network->paths[side];
+  }
+  if (second) world_second(world);
+  if (!known) world->hosts[dice_below(dice, 2)].endpoint_count = 0;
+  network->fast = dice_chance(dice, 500);
+  network->relay = dice_chance(dice, 500) ? 1000 : (unsigned)dice_below(dice, 1000);
+  if (!known) {
+    const unsigned relay = network->relay;
+    network->relay = 0;
+    start_both(world);
+    await_agreement(world, 30 * SW_SECOND, "the link comes up");
+    world_run(world, 2 * SW_SECOND);
+    network->relay = relay;
+  } else {
+    start_both(world);
+    await_agreement(world, 60 * SW_SECOND, "the link comes up in spite of the attacker");
+  }
+  start_traffic(world, dice_between(dice, 20, 1000) * SW_MILLISECOND);
+  for (uint64_t i = dice_between(dice, 20, 150); i > 0; i--) {
+    world_run(world, SW_SECOND);
+    for (unsigned side = 0; side < 2; side++)
+      expect(host_state(&world->hosts[side]) == SW_LINK_UP, "the link stays up");
+  }
+}
+
+/* The same, while the first provider fails and returns. */
+static void relay_while_moving(struct world *world) {
+  struct network *network = &world->network;
+  world->diverted_most = SW_SECOND;
+  if (world->seed % 2) world->hosts[B].endpoint_count = 0;
+  world_second(world);
+  start_both(world);
+  await_agreement(world, 2 * round_trip(world), "the link comes up");
+  world_run(world, 5 * SW_SECOND);
+  network->attacker = network_address(&world->dice);
+  network->relay = 1000;
+  network->fast = world->seed / 2 % 2;
+  start_traffic(world, 200 * SW_MILLISECOND);
+  for (unsigned i = 0; i < 4; i++) {
+    for (unsigned side = 0; side < 2; side++) network->paths[side].blackout = i % 2 == 0;
+    world_run(world, 60 * SW_SECOND);
+  }
+}
+
 const struct scenario attack_scenarios[ATTACK_SCENARIOS] = {
     {"a thousand replayed inits a second do not prevent a handshake", 2, flood_of_inits},
     {"a thousand replayed inits with cookies a second do not prevent a handshake", 1,
@@ -421,4 +480,7 @@ const struct scenario attack_scenarios[ATTACK_SCENARIOS] = {
     {"forged ICMP errors do not disturb the link", 1, forge_refusals},
     {"a copy that arrives first from another address does not move the link", 2, hijack},
     {"a relay that is slower than the direct path does not move the link", 2, relay_all_but_first},
+    {"one who copies, spoofs and relays but drops nothing does not move a link that works", 100,
+     relay_everything},
+    {"nor does he divert it while it moves from one provider to the other", 20, relay_while_moving},
 };

@@ -10,33 +10,34 @@
 /* How long after the start of the calm phase datagrams sent before it still arrive. */
 #define STRAGGLERS (4 * SW_SECOND)
 
+/* The shortest path that every link can use without fragments. */
+#define LEAST (SW_MTU_LEAST + SW_OVERHEAD)
+
 /* Covers the handshake's round trips, clocks that were turned back, and loops that wake late. */
 #define MARGIN (3 * SW_SECOND)
 
 /* Returns the time within which the link must recover.
  *
- * With traffic: a packet is sent, no answer arrives for 15 s, and then inits go to the peer's last
- * address and to each endpoint in turn, under each key, at least every 5 s.  Without traffic: a broken session ends
+ * With traffic: a packet is sent, probes of it are not answered, and then inits go to all known
+ * addresses, under each key in turn, at least every 5 s.  Without traffic: a broken session ends
  * after 180 s. */
-static uint64_t recovery_bound(const struct world *world, bool with_traffic) {
-  size_t addresses = 0;
-  for (unsigned side = 0; side < 2; side++) {
-    const struct host *host = &world->hosts[side];
-    const size_t count = host->endpoint_count + 2; /* last address, remembered one */
-    if (count * host->key_count > addresses) addresses = count * host->key_count;
-  }
-  const uint64_t notice = with_traffic ? 2 * INTERVAL + SW_ANSWER_WITHIN : SW_REJECT_AFTER;
-  return STRAGGLERS + notice + (addresses + 1) * (SW_RETRY_LAST + SW_RETRY_JITTER) + MARGIN;
+static uint64_t recovery_bound(bool with_traffic) {
+  const uint64_t notice = SW_PROBE_BUSY + SW_PROBE_WAIT_MOST + SW_DOUBT_TIME + SW_PENDING_LIFETIME;
+  return STRAGGLERS + (with_traffic ? 2 * INTERVAL + notice : SW_REJECT_AFTER) +
+         (1 + SW_PSKS_MAX) * (SW_RETRY_LAST + SW_RETRY_JITTER) + MARGIN;
 }
 
 static void heal(struct world *world) {
   world_log(world, "calm");
   struct dice *dice = &world->dice;
   world->network.intercept = NULL;
-  world->network.hijack = 0;
+  world->packet_most = SW_MTU_LEAST; /* a path that became too small costs longer packets */
+  world->network.hijack = world->network.relay = 0;
   for (unsigned side = 0; side < 2; side++) {
     world->network.paths[side] = (struct path){.delay = dice_between(dice, 1, 300) * SW_MILLISECOND,
-                                               .jitter = dice_below(dice, 50) * SW_MILLISECOND};
+                                               .jitter = dice_below(dice, 50) * SW_MILLISECOND,
+                                               .mtu = dice_between(dice, LEAST, NETWORK_MTU)};
+    world->network.second_paths[side] = world->network.paths[side];
     world->traffic[side].bad = 0;
     struct host *host = &world->hosts[side];
     if (host->stopped) host_clock_resume(host, world->now);
@@ -49,7 +50,7 @@ static void heal(struct world *world) {
 void calm_verify(struct world *world, bool with_traffic) {
   heal(world);
   for (unsigned side = 0; side < 2; side++) world_traffic(world, side, with_traffic ? INTERVAL : 0);
-  const uint64_t bound = recovery_bound(world, with_traffic);
+  const uint64_t bound = recovery_bound(with_traffic);
   world_run(world, bound);
   if (!world_agrees(world))
     verdict_fail("the link is not back %" PRIu64 " s after the network calmed down",

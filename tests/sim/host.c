@@ -213,7 +213,7 @@ static int64_t seal_fast(struct host *host, uint64_t clock, const uint8_t *packe
   return sealed;
 }
 
-enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_address *from,
+enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_path *path,
                               const uint8_t *datagram, size_t length, enum host_opens by,
                               bool must_drop, enum sw_drop *reason, uint8_t *packet,
                               size_t *packet_length) {
@@ -222,11 +222,10 @@ enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_a
   memcpy(drops, host->link->status.drops, sizeof(drops));
   if (must_drop) memcpy(state, (uint8_t *)host->link + STATE_OFFSET, STATE_BYTES);
   const uint64_t clock = link_time(host, now);
-  const struct sw_path path = {.peer = *from};
   const enum sw_received received =
       by == HOST_OPENS_EXACTLY
-          ? sw_link_receive(host->link, clock, &path, datagram, length, packet, packet_length)
-          : open_fast(host, clock, &path, datagram, length, by == HOST_OPENS_BATCH, packet,
+          ? sw_link_receive(host->link, clock, path, datagram, length, packet, packet_length)
+          : open_fast(host, clock, path, datagram, length, by == HOST_OPENS_BATCH, packet,
                       packet_length);
   const uint64_t dropped = drops_since(host, drops, reason);
   expect(dropped == (received == SW_RECEIVED_DROPPED),
@@ -293,11 +292,9 @@ int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t
 }
 
 size_t host_transmit(struct host *host, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
-                     struct sw_address *to, unsigned *key) {
-  struct sw_path path;
+                     struct sw_path *path, unsigned *key) {
   const struct marks marks = marks_of(host); /* a close wipes its session */
-  const size_t length = sw_link_transmit(host->link, link_time(host, now), datagram, &path);
-  if (length) *to = path.peer;
+  const size_t length = sw_link_transmit(host->link, link_time(host, now), datagram, path);
   if (length) *key = key_of(host, &marks, datagram);
   expect(length <= SW_CONTROL_MAX, "a link's control datagrams are bounded");
   return length;
@@ -350,19 +347,28 @@ void host_check(const struct host *host) {
   }
 }
 
-bool host_sends_to(const struct host *host, const struct sw_address *address) {
+bool host_knows(const struct host *host, const struct sw_address *address) {
+  const struct sw_endpoints *endpoints = &host->link->endpoints;
+  for (unsigned i = 0; i < endpoints->count; i++)
+    if (sw_address_equal(&endpoints->known[i].address, address)) return true;
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
     const struct sw_session *session = &host->link->sessions.rows[i];
     if (session->local && sw_address_equal(&session->path.peer, address)) return true;
   }
+  for (unsigned i = 0; i < SW_CANDIDATES; i++) {
+    const struct sw_candidate *row = &host->link->paths.rows[i];
+    if (row->id && row->answer_time && sw_address_equal(&row->path.peer, address)) return true;
+  }
   return false;
 }
 
-bool host_reaches(const struct host *host, const struct host *peer,
-                  const struct sw_address *address) {
+bool host_sends_to(const struct host *host, const struct sw_address *address) {
+  return host->link && address->port && sw_address_equal(&sw_link_path(host->link)->peer, address);
+}
+
+bool host_reaches(const struct host *host, const struct host *peer) {
   const struct sw_session *sending = host->link->sessions.current;
   if (!sending) return false;
-  if (!sw_address_equal(&sending->path.peer, address)) return false;
   for (unsigned i = 0; i < SW_SESSIONS; i++) {
     const struct sw_session *session = &peer->link->sessions.rows[i];
     if (session->local == sending->remote && session->remote == sending->local &&

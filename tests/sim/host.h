@@ -67,7 +67,7 @@ enum host_opens { HOST_OPENS_EXACTLY, HOST_OPENS_FAST, HOST_OPENS_BATCH, HOST_OP
 
 /* Passes a datagram to the link.  If `must_drop` (it is forged or replayed), the link must drop it,
  * and no state but the counters may change. */
-enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_address *from,
+enum sw_received host_receive(struct host *host, uint64_t now, const struct sw_path *path,
                               const uint8_t *datagram, size_t length, enum host_opens by,
                               bool must_drop, enum sw_drop *reason, uint8_t *packet,
                               size_t *packet_length);
@@ -78,7 +78,7 @@ int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t
                   uint8_t *datagram, unsigned *key);
 
 size_t host_transmit(struct host *host, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
-                     struct sw_address *to, unsigned *key);
+                     struct sw_path *path, unsigned *key);
 
 void host_refused(struct host *host, uint64_t now, const struct sw_address *peer);
 void host_close(struct host *host, uint64_t now);
@@ -88,12 +88,13 @@ void host_check(const struct host *host);
 
 enum sw_link_state host_state(const struct host *host);
 
-/* Returns whether any session of the host sends to this address. */
+/* Returns whether the host has configured or validated this address of its peer. */
+bool host_knows(const struct host *host, const struct sw_address *address);
+
+/* Returns whether packets of the host are sent to this address. */
 bool host_sends_to(const struct host *host, const struct sw_address *address);
 
-/* Returns whether packets of `host` are sealed in a session that `peer` has, and are sent to an
- * address of `peer`. */
-bool host_reaches(const struct host *host, const struct host *peer,
-                  const struct sw_address *address);
+/* Returns whether packets of `host` are sealed in a session that `peer` has. */
+bool host_reaches(const struct host *host, const struct host *peer);
 
 #endif

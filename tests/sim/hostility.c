@@ -52,7 +52,7 @@ static void rotate(struct hostility *hostility, unsigned side) {
 }
 
 static void rebind(struct hostility *hostility, unsigned side) {
-  world_rebind(hostility->world, side);
+  world_rebind(hostility->world, side, dice_chance(hostility->dice, 500));
 }
 
 static void resolve(struct hostility *hostility, unsigned side) {
@@ -141,7 +141,8 @@ static unsigned mostly_not(struct dice *dice, unsigned most) {
 
 static void change_path(struct hostility *hostility, unsigned side) {
   struct dice *dice = hostility->dice;
-  struct path *path = &hostility->world->network.paths[side];
+  struct network *network = &hostility->world->network;
+  struct path *path = dice_chance(dice, 300) ? &network->second_paths[side] : &network->paths[side];
   *path = (struct path){
       .delay = dice_between(dice, 0, dice_chance(dice, 800) ? 200 : 1000) * SW_MILLISECOND,
       .jitter = dice_between(dice, 0, dice_chance(dice, 800) ? 50 : 2000) * SW_MILLISECOND,
@@ -151,7 +152,7 @@ static void change_path(struct hostility *hostility, unsigned side) {
       .truncate = mostly_not(dice, 100),
       .reflect = mostly_not(dice, 200),
       .replay = mostly_not(dice, 400),
-      .mtu = dice_chance(dice, 100) ? dice_between(dice, 200, 1000) : 0,
+      .mtu = dice_chance(dice, 100) ? dice_between(dice, 200, 1400) : NETWORK_MTU,
       .blackout = path->blackout,
   };
 }
@@ -225,7 +226,8 @@ static void hostile_phase(struct hostility *hostility) {
  * session's lifetime. */
 static void quiet_phase(struct hostility *hostility) {
   for (unsigned side = 0; side < 2; side++) {
-    hostility->world->network.paths[side] = (struct path){.delay = 30 * SW_MILLISECOND};
+    hostility->world->network.paths[side] =
+        (struct path){.delay = 30 * SW_MILLISECOND, .mtu = NETWORK_MTU};
     if (dice_chance(hostility->dice, 500)) world_traffic(hostility->world, side, SILENCE);
     if (hostility->world->traffic[side].interval)
       world_traffic(hostility->world, side, 5 * SW_SECOND);
@@ -254,6 +256,10 @@ static void configure(struct hostility *hostility) {
   world->refusals = dice_chance(dice, 500);
   world->network.attacker = network_address(dice);
   world->network.hijack = mostly_not(dice, 1000);
+  world->network.relay = mostly_not(dice, 1000);
+  world->network.fast = dice_chance(dice, 500);
+  world->diverted_most = UINT64_MAX; /* where nothing else works he may be a router */
+  if (dice_chance(dice, 300)) world_second(world);
 }
 
 uint64_t hostility_run(uint64_t seed, bool verbose) {

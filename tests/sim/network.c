@@ -20,8 +20,43 @@ void network_start(struct network *network, struct dice *dice, struct wiretap *t
   *network = (struct network){.dice = dice, .tap = tap};
   for (unsigned side = 0; side < 2; side++) {
     network->address[side] = network_address(dice);
-    network->paths[side] = (struct path){.delay = 20 * SW_MILLISECOND};
+    network->paths[side] = (struct path){.delay = 20 * SW_MILLISECOND, .mtu = NETWORK_MTU};
+    network->second_paths[side] = network->paths[side];
+    network_renumber(network, side);
   }
+}
+
+void network_renumber(struct network *network, unsigned side) {
+  for (unsigned i = 0; i < 2; i++)
+    memcpy(network->local[side][i], network_address(network->dice).ip, SW_IP_BYTES);
+}
+
+static bool is_second(const struct network *network, unsigned side, const struct sw_address *of) {
+  return network->second[side].port && sw_address_equal(of, &network->second[side]);
+}
+
+const struct sw_address *network_source(const struct network *network, unsigned side,
+                                        const struct sw_path *path) {
+  const bool has_second = network->second[side].port != 0;
+  if (memcmp(path->local, network->local[side][0], SW_IP_BYTES) == 0)
+    return &network->address[side];
+  if (has_second && (is_second(network, !side, &path->peer) ||
+                     memcmp(path->local, network->local[side][1], SW_IP_BYTES) == 0))
+    return &network->second[side];
+  return &network->address[side];
+}
+
+const uint8_t *network_local(const struct network *network, unsigned side,
+                             const struct sw_address *to) {
+  if (sw_address_equal(to, &network->address[side])) return network->local[side][0];
+  return is_second(network, side, to) ? network->local[side][1] : NULL;
+}
+
+static const struct path *path_of(const struct network *network,
+                                  const struct recording *recording) {
+  const bool second = is_second(network, recording->sender, &recording->from) ||
+                      is_second(network, !recording->sender, &recording->to);
+  return second ? &network->second_paths[recording->sender] : &network->paths[recording->sender];
 }
 
 void network_free(struct network *network) {
@@ -129,10 +164,10 @@ void network_junk(struct network *network, uint64_t time, unsigned side) {
 /* Delivers one copy, possibly altered. An altered copy counts as forged. */
 static void pass_copy(struct network *network, uint64_t time, size_t index) {
   const struct recording *recording = &network->tap->recordings[index];
-  const struct path *path = &network->paths[recording->sender];
+  const struct path *path = path_of(network, recording);
   struct dice *dice = network->dice;
   struct flight flight = copy_of(network, time, index);
-  uint8_t bytes[SW_OVERHEAD + JUNK_MAX];
+  uint8_t bytes[SW_CONTROL_MAX];
   assert(flight.length <= sizeof(bytes));
   memcpy(bytes, recording->bytes, flight.length);
   if (dice_chance(dice, path->corrupt)) {
@@ -148,7 +183,7 @@ static void pass_copy(struct network *network, uint64_t time, size_t index) {
 
 static void hijack(struct network *network, uint64_t now, size_t index) {
   const struct recording *recording = &network->tap->recordings[index];
-  const struct path *path = &network->paths[recording->sender];
+  const struct path *path = path_of(network, recording);
   struct dice *dice = network->dice;
   const unsigned victim = !recording->sender;
   if (recording->kind == DATAGRAM_RESPONSE &&
@@ -162,12 +197,31 @@ static void hijack(struct network *network, uint64_t now, size_t index) {
   }
 }
 
+/* Copies and relays datagrams of all kinds, from any address. */
+static void relay(struct network *network, uint64_t now, size_t index) {
+  const struct recording *recording = &network->tap->recordings[index];
+  const struct path *path = path_of(network, recording);
+  struct dice *dice = network->dice;
+  const bool received = sw_address_equal(&recording->to, &network->attacker);
+  if (!network->relay || (!received && !dice_chance(dice, network->relay))) return;
+  const uint64_t most = network->fast ? path->delay : 2 * (path->delay + path->jitter) + 1;
+  const uint64_t at = now + (most ? dice_below(dice, most) : 0);
+  const unsigned victim = !recording->sender;
+  struct sw_address from = network->attacker;
+  if (dice_chance(dice, received ? 500 : 100)) from = network->address[recording->sender];
+  if (dice_chance(dice, 30)) from = network_address(dice);
+  network_replay(network, at, index, victim, &from);
+  if (received && dice_chance(dice, 500))
+    network_replay(network, at, index, victim, &network->attacker);
+}
+
 void network_pass(struct network *network, uint64_t now, size_t index) {
   const struct recording *recording = &network->tap->recordings[index];
-  const struct path *path = &network->paths[recording->sender];
+  const struct path *path = path_of(network, recording);
   struct dice *dice = network->dice;
   if (network->intercept && !network->intercept(network->context, index)) return;
   hijack(network, now, index);
+  relay(network, now, index);
   const uint64_t soon = now + dice_below(dice, path->delay + path->jitter + 1);
   if (dice_chance(dice, path->replay)) network_replay_any(network, soon);
   if (dice_chance(dice, path->reflect))

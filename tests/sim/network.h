@@ -12,6 +12,9 @@
 #include "random.h"
 #include "wiretap.h"
 
+/* The longest datagram that Ethernet and IPv4 carry. */
+#define NETWORK_MTU 1472
+
 /* Treatment of the datagrams that one side sends; probabilities are per mille. */
 struct path {
   uint64_t delay, jitter; /* each datagram takes delay to delay + jitter */
@@ -36,13 +39,18 @@ struct network {
   struct wiretap *tap;
   struct path paths[2];         /* by sender */
   struct sw_address address[2]; /* of each side, as the other side sees it */
-  struct flight *flights;       /* a heap ordered by time */
+  /* a second provider: what is sent from or to a second address takes the path of these */
+  struct path second_paths[2];
+  struct sw_address second[2];      /* port 0: the side has none */
+  uint8_t local[2][2][SW_IP_BYTES]; /* the sides' own addresses, of each provider */
+  struct flight *flights;           /* a heap ordered by time */
   size_t count, capacity;
   uint64_t order;
-  /* The attacker observes, injects and relays, and drops nothing. It sends a copy of this part of
-   * all inits (per mille) from its own address, and relays the responses to them. */
+  /* The attacker observes, injects and relays, and drops nothing.  It sends copies of this part of
+   * all inits and of all datagrams (per mille) from its own address, and relays what it gets. */
   struct sw_address attacker;
-  unsigned hijack;
+  unsigned hijack, relay;
+  bool fast; /* its copies of the latter arrive first */
   /* called for each datagram sent, unless NULL; false: the datagram is lost */
   bool (*intercept)(void *context, size_t recording);
   void *context;
@@ -53,6 +61,19 @@ struct sw_address network_address(struct dice *dice);
 
 void network_start(struct network *network, struct dice *dice, struct wiretap *tap);
 void network_free(struct network *network);
+
+/* Draws new own addresses of a side. */
+void network_renumber(struct network *network, unsigned side);
+
+/* The address that a side sends from, on a path that the link has chosen: a host without the local
+ * address of the path chooses one itself. */
+const struct sw_address *network_source(const struct network *network, unsigned side,
+                                        const struct sw_path *path);
+
+/* Our own address at which a datagram arrived that was sent to `to`, or NULL if it is not the
+ * side's. */
+const uint8_t *network_local(const struct network *network, unsigned side,
+                             const struct sw_address *to);
 
 /* Sends a datagram that was just recorded. */
 void network_pass(struct network *network, uint64_t now, size_t recording);

@@ -43,9 +43,10 @@ void bring_up(struct world *world) {
   await_agreement(world, 2 * round_trip(world), "the link comes up");
 }
 
-static bool run(const struct scenario *scenario, const char *part, uint64_t seed, bool verbose) {
+static bool run(const struct scenario *scenario, const char *part, uint64_t first, uint64_t last,
+                bool verbose) {
   if (part && !strstr(scenario->statement, part)) return false;
-  const uint64_t first = seed ? seed : 1, last = seed ? seed : scenario->runs;
+  if (!last) last = scenario->runs;
   for (uint64_t i = first; i <= last; i++) {
     verdict_begin(scenario->statement, i);
     struct world *world = world_new(i, verbose);
@@ -57,11 +58,11 @@ static bool run(const struct scenario *scenario, const char *part, uint64_t seed
   return true;
 }
 
-unsigned scenarios_run(const char *part, uint64_t seed, bool verbose) {
+unsigned scenarios_run(const char *part, uint64_t first, uint64_t last, bool verbose) {
   unsigned count = 0;
   for (unsigned i = 0; i < LIFE_SCENARIOS; i++)
-    count += run(&life_scenarios[i], part, seed, verbose);
+    count += run(&life_scenarios[i], part, first, last, verbose);
   for (unsigned i = 0; i < ATTACK_SCENARIOS; i++)
-    count += run(&attack_scenarios[i], part, seed, verbose);
+    count += run(&attack_scenarios[i], part, first, last, verbose);
   return count;
 }

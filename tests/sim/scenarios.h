@@ -14,16 +14,16 @@ struct scenario {
 };
 
 /* life.c: starts, restarts, rekeys, ends, clocks and addresses */
-#define LIFE_SCENARIOS 26
+#define LIFE_SCENARIOS 32
 extern const struct scenario life_scenarios[LIFE_SCENARIOS];
 
 /* attacks.c: what an attacker on the network without the key does */
-#define ATTACK_SCENARIOS 14
+#define ATTACK_SCENARIOS 16
 extern const struct scenario attack_scenarios[ATTACK_SCENARIOS];
 
-/* Runs the scenarios whose statement contains `part` (NULL: all), with this seed only unless it is
- * 0.  Returns how many scenarios matched. */
-unsigned scenarios_run(const char *part, uint64_t seed, bool verbose);
+/* Runs the scenarios whose statement contains `part` (NULL: all), with these seeds; `last` 0: as many
+ * as each scenario has runs.  Returns how many scenarios matched. */
+unsigned scenarios_run(const char *part, uint64_t first, uint64_t last, bool verbose);
 
 enum { A, B };
 

@@ -3,7 +3,7 @@
  *
  *     sim [--seeds FIRST-LAST]                every scenario, and these seeds; else 1 to 2000
  *     sim --seed N [--verbose]                this seed only
- *     sim --scenario NAME [--seed N] [--verbose]
+ *     sim --scenario NAME [--seed N | --seeds FIRST-LAST] [--verbose]
  *
  * NAME is a scenario's statement or part of it.  A failure ends the program, and prints the command
  * that replays it.
@@ -23,8 +23,7 @@
 #define REPEAT_EVERY 100
 
 struct arguments {
-  uint64_t first, last; /* seeds */
-  uint64_t seed;        /* only this one; 0: all */
+  uint64_t first, last; /* seeds; 0: not given */
   const char *scenario; /* only this one; NULL: all */
   bool verbose;
 };
@@ -61,7 +60,7 @@ static bool parse(int argc, char **argv, struct arguments *arguments) {
     if (option == 's')
       good &= parse_seeds(optarg, &arguments->first, &arguments->last);
     else if (option == 'n')
-      good &= parse_seed(optarg, &arguments->seed);
+      good &= parse_seed(optarg, &arguments->first), arguments->last = arguments->first;
     else if (option == 'c')
       arguments->scenario = optarg;
     else if (option == 'v')
@@ -73,23 +72,25 @@ static bool parse(int argc, char **argv, struct arguments *arguments) {
 }
 
 int main(int argc, char **argv) {
-  struct arguments arguments = {.first = 1, .last = SEEDS_DEFAULT};
+  struct arguments arguments = {0};
   if (!parse(argc, argv, &arguments)) {
-    fprintf(stderr, "usage: %s [--seeds FIRST-LAST] [--seed N] [--scenario NAME] [--verbose]\n",
+    fprintf(stderr, "usage: %s [--seeds FIRST-LAST | --seed N] [--scenario NAME] [--verbose]\n",
             argv[0]);
     return 2;
   }
   random_replace();
   if (sodium_init() < 0) return 1;
   verdict_start(argv[0]);
-  const bool one_seed = arguments.seed && !arguments.scenario;
-  if (!one_seed && scenarios_run(arguments.scenario, arguments.seed, arguments.verbose) == 0) {
-    fprintf(stderr, "%s: no scenario says \"%s\"\n", argv[0], arguments.scenario);
-    return 2;
-  }
-  if (one_seed) {
-    run_seed(arguments.seed, arguments.verbose);
-  } else if (!arguments.scenario) {
+  const bool one_seed = arguments.first && arguments.first == arguments.last;
+  if (arguments.scenario) {
+    const uint64_t first = arguments.first ? arguments.first : 1;
+    if (!scenarios_run(arguments.scenario, first, arguments.last, arguments.verbose)) {
+      fprintf(stderr, "%s: no scenario says \"%s\"\n", argv[0], arguments.scenario);
+      return 2;
+    }
+  } else {
+    if (!one_seed) scenarios_run(NULL, 1, 0, arguments.verbose);
+    if (!arguments.first) arguments = (struct arguments){.first = 1, .last = SEEDS_DEFAULT};
     for (uint64_t seed = arguments.first; seed <= arguments.last; seed++)
       run_seed(seed, arguments.verbose);
     printf("seeds %" PRIu64 " to %" PRIu64 "\n", arguments.first, arguments.last);

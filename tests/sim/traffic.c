@@ -108,6 +108,7 @@ uint64_t traffic_deliver(struct traffic *traffic, const uint8_t *packet, size_t 
 uint64_t traffic_lost(const struct traffic *traffic, uint64_t since) {
   uint64_t lost = 0;
   for (uint64_t i = traffic->count; i-- > 0 && traffic->packets[i].time >= since;)
-    lost += traffic->packets[i].flavour == TRAFFIC_FAIR && !traffic->packets[i].delivered;
+    lost += traffic->packets[i].flavour == TRAFFIC_FAIR && !traffic->packets[i].too_long &&
+            !traffic->packets[i].delivered;
   return lost;
 }

@@ -26,6 +26,7 @@ struct traffic_packet {
   uint64_t time;
   enum traffic_flavour flavour;
   bool accepted; /* the link sealed it */
+  bool too_long; /* the kernel refused it */
   bool delivered;
 };
 

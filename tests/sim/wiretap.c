@@ -190,7 +190,11 @@ static enum datagram_kind data_kind(struct wiretap *tap, const struct recording 
     expect(what->length > SW_OVERHEAD, "no link sends empty packets");
     return DATAGRAM_PACKET;
   case SW_KIND_PROBE:
-    return own_kind(what, DATAGRAM_PROBE);
+  case SW_KIND_CHECK:
+  case SW_KIND_MOVE:
+    /* a probe of the MTU is as long as a packet */
+    return what->length > SW_OVERHEAD + SW_PROBE_MAX ? DATAGRAM_PROBE
+                                                     : own_kind(what, DATAGRAM_PROBE);
   case SW_KIND_PROBE_ACK:
     return own_kind(what, DATAGRAM_PROBE_ACK);
   case SW_KIND_CLOSE:

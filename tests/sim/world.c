@@ -8,9 +8,9 @@
 
 #include "verdict.h"
 
-/* Datagrams that a link may transmit at once: a reply, an init, a session's probe, the periodic
- * probe, a keepalive, and a close for each session. */
-#define TRANSMITS_AT_ONCE (5 + SW_SESSIONS)
+/* Datagrams that a link may transmit at once: replies, an init, a session's probe, a probe of each
+ * path, and a close for each session. */
+#define TRANSMITS_AT_ONCE (SW_REPLIES + 2 + SW_CANDIDATES + SW_SESSIONS)
 
 #define EVENTS_AT_ONCE 10000
 
@@ -21,6 +21,7 @@ struct world *world_new(uint64_t seed, bool verbose) {
   world->seed = seed;
   world->verbose = verbose;
   world->now = SW_SECOND;
+  world->packet_most = TRAFFIC_PACKET_MAX;
   world->dice.state = seed;
   wiretap_start(&world->tap);
   network_start(&world->network, &world->dice, &world->tap);
@@ -62,12 +63,13 @@ void world_log(const struct world *world, const char *format, ...) {
 
 static const struct recording *emit(struct world *world, const struct host *host,
                                     const uint8_t *datagram, size_t length, unsigned key,
-                                    const struct sw_address *to) {
+                                    const struct sw_path *path) {
+  const struct sw_address *to = &path->peer;
   expect(to->port != 0, "a datagram has a destination");
   const struct recording what = {
       .sender = host->side,
       .key = key,
-      .from = world->network.address[host->side],
+      .from = *network_source(&world->network, host->side, path),
       .to = *to,
       .life = {world->hosts[0].life, world->hosts[1].life},
       .clock = {world->hosts[0].latest, world->hosts[1].latest},
@@ -81,16 +83,41 @@ static const struct recording *emit(struct world *world, const struct host *host
   return &world->tap.recordings[number];
 }
 
-/* `answer` is the count-th datagram that a link sends on receiving `provoked`.  A fresh response or
- * cookie, which only the peer can make, advances a handshake.  Anything else, including a replay,
- * gets at most one answer, not longer than itself. */
-static void check_answer(const struct world *world, const struct flight *provoked,
-                         const struct recording *answer, unsigned count) {
-  expect(!provoked->forged, "a forged datagram is not answered");
-  const enum datagram_kind kind = world->tap.recordings[provoked->recording].kind;
-  if (kind == DATAGRAM_RESPONSE || kind == DATAGRAM_COOKIE) return;
-  expect(count == 1, "a datagram gets at most one answer");
-  expect(answer->length <= provoked->length, "no answer is longer than the datagram it answers");
+/* The bytes that an unknown address may still get from a side. */
+static struct budget *budget_of(struct world *world, unsigned side, const struct sw_address *of) {
+  for (unsigned i = 0; i < BUDGETS; i++)
+    if (sw_address_equal(&world->budgets[side][i].address, of)) return &world->budgets[side][i];
+  return NULL;
+}
+
+/* A side has taken a datagram from this address. */
+static void budget_add(struct world *world, unsigned side, const struct flight *flight) {
+  struct budget *budget = budget_of(world, side, &flight->from);
+  if (!budget) {
+    budget = &world->budgets[side][world->budget_next++ % BUDGETS];
+    *budget = (struct budget){.address = flight->from};
+  }
+  budget->bytes += flight->length;
+}
+
+static void check_budget(struct world *world, const struct host *host,
+                         const struct recording *sent) {
+  if (host_knows(host, &sent->to)) return;
+  struct budget *budget = budget_of(world, host->side, &sent->to);
+  expect(budget && sent->length <= budget->bytes,
+         "no address that is not validated gets more than came from there");
+  budget->bytes -= sent->length;
+}
+
+/* Fails if the side has sent packets to the attacker for too long. */
+static void check_destination(struct world *world, const struct host *host) {
+  uint64_t *since = &world->diverted[host->side];
+  if (!host_sends_to(host, &world->network.attacker))
+    *since = 0;
+  else if (!*since)
+    *since = world->now;
+  expect(!*since || world->now - *since < world->diverted_most,
+         "no direction of a link is hijacked");
 }
 
 /* Sends all that a link has to transmit.  `provoked`: the datagram that just arrived, or NULL. */
@@ -98,16 +125,17 @@ static void drain(struct world *world, struct host *host, const struct flight *p
   unsigned count = 0;
   for (;;) {
     uint8_t datagram[SW_CONTROL_MAX];
-    struct sw_address to;
+    struct sw_path path;
     unsigned key;
-    const size_t length = host_transmit(host, world->now, datagram, &to, &key);
+    const size_t length = host_transmit(host, world->now, datagram, &path, &key);
     if (!length) break;
     if (++count > TRANSMITS_AT_ONCE) verdict_fail("%c does not stop transmitting", host_name(host));
-    const struct recording *recording = emit(world, host, datagram, length, key, &to);
-    if (provoked) check_answer(world, provoked, recording, count);
+    const struct recording *recording = emit(world, host, datagram, length, key, &path);
+    expect(!provoked || !provoked->forged, "a forged datagram is not answered");
+    check_budget(world, host, recording);
   }
   host_check(host);
-  expect(!host_sends_to(host, &world->network.attacker), "no direction of a link is hijacked");
+  check_destination(world, host);
 }
 
 bool world_send(struct world *world, unsigned side) {
@@ -116,6 +144,10 @@ bool world_send(struct world *world, unsigned side) {
   uint8_t packet[TRAFFIC_PACKET_MAX];
   if (!host->link) return false;
   const size_t length = traffic_make(traffic, &world->dice, world->now, packet);
+  /* the kernel refuses what is longer than the interface's MTU */
+  struct traffic_packet *made = &traffic->packets[traffic->count - 1];
+  made->too_long = length > sw_link_status(host->link)->path_mtu || length > world->packet_most;
+  if (made->too_long) return false;
   /* the datagram ends where the buffer does, so that a sanitizer sees writes past it */
   uint8_t datagram[TRAFFIC_PACKET_MAX + SW_OVERHEAD];
   uint8_t *const start = datagram + sizeof(datagram) - length - SW_OVERHEAD;
@@ -127,8 +159,8 @@ bool world_send(struct world *world, unsigned side) {
       host_send(host, world->now, packet, length, dice_chance(&world->dice, 500), start, &key);
   if (up && !due) expect(sent > 0, "a link that is up accepts packets");
   if (sent < 0) return false;
-  traffic->packets[traffic->count - 1].accepted = true;
-  emit(world, host, start, (size_t)sent, key, &sw_link_path(host->link)->peer);
+  made->accepted = true;
+  emit(world, host, start, (size_t)sent, key, sw_link_path(host->link));
   return true;
 }
 
@@ -161,9 +193,11 @@ static void receive(struct world *world, struct host *host, const struct flight 
   size_t packet_length = 0;
   enum sw_drop reason = SW_DROP_COUNT;
   const enum host_opens by = (enum host_opens)dice_below(&world->dice, HOST_OPENS_COUNT);
+  struct sw_path path = {.peer = flight->from};
+  memcpy(path.local, network_local(&world->network, host->side, &flight->to), SW_IP_BYTES);
   const enum sw_received received =
-      host_receive(host, world->now, &flight->from, flight->bytes, flight->length, by, drop,
-                   &reason, packet, &packet_length);
+      host_receive(host, world->now, &path, flight->bytes, flight->length, by, drop, &reason,
+                   packet, &packet_length);
   const char *what = recording ? datagram_name(recording->kind) : "forged datagram";
   if (received == SW_RECEIVED_DROPPED)
     world_log(world, "%c drops %s #%zu (%s)", host_name(host), what, flight->recording,
@@ -172,6 +206,9 @@ static void receive(struct world *world, struct host *host, const struct flight 
     world_log(world, "%c receives %s #%zu", host_name(host), what, flight->recording);
   /* the first datagram of a session has no effect from the wrong address */
   if (recording && reason != SW_DROP_PATH) recording->handed[host->side] = host->life;
+  const bool authentic =
+      received != SW_RECEIVED_DROPPED || reason == SW_DROP_SOURCE || reason == SW_DROP_NOT_IP;
+  if (authentic) budget_add(world, host->side, flight);
   if (received == SW_RECEIVED_PACKET)
     traffic_deliver(&world->traffic[!host->side], packet, packet_length);
   free(packet);
@@ -182,7 +219,7 @@ static void arrive(struct world *world) {
   struct flight flight = network_take(&world->network);
   struct host *host = NULL;
   for (unsigned side = 0; side < 2; side++)
-    if (sw_address_equal(&flight.to, &world->network.address[side])) host = &world->hosts[side];
+    if (network_local(&world->network, side, &flight.to)) host = &world->hosts[side];
   if (host && host->link) {
     receive(world, host, &flight);
   } else if (host && world->refusals && !flight.forged &&
@@ -264,8 +301,17 @@ void world_traffic(struct world *world, unsigned side, uint64_t interval) {
   world->traffic[side].next = world->now + dice_below(&world->dice, interval + 1);
 }
 
-void world_rebind(struct world *world, unsigned side) {
+void world_second(struct world *world) {
+  for (unsigned side = 0; side < 2; side++) {
+    struct host *host = &world->hosts[!side];
+    world->network.second[side] = network_address(&world->dice);
+    if (host->endpoint_count) host->endpoints[host->endpoint_count++] = world->network.second[side];
+  }
+}
+
+void world_rebind(struct world *world, unsigned side, bool renumber) {
   world->network.address[side] = network_address(&world->dice);
+  if (renumber) network_renumber(&world->network, side);
   char text[SW_ADDRESS_TEXT];
   world_log(world, "%c is at %s now", host_name(&world->hosts[side]),
             sw_address_text(&world->network.address[side], text));
@@ -307,8 +353,8 @@ void world_refuse(struct world *world, unsigned side, const struct sw_address *p
 bool world_agrees(const struct world *world) {
   for (unsigned side = 0; side < 2; side++) {
     const struct host *host = &world->hosts[side], *peer = &world->hosts[!side];
-    if (!host->link || !peer->link || host_state(host) != SW_LINK_UP ||
-        !host_reaches(host, peer, &world->network.address[!side]))
+    if (!host->link || !peer->link || host_state(host) != SW_LINK_UP || !host_reaches(host, peer) ||
+        !network_local(&world->network, !side, &sw_link_path(host->link)->peer))
       return false;
   }
   return true;

@@ -10,6 +10,13 @@
 #include "network.h"
 #include "traffic.h"
 
+#define BUDGETS 256
+
+struct budget {
+  struct sw_address address;
+  size_t bytes;
+};
+
 struct world {
   uint64_t seed;
   bool verbose;
@@ -17,8 +24,13 @@ struct world {
   struct dice dice;
   struct host hosts[2];
   struct traffic traffic[2];
+  size_t packet_most; /* longer packets are not sent */
   struct network network;
   struct wiretap tap;
+  uint64_t diverted[2];   /* since when each side sends to the attacker; 0: it does not */
+  uint64_t diverted_most; /* how long that may last; 0: not at all */
+  struct budget budgets[2][BUDGETS]; /* of each side, for addresses that it does not know */
+  unsigned budget_next;
   bool refusals;        /* hosts without a process send ICMP errors, and links get them */
   unsigned idle_events; /* in a row at one time: time must advance */
 };
@@ -56,8 +68,13 @@ bool world_send(struct world *world, unsigned side);
 /* The side's applications send every `interval` on average from now on; 0: not at all. */
 void world_traffic(struct world *world, unsigned side, uint64_t interval);
 
-/* Changes the side's address, as a NAT does.  Its former address is unused. */
-void world_rebind(struct world *world, unsigned side);
+/* Changes the side's address, as a NAT does; with `renumber` its own addresses, too.  The former
+ * ones are unused. */
+void world_rebind(struct world *world, unsigned side, bool renumber);
+
+/* Gives both sides a second address, of a second provider, and each that has an endpoint a second
+ * one. */
+void world_second(struct world *world);
 
 /* Resolves the peer's names again: the host learns `count` addresses, of which one is its
  * peer's. */

@@ -8,7 +8,8 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#define CALLS_AT_ONCE 16     /* calls of sw_link_transmit in a row */
+/* calls of sw_link_transmit in a row: replies, an init, a confirmation, probes of paths and of the MTU, farewells */
+#define CALLS_AT_ONCE (SW_REPLIES + 2 + SW_CANDIDATES + SW_MTU_SIZES + SW_SESSIONS)
 #define TURNS_AT_ONCE 100000 /* turns of a run; more is a busy loop */
 
 static bool seen[SW_DROP_COUNT];
@@ -40,6 +41,7 @@ static struct sw_link *make(bool left, uint64_t persistent_keepalive) {
       .psks = &psk,
       .psk_count = 1,
       .persistent_keepalive = persistent_keepalive,
+      .mtu = PAIR_MTU,
       .sources = sources,
       .source_count = sizeof(sources) / sizeof(*sources),
       .own = own,
@@ -75,11 +77,18 @@ void pair_stop(struct pair *pair) {
   sw_link_free(pair->right.link);
 }
 
+static void set_path(struct pair_side *side, const struct sw_path *path,
+                     struct pair_datagram *datagram) {
+  datagram->to = path->peer;
+  datagram->from = side->address;
+  if (!sodium_is_zero(path->local, SW_IP_BYTES))
+    memcpy(datagram->from.ip, path->local, SW_IP_BYTES);
+}
+
 bool pair_take(struct pair_side *side, struct pair_datagram *datagram) {
   struct sw_path path;
   datagram->length = sw_link_transmit(side->link, side->pair->now, datagram->bytes, &path);
-  if (datagram->length) datagram->to = path.peer;
-  datagram->from = side->address;
+  if (datagram->length) set_path(side, &path, datagram);
   assert_true(datagram->length <= SW_CONTROL_MAX);
   return datagram->length > 0;
 }
@@ -92,7 +101,8 @@ void pair_take_letter(struct pair_side *side, char letter, struct pair_datagram 
 enum sw_received pair_give(struct pair_side *side, const struct pair_datagram *datagram) {
   uint8_t packet[PAIR_ROOM];
   size_t length = SIZE_MAX;
-  const struct sw_path path = {.peer = datagram->from};
+  struct sw_path path = {.peer = datagram->from};
+  memcpy(path.local, datagram->to.ip, SW_IP_BYTES);
   const enum sw_received received = sw_link_receive(
       side->link, side->pair->now, &path, datagram->bytes, datagram->length, packet, &length);
   if (received == SW_RECEIVED_PACKET) assert_int_equal(length, datagram->length - SW_OVERHEAD);
@@ -114,8 +124,7 @@ void pair_seal(struct pair_side *side, size_t length, struct pair_datagram *data
   const int64_t sealed = sw_link_send(side->link, side->pair->now, packet, length, datagram->bytes);
   assert_int_equal(sealed, length + SW_OVERHEAD);
   datagram->length = (size_t)sealed;
-  datagram->from = side->address;
-  datagram->to = sw_link_path(side->link)->peer;
+  set_path(side, sw_link_path(side->link), datagram);
 }
 
 void pair_seal_kind(struct pair_side *side, enum sw_kind kind, const uint8_t *plain, size_t length,
@@ -164,10 +173,28 @@ char pair_letter(const struct pair_side *side, const struct pair_datagram *datag
     return "?irc"[plain[0]];
   }
   const uint64_t kind = header.word >> SW_COUNTER_BITS;
-  return kind > SW_KIND_CLOSE ? '?' : "d?pax"[kind];
+  return kind > SW_KIND_MOVE ? '?' : "d?paxkm"[kind];
 }
 
-static void put_on_wire(struct pair_side *side, const struct pair_datagram *datagram) {
+void pair_fly(struct pair_side *receiver, const struct pair_datagram *datagram) {
+  struct pair *pair = receiver->pair;
+  assert_true(pair->flying < PAIR_FLIGHT);
+  struct pair_datagram *flight = &pair->flight[pair->flying++];
+  *flight = *datagram;
+  flight->receiver = receiver;
+  flight->due = pair->now + pair->latency;
+}
+
+static struct pair_side *receiver_of(struct pair_side *sender, struct pair_datagram *datagram) {
+  struct pair_side *receiver = sender->other;
+  if (sender->pair->route)
+    receiver = sender->pair->route(sender, datagram);
+  else if (!sw_address_equal(&datagram->to, &receiver->address))
+    return NULL;
+  return receiver && receiver->deaf ? NULL : receiver;
+}
+
+static void put_on_wire(struct pair_side *side, struct pair_datagram *datagram) {
   struct pair *pair = side->pair;
   if (side->sent_count < PAIR_SENT_MAX - 1) {
     side->sent[side->sent_count] = pair_letter(side, datagram);
@@ -175,10 +202,8 @@ static void put_on_wire(struct pair_side *side, const struct pair_datagram *data
     side->sent_to[side->sent_count] = datagram->to;
     side->sent[++side->sent_count] = '\0';
   }
-  if (side->other->deaf || !sw_address_equal(&datagram->to, &side->other->address)) return;
-  assert_true(pair->flying < PAIR_FLIGHT);
-  pair->flight[pair->flying] = *datagram;
-  pair->flight[pair->flying++].due = pair->now + pair->latency;
+  struct pair_side *receiver = receiver_of(side, datagram);
+  if (receiver) pair_fly(receiver, datagram);
 }
 
 static bool transmit_all(struct pair_side *side) {
@@ -197,8 +222,7 @@ static bool deliver_one(struct pair *pair) {
     if (pair->flight[i].due > pair->now) continue;
     const struct pair_datagram datagram = pair->flight[i];
     memmove(&pair->flight[i], &pair->flight[i + 1], (--pair->flying - i) * sizeof(datagram));
-    struct pair_side *side =
-        sw_address_equal(&datagram.to, &pair->left.address) ? &pair->left : &pair->right;
+    struct pair_side *side = datagram.receiver;
     const enum sw_received received = pair_give(side, &datagram);
     if (received == SW_RECEIVED_PACKET) side->packets++;
     if (received == SW_RECEIVED_CONTROL) transmit_all(side);

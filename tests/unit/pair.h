@@ -3,7 +3,10 @@
  *
  * A pair is large: use a static one, start it before each test and stop it after.  Each datagram on
  * the wire of pair_run or pair_flush is logged for its sender as one letter: i(nit) r(esponse)
- * c(ookie) d(ata) p(robe) a(ck, or keepalive) x (close).
+ * c(ookie) d(ata) p(robe) k (check: a probe of another path) m(ove) a(ck) x (close).
+ *
+ * The wire takes a datagram to the side with its address.  A test can take its place (`route`), to
+ * give the sides more addresses, to translate these, and to copy or to lose datagrams.
  */
 #ifndef SALTWAY_TESTS_PAIR_H
 #define SALTWAY_TESTS_PAIR_H
@@ -11,13 +14,15 @@
 #include "protocol/link_state.h"
 
 #define PAIR_START (1000 * SW_SECOND)
-#define PAIR_ROOM 2048
+#define PAIR_ROOM SW_CONTROL_MAX
+#define PAIR_MTU 1420 /* fixed: no path MTU is searched unless a test sets another */
 #define PAIR_FLIGHT 256
-#define PAIR_SENT_MAX 1024
+#define PAIR_SENT_MAX 8192
 
 struct pair_datagram {
   size_t length;
   struct sw_address from, to;
+  struct pair_side *receiver;
   uint64_t due;
   uint8_t bytes[PAIR_ROOM];
 };
@@ -40,6 +45,9 @@ struct pair {
   uint64_t now;
   uint64_t latency; /* one way */
   struct pair_side left, right;
+  /* Returns the receiver of what `sender` has put on the wire, or NULL: it is lost.  May change the
+   * addresses.  NULL: the default. */
+  struct pair_side *(*route)(struct pair_side *sender, struct pair_datagram *datagram);
   struct pair_datagram flight[PAIR_FLIGHT];
   unsigned flying;
 };
@@ -58,8 +66,8 @@ void pair_introduce(struct pair_side *side);
 /** Returns 192.0.2.last, port 51900. */
 struct sw_address pair_address(uint8_t last);
 
-/** Takes the next datagram that the link transmits, bypassing the wire.  Returns whether there is
- * one. */
+/** Takes the next datagram that the link transmits, bypassing the wire.  It comes from the local
+ * address that the link chose, or else from the side's own.  Returns whether there is one. */
 bool pair_take(struct pair_side *side, struct pair_datagram *datagram);
 
 /** As pair_take; asserts that there is a datagram of this letter. */
@@ -78,6 +86,9 @@ void pair_seal_kind(struct pair_side *side, enum sw_kind kind, const uint8_t *pl
 /** Seals a handshake plaintext with the pair's key. */
 void pair_seal_message(struct pair_side *side, const uint8_t *plain, size_t length,
                        struct pair_datagram *datagram);
+
+/** Puts a datagram on the wire, behind `route`. */
+void pair_fly(struct pair_side *receiver, const struct pair_datagram *datagram);
 
 /** Sends a valid packet over the wire. */
 void pair_send(struct pair_side *side);

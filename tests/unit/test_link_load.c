@@ -47,8 +47,8 @@ static void under_load_a_link_comes_up_with_a_cookie(void **state) {
   (void)state;
   load_right();
   pair_flush(&pair);
-  assert_string_equal(left->sent, "iip");
-  assert_string_equal(right->sent, "cra");
+  assert_string_equal(left->sent, "iippa");
+  assert_string_equal(right->sent, "crapa");
   assert_int_equal(pair_state(left), SW_LINK_UP);
   assert_int_equal(sw_link_status(right->link)->cookies_sent, 1);
   pair_assert_no_drops(left);

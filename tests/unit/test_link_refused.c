@@ -137,39 +137,83 @@ static void refusal_by_an_unknown_address_is_ignored(void **state) {
   assert_int_equal(sw_link_status(left->link)->endpoints[0].error_time, 0);
 }
 
-static void refusal_is_ignored_within_3_s_of_a_handshake(void **state) {
+static void refusal_within_3_s_of_a_handshake_begins_no_other(void **state) {
   (void)state;
-  right->deaf = true;
-  pair_send(left);
   pair_run(&pair, 3 * SW_SECOND - 1);
+  right->deaf = true;
   sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
   pair_flush(&pair);
   assert_int_equal(pair_state(left), SW_LINK_UP);
+  assert_string_equal(left->sent, "p");
   pair_run(&pair, 1);
   sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
   assert_int_equal(sw_link_deadline(left->link), pair.now);
   pair_flush(&pair);
   assert_int_equal(pair_state(left), SW_LINK_SILENT);
-  assert_string_equal(left->sent, "di");
+  assert_string_equal(left->sent, "pi");
 }
 
-static void refusal_is_ignored_while_nothing_is_unanswered(void **state) {
+static void forged_refusal_is_disproved_by_a_probe(void **state) {
   (void)state;
   pair_run(&pair, 10 * SW_SECOND);
+  clear_sent();
   sw_link_error(left->link, pair.now, &right->address, ECONNREFUSED);
-  pair_run(&pair, SW_SECOND);
+  assert_int_equal(pair_state(left), SW_LINK_SILENT);
+  struct pair_datagram init, probe, ack;
+  pair_take_letter(left, 'i', &init); /* lost */
+  pair_take_letter(left, 'p', &probe);
+  pair_give(right, &probe);
+  pair_take_letter(right, 'a', &ack);
+  pair_give(left, &ack);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+  pair_run(&pair, 60 * SW_SECOND);
+  assert_string_equal(left->sent, "");
+}
+
+static void error_of_another_kind_makes_no_link_silent(void **state) {
+  (void)state;
+  pair_run(&pair, 10 * SW_SECOND);
+  sw_link_error(left->link, pair.now, &right->address, EHOSTUNREACH);
+  pair_flush(&pair);
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+  assert_string_equal(left->sent, "p");
+}
+
+static void refusal_by_another_endpoint_makes_no_link_silent(void **state) {
+  (void)state;
+  const struct sw_address endpoints[] = {right->address, pair_address(7)};
+  sw_link_endpoints_set(left->link, pair.now, endpoints, 2);
+  pair_run(&pair, 10 * SW_SECOND);
+  clear_sent();
+  sw_link_error(left->link, pair.now, &endpoints[1], ECONNREFUSED);
+  pair_flush(&pair);
   assert_int_equal(pair_state(left), SW_LINK_UP);
   assert_string_equal(left->sent, "");
 }
 
+static void error_of_an_endpoint_makes_an_init_go_on_to_the_next_at_once(void **state) {
+  (void)state;
+  const struct sw_address endpoints[] = {pair_address(7), pair_address(8)};
+  sw_link_endpoints_set(left->link, pair.now, endpoints, 2);
+  pair_flush(&pair);
+  assert_string_equal(left->sent, "i");
+  sw_link_error(left->link, pair.now, &endpoints[0], EHOSTUNREACH);
+  pair_flush(&pair);
+  assert_string_equal(left->sent, "ii");
+  assert_true(sw_address_equal(&left->sent_to[1], &endpoints[1]));
+  sw_link_error(left->link, pair.now, &endpoints[1], EHOSTUNREACH);
+  pair_flush(&pair); /* there is no other */
+  assert_string_equal(left->sent, "ii");
+}
+
 static void refused_responder_begins_a_handshake_to_the_peers_last_address(void **state) {
   (void)state;
-  left->deaf = true;
-  pair_send(right);
   pair_run(&pair, 4 * SW_SECOND);
+  left->deaf = true;
   sw_link_error(right->link, pair.now, &left->address, ECONNREFUSED);
   pair_flush(&pair);
-  assert_string_equal(right->sent, "di");
+  assert_string_equal(right->sent, "ip");
+  assert_true(sw_address_equal(&right->sent_to[0], &left->address));
 }
 
 static int start_sodium(void **state) {
@@ -189,8 +233,11 @@ int main(void) {
       APART(forged_refusals_do_not_prevent_a_slow_handshake),
       APART(refusals_do_not_delay_a_retry),
       APART(refusal_by_an_unknown_address_is_ignored),
-      CONNECTED(refusal_is_ignored_within_3_s_of_a_handshake),
-      CONNECTED(refusal_is_ignored_while_nothing_is_unanswered),
+      CONNECTED(refusal_within_3_s_of_a_handshake_begins_no_other),
+      CONNECTED(forged_refusal_is_disproved_by_a_probe),
+      CONNECTED(error_of_another_kind_makes_no_link_silent),
+      CONNECTED(refusal_by_another_endpoint_makes_no_link_silent),
+      APART(error_of_an_endpoint_makes_an_init_go_on_to_the_next_at_once),
       CONNECTED(refused_responder_begins_a_handshake_to_the_peers_last_address),
   };
   return cmocka_run_group_tests_name("link: refused", tests, start_sodium, NULL);

@@ -146,12 +146,14 @@ static void outbox_is_empty_once_all_is_sent(void **state) {
 static void refused_datagrams_are_dropped_and_counted(void **state) {
   (void)state;
   struct sw_address peer = {0};
+  size_t longest = 0;
   add((const size_t[]){100, 200, 200, 150, 0});
   result = -EPERM;
   taken = 1;
   refused_next = 550;
   assert_int_equal(sw_outbox_send(&outbox, &udp), -EPERM);
-  assert_int_equal(sw_outbox_drop(&outbox, &peer), 3);
+  assert_int_equal(sw_outbox_drop(&outbox, &peer, &longest), 3);
+  assert_int_equal(longest, 200);
   assert_true(sw_address_equal(&peer, &path.peer));
   assert_int_equal(outbox.runs[1].sent, 550);
 }
@@ -161,13 +163,15 @@ static void all_refused_datagrams_of_a_run_are_counted(void **state) {
   (void)state;
   for (size_t last = 1; last <= 200; last++) {
     struct sw_address peer;
+    size_t longest = 0;
     begin(NULL);
     add((const size_t[]){200, 200, last, 0});
     result = -EPERM;
     taken = 0;
     refused_next = 400 + last;
     assert_int_equal(sw_outbox_send(&outbox, &udp), -EPERM);
-    assert_int_equal(sw_outbox_drop(&outbox, &peer), 3);
+    assert_int_equal(sw_outbox_drop(&outbox, &peer, &longest), 3);
+    assert_int_equal(longest, 200);
   }
 }
 

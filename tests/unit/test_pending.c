@@ -15,7 +15,8 @@
 #define START (50 * SW_SECOND)
 
 static struct sw_pending pending;
-static const struct sw_address here = {.port = 1}, there = {.port = 2};
+static const struct sw_path here = {{.port = 1}, {1}}, there = {{.port = 2}, {1}},
+                            beside = {{.port = 1}, {2}};
 
 static int begin(void **state) {
   (void)state;
@@ -30,8 +31,7 @@ static void add(unsigned n, uint64_t now) {
   memset(agreement.seal.key, (int)n, sizeof(agreement.seal.key));
   uint8_t response[SW_RESPONSE_FIXED_BYTES] = {0};
   memset(response + 29, (int)n, SW_POINT_BYTES);
-  sw_pending_add(&pending, &agreement, hash, &(struct sw_path){.peer = here}, now, response,
-                 sizeof(response) + n);
+  sw_pending_add(&pending, &agreement, hash, &here, now, response, sizeof(response) + n);
 }
 
 static void assert_there(unsigned n) {
@@ -43,7 +43,7 @@ static void assert_there(unsigned n) {
   assert_int_equal(entry->point[0], n & 255);
   assert_int_equal(entry->point[SW_POINT_BYTES - 1], n & 255);
   assert_int_equal(entry->length, SW_RESPONSE_FIXED_BYTES + n);
-  assert_true(sw_address_equal(&entry->path.peer, &here));
+  assert_true(sw_path_equal(&entry->path, &here));
 }
 
 static void entries_are_found_by_their_id(void **state) {
@@ -55,12 +55,13 @@ static void entries_are_found_by_their_id(void **state) {
   assert_null(sw_pending_find(&pending, 0));
 }
 
-static void init_is_answered_once_for_each_address(void **state) {
+static void init_is_answered_once_for_each_path(void **state) {
   (void)state;
   add(7, START);
   uint8_t hash[SW_HASH_BYTES] = {7, 0, 1};
   assert_ptr_equal(sw_pending_answered(&pending, hash, &here), sw_pending_find(&pending, 7));
   assert_null(sw_pending_answered(&pending, hash, &there));
+  assert_null(sw_pending_answered(&pending, hash, &beside));
   for (unsigned i = 0; i < SW_HASH_BYTES; i++) {
     hash[i] ^= 0x10;
     assert_null(sw_pending_answered(&pending, hash, &here));
@@ -80,7 +81,7 @@ static void every_entry_of_a_full_table_is_answered(void **state) {
 static void place_of_a_removed_entry_is_not_answered(void **state) {
   (void)state;
   static const uint8_t none[SW_HASH_BYTES];
-  static const struct sw_address nowhere;
+  static const struct sw_path nowhere;
   assert_null(sw_pending_answered(&pending, none, &nowhere));
   add(1, START);
   assert_null(sw_pending_answered(&pending, none, &nowhere));
@@ -163,7 +164,7 @@ int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(entries_are_found_by_their_id, begin),
-      cmocka_unit_test_setup(init_is_answered_once_for_each_address, begin),
+      cmocka_unit_test_setup(init_is_answered_once_for_each_path, begin),
       cmocka_unit_test_setup(every_entry_of_a_full_table_is_answered, begin),
       cmocka_unit_test_setup(place_of_a_removed_entry_is_not_answered, begin),
       cmocka_unit_test_setup(table_holds_128_and_never_more, begin),

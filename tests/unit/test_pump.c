@@ -276,7 +276,7 @@ static struct sw_link *link_up(struct sw_link **other) {
   struct sw_psk psk;
   sw_psk_generate(&psk);
   const struct sw_link_options options = {
-      .psks = &psk, .psk_count = 1, .sources = everywhere, .source_count = 1};
+      .psks = &psk, .psk_count = 1, .mtu = MTU, .sources = everywhere, .source_count = 1};
   struct sw_link *link = sw_link_new(&options);
   *other = sw_link_new(&options);
   const struct sw_address address = {.ip = {[15] = 1}, .port = 1};

@@ -148,20 +148,6 @@ static void cookie_is_to_be_sent_at_once(void **state) {
   pair_take_letter(&pair.right, 'c', &datagram);
 }
 
-static void ack_is_searched_for_among_the_probes_only(void **state) {
-  (void)state;
-  pair_connect(&pair);
-  struct sw_link *const link = pair.right.link;
-  link->status.rtt = 0;
-  uint8_t token[SW_PROBE_BYTES];
-  memset(link->endpoints.known, 1,
-         sizeof(link->endpoints.known)); /* the bytes behind the probes are not probes */
-  memcpy(token, (const uint8_t *)link->probes + sizeof(link->probes), sizeof(token));
-  pair_seal_kind(&pair.left, SW_KIND_PROBE_ACK, token, sizeof(token), &datagram);
-  pair_give(&pair.right, &datagram);
-  assert_true(link->status.rtt == 0);
-}
-
 int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
@@ -172,7 +158,6 @@ int main(void) {
       cmocka_unit_test_setup_teardown(keys_of_a_session_that_begins_are_not_left_on_the_stack,
                                       begin, end),
       cmocka_unit_test_setup_teardown(cookie_is_to_be_sent_at_once, begin, end),
-      cmocka_unit_test_setup_teardown(ack_is_searched_for_among_the_probes_only, begin, end),
       cmocka_unit_test_setup_teardown(response_replaces_an_earlier_handshake, begin, end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,215 @@
+#!/usr/bin/env bats
+# The link looks after its path: two providers, a NAT that forgets, addresses that change.
+#
+#                 192.0.2.1 -- p0 -- 192.0.2.2
+#   ns A                                          ns B
+#                 198.51.100.1 -- p1 -- 198.51.100.2
+#
+# Times are asserted generously; what is asserted is that the link moves by itself, and where to.
+
+load topology
+
+topology_providers() {
+  ip netns add "$A"
+  ip netns add "$B"
+  local p net ns n
+  for p in 0 1; do
+    [ $p = 0 ] && net=192.0.2 || net=198.51.100
+    ip link add p$p netns "$A" type veth peer name p$p netns "$B"
+    for n in 1 2; do
+      [ $n = 1 ] && ns=$A || ns=$B
+      ip -n "$ns" addr add $net.$n/24 dev p$p
+      ip -n "$ns" link set p$p up
+    done
+  done
+  for ns in "$A" "$B"; do
+    ip -n "$ns" link set lo up
+    ip netns exec "$ns" sysctl -qw net.ipv4.conf.all.rp_filter=2
+  done
+  (umask 077 && "$SALTWAY" genkey >"$work/link.key")
+}
+
+peer_of() { status_of "$1" .endpoint; }
+sends_to() { [ "$(peer_of "$1")" = "$2" ]; }
+
+# stream: pings from a, ten a second, for as long as the test lasts. Lost ones are counted by stop_stream.
+stream() {
+  ip netns exec "$A" ping -i 0.1 -O 10.77.0.2 >"$work/ping" 2>&1 3>&- &
+  stream=$!
+  pids+=("$stream")
+}
+
+# longest_gap: prints the largest number of pings in a row that were not answered.
+longest_gap() {
+  kill -INT "$stream"; wait "$stream" || true
+  awk -F 'icmp_seq=' '/bytes from/ {split($2, f, " "); if (f[1] - last - 1 > gap) gap = f[1] - last - 1; last = f[1]} END {print gap + 0}' "$work/ping"
+}
+
+# cut HOW: the first provider fails.
+cut() {
+  case $1 in
+  silently) ip netns exec "$B" nft 'table inet cut { chain in { type filter hook input priority 0; iifname "p0" drop; }; chain out { type filter hook output priority 0; oifname "p0" drop; }; }' ;;
+  link-down) ip -n "$A" link set p0 down ;;
+  icmp) ip netns exec "$B" nft 'table inet cut { chain in { type filter hook input priority 0; iifname "p0" udp dport 51900 reject with icmp type host-unreachable; }; chain out { type filter hook output priority 0; oifname "p0" udp sport 51900 drop; }; }' ;;
+  esac
+}
+
+mend() {
+  ip netns exec "$B" nft delete table inet cut 2>/dev/null || true
+  ip -n "$A" link set p0 up
+}
+
+fails_over() {
+  topology_providers
+  config a 192.0.2.2:51900
+  echo "Endpoint = 198.51.100.2:51900" >>"$work/a/sw0.conf"
+  config b
+  up b
+  up a
+  wait_up
+  sends_to a 192.0.2.2:51900
+  stream
+  tcp_stream
+  sleep 2
+  cut "$1"
+  until_true 20 sends_to a 198.51.100.2:51900
+  until_true 20 sends_to b 198.51.100.1:51900
+  sleep 3
+  mend
+  until_true 60 sends_to a 192.0.2.2:51900
+  until_true 20 sends_to b 192.0.2.1:51900
+  local gap; gap=$(longest_gap)
+  echo "# $1: at most $gap pings in a row lost, of 10 a second" >&3
+  [ "$gap" -le 60 ]
+  tcp_goes_on
+  [ "$(status_of a .handshakes)" -le 3 ] # the session survived
+}
+
+# tcp_stream: a connection through the link that sends a line ten times a second.
+tcp_stream() {
+  ip netns exec "$B" socat -u TCP4-LISTEN:5001,reuseaddr "CREATE:$work/lines" 3>&- & pids+=($!)
+  until_true 20 eval 'ip netns exec "$B" ss -ltn | grep -q :5001'
+  ip netns exec "$A" socat -u "EXEC:\"sh -c 'while sleep 0.1; do date +%s; done'\"" TCP4:10.77.0.2:5001 3>&- & pids+=($!)
+}
+
+tcp_goes_on() {
+  local size; size=$(stat -c %s "$work/lines")
+  until_true 20 eval '[ "$(stat -c %s "$work/lines")" -gt '"$size"' ]'
+}
+
+@test "a provider that fails silently: the link moves to the other and returns, and connections survive" {
+  fails_over silently
+}
+
+@test "a provider whose interface goes down: the link moves to the other and returns, and connections survive" {
+  fails_over link-down
+}
+
+@test "a provider that reports that the peer is unreachable: the link moves to the other and returns" {
+  fails_over icmp
+}
+
+@test "the address of a side changes: the other side follows, and nothing is configured" {
+  topology_providers
+  config a 192.0.2.2:51900
+  config b
+  up b
+  up a
+  wait_up
+  stream
+  sleep 2
+  ip -n "$A" addr add 192.0.2.11/24 dev p0
+  ip -n "$A" addr del 192.0.2.1/24 dev p0
+  ip -n "$A" addr add 192.0.2.11/24 dev p0 2>/dev/null || true
+  until_true 20 sends_to b 192.0.2.11:51900
+  sleep 2
+  local gap; gap=$(longest_gap)
+  echo "# at most $gap pings in a row lost, of 10 a second" >&3
+  [ "$gap" -le 60 ]
+}
+
+# nat PORT: gives the link of a this port, as a NAT does that has forgotten the one before.
+nat() {
+  ip netns exec "$A" nft -f - <<NFT
+table ip nat
+delete table ip nat
+table ip nat {
+  chain out { type filter hook postrouting priority 0; udp sport 51900 udp sport set $1; }
+  chain in { type filter hook prerouting priority -300; udp dport $1 udp dport set 51900; }
+}
+NFT
+}
+
+@test "a NAT gives the link another port: the other side follows" {
+  topology_providers
+  nat 40001
+  config a 192.0.2.2:51900
+  config b
+  up b
+  up a
+  wait_up
+  until_true 20 sends_to b 192.0.2.1:40001
+  stream
+  sleep 2
+  nat 40002
+  until_true 20 sends_to b 192.0.2.1:40002
+  sleep 2
+  local gap; gap=$(longest_gap)
+  echo "# at most $gap pings in a row lost, of 10 a second" >&3
+  [ "$gap" -le 60 ]
+}
+
+@test "a route that takes precedence leads the link over the other provider" {
+  topology_providers
+  ip -n "$B" addr add 203.0.113.2/32 dev lo
+  ip -n "$A" route add 203.0.113.2/32 via 192.0.2.2
+  config a 203.0.113.2:51900
+  config b
+  up b
+  up a
+  wait_up
+  until_true 20 sends_to b 192.0.2.1:51900
+  stream
+  sleep 2
+  # the packets leave by p1 from now on, and the first provider forwards nothing from there
+  ip -n "$A" route replace 203.0.113.2/32 via 198.51.100.2
+  ip netns exec "$B" nft 'table inet spoof { chain in { type filter hook input priority 0; iifname "p1" ip saddr 192.0.2.0/24 drop; }; }'
+  sleep 1
+  until_true 20 ip netns exec "$A" ping -q -c 1 -W 1 10.77.0.2
+  sleep 2
+  local gap; gap=$(longest_gap)
+  echo "# at most $gap pings in a row lost, of 10 a second" >&3
+  [ "$gap" -le 60 ]
+}
+
+@test "a path that fails in one direction is noticed by the side that sends on it" {
+  topology_providers
+  config a 192.0.2.2:51900
+  config b
+  up b
+  up a
+  wait_up
+  stream
+  sleep 2
+  ip netns exec "$A" nft 'table inet cut { chain out { type filter hook output priority 0; udp dport 51900 drop; }; }'
+  until_true 20 refute is_up a
+  ip netns exec "$A" nft delete table inet cut
+  until_true 20 is_up a
+  kill -INT "$stream"
+}
+
+@test "without ListenPort a link that hears nothing for 30 s goes on from another port, past a mapping that is stale" {
+  topology_providers
+  config a 192.0.2.2:51900
+  sed -i /ListenPort/d "$work/a/sw0.conf"
+  config b
+  up b
+  up a
+  wait_up
+  local port; port=$(status_of a .port)
+  ip netns exec "$A" nft "table inet stale { chain in { type filter hook input priority 0; iifname \"p0\" udp dport $port drop; }; }"
+  until_true 60 eval '[ "$(status_of a .port)" != '"$port"' ]'
+  until_true 20 is_up a
+  until_true 20 sends_to b "192.0.2.1:$(status_of a .port)"
+  ping_from a 10.77.0.2
+}

@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# The MTU of the path: found, followed, and searched again.
+#
+#   ns A 172.31.1.1, 2001:db8:1::1 --- v0  ns R  v1 --- 172.31.2.2, 2001:db8:2::2  ns B
+#
+# The limit is on the way from R to B and from B to R.
+
+load topology
+
+# topology_router: A and B with a router between them.
+topology_router() {
+  R=sw-r-$id
+  ip netns add "$A"; ip netns add "$R"; ip netns add "$B"
+  ip link add v0 netns "$A" type veth peer name v0 netns "$R"
+  ip link add v0 netns "$B" type veth peer name v1 netns "$R"
+  ip -n "$A" addr add 172.31.1.1/24 dev v0; ip -n "$A" addr add 2001:db8:1::1/64 dev v0 nodad
+  ip -n "$B" addr add 172.31.2.2/24 dev v0; ip -n "$B" addr add 2001:db8:2::2/64 dev v0 nodad
+  ip -n "$R" addr add 172.31.1.254/24 dev v0; ip -n "$R" addr add 2001:db8:1::ff/64 dev v0 nodad
+  ip -n "$R" addr add 172.31.2.254/24 dev v1; ip -n "$R" addr add 2001:db8:2::ff/64 dev v1 nodad
+  local ns
+  for ns in "$A" "$R" "$B"; do
+    ip -n "$ns" link set lo up
+    ip -n "$ns" link set v0 up
+    ip netns exec "$ns" sysctl -qw net.ipv4.conf.all.rp_filter=2
+  done
+  ip -n "$R" link set v1 up
+  ip netns exec "$R" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+  ip -n "$A" route add default via 172.31.1.254; ip -n "$A" -6 route add default via 2001:db8:1::ff
+  ip -n "$B" route add default via 172.31.2.254; ip -n "$B" -6 route add default via 2001:db8:2::ff
+  (umask 077 && "$SALTWAY" genkey >"$work/link.key")
+}
+
+# limit MTU: the way between R and B carries so much from now on.  The ends keep theirs.
+limit() {
+  ip -n "$R" link set v1 mtu "$1"
+  # what the sender of a longer datagram hears
+  [ "${2:-}" = silent ] && ip netns exec "$R" nft -f - <<'NFT'
+table inet silent {
+  chain out {
+    type filter hook output priority 0
+    icmp type destination-unreachable drop
+    icmpv6 type packet-too-big drop
+  }
+}
+NFT
+  return 0
+}
+
+mtu_is() { # SIDE MTU: the interface has this MTU, and the status says so
+  local ns; [ "$1" = a ] && ns=$A || ns=$B
+  ip -n "$ns" link show sw0 | grep -q "mtu $2 " && [ "$(status_of "$1" .path_mtu)" = "$2" ]
+}
+
+link_over() { # ENDPOINT
+  topology_router
+  config a "$1"
+  config b
+  up b
+  up a
+  wait_up
+}
+
+# follows ENDPOINT FULL SMALL: at 1500 bytes the MTU is FULL; when the path shrinks to 1400 in silence, under
+# traffic, it becomes SMALL, and a transfer goes on.
+follows() {
+  link_over "$1"
+  until_true 20 mtu_is a "$2"
+  until_true 20 mtu_is b "$2"
+  ip netns exec "$B" socat -u TCP6-LISTEN:5001,reuseaddr "CREATE:$work/received" 3>&- & pids+=($!)
+  until_true 20 eval 'ip netns exec "$B" ss -ltn | grep -q :5001'
+  head -c 400000000 /dev/zero | openssl enc -aes-128-ctr -pass pass:x -nosalt 2>/dev/null >"$work/sent"
+  ip netns exec "$A" socat -u "OPEN:$work/sent" TCP6:[fd77::2]:5001 3>&- & local transfer=$!
+  pids+=("$transfer")
+  until_true 20 [ -s "$work/received" ]
+  limit 1400 silent
+  wait "$transfer"
+  until_true 30 cmp -s "$work/sent" "$work/received"
+  until_true 20 mtu_is a "$3"
+  grep -q mtu "$work/a/up.log" || true
+}
+
+@test "the interface has the MTU of the path over IPv4, and a transfer survives a smaller path that says nothing" {
+  follows 172.31.2.2:51900 1440 1312
+}
+
+@test "the interface has the MTU of the path over IPv6, and a transfer survives a smaller path that says nothing" {
+  follows "[2001:db8:2::2]:51900" 1376 1312
+}
+
+@test "a report that a datagram is too long starts a search at once" {
+  link_over 172.31.2.2:51900
+  until_true 20 mtu_is a 1440
+  limit 1400
+  ip netns exec "$A" ping -q -c 3 -i 0.2 -W 1 -s 1400 -M dont 10.77.0.2 || true # the reports come back
+  until_true 20 mtu_is a 1312
+  until_true 20 ip netns exec "$A" ping -q -c 1 -W 1 -s 1400 10.77.0.2
+}
+
+@test "jumbo frames are used where the whole path carries them" {
+  topology_router
+  ip -n "$A" link set v0 mtu 9000; ip -n "$B" link set v0 mtu 9000
+  ip -n "$R" link set v0 mtu 9000; ip -n "$R" link set v1 mtu 9000
+  config a 172.31.2.2:51900
+  config b
+  up b
+  up a
+  wait_up
+  until_true 20 mtu_is a 8928
+  until_true 20 mtu_is b 8928
+  ip netns exec "$A" ping -q -c 2 -i 0.2 -W 5 -s 8800 -M do 10.77.0.2
+}
+
+@test "over a path that is too small for IPv6 datagrams are fragmented, and the status says so" {
+  topology_router
+  limit 1300 silent
+  config a 172.31.2.2:51900
+  config b
+  up b
+  up a
+  wait_up
+  until_true 20 eval '[ "$(status_of a .fragments)" = true ]'
+  until_true 20 eval '[ "$(status_of b .fragments)" = true ]'
+  mtu_is a 1280
+  until_true 20 ip netns exec "$A" ping -q -c 2 -i 0.2 -W 5 -s 1200 -M do 10.77.0.2
+  grep -q "datagrams are fragmented" "$work/a/up.log"
+}
+
+@test "a link inside a link needs no configuration" {
+  link_over 172.31.2.2:51900
+  until_true 20 mtu_is a 1440
+  mkdir -p "$work/inner-a" "$work/inner-b"
+  for side in a b; do
+    [ $side = a ] && n=1 endpoint="Endpoint = 10.77.0.2:51901" || { n=2 endpoint=; }
+    printf '[Interface]\nAddress = 10.78.0.%s/30\nListenPort = 51901\n[Peer]\nPresharedKeyFile = %s\n%s\nAllowedIPs = 10.9%s.0.0/16\n' \
+      $n "$work/link.key" "$endpoint" $((3 - n)) >"$work/$side/inner.conf"
+    in_ns $side "$SALTWAY" up "$work/$side/inner.conf" >>"$work/$side/inner.log" 2>&1 3>&- & pids+=($!)
+  done
+  until_true 20 in_ns a "$SALTWAY" status inner
+  until_true 20 eval 'ip -n "$A" link show inner | grep -q "mtu 1376 "'
+  ip netns exec "$A" ping -q -c 2 -i 0.2 -W 5 -s 1348 -M do 10.78.0.2
+}
+
+@test "a configured MTU is kept" {
+  topology_router
+  config a 172.31.2.2:51900 "MTU = 1420"
+  config b "" "MTU = auto"
+  up b
+  up a
+  wait_up
+  until_true 20 mtu_is b 1440
+  ip -n "$A" link show sw0 | grep -q "mtu 1420 "
+  limit 1400 silent
+  until_true 20 ip netns exec "$A" ping -q -c 1 -W 1 -s 1380 10.77.0.2
+}
