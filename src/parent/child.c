@@ -314,7 +314,7 @@ static int send_keys(struct sw_child *child, const struct sw_psks *psks,
   return sw_channel_send_waiting(child->channel, message);
 }
 
-void sw_child_change(struct sw_child *child, const struct sw_config *config, unsigned mtu,
+bool sw_child_change(struct sw_child *child, const struct sw_config *config, unsigned mtu,
                      const struct sw_psks *psks) {
   struct sw_channel_message *message = sodium_malloc(sizeof(*message)); /* locked: it holds keys */
   int failed = message ? 0 : -ENOMEM;
@@ -324,9 +324,10 @@ void sw_child_change(struct sw_child *child, const struct sw_config *config, uns
   sodium_free(message); /* wipes */
   note_fingerprints(child, psks);
   sw_stack_wipe();
-  if (!failed) return;
+  if (!failed) return true;
   char text[SW_ERROR_TEXT];
   snprintf(text, sizeof(text), "cannot tell the engine what has changed: %s", strerror(-failed));
   note_failure(child, text);
   kill(child->pid, SIGKILL);
+  return false;
 }

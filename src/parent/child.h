@@ -49,8 +49,8 @@ void sw_child_send(struct sw_child *child, const struct sw_channel_message *mess
 bool sw_child_has_keys(const struct sw_child *child, const struct sw_psks *psks);
 
 /** Tells the engine what another configuration and other keys say, once it has started.  An engine
- * that does not read its messages is killed. */
-void sw_child_change(struct sw_child *child, const struct sw_config *config, unsigned mtu,
+ * that does not read its messages is killed.  Returns whether it was told. */
+bool sw_child_change(struct sw_child *child, const struct sw_config *config, unsigned mtu,
                      const struct sw_psks *psks);
 
 /** Tells the engine to close the link and end, and kills it if it does not.  Run the loop until

@@ -45,7 +45,10 @@ static bool apply(struct sw_reload *reload, struct sw_config *next, const struct
     fprintf(out, "%s: %s\n", next->file, error.text);
     return false;
   }
-  sw_child_change(reload->child, next, sw_host_link_mtu(reload->host, next), psks);
+  if (!sw_child_change(reload->child, next, sw_host_link_mtu(reload->host, next), psks)) {
+    fprintf(out, "%s: %s: the link ends\n", next->file, reload->child->failure);
+    return false;
+  }
   const struct sw_config before = *reload->config;
   *reload->config = *next;
   *next = before;

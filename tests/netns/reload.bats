@@ -236,6 +236,7 @@ PreDown = echo down1 >>$work/hooks"
   both_up
   local routes addresses
   ip -n "$A" route add 10.5.0.0/16 dev v0
+  until_true 20 eval '[ "$(status_of a .mtu)" = 1440 ]' # that of the path is known
   routes=$(ip -n "$A" route show)
   addresses=$(ip -n "$A" -o addr show sw0)
   sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.4.0.0/16, 10.5.0.0/16|; s|^Address = .*|Address = 10.78.0.1/24\nMTU = 1300|' \
@@ -243,7 +244,8 @@ PreDown = echo down1 >>$work/hooks"
   refused a "cannot add the route to 10.5.0.0/16 over sw0: File exists (there is one over v0"
   [ "$(ip -n "$A" route show)" = "$routes" ]
   [ "$(ip -n "$A" -o addr show sw0)" = "$addresses" ]
-  [ "$(status_of a .mtu)" = 1376 ]
+  [ "$(status_of a .mtu)" = 1440 ]
+  [ "$(ip -n "$A" -j link show sw0 | jq '.[0].mtu')" = 1440 ]
   ping_from a 10.77.0.2
   ip -n "$A" route del 10.5.0.0/16 dev v0
   says a "Address, MTU, AllowedIPs"
@@ -337,6 +339,21 @@ without CAP_NET_ADMIN: the interface sw0 stays as it is configured" ]
   ip -n "$B" addr add 10.159.255.1/32 dev lo
   ping_from b -I 10.159.255.1 10.77.0.1
   pings_stop
+}
+
+@test "an engine that does not read its orders ends with the link, and the reload says so" {
+  both_up
+  kill -STOP "$(status_of a .engine_pid)"
+  local i
+  for i in $(seq 0 255); do echo "AllowedIPs = $(seq -s, -f "10.128.$i.%g/32" 0 31)"; done >"$work/ranges"
+  sed -i "/^AllowedIPs/{r $work/ranges
+    d}" "$work/a/sw0.conf"
+  run reload a
+  echo "$output"
+  [ "$status" = 1 ]
+  [[ $output == *"cannot tell the engine what has changed: Resource temporarily unavailable: the link ends" ]]
+  refute wait "$pid_a"
+  refute ip -n "$A" link show sw0
 }
 
 @test "SIGHUP reloads the link" {
