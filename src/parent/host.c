@@ -145,11 +145,6 @@ void sw_host_follow_path(struct sw_host *host, unsigned mtu, bool fragments) {
   if (fragments != host->fragments) {
     host->fragments = fragments;
     sw_udp_fragment(&host->udp, fragments);
-    if (fragments)
-      sw_log(SW_LOG_WARNING,
-             "the path carries less than %d bytes of a packet, which IPv6 needs: datagrams are "
-             "fragmented, and the link is slower",
-             SW_MTU_LEAST);
   }
   if (mtu == host->mtu) return;
   host->mtu = mtu;

@@ -49,13 +49,9 @@ static bool within(const struct sw_facts *facts, uint64_t time, uint64_t memory)
   return time && facts->now - time <= memory;
 }
 
-static uint64_t round_of(const struct sw_facts *facts) {
-  return (facts->link->endpoint_count + 1) * SW_REPORT_TRY;
-}
-
 static bool failed(const struct sw_facts *facts, const struct sw_endpoint_status *endpoint) {
   return endpoint->error && endpoint->error_time > endpoint->answer_time &&
-         within(facts, endpoint->error_time, round_of(facts));
+         within(facts, endpoint->error_time, SW_REPORT_ROUND);
 }
 
 /* Whether every endpoint was tried, and one of them twice. */
@@ -399,6 +395,21 @@ static void add_standby(struct sw_report *report, const struct sw_facts *facts) 
       preferred->host, preferred->port);
 }
 
+static bool has_small_mtu(const struct sw_facts *facts, const struct sw_report *report,
+                          const struct sw_report *before) {
+  (void)report, (void)before;
+  return facts->link->fragments;
+}
+
+static void add_small_mtu(struct sw_report *report, const struct sw_facts *facts) {
+  add(report->text,
+      "the path carries less than %d bytes of a packet, which IPv6 needs: datagrams are fragmented, "
+      "and the link is slower (which hop has a small MTU? tracepath ",
+      SW_MTU_LEAST);
+  add_ip(report->text, &facts->link->peer);
+  add(report->text, ")");
+}
+
 /* What a link that is up can suffer from, the most telling first, and how long it lasts after it was
  * observed. */
 static const struct {
@@ -409,6 +420,7 @@ static const struct {
   uint64_t memory;
 } degradations[] = {
     {SW_CONDITION_STANDBY, is_on_standby, add_standby, 0},
+    {SW_CONDITION_SMALL_MTU, has_small_mtu, add_small_mtu, SW_REPORT_MEMORY},
     {SW_CONDITION_LOSS, loses, add_loss, SW_REPORT_MEMORY},
 };
 enum { DEGRADATIONS = sizeof(degradations) / sizeof(degradations[0]) };
@@ -496,7 +508,7 @@ static bool lasts(const struct sw_facts *facts, const struct sw_report *before,
   for (unsigned i = 0; i < DEGRADATIONS; i++)
     if (before->condition == degradations[i].condition)
       return up && within(facts, before->observed, degradations[i].memory);
-  return is_fault(before->condition) && !up && within(facts, before->observed, round_of(facts));
+  return is_fault(before->condition) && !up && within(facts, before->observed, SW_REPORT_ROUND);
 }
 
 static void set_state(struct sw_report *report, const struct sw_facts *facts,
@@ -544,6 +556,7 @@ const char *sw_condition_name(enum sw_condition condition) {
       [SW_CONDITION_WAITING] = "waiting",
       [SW_CONDITION_UP] = "up",
       [SW_CONDITION_LOSS] = "loss",
+      [SW_CONDITION_SMALL_MTU] = "small-mtu",
       [SW_CONDITION_STANDBY] = "standby",
       [SW_CONDITION_STRANGER] = "stranger",
       [SW_CONDITION_SILENT] = "silent",

@@ -22,8 +22,9 @@
 /** How long an observation is believed to explain why a link is not up. */
 #define SW_REPORT_MEMORY (30 * SW_SECOND)
 
-/** The longest pause between two tries.  A round takes it for each endpoint, and once more. */
+/** The longest pause between two tries, each of which is to all endpoints.  Two are a full round. */
 #define SW_REPORT_TRY (6 * SW_SECOND)
+#define SW_REPORT_ROUND (2 * SW_REPORT_TRY)
 
 /** An answer that reaches the peer leads to a session within this time. */
 #define SW_REPORT_ANSWER (2 * SW_SECOND)
@@ -59,12 +60,13 @@ enum sw_condition {
   SW_CONDITION_STARTING, /* too early to say more */
   SW_CONDITION_WAITING,  /* for the peer, none of whose addresses is known */
   SW_CONDITION_UP,
-  SW_CONDITION_LOSS,     /* many probes are not answered */
-  SW_CONDITION_STANDBY,  /* the preferred endpoint is not the one in use */
-  SW_CONDITION_STRANGER, /* waiting, and datagrams arrive that our key does not open */
-  SW_CONDITION_SILENT,   /* no endpoint answers */
-  SW_CONDITION_CLOSED,   /* by the peer */
-  SW_CONDITION_COVERED,  /* silent, and within AllowedIPs: the link may carry its own datagrams */
+  SW_CONDITION_LOSS,      /* many probes are not answered */
+  SW_CONDITION_SMALL_MTU, /* the path needs fragments */
+  SW_CONDITION_STANDBY,   /* the preferred endpoint is not the one in use */
+  SW_CONDITION_STRANGER,  /* waiting, and datagrams arrive that our key does not open */
+  SW_CONDITION_SILENT,    /* no endpoint answers */
+  SW_CONDITION_CLOSED,    /* by the peer */
+  SW_CONDITION_COVERED,   /* silent, and within AllowedIPs: the link may carry its own datagrams */
   SW_CONDITION_UNREACHABLE,
   SW_CONDITION_REFUSED, /* the peer's host reports that nothing listens */
   SW_CONDITION_UNRESOLVED,

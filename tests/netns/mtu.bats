@@ -123,6 +123,8 @@ follows() {
   mtu_is a 1280
   until_true 20 ip netns exec "$A" ping -q -c 2 -i 0.2 -W 5 -s 1200 -M do 10.77.0.2
   grep -q "datagrams are fragmented" "$work/a/up.log"
+  [ "$(status_of a .state)" = degraded ]
+  [ "$(status_of a .reason)" = small-mtu ]
 }
 
 @test "a link inside a link needs no configuration" {
