@@ -292,6 +292,13 @@ static void parent_sends_orders_only(void **state) {
       assert_order(false);
 }
 
+static void channel_that_stays_full_is_reported(void **state) {
+  (void)state;
+  message.kind = SW_CHANNEL_ASK;
+  while (sw_channel_send(ends[1], &message) == 0) continue;
+  assert_int_equal(sw_channel_send_waiting(ends[1], &message), -EAGAIN);
+}
+
 static void sender_waits_for_room(void **state) {
   (void)state;
   unsigned sent = 0, received = 0;
@@ -330,6 +337,7 @@ int main(void) {
       TEST(sizes_in_orders_are_checked),
       TEST(parent_sends_orders_only),
       TEST(sender_waits_for_room),
+      TEST(channel_that_stays_full_is_reported),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,7 @@ static const struct line lines[] = {
     {SW_CONFIG_KEY_POST_UP, "PostUp = true\n", ""},
     {SW_CONFIG_KEY_POST_UP, "PostUp = false\n", ""},
     {SW_CONFIG_KEY_POST_UP, "PostUp = true\nPostUp = true\n", ""},
+    {SW_CONFIG_KEY_POST_UP, "PostUp = true\nPostUp = false\n", ""},
     {SW_CONFIG_KEY_PRE_DOWN, "PreDown = true\n", ""},
     {SW_CONFIG_KEY_PRE_DOWN, "PreDown = false\n", ""},
     {SW_CONFIG_KEY_PRE_DOWN, "PreDown = true\nPreDown = true\n", ""},
@@ -110,6 +111,17 @@ static void another_key_file_is_a_difference(void **state) {
   assert_only_differ_in(SW_CONFIG_KEY_PSK_FILE, SW_CONFIG_KEY_NONE);
 }
 
+static void each_endpoint_is_compared(void **state) {
+  (void)state;
+  const struct line two = {SW_CONFIG_KEY_ENDPOINT, "", "Endpoint = b.example.net:1\n"};
+  for (unsigned i = 0; i < 2; i++) {
+    keep(&two);
+    load_line(&two);
+    config.endpoints[i].port++;
+    assert_only_differ_in(SW_CONFIG_KEY_ENDPOINT, SW_CONFIG_KEY_NONE);
+  }
+}
+
 static void port_namespace_offload_and_sandbox_do_not_change_in_flight(void **state) {
   (void)state;
   for (int key = SW_CONFIG_KEY_NONE + 1; key < SW_CONFIG_KEYS; key++)
@@ -129,6 +141,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(each_key_is_told_apart_from_all_others),
       TEST(another_key_file_is_a_difference),
+      TEST(each_endpoint_is_compared),
       TEST(port_namespace_offload_and_sandbox_do_not_change_in_flight),
   };
   return cmocka_run_group_tests_name("difference", tests, config_file_start, config_file_finish);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -142,6 +143,20 @@ static void fingerprint_leaves_nothing_of_the_key_on_the_stack(void **state) {
   assert_false(stack_holds(traced.bytes, sizeof(traced.bytes)));
 }
 
+static void fingerprints_of_two_keys_are_those_of_each(void **state) {
+  (void)state;
+  struct sw_psks psks = {.count = 2};
+  char text[SW_FINGERPRINTS_TEXT], expected[SW_FINGERPRINTS_TEXT];
+  char one[SW_FINGERPRINT_TEXT], other[SW_FINGERPRINT_TEXT];
+  for (unsigned i = 0; i < 2; i++) sw_psk_generate(&psks.keys[i]);
+  sw_psk_fingerprint(&psks.keys[0], one);
+  sw_psk_fingerprint(&psks.keys[1], other);
+  snprintf(expected, sizeof(expected), "%s, %s", one, other);
+  assert_string_equal(sw_psks_fingerprints(&psks, text), expected);
+  psks.count = 1;
+  assert_string_equal(sw_psks_fingerprints(&psks, text), one);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fingerprint_leaves_nothing_of_the_key_on_the_stack),
@@ -154,6 +169,7 @@ int main(void) {
       cmocka_unit_test(key_of_equal_bytes_is_refused),
       cmocka_unit_test(fingerprint_is_fixed_and_differs_between_keys),
       cmocka_unit_test(fingerprint_shows_no_byte_of_the_key),
+      cmocka_unit_test(fingerprints_of_two_keys_are_those_of_each),
   };
   return cmocka_run_group_tests_name("key", tests, start, NULL);
 }

@@ -200,6 +200,15 @@ static void keys_are_changed_at_the_time_that_is_passed(void **state) {
   assert_int_equal(left->link->sessions.current->rekey_at, pair.now);
 }
 
+static void another_first_key_ends_the_init_in_progress(void **state) {
+  (void)state;
+  struct pair_datagram init;
+  await_init(left, &init);
+  set_two(left, next, old);
+  assert_true(pair_take(left, &init)); /* at once */
+  assert_ptr_equal(key_of(&init), &next);
+}
+
 static void second_key_causes_no_handshake(void **state) {
   (void)state;
   set_two(left, old, next);
@@ -329,6 +338,7 @@ static void removed_key_ends_handshakes_in_progress(void **state) {
   pair_give(right, &init);
   set_one(right, next);
   assert_int_equal(right->link->sessions.pending.count, 0);
+  assert_true(sw_link_keys_wiped(right->link));
   assert_false(pair_take(right, &response));
   assert_int_equal(pair_give(right, &init), SW_RECEIVED_DROPPED);
   set_one(left, next);
@@ -372,6 +382,26 @@ static void both_keys_are_replaced_at_once(void **state) {
   assert_int_equal(right->packets, 1);
 }
 
+/* ---- what else a reload replaces ---- */
+
+static void sources_are_replaced(void **state) {
+  (void)state;
+  struct pair_datagram datagram;
+  struct sw_prefix other;
+  assert_int_equal(sw_prefix_parse("10.9.0.0/16", &other), 0);
+  sw_link_sources_set(left->link, &other, 1, NULL, 0);
+  pair_seal(right, 100, &datagram);
+  assert_int_equal(pair_give(left, &datagram), SW_RECEIVED_DROPPED);
+  pair_assert_drop(left, SW_DROP_SOURCE);
+}
+
+static void keepalive_is_replaced_at_the_time_that_is_passed(void **state) {
+  (void)state;
+  pair.now += SW_SECOND;
+  sw_link_keepalive_set(left->link, pair.now, 5 * SW_SECOND);
+  assert_int_equal(left->link->now, pair.now);
+}
+
 static int start_sodium(void **state) {
   (void)state;
   return sodium_init() < 0;
@@ -392,6 +422,7 @@ int main(void) {
       CONNECTED(the_same_keys_change_nothing),
       APART(the_same_keys_keep_the_init_in_progress),
       CONNECTED(keys_are_changed_at_the_time_that_is_passed),
+      APART(another_first_key_ends_the_init_in_progress),
       CONNECTED(second_key_causes_no_handshake),
       CONNECTED(another_first_key_begins_one_handshake),
       CONNECTED(datagrams_of_the_former_key_are_opened_until_it_is_removed),
@@ -402,6 +433,8 @@ int main(void) {
       APART(removed_key_ends_handshakes_in_progress),
       APART(pending_session_of_the_other_key_stays),
       CONNECTED(both_keys_are_replaced_at_once),
+      CONNECTED(sources_are_replaced),
+      CONNECTED(keepalive_is_replaced_at_the_time_that_is_passed),
   };
   return cmocka_run_group_tests_name("link: keys", tests, start_sodium, NULL);
 }
