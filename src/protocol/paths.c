@@ -72,7 +72,7 @@ static struct sw_candidate *add(struct sw_paths *paths, const struct sw_path *pa
   if (!row) return NULL;
   uint32_t id;
   do randombytes_buf(&id, sizeof(id));
-  while (id_is_used(paths, id));
+  while (id == 0 || id_is_used(paths, id));
   *row = (struct sw_candidate){.id = id, .path = *path, .rank = rank, .probe_at = NONE};
   return row;
 }
