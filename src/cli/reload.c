@@ -43,7 +43,7 @@ int sw_cli_reload(int argc, char **argv) {
     close(fd);
     return 1;
   }
-  send(fd, "reload\n", 7, MSG_NOSIGNAL); /* if it fails, there is no answer */
+  (void)send(fd, "reload\n", 7, MSG_NOSIGNAL); /* if it fails, there is no answer */
   const int status = print_answer(answer, name);
   fclose(answer);
   return status;

@@ -93,7 +93,7 @@ static int add(const char *file, unsigned line, const char *text, size_t length,
 
 /* Cuts up `text`. */
 static int parse(const char *file, char *text, struct sw_psks *psks, struct sw_error *error) {
-  unsigned line = 0, lines[SW_PSKS_MAX];
+  unsigned line = 0, lines[SW_PSKS_MAX] = {0};
   if (strncmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) text += strlen(BYTE_ORDER_MARK);
   for (char *rest = text, *start; (start = strsep(&rest, "\n")) != NULL;) {
     line++;

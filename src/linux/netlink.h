@@ -80,15 +80,15 @@ int sw_netlink_tables_used(struct sw_netlink *netlink, unsigned index, uint32_t 
 
 /* A rule (ip-rule(8)): packets that have all of these properties use the table. */
 struct sw_rule {
-  bool v6; /* else IPv4 */
   uint32_t priority;
   uint32_t table;
-  bool no_default;   /* all routes of the table but its default routes */
   uint32_t mark;     /* 0: any */
-  bool invert;       /* packets that do not have all of these properties */
-  uint16_t udp_port; /* sent by UDP from this port; 0: any */
-  bool local;        /* sent by this host, not forwarded */
   uint32_t user;     /* sent by a process of this user; 0: any */
+  uint16_t udp_port; /* sent by UDP from this port; 0: any */
+  bool v6;           /* else IPv4 */
+  bool no_default;   /* all routes of the table but its default routes */
+  bool invert;       /* packets that do not have all of these properties */
+  bool local;        /* sent by this host, not forwarded */
 };
 
 /** Adds a rule; one that exists already is no error. */

@@ -25,7 +25,7 @@ int sw_sysctl_get(const char *name, int *value) {
   close(fd);
   if (length < 0) return -code;
   text[length] = '\0';
-  *value = atoi(text);
+  *value = (int)strtol(text, NULL, 10);
   return 0;
 }
 

@@ -99,6 +99,7 @@ static void record(const struct sw_default_routes *routes, const char *name) {
 /* `text` has no end of line. */
 static bool read_record(const char *text, struct sw_default_routes *routes) {
   unsigned v4, v6;
+  /* numbers that are too large name no rule of ours; NOLINTNEXTLINE(cert-err34-c) */
   if (sscanf(text, RECORD, &routes->table, &routes->mark, &routes->port, &routes->user, &v4, &v6) !=
       6)
     return false;
@@ -169,12 +170,12 @@ void sw_default_routes_undo(const char *name) {
   struct sw_netlink *netlink;
   struct sw_error error;
   char *text;
-  int failed = sw_undo_read(name, SW_RUNTIME_RULES, &text, &error);
-  if (failed) sw_log(SW_LOG_WARNING, "%s", error.text);
+  if (sw_undo_read(name, SW_RUNTIME_RULES, &text, &error) != 0)
+    sw_log(SW_LOG_WARNING, "%s", error.text);
   if (!text) return;
   if (!read_record(text, &routes)) {
     sw_log(SW_LOG_WARNING, "the record of the rules of the last run is damaged; look at: ip rule");
-  } else if ((failed = sw_netlink_open(&netlink, &error)) != 0) {
+  } else if (sw_netlink_open(&netlink, &error) != 0) {
     sw_log(SW_LOG_WARNING, "%s", error.text);
   } else {
     sw_log(SW_LOG_WARNING, "the last run of %s was killed: removing its rules", name);

@@ -81,7 +81,7 @@ static int read_file(const char *path, struct sw_last_peer *peer) {
 void sw_last_peer_read(struct sw_last_peer *peer, const char *name,
                        const char (*fingerprints)[SW_FINGERPRINT_TEXT], unsigned count) {
   char path[PATH_MAX];
-  struct sw_last_peer read;
+  struct sw_last_peer read = {.stored = false};
   *peer = (struct sw_last_peer){.stored = false};
   int failed = path_of(name, "", path);
   if (!failed) failed = read_file(path, &read);

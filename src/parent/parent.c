@@ -400,7 +400,7 @@ static void reload(struct parent *parent, char **undo) {
   FILE *out = open_memstream(&text, &length);
   if (out) {
     done = sw_reload_run(&what, out);
-    fclose(out);
+    (void)fclose(out); /* memory may be short: then there is no text */
   }
   char *answer = reload_answer(done, text ? text : "no memory\n");
   sw_control_answer(&parent->control, "reload", answer ? answer : "refused\nno memory\n");

@@ -12,6 +12,7 @@
  *
  * The delays have a random part, so that links cannot be recognized by their timing.
  */
+#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
 
@@ -169,6 +170,7 @@ static size_t send_init(struct sw_link *link, uint8_t *datagram, struct sw_path 
   struct sw_retry *retry = &link->retry;
   struct sw_initiation *initiation = &link->initiation;
   struct sw_endpoints *endpoints = &link->endpoints;
+  assert(endpoints->count > 0); /* see init_due */
   if (!initiation->local) begin_init(link);
   struct sw_endpoint *endpoint = &endpoints->known[retry->place++ % endpoints->count];
   retry->sends++;
