@@ -102,6 +102,39 @@ static void key_of_equal_bytes_is_refused(void **state) {
   assert_refused("//////////////////////////////////////////8=", -EKEYREJECTED);
 }
 
+static void one_byte_that_differs_makes_a_key(void **state) {
+  (void)state;
+  struct sw_psk psk, back;
+  char text[SW_PSK_TEXT];
+  for (unsigned at = 0; at < SW_PSK_BYTES; at++) {
+    memset(psk.bytes, 7, SW_PSK_BYTES);
+    psk.bytes[at] = 8;
+    sw_psk_encode(&psk, text);
+    assert_int_equal(decode(text, &back), 0);
+    assert_memory_equal(&back, &psk, sizeof(psk));
+  }
+}
+
+static void what_follows_the_text_is_not_part_of_it(void **state) {
+  (void)state;
+  struct sw_psk psk;
+  char text[sizeof(counting) + 1];
+  snprintf(text, sizeof(text), "%sx", counting);
+  assert_int_equal(sw_psk_decode(text, SW_PSK_TEXT - 1, &psk), 0);
+}
+
+static void text_of_any_length_is_told_apart_from_no_base64(void **state) {
+  (void)state;
+  char text[89];
+  for (size_t length = 4; length < sizeof(text); length += 4) {
+    memset(text, 'A', length);
+    text[length] = '\0';
+    if (length != SW_PSK_TEXT - 1) assert_refused(text, -EMSGSIZE);
+    text[length / 2] = '!';
+    assert_refused(text, length / 4 * 3 > 2 * SW_PSK_BYTES ? -EMSGSIZE : -EINVAL);
+  }
+}
+
 static void fingerprint_is_fixed_and_differs_between_keys(void **state) {
   (void)state;
   struct sw_psk psk;
@@ -167,6 +200,9 @@ int main(void) {
       cmocka_unit_test(a_key_has_one_text),
       cmocka_unit_test(key_of_another_size_is_refused),
       cmocka_unit_test(key_of_equal_bytes_is_refused),
+      cmocka_unit_test(one_byte_that_differs_makes_a_key),
+      cmocka_unit_test(what_follows_the_text_is_not_part_of_it),
+      cmocka_unit_test(text_of_any_length_is_told_apart_from_no_base64),
       cmocka_unit_test(fingerprint_is_fixed_and_differs_between_keys),
       cmocka_unit_test(fingerprint_shows_no_byte_of_the_key),
       cmocka_unit_test(fingerprints_of_two_keys_are_those_of_each),

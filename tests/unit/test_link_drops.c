@@ -554,6 +554,20 @@ static int start_sodium(void **state) {
 #define APART(test) cmocka_unit_test_setup_teardown(test, start, stop)
 #define CONNECTED(test) cmocka_unit_test_setup_teardown(test, start_connected, stop)
 
+static void each_reason_has_a_name_and_a_meaning_of_its_own(void **state) {
+  (void)state;
+  for (unsigned i = 0; i < SW_DROP_COUNT; i++) {
+    const char *name = sw_drop_name((enum sw_drop)i), *meaning = sw_drop_meaning((enum sw_drop)i);
+    assert_non_null(name);
+    assert_non_null(meaning);
+    assert_true(name[0] && strlen(meaning) > strlen("short"));
+    for (unsigned j = 0; j < i; j++) {
+      assert_string_not_equal(name, sw_drop_name((enum sw_drop)j));
+      assert_string_not_equal(meaning, sw_drop_meaning((enum sw_drop)j));
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       CONNECTED(short_datagram_is_dropped),
@@ -588,6 +602,7 @@ int main(void) {
       CONNECTED(reply_overtaken_by_the_next_is_counted),
       CONNECTED(packet_that_is_not_ip_is_dropped),
       CONNECTED(packet_from_outside_allowed_ips_is_dropped),
+      cmocka_unit_test(each_reason_has_a_name_and_a_meaning_of_its_own),
       cmocka_unit_test(every_reason_of_the_core_was_reached),
   };
   return cmocka_run_group_tests_name("link: drops", tests, start_sodium, NULL);
