@@ -481,8 +481,10 @@ static void rule_may_be_for_what_is_sent_from_a_port(void **state) {
     assert_done(sw_netlink_rule_add(netlink, &local, &error));
     assert_done(sw_netlink_rule_add(netlink, &marked, &error));
   }
-  assert_shown("rule", "99:\tfrom all iif lo ipproto udp sport 51900 lookup main");
-  assert_shown("rule", "100:\tfrom all fwmark 0x4d ipproto udp sport 51900 lookup main");
+  /* between them stands "ipproto udp", or a number where there is no /etc/protocols */
+  assert_shown("rule", "99:\tfrom all iif lo ipproto ");
+  assert_shown("rule", "100:\tfrom all fwmark 0x4d ipproto ");
+  assert_shown("rule", " sport 51900 lookup main");
   assert_done(sw_netlink_rule_remove(netlink, &local, &error));
   assert_not_shown("rule", "99:");
   assert_done(sw_netlink_rule_remove(netlink, &marked, &error));
