@@ -68,7 +68,7 @@ follows() {
   until_true 20 mtu_is b "$2"
   ip netns exec "$B" socat -u TCP6-LISTEN:5001,reuseaddr "CREATE:$work/received" 3>&- & pids+=($!)
   until_true 20 eval 'ip netns exec "$B" ss -ltn | grep -q :5001'
-  head -c 400000000 /dev/zero | openssl enc -aes-128-ctr -pass pass:x -nosalt 2>/dev/null >"$work/sent"
+  head -c 400000000 /dev/urandom >"$work/sent"
   ip netns exec "$A" socat -u "OPEN:$work/sent" TCP6:[fd77::2]:5001 3>&- & local transfer=$!
   pids+=("$transfer")
   until_true 20 [ -s "$work/received" ]

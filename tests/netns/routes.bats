@@ -97,7 +97,7 @@ no_rules_left() { rules | diff "$work/rules" -; }
   refute eval 'ip -n "$A" -6 rule | grep -q suppress_prefixlength'
   ip netns exec "$A" sysctl -qw net.ipv4.ip_forward=1
   # a forwarded packet from the same port goes into the link
-  ip -n "$A" route get 198.51.100.1 from 10.9.0.2 iif lan ipproto udp sport 51900 | grep 'dev sw0'
+  ip -n "$A" route get 198.51.100.1 from 10.9.0.2 iif lan ipproto 17 sport 51900 | grep 'dev sw0'
 }
 
 @test "rp_filter = 1 is named in the log where rules of the administrator's own may make it drop the peer's datagrams" {
