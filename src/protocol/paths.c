@@ -352,8 +352,8 @@ static size_t probe_active(struct sw_link *link, uint8_t *datagram, struct sw_pa
 
 /* Whether the peer has asked for this path, nobody has copied the request, and the path works. */
 static bool may_move(const struct sw_link *link, const struct sw_candidate *row) {
-  return link->move.id == row->id && link->now - link->move.time >= SW_MOVE_WAIT &&
-         row->answer_time >= link->move.time;
+  return link->move.id == row->id && link->move.count >= SW_MOVE_REQUESTS &&
+         link->now - link->move.time >= SW_MOVE_WAIT && row->answer_time >= link->move.time;
 }
 
 static size_t probe_candidate(struct sw_link *link, struct sw_candidate *row, uint8_t *datagram,
@@ -497,16 +497,20 @@ static bool any_configured(const struct sw_paths *paths) {
 /* A side that has configured addresses follows to these only. */
 static void note_move(struct sw_link *link, const struct sw_candidate *row,
                       const struct sw_opening *opening) {
-  if (link->move.id && link->now - link->move.time < SW_MOVE_MEMORY) return;
+  struct sw_move *move = &link->move;
+  const bool recent = move->id && link->now - move->time < SW_MOVE_MEMORY;
   if (!is_configured(row) && any_configured(&link->paths)) return;
-  link->move = (struct sw_move){row->id, opening->session, opening->word, link->now};
+  if (recent && (move->id != row->id || move->session != opening->session)) return;
+  if (!recent)
+    *move = (struct sw_move){.id = row->id, .session = opening->session, .time = link->now};
+  if (move->count < SW_ANNOUNCEMENTS) move->words[move->count++] = opening->word;
 }
 
 /* Asks the peer to send on the active path if it prefers a worse one. */
 static void ask(struct sw_link *link, const struct sw_candidate *row) {
   struct sw_paths *paths = &link->paths;
-  if (row->rank <= paths->active->rank || paths->led || link->now < paths->announce_at ||
-      !is_steady(link, paths->active))
+  if (row->rank <= paths->active->rank || !is_validated(row) || paths->led ||
+      link->now < paths->announce_at || !is_steady(link, paths->active))
     return;
   paths->announcements = SW_ANNOUNCEMENTS;
   paths->announce_at = link->now + SW_RETURN_AFTER;
@@ -544,7 +548,9 @@ void sw_paths_received(struct sw_link *link, const struct sw_opening *opening) {
 /* The address of the copy proves nothing: it is from before the tag is verified. */
 void sw_paths_repeated(struct sw_link *link, const struct sw_opening *opening) {
   const struct sw_move *move = &link->move;
-  if (!move->id || move->session != opening->session || move->word != opening->word) return;
+  bool asked = false;
+  for (unsigned i = 0; i < move->count; i++) asked |= move->words[i] == opening->word;
+  if (!move->id || move->session != opening->session || !asked) return;
   for (unsigned i = 0; i < SW_CANDIDATES; i++) {
     const struct sw_candidate *row = &link->paths.rows[i];
     if (row->id == move->id && !sw_address_equal(&row->path.peer, &opening->path->peer))

@@ -18,8 +18,8 @@
  * path works with copies of its datagrams, however fast they are.
  *
  * A side that has chosen another path itself tells the peer so (SW_KIND_MOVE), which follows though
- * the old path still answers.  It waits for a moment first: if the same datagram arrives from
- * another address, too, somebody copies it, and the request is ignored.
+ * the old path still answers.  It waits for several such requests first: if one of these datagrams
+ * arrives from another address, too, somebody copies it, and they are ignored.
  *
  * Nothing here is secret.
  */
@@ -78,8 +78,9 @@ struct sw_paths {
 struct sw_move {
   uint32_t id; /* of the candidate; 0: there is no such request */
   uint32_t session;
-  uint64_t word; /* of the datagram that asked */
-  uint64_t time;
+  uint64_t words[SW_ANNOUNCEMENTS]; /* of the datagrams that asked */
+  unsigned count;                   /* of them */
+  uint64_t time;                    /* of the first */
 };
 
 struct sw_link;

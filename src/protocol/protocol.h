@@ -114,6 +114,9 @@ _Static_assert(SW_REPLY_MAX <= SW_CONTROL_MAX, "control datagrams fit");
 #define SW_RETURN_AFTER (30 * SW_SECOND)          /* it has answered every probe */
 #define SW_WATCHED (5 * SW_SECOND) /* after the peer was followed to an unknown address */
 #define SW_ANNOUNCEMENTS 8
+#define SW_MOVE_REQUESTS \
+  3 /* needed to follow, as the copy of one from elsewhere shows an attacker, but
+                            * its original may be lost */
 #define SW_MOVE_WAIT (500 * SW_MILLISECOND) /* for a copy of the request from elsewhere */
 #define SW_LONG_LOST 2 /* long probes in a row, while short ones are answered */
 #define SW_MOVE_MEMORY (2 * SW_SECOND)

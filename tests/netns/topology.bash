@@ -92,7 +92,8 @@ up() {
   local side=$1 ns
   [ "$side" = a ] && ns=$A || ns=$B
   mkdir -p "$work/run-$side"
-  ip netns exec "$ns" env RUNTIME_DIRECTORY="$work/run-$side" STATE_DIRECTORY="$work/state-$side" \
+  # the tests may run where SIGHUP is ignored
+  ip netns exec "$ns" env --default-signal=HUP RUNTIME_DIRECTORY="$work/run-$side" STATE_DIRECTORY="$work/state-$side" \
     "$SALTWAY" up "$work/$side/sw0.conf" >>"$work/$side/up.log" 2>&1 3>&- &
   pids+=($!)
   eval "pid_$side=$!"
@@ -128,7 +129,8 @@ nothing_dropped() {
   local side
   for side in a b; do
     status_of $side .drops
-    [ "$(status_of $side '.drops | del(."no-session", ."unexpected-reply", ."repeated-init") | add')" = 0 ]
+    # one from outside AllowedIPs: the kernel's report of its multicast groups, from ::
+    [ "$(status_of $side '.drops | if .source <= 1 then del(.source) else . end | del(."no-session", ."unexpected-reply", ."repeated-init") | add')" = 0 ]
   done
 }
 

@@ -999,25 +999,46 @@ static void ask_for_2_s(struct pair_side *side, uint8_t from) {
   }
 }
 
+static void ask_3_times(struct pair_side *side, uint8_t from) {
+  for (unsigned i = 0; i < SW_MOVE_REQUESTS; i++) ask_from(side, from);
+}
+
 static void request_to_move_is_followed_after_half_a_second(void **state) {
   (void)state;
   ask_from(right, LEFT_B);
-  pair_run(&pair, 250 * MS);
+  pair_run(&pair, 200 * MS);
   ask_from(right, LEFT_B);
-  pair_run(&pair, 250 * MS - 1);
+  pair_run(&pair, 200 * MS);
+  ask_from(right, LEFT_B);
+  pair_run(&pair, 100 * MS - 1);
   assert_true(is_on(right, LEFT));
   pair_run(&pair, 300 * MS);
   assert_true(is_on(right, LEFT_B));
   assert_int_equal(sw_link_status(right->link)->probes_lost, 0);
 }
 
-static void one_request_to_move_is_enough(void **state) {
+static void three_requests_to_move_are_needed(void **state) {
   (void)state;
-  ask_from(right, LEFT_B);
-  pair_run(&pair, 500 * MS - 1);
+  for (unsigned i = 1; i < SW_MOVE_REQUESTS; i++) ask_from(right, LEFT_B);
+  pair_run(&pair, 1900 * MS);
   assert_true(is_on(right, LEFT));
+  ask_from(right, LEFT_B);
   pair_run(&pair, 500 * MS);
   assert_true(is_on(right, LEFT_B));
+}
+
+static void copy_of_any_of_the_requests_prevents_a_move(void **state) {
+  (void)state;
+  for (unsigned copied = 0; copied < SW_MOVE_REQUESTS; copied++) {
+    struct pair_datagram moves[SW_MOVE_REQUESTS];
+    for (unsigned i = 0; i < SW_MOVE_REQUESTS; i++) {
+      pair_seal_kind(left, SW_KIND_MOVE, (const uint8_t *)"12345678", 8, &moves[i]);
+      give_from(right, LEFT_B, &moves[i]);
+    }
+    assert_int_equal(give_from(right, LEFT, &moves[copied]), SW_RECEIVED_DROPPED);
+    pair_run(&pair, 3 * SW_SECOND);
+    assert_true(is_on(right, LEFT));
+  }
 }
 
 static void packet_from_elsewhere_is_no_request_to_move(void **state) {
@@ -1053,6 +1074,7 @@ static void repeats_of_other_datagrams_do_not_prevent_a_move(void **state) {
   struct pair_datagram packet, move;
   pair_seal(left, 100, &packet);
   give_from(right, LEFT, &packet);
+  ask_3_times(right, LEFT_B);
   pair_seal_kind(left, SW_KIND_MOVE, (const uint8_t *)"12345678", 8, &move);
   give_from(right, LEFT_B, &move);
   give_from(right, ATTACKER, &packet);
@@ -1134,7 +1156,7 @@ static void first_request_within_2_s_counts(void **state) {
   ask_from(left, RIGHT_C);
   assert_int_equal(left->link->move.id, row_of(left, RIGHT_B)->id);
   pair_run(&pair, 1);
-  ask_from(left, RIGHT_C);
+  ask_3_times(left, RIGHT_C);
   assert_int_equal(left->link->move.id, row_of(left, RIGHT_C)->id);
   pair_run(&pair, SW_SECOND);
   assert_true(is_on(left, RIGHT_C));
@@ -1142,7 +1164,7 @@ static void first_request_within_2_s_counts(void **state) {
 
 static void request_is_followed_though_its_path_answers_before_the_active_one(void **state) {
   (void)state;
-  ask_from(right, LEFT_B);
+  ask_3_times(right, LEFT_B);
   take_all(right, 'k', LEFT_B);
   pair.now += 10 * MS;
   acknowledge(right, LEFT_B, LEFT_B);
@@ -1638,7 +1660,8 @@ int main(void) {
       TWO(better_path_that_does_not_answer_is_probed_every_1600_to_2000_ms),
       TWO(worse_path_is_not_taken_however_long_it_answers),
       ONE(request_to_move_is_followed_after_half_a_second),
-      ONE(one_request_to_move_is_enough),
+      ONE(three_requests_to_move_are_needed),
+      ONE(copy_of_any_of_the_requests_prevents_a_move),
       ONE(packet_from_elsewhere_is_no_request_to_move),
       ONE(request_that_arrives_from_two_addresses_is_not_followed),
       ONE(repeats_of_other_datagrams_do_not_prevent_a_move),
