@@ -99,11 +99,14 @@ static struct told select_told(const struct sw_facts *facts) {
 }
 
 /* An init of the peer led to no session, although we answered it. */
-static bool one_way(const struct sw_facts *facts) {
+static bool init_without_session(const struct sw_facts *facts) {
   const struct sw_link_status *link = facts->link;
   return within(facts, link->init_time, SW_REPORT_MEMORY) &&
-         facts->now - link->init_time >= SW_REPORT_ANSWER &&
          link->init_time > link->handshake_time && link->init_time > link->closed_time;
+}
+
+static bool one_way(const struct sw_facts *facts) {
+  return init_without_session(facts) && facts->now - facts->link->init_time >= SW_REPORT_ANSWER;
 }
 
 /* The peer still sends in a session that we cannot renew. */
@@ -314,6 +317,7 @@ static bool diagnose_endpoints(const struct sw_facts *facts, struct sw_report *r
     return true;
   }
   if (most == PENDING) return false;
+  if (most == SILENT && init_without_session(facts)) return false; /* our answer is on its way */
   if (most == SILENT && heard(facts)) {
     set(report, SW_CONDITION_ONE_WAY, &told.endpoints[0]->address);
     add(report->text, "datagrams of the peer arrive, but ours do not reach %s ",
