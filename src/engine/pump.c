@@ -21,7 +21,8 @@
 #define EXPIRE_EVERY SW_SECOND         /* while the socket is full */
 #define REPORTS_PAUSE (10 * SW_SECOND) /* while a session works */
 #define SESSION_WAIT (5 * SW_SECOND)   /* most time that packets wait for a session */
-#define STACK_USED 16384               /* by a wake-up, in bytes */
+#define STACK_USED \
+  49152 /* by a wake-up, in bytes; libuv has 12 KiB of events, a control datagram 9 */
 
 enum {
   PACKET_BUFFER = SW_HEADROOM + SW_GSO_PACKET_MAX + SW_SLACK,
@@ -163,11 +164,19 @@ static void set_timer(struct sw_pump *pump, uint64_t now) {
   uv_timer_start(&pump->timer, on_timer, wait, 0);
 }
 
-/* No key of a session that has ended stays on the stack. */
-static void wipe_stack(struct sw_pump *pump) {
-  if (!sw_link_keys_wiped(pump->link)) return;
+static void wipe(void) {
   sw_stack_wipe();
   sodium_stackzero(STACK_USED);
+}
+
+/* No key of a session that has ended stays on the stack.  The timer has less of it in use than other
+ * events, and may have left keys in what is in use now: it wipes, too. */
+static void wipe_stack(struct sw_pump *pump) {
+  if (!sw_link_keys_wiped(pump->link)) return;
+  wipe();
+  pump->wipe = true;
+  pump->deadline = 0;
+  uv_timer_start(&pump->timer, on_timer, 0, 0);
 }
 
 /* The end of each wake-up. */
@@ -189,6 +198,8 @@ void sw_pump_flush(struct sw_pump *pump) {
 static void on_timer(uv_timer_t *timer) {
   struct sw_pump *pump = timer->data;
   pump->deadline = UINT64_MAX;
+  if (pump->wipe) wipe();
+  pump->wipe = false;
   flush(pump);
   pump->observe(pump->user);
   wait_again(pump);

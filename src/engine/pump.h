@@ -47,6 +47,7 @@ struct sw_pump {
   uint32_t overflows;     /* datagrams lost to a full socket buffer, as the kernel counts them */
   struct sw_gro gro;
   struct sw_batch batch;
+  bool wipe;             /* the timer is to wipe the stack */
   uint64_t wait_end;     /* until when packets wait for a session; 0: there is one */
   uint64_t reports_time; /* when reports were last turned off */
   bool gso_logged;       /* the log tells that the kernel refuses runs */
