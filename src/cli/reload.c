@@ -45,6 +45,6 @@ int sw_cli_reload(int argc, char **argv) {
   }
   (void)send(fd, "reload\n", 7, MSG_NOSIGNAL); /* if it fails, there is no answer */
   const int status = print_answer(answer, name);
-  fclose(answer);
+  (void)fclose(answer); /* it was only read */
   return status;
 }

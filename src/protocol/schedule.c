@@ -170,8 +170,8 @@ static size_t send_init(struct sw_link *link, uint8_t *datagram, struct sw_path 
   struct sw_retry *retry = &link->retry;
   struct sw_initiation *initiation = &link->initiation;
   struct sw_endpoints *endpoints = &link->endpoints;
-  assert(endpoints->count > 0); /* see init_due */
   if (!initiation->local) begin_init(link);
+  assert(endpoints->count > 0); /* see init_due */
   struct sw_endpoint *endpoint = &endpoints->known[retry->place++ % endpoints->count];
   retry->sends++;
   retry->at = retry->renew;
