@@ -50,7 +50,7 @@ struct sw_candidate {
   uint64_t probe_time;     /* the latest probe was sent */
   uint64_t check_at;       /* earliest time of the next probe while it is not validated */
   uint64_t contest_at;     /* earliest time of a doubt because the peer sends on it */
-  uint64_t credit;         /* bytes that may be sent before it is validated */
+  size_t credit;           /* bytes that may be sent before it is validated */
   uint64_t rtt, deviation; /* RFC 6298; 0: not measured */
   uint64_t sent[SW_PROBES_KEPT]; /* when the latest probes were sent, by number */
 };
