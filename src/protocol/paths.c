@@ -15,89 +15,6 @@ static uint64_t later(uint64_t a, uint64_t b) {
   return a > b ? a : b;
 }
 
-/* ---- the table ---- */
-
-static bool is_configured(const struct sw_candidate *row) {
-  return row->rank != SW_RANK_NONE;
-}
-
-static bool is_validated(const struct sw_candidate *row) {
-  return row->answer_time != 0;
-}
-
-/* A configured path has no address of ours before its first probe was answered, and the path of a
- * handshake may have none. */
-static bool is_on(const struct sw_candidate *row, const struct sw_path *path) {
-  static const uint8_t any[SW_IP_BYTES];
-  return row->id && sw_address_equal(&row->path.peer, &path->peer) &&
-         (memcmp(row->path.local, path->local, SW_IP_BYTES) == 0 ||
-          memcmp(row->path.local, any, SW_IP_BYTES) == 0 ||
-          memcmp(path->local, any, SW_IP_BYTES) == 0);
-}
-
-static struct sw_candidate *find(struct sw_paths *paths, const struct sw_path *path) {
-  for (unsigned i = 0; i < SW_CANDIDATES; i++)
-    if (is_on(&paths->rows[i], path)) return &paths->rows[i];
-  return NULL;
-}
-
-static void clear(struct sw_paths *paths, struct sw_candidate *row) {
-  if (row == paths->former) paths->former = NULL;
-  *row = (struct sw_candidate){0};
-}
-
-/* A row for a new path: an empty one, or that of the observed path that was heard least lately. */
-static struct sw_candidate *place(struct sw_paths *paths) {
-  struct sw_candidate *oldest = NULL;
-  for (unsigned i = 0; i < SW_CANDIDATES; i++) {
-    struct sw_candidate *row = &paths->rows[i];
-    if (!row->id) return row;
-    if (row == paths->active || is_configured(row)) continue;
-    if (!oldest || row->heard_time < oldest->heard_time) oldest = row;
-  }
-  if (oldest) clear(paths, oldest);
-  return oldest;
-}
-
-static bool id_is_used(const struct sw_paths *paths, uint32_t id) {
-  for (unsigned i = 0; i < SW_CANDIDATES; i++)
-    if (paths->rows[i].id == id) return true;
-  return false;
-}
-
-static struct sw_candidate *add(struct sw_paths *paths, const struct sw_path *path, uint32_t rank) {
-  if (!path->peer.port)
-    return NULL; /* RFC 768 allows it as a source, but nothing can be sent there */
-  struct sw_candidate *row = place(paths);
-  if (!row) return NULL;
-  uint32_t id;
-  do randombytes_buf(&id, sizeof(id));
-  while (id == 0 || id_is_used(paths, id));
-  *row = (struct sw_candidate){.id = id, .path = *path, .rank = rank, .probe_at = NONE};
-  return row;
-}
-
-static struct sw_candidate *find_peer(struct sw_paths *paths, const struct sw_address *peer) {
-  if (paths->active && sw_address_equal(&paths->active->path.peer, peer)) return paths->active;
-  for (unsigned i = 0; i < SW_CANDIDATES; i++)
-    if (paths->rows[i].id && sw_address_equal(&paths->rows[i].path.peer, peer))
-      return &paths->rows[i];
-  return NULL;
-}
-
-/* Notes our address of a path.  A row for the same path that was observed before is not needed any
- * more. */
-static void adopt_local(struct sw_paths *paths, struct sw_candidate *row,
-                        const uint8_t local[SW_IP_BYTES]) {
-  if (memcmp(row->path.local, local, SW_IP_BYTES) == 0) return;
-  memcpy(row->path.local, local, SW_IP_BYTES);
-  for (unsigned i = 0; i < SW_CANDIDATES; i++) {
-    struct sw_candidate *other = &paths->rows[i];
-    if (other != row && other != paths->active && !is_configured(other) && is_on(other, &row->path))
-      clear(paths, other);
-  }
-}
-
 /* ---- when probes are due ---- */
 
 /* Intervals are random, so that links cannot be recognized by them; and never longer than asked for,
@@ -110,15 +27,9 @@ static uint64_t after(const struct sw_link *link, uint64_t interval) {
   return link->now + shortened(interval);
 }
 
-/* How long an ack may take (RFC 6298). */
-static uint64_t ack_time(const struct sw_candidate *row) {
-  return row->rtt ? earlier(row->rtt + 4 * row->deviation, SW_PENDING_LIFETIME)
-                  : SW_PROBE_WAIT_MOST;
-}
-
 /* How long to wait for an ack before the next probe. */
 static uint64_t patience(const struct sw_candidate *row) {
-  return later(earlier(ack_time(row), SW_PROBE_WAIT_MOST), SW_PROBE_WAIT_LEAST);
+  return later(earlier(sw_candidate_ack_time(row), SW_PROBE_WAIT_MOST), SW_PROBE_WAIT_LEAST);
 }
 
 /* Whether the link is to return to this path. */
@@ -135,7 +46,7 @@ static uint64_t regular(const struct sw_link *link, const struct sw_candidate *r
   const struct sw_paths *paths = &link->paths;
   uint64_t interval = link->persistent_keepalive ? link->persistent_keepalive : NONE;
   if (row == paths->active && paths->used) interval = SW_PROBE_BUSY;
-  if (row != paths->active && !is_configured(row)) return NONE;
+  if (row != paths->active && !sw_candidate_is_configured(row)) return NONE;
   if (is_better(paths, row)) interval = earlier(interval, SW_RETURN_PROBE);
   if (interval == NONE) return NONE;
   return (row->probe_time ? row->probe_time : link->now) + shortened(interval);
@@ -147,7 +58,7 @@ void sw_paths_keepalive_changed(struct sw_link *link) {
 }
 
 uint64_t sw_paths_patience(const struct sw_link *link) {
-  return later(ack_time(link->paths.active), SW_PROBE_WAIT_LEAST);
+  return later(sw_candidate_ack_time(link->paths.active), SW_PROBE_WAIT_LEAST);
 }
 
 void sw_paths_used(struct sw_link *link, size_t length) {
@@ -167,7 +78,7 @@ void sw_paths_used(struct sw_link *link, size_t length) {
 static bool is_watched(const struct sw_link *link, const struct sw_candidate *row) {
   const struct sw_paths *paths = &link->paths;
   return row->id && row != paths->active && link->now < paths->watched_until &&
-         (row == paths->former || is_configured(row));
+         (row->id == paths->former || sw_candidate_is_configured(row));
 }
 
 static void end_doubt(struct sw_link *link) {
@@ -180,7 +91,8 @@ static void end_doubt(struct sw_link *link) {
     if (!row->id || row == paths->active) continue;
     if (is_watched(link, row) || row->id == link->move.id) continue;
     if (row->heard_time >= since) row->contest_at = link->now + SW_CONTEST_LOST;
-    row->probe_at = is_configured(row) && !is_validated(row) && row->unanswered < SW_TRIES
+    row->probe_at = sw_candidate_is_configured(row) && !sw_candidate_is_validated(row) &&
+                            row->unanswered < SW_TRIES
                         ? after(link, SW_CANDIDATE_PROBE)
                         : regular(link, row);
   }
@@ -223,8 +135,9 @@ enum cause {
 static void select_path(struct sw_link *link, struct sw_candidate *row, enum cause cause) {
   struct sw_paths *paths = &link->paths;
   if (paths->active && !link->pathmtu.fixed) paths->active->mtu = link->pathmtu.found;
-  paths->former = paths->active;
-  paths->watched_until = cause == NEEDED && !is_configured(row) ? link->now + SW_WATCHED : 0;
+  paths->former = paths->active ? paths->active->id : 0;
+  paths->watched_until =
+      cause == NEEDED && !sw_candidate_is_configured(row) ? link->now + SW_WATCHED : 0;
   paths->active = row;
   paths->led = cause == ASKED;
   paths->announcements = cause == PREFERRED ? SW_ANNOUNCEMENTS : 0;
@@ -261,7 +174,7 @@ static struct sw_candidate *successor(struct sw_paths *paths) {
 static bool is_dead(const struct sw_link *link) {
   const struct sw_paths *paths = &link->paths;
   return paths->doubt_since && paths->doubt_probes >= SW_DOUBT_PROBES &&
-         link->now - paths->doubt_since >= paths->doubt_time + ack_time(paths->active);
+         link->now - paths->doubt_since >= paths->doubt_time + sw_candidate_ack_time(paths->active);
 }
 
 static void give_up(struct sw_link *link) {
@@ -274,8 +187,8 @@ static void give_up(struct sw_link *link) {
 
 void sw_paths_confirmed(struct sw_link *link, const struct sw_path *path, bool first) {
   struct sw_paths *paths = &link->paths;
-  struct sw_candidate *row = find(paths, path);
-  if (!row) row = add(paths, path, SW_RANK_NONE);
+  struct sw_candidate *row = sw_candidates_find(paths->rows, path);
+  if (!row) row = sw_candidates_add(paths->rows, paths->active, path, SW_RANK_NONE);
   if (!row) return;
   row->path = *path;
   row->heard_time = row->answer_time = link->now; /* the handshake went there and came back */
@@ -300,29 +213,15 @@ uint64_t sw_paths_due(const struct sw_link *link) {
 
 static size_t seal_probe(struct sw_link *link, struct sw_candidate *row, enum sw_kind kind,
                          size_t least, size_t most, uint8_t *datagram) {
-  const uint64_t token = (uint64_t)row->id << 32 | row->next;
-  row->probe_time = link->now;
-  row->sent[row->next++ % SW_PROBES_KEPT] = link->now;
-  row->unanswered++;
+  const uint64_t token = sw_candidate_probed(row, link->now);
   return sw_control_probe(link, link->sessions.current, kind, token, least, most, datagram);
-}
-
-/* A probe is lost when no answer has come from the path itself.  An answer that came from elsewhere
- * has shown that we can send on it, but the peer perhaps cannot. */
-static void note_lost(const struct sw_link *link, struct sw_candidate *row) {
-  const uint64_t lost = later(ack_time(row), SW_PROBE_WAIT_MOST);
-  for (unsigned i = 0; i < SW_PROBES_KEPT; i++) {
-    if (!row->sent[i] || link->now - row->sent[i] < lost) continue;
-    row->sent[i] = 0;
-    row->steady_since = 0;
-  }
 }
 
 static size_t probe_active(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
   struct sw_paths *paths = &link->paths;
   struct sw_candidate *row = paths->active;
   if (!row->unanswered) link->status.probes_sent++;
-  note_lost(link, row);
+  sw_candidate_note_lost(row, link->now);
   if (row->unanswered && !paths->doubt_since) {
     link->status.probes_lost++;
     doubt(link, SW_DOUBT_TIME);
@@ -364,9 +263,9 @@ static size_t probe_candidate(struct sw_link *link, struct sw_candidate *row, ui
     return 0;
   }
   if (link->move.id == row->id && link->now - link->move.time >= SW_MOVE_MEMORY) link->move.id = 0;
-  note_lost(link, row);
+  sw_candidate_note_lost(row, link->now);
   size_t most = SW_PROBE_MAX;
-  if (!is_configured(row) && !is_validated(row)) {
+  if (!sw_candidate_is_configured(row) && !sw_candidate_is_validated(row)) {
     if (row->credit < SW_OVERHEAD + SW_PROBE_BYTES) {
       row->probe_at = NONE; /* until more comes from there */
       return 0;
@@ -406,18 +305,6 @@ size_t sw_paths_probe(struct sw_link *link, uint8_t *datagram, struct sw_path *p
   return 0;
 }
 
-static void measure(struct sw_candidate *row, uint64_t rtt) {
-  if (!row->rtt) {
-    row->rtt = rtt ? rtt : 1;
-    row->deviation = rtt / 2;
-    return;
-  }
-  const uint64_t difference = rtt > row->rtt ? rtt - row->rtt : row->rtt - rtt;
-  row->deviation = (3 * row->deviation + difference) / 4;
-  row->rtt = (7 * row->rtt + rtt) / 8;
-  if (!row->rtt) row->rtt = 1;
-}
-
 /* A probe that is as long as the packets is lost, while a later, short one is answered: again and
  * again, if long datagrams do not pass any more.  Returns whether to try once more now. */
 static bool check_long(struct sw_link *link, uint32_t number) {
@@ -441,27 +328,17 @@ static bool check_long(struct sw_link *link, uint32_t number) {
 void sw_paths_acknowledged(struct sw_link *link, uint64_t token, const struct sw_path *path) {
   struct sw_paths *paths = &link->paths;
   const uint32_t id = (uint32_t)(token >> 32), number = (uint32_t)token;
-  struct sw_candidate *row = NULL;
-  for (unsigned i = 0; i < SW_CANDIDATES; i++)
-    if (id && paths->rows[i].id == id) row = &paths->rows[i];
-  if (!row || row->next - number - 1 >= SW_PROBES_KEPT) return;
-  const uint64_t sent = row->sent[number % SW_PROBES_KEPT];
-  if (!sent) return;
+  struct sw_candidate *row = sw_candidates_find_id(paths->rows, id);
+  if (!row || !sw_candidate_sent(row, number)) return;
   const bool there = sw_address_equal(&row->path.peer, &path->peer);
-  if (!is_validated(row) && !is_configured(row) && !there) {
+  if (!sw_candidate_is_validated(row) && !sw_candidate_is_configured(row) && !there) {
     row->credit = 0;
     row->check_at = link->now + SW_CONTEST_LOST;
     row->probe_at = NONE;
     return;
   }
-  if (there) {
-    row->sent[number % SW_PROBES_KEPT] = 0;
-    if (!row->steady_since) row->steady_since = link->now;
-    adopt_local(paths, row, path->local);
-  }
-  measure(row, link->now - sent);
-  row->answer_time = link->now;
-  row->unanswered = 0;
+  if (there) sw_candidates_adopt(paths->rows, paths->active, row, path->local);
+  sw_candidate_answered(row, number, there, link->now);
   if (row == paths->active) {
     end_silence(link);
     if (paths->doubt_since) end_doubt(link);
@@ -488,18 +365,12 @@ static bool is_sent_on_active(enum sw_kind kind) {
          kind == SW_KIND_MOVE;
 }
 
-static bool any_configured(const struct sw_paths *paths) {
-  for (unsigned i = 0; i < SW_CANDIDATES; i++)
-    if (paths->rows[i].id && is_configured(&paths->rows[i])) return true;
-  return false;
-}
-
 /* A side that has configured addresses follows to these only. */
 static void note_move(struct sw_link *link, const struct sw_candidate *row,
                       const struct sw_opening *opening) {
   struct sw_move *move = &link->move;
   const bool recent = move->id && link->now - move->time < SW_MOVE_MEMORY;
-  if (!is_configured(row) && any_configured(&link->paths)) return;
+  if (!sw_candidate_is_configured(row) && sw_candidates_configured(link->paths.rows, NULL)) return;
   if (recent && (move->id != row->id || move->session != opening->session)) return;
   if (!recent)
     *move = (struct sw_move){.id = row->id, .session = opening->session, .time = link->now};
@@ -509,7 +380,7 @@ static void note_move(struct sw_link *link, const struct sw_candidate *row,
 /* Asks the peer to send on the active path if it prefers a worse one. */
 static void ask(struct sw_link *link, const struct sw_candidate *row) {
   struct sw_paths *paths = &link->paths;
-  if (row->rank <= paths->active->rank || !is_validated(row) || paths->led ||
+  if (row->rank <= paths->active->rank || !sw_candidate_is_validated(row) || paths->led ||
       link->now < paths->announce_at || !is_steady(link, paths->active))
     return;
   paths->announcements = SW_ANNOUNCEMENTS;
@@ -522,15 +393,15 @@ void sw_paths_received(struct sw_link *link, const struct sw_opening *opening) {
   const struct sw_path *path = opening->path;
   const enum sw_kind kind = (enum sw_kind)(opening->word >> SW_COUNTER_BITS);
   if (!paths->active) return;
-  if (is_on(paths->active, path)) {
+  if (sw_candidate_is_on(paths->active, path)) {
     if (is_sent_on_active(kind)) paths->announcements = 0;
     return;
   }
   if (kind == SW_KIND_PROBE_ACK || kind == SW_KIND_CLOSE) return;
-  struct sw_candidate *row = find(paths, path);
-  if (!row) row = add(paths, path, SW_RANK_NONE);
+  struct sw_candidate *row = sw_candidates_find(paths->rows, path);
+  if (!row) row = sw_candidates_add(paths->rows, paths->active, path, SW_RANK_NONE);
   if (!row) return;
-  if (!is_validated(row)) {
+  if (!sw_candidate_is_validated(row)) {
     row->credit = opening->length;
     row->probe_at = earlier(row->probe_at, later(link->now, row->check_at));
   }
@@ -539,7 +410,7 @@ void sw_paths_received(struct sw_link *link, const struct sw_opening *opening) {
   ask(link, row);
   if (kind == SW_KIND_MOVE) {
     note_move(link, row, opening);
-    if (is_validated(row)) row->probe_at = link->now;
+    if (sw_candidate_is_validated(row)) row->probe_at = link->now;
   }
   if (link->now >= paths->contest_at && link->now >= row->contest_at)
     doubt(link, patience(paths->active));
@@ -551,22 +422,14 @@ void sw_paths_repeated(struct sw_link *link, const struct sw_opening *opening) {
   bool asked = false;
   for (unsigned i = 0; i < move->count; i++) asked |= move->words[i] == opening->word;
   if (!move->id || move->session != opening->session || !asked) return;
-  for (unsigned i = 0; i < SW_CANDIDATES; i++) {
-    const struct sw_candidate *row = &link->paths.rows[i];
-    if (row->id == move->id && !sw_address_equal(&row->path.peer, &opening->path->peer))
-      link->move.id = 0;
-  }
+  const struct sw_candidate *row = sw_candidates_find_id(link->paths.rows, move->id);
+  if (row && !sw_address_equal(&row->path.peer, &opening->path->peer)) link->move.id = 0;
 }
 
 static bool may_answer(struct sw_paths *paths, const struct sw_path *path) {
-  const struct sw_candidate *row = find(paths, path);
-  if (row && is_validated(row)) return true;
-  for (unsigned i = 0; i < SW_CANDIDATES; i++) {
-    row = &paths->rows[i];
-    if (row->id && is_configured(row) && sw_address_equal(&row->path.peer, &path->peer))
-      return true;
-  }
-  return false;
+  const struct sw_candidate *row = sw_candidates_find(paths->rows, path);
+  return (row && sw_candidate_is_validated(row)) ||
+         sw_candidates_configured(paths->rows, &path->peer);
 }
 
 /* The active path gets an answer even if the probe came from elsewhere: it may be a copy that was
@@ -574,7 +437,7 @@ static bool may_answer(struct sw_paths *paths, const struct sw_path *path) {
 unsigned sw_paths_reply(struct sw_link *link, const struct sw_path *path,
                         const struct sw_path *to[2]) {
   struct sw_paths *paths = &link->paths;
-  const bool elsewhere = paths->active && !is_on(paths->active, path);
+  const bool elsewhere = paths->active && !sw_candidate_is_on(paths->active, path);
   unsigned count = 0;
   if (!elsewhere || may_answer(paths, path)) to[count++] = path;
   if (elsewhere) to[count++] = &paths->active->path;
@@ -583,24 +446,12 @@ unsigned sw_paths_reply(struct sw_link *link, const struct sw_path *path,
 
 /* ---- configuration ---- */
 
-/* Paths that are known get their ranks first, so that none of them makes room for a new one. */
 void sw_paths_configure(struct sw_link *link, const struct sw_address *addresses, size_t count) {
   struct sw_paths *paths = &link->paths;
-  if (count > SW_ENDPOINTS_MAX) count = SW_ENDPOINTS_MAX;
-  for (unsigned i = 0; i < SW_CANDIDATES; i++) paths->rows[i].rank = SW_RANK_NONE;
-  for (uint32_t rank = 0; rank < count; rank++) {
-    struct sw_candidate *row = find_peer(paths, &addresses[rank]);
-    if (row && !is_configured(row)) row->rank = rank;
-  }
-  for (uint32_t rank = 0; rank < count; rank++)
-    if (!find_peer(paths, &addresses[rank]))
-      add(paths, &(struct sw_path){.peer = addresses[rank]}, rank);
+  sw_candidates_configure(paths->rows, paths->active, addresses, count);
   for (unsigned i = 0; i < SW_CANDIDATES; i++) {
     struct sw_candidate *row = &paths->rows[i];
-    if (!row->id || row == paths->active) continue;
-    if (!is_configured(row) && !is_validated(row))
-      clear(paths, row);
-    else if (is_configured(row) && paths->active)
+    if (row->id && row != paths->active && sw_candidate_is_configured(row) && paths->active)
       row->probe_at = link->now;
   }
 }

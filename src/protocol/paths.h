@@ -1,15 +1,6 @@
 /*
- * The paths of a link: pairs of addresses on which the peer may be reached, and what probes have
- * shown of each.
- *
- * One path is active: all datagrams of sessions are sent on it.  The others are candidates (as in
- * ICE, RFC 8445):
- *
- *   - configured: an address of the peer that the link was given.  Its rank is its place there.
- *   - observed: authentic datagrams of the peer came from there.
- *
- * A path is validated when a probe that was sent on it has been answered from its peer address.  An
- * observed one gets at most as many bytes as came from it until then (RFC 9000 §8.1).
+ * The paths of a link: which of the candidates (candidate.h) is active, and when another takes its
+ * place.  All datagrams of sessions are sent on the active path.
  *
  * The active path changes only when it is dead, or when a better one has worked for some time.  It
  * is doubted when a probe was not answered in time, when the kernel or the network reports an
@@ -28,32 +19,8 @@
 
 #include <stdbool.h>
 
-#include "protocol/protocol.h"
+#include "protocol/candidate.h"
 #include "saltway/batch.h"
-
-#define SW_CANDIDATES (SW_ENDPOINTS_MAX + SW_OBSERVED_MAX)
-#define SW_PROBES_KEPT 16 /* of each path: an ack of an earlier one is ignored */
-
-#define SW_RANK_NONE UINT32_MAX
-
-struct sw_candidate {
-  uint32_t id; /* in the tokens of its probes; 0: the row is empty */
-  struct sw_path path;
-  uint32_t rank;           /* among the configured ones, or SW_RANK_NONE */
-  uint32_t next;           /* number of the next probe */
-  uint32_t unanswered;     /* probes since the last ack */
-  uint64_t probe_at;       /* when the next probe is due, or UINT64_MAX */
-  uint64_t heard_time;     /* the peer sent on it as its active path */
-  uint32_t mtu;            /* found when it was the active path; 0: unknown */
-  uint64_t answer_time;    /* a probe was answered; 0: the path is not validated */
-  uint64_t steady_since;   /* every probe was answered from there since; 0: the last was not */
-  uint64_t probe_time;     /* the latest probe was sent */
-  uint64_t check_at;       /* earliest time of the next probe while it is not validated */
-  uint64_t contest_at;     /* earliest time of a doubt because the peer sends on it */
-  size_t credit;           /* bytes that may be sent before it is validated */
-  uint64_t rtt, deviation; /* RFC 6298; 0: not measured */
-  uint64_t sent[SW_PROBES_KEPT]; /* when the latest probes were sent, by number */
-};
 
 struct sw_paths {
   struct sw_candidate rows[SW_CANDIDATES];
@@ -69,9 +36,9 @@ struct sw_paths {
   uint64_t doubt_since;        /* 0: it is not in doubt */
   uint64_t doubt_time;         /* how long it is probed before it can be dead */
   unsigned doubt_probes;
-  uint64_t contest_at;         /* earliest time of any doubt without a lost probe */
-  struct sw_candidate *former; /* the one before, or NULL */
-  uint64_t watched_until;      /* a known path takes its place if it answers by then */
+  uint64_t contest_at;    /* earliest time of any doubt without a lost probe */
+  uint32_t former;        /* id of the one before; 0: none */
+  uint64_t watched_until; /* a known path takes its place if it answers by then */
 };
 
 /* The peer has asked us to send on another path. */

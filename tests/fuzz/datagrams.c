@@ -83,7 +83,6 @@ static struct sw_address second_address(unsigned host) {
 static void check_paths(const struct sw_link *link) {
   const struct sw_paths *paths = &link->paths;
   assert(paths->active ? paths->active->id && paths->active->answer_time : !link->sessions.current);
-  assert(!paths->former || paths->former->id);
   for (unsigned i = 0; i < SW_CANDIDATES; i++) {
     const struct sw_candidate *row = &paths->rows[i];
     if (!row->id) continue;

@@ -1449,13 +1449,13 @@ static void ids_of_paths_are_random_and_differ(void **state) {
 static void former_path_that_is_given_up_is_not_watched(void **state) {
   (void)state;
   follow_to_relay();
-  assert_non_null(right->link->paths.former);
+  assert_non_null(sw_candidates_find_id(right->link->paths.rows, right->link->paths.former));
   for (unsigned i = 0; i < SW_CANDIDATES; i++) {
     pair.now += MS;
     hear_from(right, (uint8_t)(100 + i));
   }
   assert_null(row_of(right, LEFT));
-  assert_null(right->link->paths.former);
+  assert_null(sw_candidates_find_id(right->link->paths.rows, right->link->paths.former));
 }
 
 /* ---- configuration ---- */
