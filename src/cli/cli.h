@@ -19,4 +19,8 @@ int sw_cli_status(int argc, char **argv);
  * 0, or 1 after writing to standard error why it cannot be a name. */
 int sw_cli_name(const char *name_or_file, char name[IFNAMSIZ]);
 
+/** For a subcommand whose only argument is NAME|FILE: connects to that link.  Returns the descriptor
+ * and the link's name; or the negated exit status, after writing the reason to standard error. */
+int sw_cli_connect(int argc, char **argv, char name[IFNAMSIZ]);
+
 #endif

@@ -31,19 +31,9 @@ static bool wait_gone(const char *name) {
 }
 
 int sw_cli_down(int argc, char **argv) {
-  if (argc != 2 || argv[1][0] == '-') {
-    if (argc > 1 && argv[1][0] == '-') fprintf(stderr, "down: unknown option %s\n", argv[1]);
-    fprintf(stderr, "usage: saltway down NAME|FILE\n");
-    return 2;
-  }
-  struct sw_error error;
   char name[IFNAMSIZ];
-  if (sw_cli_name(argv[1], name) != 0) return 1;
-  const int fd = sw_runtime_connect(name, &error);
-  if (fd < 0) {
-    fprintf(stderr, "saltway: %s\n", error.text);
-    return 1;
-  }
+  const int fd = sw_cli_connect(argc, argv, name);
+  if (fd < 0) return -fd;
   char answer[64];
   const bool told =
       send(fd, "down\n", 5, MSG_NOSIGNAL) == 5 && read(fd, answer, sizeof(answer)) > 0;

@@ -24,19 +24,9 @@ static int print_answer(FILE *answer, const char *name) {
 }
 
 int sw_cli_reload(int argc, char **argv) {
-  if (argc != 2 || argv[1][0] == '-') {
-    if (argc > 1 && argv[1][0] == '-') fprintf(stderr, "reload: unknown option %s\n", argv[1]);
-    fprintf(stderr, "usage: saltway reload NAME|FILE\n");
-    return 2;
-  }
-  struct sw_error error;
   char name[IFNAMSIZ];
-  if (sw_cli_name(argv[1], name) != 0) return 1;
-  const int fd = sw_runtime_connect(name, &error);
-  if (fd < 0) {
-    fprintf(stderr, "saltway: %s\n", error.text);
-    return 1;
-  }
+  const int fd = sw_cli_connect(argc, argv, name);
+  if (fd < 0) return -fd;
   FILE *answer = fdopen(fd, "r");
   if (!answer) {
     fprintf(stderr, "saltway: no memory\n");
