@@ -124,6 +124,7 @@ bool sw_pathmtu_refused(struct sw_link *link, uint32_t size) {
   const bool probe = take_sent(search, size);
   if (!search->id && !probe) sw_pathmtu_hint(link);
   if (!search->id || size >= search->failed) return probe;
+  if (size <= search->passed) begin_search(link, 0); /* it does not pass any more */
   unsigned left = 0;
   while (left < search->count && search->sizes[left] < size) left++;
   search->failed = size;

@@ -376,6 +376,20 @@ static void fragments_are_needed_when_1280_does_not_pass(void **state) {
   assert_int_equal(path_mtu(), 8928);
 }
 
+static void data_that_is_refused_below_what_passed_is_an_upper_limit_too(void **state) {
+  (void)state;
+  begin(0);
+  pair_run(&pair, 2 * pair.latency);
+  assert_true(path_mtu() > 1400);
+  search()->id = 1; /* a search upwards is under way */
+  search()->passed = path_mtu();
+  assert_false(sw_link_too_long(left->link, pair.now, 1400 + SW_OVERHEAD));
+  assert_in_range(search()->failed, 1, 1400);
+  limit = 1399;
+  finish();
+  assert_int_equal(path_mtu(), 1376);
+}
+
 static void outage_during_a_search_is_no_result(void **state) {
   (void)state;
   cut = true;
@@ -918,6 +932,7 @@ int main(void) {
       TEST(limit_of_the_interface_that_became_smaller_is_found_without_waiting),
       TEST(interface_that_takes_nothing_needs_fragments),
       TEST(fragments_are_needed_when_1280_does_not_pass),
+      TEST(data_that_is_refused_below_what_passed_is_an_upper_limit_too),
       TEST(outage_during_a_search_is_no_result),
       TEST(fragments_are_needed_until_a_probe_has_passed),
       TEST(new_path_needs_no_fragments_at_first),
