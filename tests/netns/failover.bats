@@ -72,12 +72,12 @@ fails_over() {
   tcp_stream
   sleep 2
   cut "$1"
-  until_true 20 sends_to a 198.51.100.2:51900
-  until_true 20 sends_to b 198.51.100.1:51900
+  eventually sends_to a 198.51.100.2:51900
+  eventually sends_to b 198.51.100.1:51900
   sleep 3
   mend
-  until_true 60 sends_to a 192.0.2.2:51900
-  until_true 20 sends_to b 192.0.2.1:51900
+  eventually sends_to a 192.0.2.2:51900
+  eventually sends_to b 192.0.2.1:51900
   local gap; gap=$(longest_gap)
   echo "# $1: at most $gap pings in a row lost, of 10 a second" >&3
   [ "$gap" -le 60 ]
@@ -88,13 +88,13 @@ fails_over() {
 # tcp_stream: a connection through the link that sends a line ten times a second.
 tcp_stream() {
   ip netns exec "$B" socat -u TCP4-LISTEN:5001,reuseaddr "CREATE:$work/lines" 3>&- & pids+=($!)
-  until_true 20 eval 'ip netns exec "$B" ss -ltn | grep -q :5001'
+  eventually eval 'ip netns exec "$B" ss -ltn | grep -q :5001'
   ip netns exec "$A" socat -u "EXEC:\"sh -c 'while sleep 0.1; do date +%s; done'\"" TCP4:10.77.0.2:5001 3>&- & pids+=($!)
 }
 
 tcp_goes_on() {
   local size; size=$(stat -c %s "$work/lines")
-  until_true 20 eval '[ "$(stat -c %s "$work/lines")" -gt '"$size"' ]'
+  eventually eval '[ "$(stat -c %s "$work/lines")" -gt '"$size"' ]'
 }
 
 @test "a provider that fails silently: the link moves to the other and returns, and connections survive" {
@@ -121,7 +121,7 @@ tcp_goes_on() {
   ip -n "$A" addr add 192.0.2.11/24 dev p0
   ip -n "$A" addr del 192.0.2.1/24 dev p0
   ip -n "$A" addr add 192.0.2.11/24 dev p0 2>/dev/null || true
-  until_true 20 sends_to b 192.0.2.11:51900
+  eventually sends_to b 192.0.2.11:51900
   sleep 2
   local gap; gap=$(longest_gap)
   echo "# at most $gap pings in a row lost, of 10 a second" >&3
@@ -148,11 +148,11 @@ NFT
   up b
   up a
   wait_up
-  until_true 20 sends_to b 192.0.2.1:40001
+  eventually sends_to b 192.0.2.1:40001
   stream
   sleep 2
   nat 40002
-  until_true 20 sends_to b 192.0.2.1:40002
+  eventually sends_to b 192.0.2.1:40002
   sleep 2
   local gap; gap=$(longest_gap)
   echo "# at most $gap pings in a row lost, of 10 a second" >&3
@@ -168,14 +168,14 @@ NFT
   up b
   up a
   wait_up
-  until_true 20 sends_to b 192.0.2.1:51900
+  eventually sends_to b 192.0.2.1:51900
   stream
   sleep 2
   # the packets leave by p1 from now on, and the first provider forwards nothing from there
   ip -n "$A" route replace 203.0.113.2/32 via 198.51.100.2
   ip netns exec "$B" nft 'table inet spoof { chain in { type filter hook input priority 0; iifname "p1" ip saddr 192.0.2.0/24 drop; }; }'
   sleep 1
-  until_true 20 ip netns exec "$A" ping -q -c 1 -W 1 10.77.0.2
+  eventually ip netns exec "$A" ping -q -c 1 -W 1 10.77.0.2
   sleep 2
   local gap; gap=$(longest_gap)
   echo "# at most $gap pings in a row lost, of 10 a second" >&3
@@ -192,9 +192,9 @@ NFT
   stream
   sleep 2
   ip netns exec "$A" nft 'table inet cut { chain out { type filter hook output priority 0; udp dport 51900 drop; }; }'
-  until_true 20 refute is_up a
+  eventually refute is_up a
   ip netns exec "$A" nft delete table inet cut
-  until_true 20 is_up a
+  eventually is_up a
   kill -INT "$stream"
 }
 
@@ -208,8 +208,8 @@ NFT
   wait_up
   local port; port=$(status_of a .port)
   ip netns exec "$A" nft "table inet stale { chain in { type filter hook input priority 0; iifname \"p0\" udp dport $port drop; }; }"
-  until_true 60 eval '[ "$(status_of a .port)" != '"$port"' ]'
-  until_true 20 is_up a
-  until_true 20 sends_to b "192.0.2.1:$(status_of a .port)"
+  eventually eval '[ "$(status_of a .port)" != '"$port"' ]'
+  eventually is_up a
+  eventually sends_to b "192.0.2.1:$(status_of a .port)"
   ping_from a 10.77.0.2
 }

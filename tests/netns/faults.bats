@@ -11,10 +11,10 @@ load topology
   up a
   up b
   for side in a b; do
-    until_true 20 eval '[[ $(condition_of $side) == *"our key does not open"* ]]'
+    eventually eval '[[ $(condition_of $side) == *"our key does not open"* ]]'
     fingerprint=$(status_of $side .fingerprint)
     [[ $(condition_of $side) == *"$fingerprint"* ]]
-    until_true 20 grep -q "our key does not open.*$fingerprint" "$work/$side/up.log"
+    eventually grep -q "our key does not open.*$fingerprint" "$work/$side/up.log"
     [ "$(status_of $side '.drops."unknown-session"')" -ge 1 ]
     [ "$(status_of $side .packets_in)" = 0 ]
     refute is_up $side
@@ -28,9 +28,9 @@ load topology
   config a 192.0.2.2:51900
   ip netns exec "$B" socat -u UDP4-RECV:51900 OPEN:/dev/null 3>&- &
   pids+=($!)
-  until_true 20 eval 'ip netns exec "$B" ss -Hlun sport = :51900 | grep -q 51900'
+  eventually eval 'ip netns exec "$B" ss -Hlun sport = :51900 | grep -q 51900'
   up a
-  until_true 20 eval '[[ $(condition_of a) == *"no answer from"*"nothing arrives at all"* ]]'
+  eventually eval '[[ $(condition_of a) == *"no answer from"*"nothing arrives at all"* ]]'
   grep -q 'nothing arrives at all' "$work/a/up.log"
 }
 
@@ -38,18 +38,18 @@ load topology
   topology_pair
   config a 192.0.2.2:51900
   up a
-  until_true 20 eval '[[ $(condition_of a) == *"192.0.2.2"*"says that nothing listens there"* ]]'
+  eventually eval '[[ $(condition_of a) == *"192.0.2.2"*"says that nothing listens there"* ]]'
 }
 
 @test "an unreachable peer is distinguished from a silent one" {
   topology_pair
   config a 192.0.2.77:51900 # no host has this address
   up a
-  until_true 20 eval '[[ $(condition_of a) == *"is unreachable: No route to host"* ]]'
+  eventually eval '[[ $(condition_of a) == *"is unreachable: No route to host"* ]]'
   in_ns a "$SALTWAY" down sw0
   config a 198.51.100.1:51900 # no route
   up a
-  until_true 20 eval '[[ $(condition_of a) == *"is unreachable: Network is unreachable"* ]]'
+  eventually eval '[[ $(condition_of a) == *"is unreachable: Network is unreachable"* ]]'
 }
 
 @test "a link whose own datagrams are routed into it is reported" {
@@ -59,14 +59,14 @@ load topology
   config b 192.0.2.1:51900
   up a
   up b
-  until_true 20 eval '[[ $(condition_of a) == *"within AllowedIPs"*"go into the link"* ]]'
+  eventually eval '[[ $(condition_of a) == *"within AllowedIPs"*"go into the link"* ]]'
 }
 
 @test "a name that does not resolve is reported" {
   topology_pair
   config a no-such-host.invalid:51900
   up a
-  until_true 30 eval '[[ $(condition_of a) == *"cannot resolve no-such-host.invalid"* ]]'
+  eventually eval '[[ $(condition_of a) == *"cannot resolve no-such-host.invalid"* ]]'
 }
 
 @test "an idle link notices that its peer is gone, and comes up again with it" {
@@ -78,10 +78,10 @@ load topology
   up b
   wait_up
   ip -n "$B" link set v0 down
-  until_true 40 eval '[ "$(status_of a .state)" = silent ]'
+  eventually eval '[ "$(status_of a .state)" = silent ]'
   refute is_up a
   ip -n "$B" link set v0 up
-  until_true 20 is_up a
+  eventually is_up a
   ping_from a 10.77.0.2
 }
 
@@ -91,7 +91,7 @@ load topology
   config b
   capture_start
   up b
-  until_true 20 eval '[ "$(status_of b .state)" = waiting ]'
+  eventually eval '[ "$(status_of b .state)" = waiting ]'
   up a
   wait_up
   ping_from a -s 300 10.77.0.2
@@ -103,7 +103,7 @@ load topology
   local inits; inits=$((1 + $(status_of a '.drops."unexpected-reply" // 0')))
   ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/stranger.pcap" src 192.0.2.2 and dst 192.0.2.66 2>"$work/tcpdump" 3>&- &
   pids+=($!)
-  until_true 20 grep -q 'listening on' "$work/tcpdump"
+  eventually grep -q 'listening on' "$work/tcpdump"
   run ip netns exec "$A" python3 "$BATS_TEST_DIRNAME/stranger.py" "$work/wire.pcap" 192.0.2.66 192.0.2.2 51900 $((28 + 20 + 8 + 300))
   echo "$output"
   [ "$status" = 0 ]

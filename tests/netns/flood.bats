@@ -70,7 +70,7 @@ connects_during() {
   pids+=("$flood")
   in_ns b "$SALTWAY" down sw0
   up b
-  until_true 60 is_up b
+  eventually is_up b
   kill -0 "$flood" # the flood has not ended
   [ "$(status_of a .handshakes)" -gt "$before" ]
 }
@@ -79,7 +79,7 @@ answers_start() {
   ip netns exec "$C" tcpdump --immediate-mode -i v1 -U -w "$work/answers.pcap" src 198.18.0.1 and udp 2>"$work/answers" 3>&- &
   answers_pid=$!
   pids+=("$answers_pid")
-  until_true 20 grep -q 'listening on' "$work/answers"
+  eventually grep -q 'listening on' "$work/answers"
 }
 
 answers_stop() {
@@ -157,7 +157,7 @@ PYTHON
   local flood=$!
   pids+=("$flood")
   reports() { ip netns exec "$A" nstat -az IcmpInDestUnreachs | awk '/Unreachs/ {print $2}'; }
-  until_true 20 eval '[ "$(reports)" -gt 1000 ]'
+  eventually eval '[ "$(reports)" -gt 1000 ]'
   local before; before=$(reports)
   for _ in 1 2 3; do tcp_hashed a b 10.77.0.2; done
   kill -0 "$flood" # the flood has not ended

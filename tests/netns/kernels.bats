@@ -26,7 +26,7 @@ on_a_kernel_without() {
     ip netns exec "$ns" python3 "$BATS_TEST_DIRNAME/datagrams.py" receive $address >"$work/got" 3>&- &
     local receiver=$!
     pids+=("$receiver")
-    until_true 20 eval 'ip netns exec "$ns" ss -Hlun sport = :5002 | grep -q 5002'
+    eventually eval 'ip netns exec "$ns" ss -Hlun sport = :5002 | grep -q 5002'
     in_ns $from python3 "$BATS_TEST_DIRNAME/datagrams.py" send $address
     wait "$receiver" || { cat "$work/got"; false; }
   done

@@ -77,7 +77,7 @@ carries() {
   config a 192.0.2.2:51900
   config b
   up a
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
   sleep 5 # the kernel would solicit a router at once, and again after 4 s
   [ "$(status_of a '.drops."no-session"')" = 0 ]
   up b
@@ -114,7 +114,7 @@ for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
   config a 192.0.2.2:51900
   config b
   up b
-  until_true 20 eval '[ "$(status_of b .state)" = waiting ]'
+  eventually eval '[ "$(status_of b .state)" = waiting ]'
   up a
   wait_up
   ping_from b 10.77.0.1
@@ -139,7 +139,7 @@ for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
   up b
   wait_up
   kill -KILL "$pid_a"
-  until_true 20 eval '! kill -0 "$pid_a"'
+  eventually eval '! kill -0 "$pid_a"'
   up a
   until_true 12 in_ns b ping -q -c 1 -W 1 10.77.0.1 # the other side finds it silent after 14 s at the earliest
   [ "$(status_of a .handshakes)" -ge 1 ]
@@ -154,8 +154,8 @@ for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
   wait_up
   sleep 4 # a report that nothing listens is ignored right after a handshake
   kill -KILL "$pid_b"
-  until_true 20 eval '! kill -0 "$pid_b"'
-  until_true 20 eval '[ -z "$(ip netns exec "$B" ss -Hlun sport = :51900)" ]'
+  eventually eval '! kill -0 "$pid_b"'
+  eventually eval '[ -z "$(ip netns exec "$B" ss -Hlun sport = :51900)" ]'
   in_ns a ping -q -c 3 -i 0.2 -W 1 10.77.0.2 || true
   up b
   until_true 12 in_ns a ping -q -c 1 -W 1 10.77.0.2
@@ -171,7 +171,7 @@ for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
   in_ns a "$SALTWAY" down sw0
   refute ip -n "$A" link show sw0
   [ ! -e "$(file_of a sock)" ]
-  until_true 20 eval '[ "$(status_of b .state)" != up ]'
+  eventually eval '[ "$(status_of b .state)" != up ]'
   grep -q 'closed the link in order' "$work/b/up.log"
   run in_ns a "$SALTWAY" status sw0
   [ "$status" = 3 ]
@@ -185,7 +185,7 @@ for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
   config a 192.0.2.2:51900
   for signal in TERM INT; do
     up a
-    until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+    eventually eval '[ "$(status_of a .name)" = sw0 ]'
     kill -$signal "$pid_a"
     wait "$pid_a"
     refute ip -n "$A" link show sw0
@@ -198,8 +198,8 @@ for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
   config a 192.0.2.2:51900 "PostUp = ip link show %i > $work/post
 PreDown = ip link show %i > $work/pre"
   up a
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
-  until_true 20 grep -q sw0 "$work/post"
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually grep -q sw0 "$work/post"
   in_ns a "$SALTWAY" down sw0
   grep -q sw0 "$work/pre"
   config a 192.0.2.2:51900 "PostUp = exit 7"
@@ -215,7 +215,7 @@ PreDown = ip link show %i > $work/pre"
   (trap '' HUP; exec ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" "$SALTWAY" up "$work/a/sw0.conf" >"$work/a/up.log" 2>&1 3>&-) &
   pid_a=$!
   pids+=("$pid_a")
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
   kill -HUP "$pid_a"
   sleep 0.5
   [ "$(status_of a .name)" = sw0 ]
@@ -227,10 +227,10 @@ PreDown = ip link show %i > $work/pre"
   config a 192.0.2.2:51900 "PostUp = ping -q -c 1 -W 10 10.77.0.2"
   config b
   up b
-  until_true 20 eval '[ "$(status_of b .state)" = waiting ]'
+  eventually eval '[ "$(status_of b .state)" = waiting ]'
   up a
   wait_up
-  until_true 20 grep -q '1 received' "$work/a/up.log"
+  eventually grep -q '1 received' "$work/a/up.log"
 }
 
 @test "PreDown may use the link" {
@@ -252,7 +252,7 @@ PreDown = touch $work/undone"
   up b
   up a
   wait_up
-  until_true 20 eval 'ip netns pids "$A" | xargs ps -o args= -p | grep -c "^sleep 31.4" | grep -qx 2'
+  eventually eval 'ip netns pids "$A" | xargs ps -o args= -p | grep -c "^sleep 31.4" | grep -qx 2'
   in_ns a "$SALTWAY" down sw0
   wait "$pid_a"
   refute eval 'ip netns pids "$A" | xargs ps -o args= -p | grep "^sleep"'
@@ -294,9 +294,9 @@ killed() {
   config a 192.0.2.2:51900 "PostUp = ip rule add pref 99 fwmark 77 table 77
 PreDown = $1"
   up a
-  until_true 20 eval 'ip -n "$A" rule | grep -q "^99:"'
+  eventually eval 'ip -n "$A" rule | grep -q "^99:"'
   kill -KILL "$pid_a"
-  until_true 20 eval '! kill -0 "$pid_a"'
+  eventually eval '! kill -0 "$pid_a"'
 }
 
 @test "the start after a kill runs the PreDown of the killed run, even if the configuration has another by now" {
@@ -306,7 +306,7 @@ PreDown = $1"
   config a 192.0.2.2:51900 "PostUp = ip rule add pref 99 fwmark 78 table 78
 PreDown = ip rule del pref 99 fwmark 78"
   up a
-  until_true 20 eval 'ip -n "$A" rule | grep "^99:" | grep -q "lookup 78"'
+  eventually eval 'ip -n "$A" rule | grep "^99:" | grep -q "lookup 78"'
   [ "$(cat "$work/undone")" = "undoing sw0" ]
   grep -q 'the last run of sw0 was killed: running its PreDown' "$work/a/up.log"
   in_ns a "$SALTWAY" down sw0
@@ -323,7 +323,7 @@ PreDown = ip rule del pref 99 fwmark 78"
 $many"
   [ "$(stat -c %s "$(file_of a undo)")" -gt 1048576 ]
   up a
-  until_true 20 grep -q 'running: ip rule del pref 99' "$work/a/up.log"
+  eventually grep -q 'running: ip rule del pref 99' "$work/a/up.log"
   grep -q 'the last run of sw0 was killed' "$work/a/up.log"
 }
 
@@ -332,10 +332,10 @@ $many"
   killed "read -r _ <$work/go; ip rule del pref 99"
   mkfifo "$work/go"
   up a
-  until_true 20 grep -q 'running: read' "$work/a/up.log"
+  eventually grep -q 'running: read' "$work/a/up.log"
   [ "$(condition_of a)" = "not started yet: undoing what a killed run left" ]
   in_ns a "$SALTWAY" down sw0 &
-  until_true 20 grep -q 'told to stop' "$work/a/up.log"
+  eventually grep -q 'told to stop' "$work/a/up.log"
   echo >"$work/go"
   wait "$pid_a"
   wait $!
@@ -351,7 +351,7 @@ $many"
     : >"$work/a/up.log"
     config a 192.0.2.2:51900
     up a
-    until_true 20 grep -q 'interface sw0' "$work/a/up.log"
+    eventually grep -q 'interface sw0' "$work/a/up.log"
     [ ! -e "$work/undone" ]
     grep -E 'others may|cannot read' "$work/a/up.log"
     in_ns a "$SALTWAY" down sw0
@@ -366,14 +366,14 @@ $many"
 Table = 77
 FwMark = 0x51"
   up a
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
   ip -n "$A" link show sw0 | grep -q 'mtu 1400'
   ip -n "$A" route show table 77 | grep -q '10.2.0.0/16 dev sw0'
   refute eval 'ip -n "$A" route show | grep -q 10.2.0.0/16'
   in_ns a "$SALTWAY" down sw0
   config a 192.0.2.2:51900 "Table = off"
   up a
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
   refute eval 'ip -n "$A" route show table all | grep -q 10.2.0.0/16'
 }
 
@@ -381,7 +381,7 @@ FwMark = 0x51"
   topology_pair
   config a 192.0.2.2:51900
   up a
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
   run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
   [ "$status" = 1 ]
   [[ $output == *"the link sw0 is up already"* ]]
@@ -398,11 +398,11 @@ FwMark = 0x51"
       started+=("$pid_a")
     done
     others_gone() { [ "$(for pid in "${started[@]}"; do kill -0 "$pid" 2>/dev/null && echo; done | wc -l)" = 1 ]; }
-    until_true 20 others_gone
-    until_true 20 eval '[ "$(status_of a .state)" = waiting ]'
-    until_true 20 eval '[ "$(pgrep -fc "$SALTWAY up $work/a/sw0.conf")" = 2 ]' # parent and engine
+    eventually others_gone
+    eventually eval '[ "$(status_of a .state)" = waiting ]'
+    eventually eval '[ "$(pgrep -fc "$SALTWAY up $work/a/sw0.conf")" = 2 ]' # parent and engine
     in_ns a "$SALTWAY" down sw0
-    until_true 20 eval '! pgrep -f "$SALTWAY up $work/a/sw0.conf"'
+    eventually eval '! pgrep -f "$SALTWAY up $work/a/sw0.conf"'
   done
 }
 
@@ -410,12 +410,12 @@ FwMark = 0x51"
   topology_pair
   config a 192.0.2.2:51900
   up a
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
   kill -KILL "$pid_a"
-  until_true 20 eval '! kill -0 "$pid_a"'
+  eventually eval '! kill -0 "$pid_a"'
   [ -e "$(file_of a sock)" ]
   up a
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
 }
 
 @test "status, restarts of the peer, and silent clients leave no descriptor open" {
@@ -439,6 +439,6 @@ FwMark = 0x51"
     pids+=($!)
   done
   sleep 0.5
-  until_true 30 is_up a
-  until_true 30 eval '[ "$(ls "/proc/$pid_a/fd" | wc -l)" = "$before" ]'
+  eventually is_up a
+  eventually eval '[ "$(ls "/proc/$pid_a/fd" | wc -l)" = "$before" ]'
 }

@@ -64,18 +64,18 @@ link_over() { # ENDPOINT
 # traffic, it becomes SMALL, and a transfer goes on.
 follows() {
   link_over "$1"
-  until_true 20 mtu_is a "$2"
-  until_true 20 mtu_is b "$2"
+  eventually mtu_is a "$2"
+  eventually mtu_is b "$2"
   ip netns exec "$B" socat -u TCP6-LISTEN:5001,reuseaddr "CREATE:$work/received" 3>&- & pids+=($!)
-  until_true 20 eval 'ip netns exec "$B" ss -ltn | grep -q :5001'
+  eventually eval 'ip netns exec "$B" ss -ltn | grep -q :5001'
   head -c 400000000 /dev/urandom >"$work/sent"
   ip netns exec "$A" socat -u "OPEN:$work/sent" TCP6:[fd77::2]:5001 3>&- & local transfer=$!
   pids+=("$transfer")
-  until_true 20 [ -s "$work/received" ]
+  eventually [ -s "$work/received" ]
   limit 1400 silent
   wait "$transfer"
-  until_true 30 cmp -s "$work/sent" "$work/received"
-  until_true 20 mtu_is a "$3"
+  eventually cmp -s "$work/sent" "$work/received"
+  eventually mtu_is a "$3"
 }
 
 @test "the interface has the MTU of the path over IPv4, and a transfer survives a smaller path that says nothing" {
@@ -88,11 +88,11 @@ follows() {
 
 @test "a report that a datagram is too long starts a search at once" {
   link_over 172.31.2.2:51900
-  until_true 20 mtu_is a 1440
+  eventually mtu_is a 1440
   limit 1400
   ip netns exec "$A" ping -q -c 3 -i 0.2 -W 1 -s 1400 -M dont 10.77.0.2 || true # the reports come back
-  until_true 20 mtu_is a 1312
-  until_true 20 ip netns exec "$A" ping -q -c 1 -W 1 -s 1400 10.77.0.2
+  eventually mtu_is a 1312
+  eventually ip netns exec "$A" ping -q -c 1 -W 1 -s 1400 10.77.0.2
 }
 
 @test "jumbo frames are used where the whole path carries them" {
@@ -104,8 +104,8 @@ follows() {
   up b
   up a
   wait_up
-  until_true 20 mtu_is a 8928
-  until_true 20 mtu_is b 8928
+  eventually mtu_is a 8928
+  eventually mtu_is b 8928
   ip netns exec "$A" ping -q -c 2 -i 0.2 -W 5 -s 8800 -M do 10.77.0.2
 }
 
@@ -117,10 +117,10 @@ follows() {
   up b
   up a
   wait_up
-  until_true 20 eval '[ "$(status_of a .fragments)" = true ]'
-  until_true 20 eval '[ "$(status_of b .fragments)" = true ]'
+  eventually eval '[ "$(status_of a .fragments)" = true ]'
+  eventually eval '[ "$(status_of b .fragments)" = true ]'
   mtu_is a 1280
-  until_true 20 ip netns exec "$A" ping -q -c 2 -i 0.2 -W 5 -s 1200 -M do 10.77.0.2
+  eventually ip netns exec "$A" ping -q -c 2 -i 0.2 -W 5 -s 1200 -M do 10.77.0.2
   grep -q "datagrams are fragmented" "$work/a/up.log"
   [ "$(status_of a .state)" = degraded ]
   [ "$(status_of a .reason)" = small-mtu ]
@@ -128,7 +128,7 @@ follows() {
 
 @test "a link inside a link needs no configuration" {
   link_over 172.31.2.2:51900
-  until_true 20 mtu_is a 1440
+  eventually mtu_is a 1440
   mkdir -p "$work/inner-a" "$work/inner-b"
   for side in a b; do
     [ $side = a ] && n=1 endpoint="Endpoint = 10.77.0.2:51901" || { n=2 endpoint=; }
@@ -136,8 +136,8 @@ follows() {
       $n "$work/link.key" "$endpoint" $((3 - n)) >"$work/$side/inner.conf"
     in_ns $side "$SALTWAY" up "$work/$side/inner.conf" >>"$work/$side/inner.log" 2>&1 3>&- & pids+=($!)
   done
-  until_true 20 in_ns a "$SALTWAY" status inner
-  until_true 20 eval 'ip -n "$A" link show inner | grep -q "mtu 1376 "'
+  eventually in_ns a "$SALTWAY" status inner
+  eventually eval 'ip -n "$A" link show inner | grep -q "mtu 1376 "'
   ip netns exec "$A" ping -q -c 2 -i 0.2 -W 5 -s 1348 -M do 10.78.0.2
 }
 
@@ -148,8 +148,8 @@ follows() {
   up b
   up a
   wait_up
-  until_true 20 mtu_is b 1440
+  eventually mtu_is b 1440
   ip -n "$A" link show sw0 | grep -q "mtu 1420 "
   limit 1400 silent
-  until_true 20 ip netns exec "$A" ping -q -c 1 -W 1 -s 1380 10.77.0.2
+  eventually ip netns exec "$A" ping -q -c 1 -W 1 -s 1380 10.77.0.2
 }

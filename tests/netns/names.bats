@@ -9,7 +9,7 @@ name_server() {
   local ns; [ "$1" = a ] && ns=$A || ns=$B
   ip netns exec "$ns" python3 "$BATS_TEST_DIRNAME/dns.py" "$2" "$work/$1/addresses" 3>&- &
   pids+=($!)
-  until_true 20 eval 'ip netns exec "'"$ns"'" ss -Hlun sport = :53 | grep -q ":53 "'
+  eventually eval 'ip netns exec "'"$ns"'" ss -Hlun sport = :53 | grep -q ":53 "'
 }
 
 # uses SIDE ADDRESS: gives the side this name server.
@@ -68,7 +68,7 @@ PreDown = ip rule del not fwmark 51900 table 51900'
   up a
   wait_up
   kill -KILL "$pid_b"
-  until_true 60 says a "the name server 203.0.113.53 is reached through this link, which is down"
+  eventually says a "the name server 203.0.113.53 is reached through this link, which is down"
   [ "$(status_of a .reason)" = name-server ]
   says a "cannot resolve b.example.net: "
   sleep 10
@@ -80,12 +80,12 @@ PreDown = ip rule del not fwmark 51900 table 51900'
 # follows_a_name: side b goes to another address, and starts there. Side a has to look it up.
 follows_a_name() {
   in_ns b "$SALTWAY" down sw0
-  until_true 20 eval '[ "$(status_of a .state)" != up ]'
+  eventually eval '[ "$(status_of a .state)" != up ]'
   ip -n "$B" addr add 192.0.2.22/24 dev v0
   ip netns exec "$A" nft 'table inet f { chain i { type filter hook input priority 0; ip saddr 192.0.2.2 udp sport 51900 drop; }; }'
   resolves_to b 192.0.2.22
   up b
-  until_true 60 is_up a
+  eventually is_up a
   [ "$(status_of a .endpoint)" = 192.0.2.22:51900 ]
 }
 
@@ -111,17 +111,17 @@ PreDown = ip rule del uidrange $user-$user table main"
   up b
   up a
   wait_up
-  until_true 20 eval 'ip -n "$A" -6 rule | grep -q "uidrange 54322-54322 lookup main"'
+  eventually eval 'ip -n "$A" -6 rule | grep -q "uidrange 54322-54322 lookup main"'
   ip -n "$A" route get 203.0.113.53 | grep -q 'dev sw0'
   ip -n "$A" route get 203.0.113.53 uid 54322 | grep -q 'dev v0'
   follows_a_name
   kill -KILL "$pid_a"
-  until_true 20 gone "$pid_a"
-  until_true 20 eval '! ip -n "$A" link show sw0'
+  eventually gone "$pid_a"
+  eventually eval '! ip -n "$A" link show sw0'
   rm "/etc/netns/$A/passwd" # the user is gone at the next start, which removes all rules of the last run
   up a
-  until_true 60 is_up a
-  until_true 20 eval 'ip -n "$A" rule | grep -q suppress_prefixlength'
+  eventually is_up a
+  eventually eval 'ip -n "$A" rule | grep -q suppress_prefixlength'
   refute eval 'ip -n "$A" rule | grep uidrange'
   in_ns a "$SALTWAY" down sw0
   ip -n "$A" rule | diff "$work/rules" -
@@ -134,7 +134,7 @@ PreDown = ip rule del uidrange $user-$user table main"
   resolves_to a 192.0.2.2 192.0.2.3 192.0.2.4 2001:db8::2
   config a 'b.example.net:51900, 198.51.100.1:7'
   up a
-  until_true 20 eval '[ "$(endpoints_of a | wc -w)" = 5 ]'
+  eventually eval '[ "$(endpoints_of a | wc -w)" = 5 ]'
   local families; families=$(endpoints_of a | tr ' ' '\n' | sed 's/\[.*/6/; s/.*\..*/4/' | tr -d '\n')
   [ "$families" = 46444 ] || [ "$families" = 64444 ]
   [[ $(endpoints_of a) == *" 198.51.100.1:7" ]]
@@ -156,8 +156,8 @@ PreDown = ip rule del uidrange $user-$user table main"
   resolves_to a 192.0.2.22
   ip -n "$B" addr del 192.0.2.2/24 dev v0
   ip -n "$B" addr add 192.0.2.22/24 dev v0
-  until_true 60 eval '[ "$(status_of a .endpoint)" = 192.0.2.22:51900 ]'
-  until_true 20 is_up a
+  eventually eval '[ "$(status_of a .endpoint)" = 192.0.2.22:51900 ]'
+  eventually is_up a
   [ "$(lines_with a 'b.example.net has changed: 192.0.2.22:51900 (before: 192.0.2.2:51900)')" = 1 ]
 }
 
@@ -169,18 +169,18 @@ PreDown = ip rule del uidrange $user-$user table main"
   config b a.example.net:51900
   up a
   up b
-  until_true 20 eval '[ "$(status_of a .state)" = resolving ]'
-  until_true 20 says a "cannot resolve b.example.net: Temporary failure in name resolution (is the name right? does DNS work here?)"
-  until_true 20 eval '[ -n "$(ip -n "$A" route show 10.2.0.0/16)" ]'
-  until_true 20 eval '[ -n "$(ip -n "$B" route show 10.1.0.0/16)" ]'
+  eventually eval '[ "$(status_of a .state)" = resolving ]'
+  eventually says a "cannot resolve b.example.net: Temporary failure in name resolution (is the name right? does DNS work here?)"
+  eventually eval '[ -n "$(ip -n "$A" route show 10.2.0.0/16)" ]'
+  eventually eval '[ -n "$(ip -n "$B" route show 10.1.0.0/16)" ]'
   [ "$(status_of a .reason)" = unresolved ]
   sleep 20
   resolves_to a 192.0.2.2
   resolves_to b 192.0.2.1
   name_server a 127.0.0.1
   name_server b 127.0.0.1
-  until_true 45 is_up a
-  until_true 45 is_up b
+  eventually is_up a
+  eventually is_up b
   cat "$work/a/up.log"
   [ "$(lines_with a 'cannot resolve')" = 1 ]
   # the peer, whose lookup came first, may have made the link up before
@@ -200,11 +200,11 @@ PreDown = ip rule del uidrange $user-$user table main"
   wait_up
   resolves_to a fail
   in_ns b "$SALTWAY" down sw0
-  until_true 20 gone "$pid_b"
-  until_true 60 says a "cannot resolve b.example.net: "
+  eventually gone "$pid_b"
+  eventually says a "cannot resolve b.example.net: "
   [ "$(endpoints_of a | tr ' ' '\n' | sort | tr '\n' ' ')" = "192.0.2.2:51900 192.0.2.3:51900 " ]
   up b
-  until_true 60 is_up a
+  eventually is_up a
 }
 
 @test "a link that waits for its first lookup has a status, and can be stopped" {
@@ -215,13 +215,13 @@ PreDown = ip rule del uidrange $user-$user table main"
   mv "$work/resolv.conf" "/etc/netns/$A/"
   config a b.example.net:51900
   up a
-  until_true 20 eval '[ "$(status_of a .state)" = resolving ]'
+  eventually eval '[ "$(status_of a .state)" = resolving ]'
   says a "resolving b.example.net"
   local begun=$SECONDS
   in_ns a "$SALTWAY" down sw0
-  until_true 5 gone "$pid_a"
+  eventually gone "$pid_a"
   [ $((SECONDS - begun)) -le 5 ]
   up a
-  until_true 20 eval '[ -n "$(ip -n "$A" route show 10.2.0.0/16)" ]' # without an answer
+  eventually eval '[ -n "$(ip -n "$A" route show 10.2.0.0/16)" ]' # without an answer
   [ "$(status_of a .state)" = resolving ]
 }

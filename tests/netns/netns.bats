@@ -32,7 +32,7 @@ in_inner() { ip netns exec "$I" "$@"; }
   inner_link "$I"
   refute ip -n "$A" link show sw0
   refute eval 'ip -n "$A" route show table all | grep 10.2.0.0'
-  until_true 20 eval 'ip -n "$I" -6 route show fd02::/64 | grep "dev sw0"'
+  eventually eval 'ip -n "$I" -6 route show fd02::/64 | grep "dev sw0"'
   ip -n "$I" route show 10.2.0.0/16 | grep 'dev sw0'
   in_inner ping -q -c 3 -i 0.05 -W 5 10.77.0.2
   in_inner ping -q -c 3 -i 0.05 -W 5 fd77::2
@@ -47,7 +47,7 @@ in_inner() { ip netns exec "$I" "$@"; }
   rules() { ip -n "$1" -4 rule; ip -n "$1" -6 rule; }
   rules "$I" >"$work/rules"
   inner_link "/run/netns/$I" "" "0.0.0.0/0, ::/0"
-  until_true 20 eval 'ip -n "$I" -6 route show default | grep "dev sw0"'
+  eventually eval 'ip -n "$I" -6 route show default | grep "dev sw0"'
   in_inner ping -q -c 3 -i 0.05 -W 5 198.51.100.1
   in_inner ping -q -c 3 -i 0.05 -W 5 2001:db8:ffff::1
   rules "$I" | diff "$work/rules" -
@@ -58,7 +58,7 @@ in_inner() { ip netns exec "$I" "$@"; }
   inner_namespace
   inner_link "$I" "PostUp = ip netns identify \$\$ >$work/where; echo \$SALTWAY_NETNS >$work/told
 PostUp = ip -n \$SALTWAY_NETNS link set lo up"
-  until_true 20 eval 'ip -n "$I" link show lo | grep -q ,UP'
+  eventually eval 'ip -n "$I" link show lo | grep -q ,UP'
   [ "$(cat "$work/told")" = "$I" ]
   [ "$(cat "$work/where")" = "$A" ]
 }
@@ -66,23 +66,23 @@ PostUp = ip -n \$SALTWAY_NETNS link set lo up"
 @test "what is removed in the namespace comes back, and an interface that is set down there is reported" {
   inner_namespace
   inner_link "$I"
-  until_true 20 eval 'ip -n "$I" -6 route show fd02::/64 | grep "dev sw0"'
+  eventually eval 'ip -n "$I" -6 route show fd02::/64 | grep "dev sw0"'
   ip -n "$I" route del 10.2.0.0/16
-  until_true 20 eval 'ip -n "$I" route show 10.2.0.0/16 | grep "dev sw0"'
+  eventually eval 'ip -n "$I" route show 10.2.0.0/16 | grep "dev sw0"'
   ip -n "$I" link set sw0 down
-  until_true 20 eval '[ "$(status_of a .reason)" = interface-down ]'
+  eventually eval '[ "$(status_of a .reason)" = interface-down ]'
   ip -n "$I" link set sw0 up
-  until_true 20 eval 'ip -n "$I" -6 route show fd02::/64 | grep "dev sw0"'
-  until_true 20 is_up a
+  eventually eval 'ip -n "$I" -6 route show fd02::/64 | grep "dev sw0"'
+  eventually is_up a
 }
 
 @test "after a kill the link comes up again in the namespace" {
   inner_namespace
   inner_link "$I"
   kill -KILL "$pid_a"
-  until_true 20 eval '! kill -0 "$pid_a"'
+  eventually eval '! kill -0 "$pid_a"'
   up a
-  until_true 20 is_up a
+  eventually is_up a
   in_inner ping -q -c 3 -i 0.05 -W 5 10.77.0.2
 }
 
@@ -121,6 +121,6 @@ PostUp = ip -n \$SALTWAY_NETNS link set lo up"
   echo "nameserver 192.0.2.2" >"/etc/netns/$A/resolv.conf" # where no server is
   config a b.example.net:51900 "NetNS = $I"
   up a
-  until_true 30 eval '[[ $(condition_of a) == "cannot resolve b.example.net: Temporary failure in name resolution (is the name right?"* ]]'
+  eventually eval '[[ $(condition_of a) == "cannot resolve b.example.net: Temporary failure in name resolution (is the name right?"* ]]'
   [ "$(ip -n "$I" -j link show sw0 | jq '.[0].ifindex')" = "$index" ]
 }

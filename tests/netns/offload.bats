@@ -50,7 +50,7 @@ stream() {
   ip netns exec "$to" socat -u TCP6-LISTEN:5001,reuseaddr,ipv6only=0 CREATE:"$work/received" 3>&- &
   listener=$!
   pids+=("$listener")
-  until_true 20 eval 'ip netns exec "$to" ss -Hltn sport = :5001 | grep -q 5001'
+  eventually eval 'ip netns exec "$to" ss -Hltn sport = :5001 | grep -q 5001'
   case $address in *:*) address="TCP6:[$address]" ;; *) address="TCP4:$address" ;; esac
   ip netns exec "$from" timeout 60 socat -u FILE:"$work/sent" "$address:5001"
   wait "$listener"
@@ -115,10 +115,10 @@ near_and_far() {
       "(src 10.1.0.2 and dst 10.2.0.2) or (src fd01::2 and dst fd02::2)" 2>"$work/$ns.tcpdump" 3>&- &
     taps+=($!)
     pids+=($!)
-    until_true 20 grep -q 'listening on' "$work/$ns.tcpdump"
+    eventually grep -q 'listening on' "$work/$ns.tcpdump"
   done
   "$@"
-  until_true 20 python3 "$BATS_TEST_DIRNAME/lans.py" "$work/$C.pcap" "$work/$D.pcap" || true
+  eventually python3 "$BATS_TEST_DIRNAME/lans.py" "$work/$C.pcap" "$work/$D.pcap" || true
   for tap in "${taps[@]}"; do kill -INT "$tap"; wait "$tap" || true; done
   python3 "$BATS_TEST_DIRNAME/lans.py" "$work/$C.pcap" "$work/$D.pcap"
 }
@@ -135,7 +135,7 @@ topology_compared() {
   ping_host fd02::2
 }
 
-ping_host() { until_true 20 ip netns exec "$C" ping -c 1 -W 1 "$1"; }
+ping_host() { eventually ip netns exec "$C" ping -c 1 -W 1 "$1"; }
 
 @test "the far LAN gets every segment as the near LAN sent it: bytes, order, checksums, ECN marks and CWR" {
   topology_compared
@@ -178,8 +178,8 @@ datagrams_arrive() {
     ip netns exec "$to" python3 "$BATS_TEST_DIRNAME/datagrams.py" "$1" $address >"$work/got" 3>&- &
     receiver=$!
     pids+=("$receiver")
-    until_true 20 eval 'ip netns exec "$to" ss -Hlun sport = :5002 | grep -q 5002'
-    until_true 20 ip netns exec "$from" ping -c 1 -W 1 $address # so that neighbours are resolved
+    eventually eval 'ip netns exec "$to" ss -Hlun sport = :5002 | grep -q 5002'
+    eventually ip netns exec "$from" ping -c 1 -W 1 $address # so that neighbours are resolved
     ip netns exec "$from" python3 "$BATS_TEST_DIRNAME/datagrams.py" send $address
     wait "$receiver" || { cat "$work/got"; status_of a .drops; status_of b .drops; false; }
     cat "$work/got"
@@ -207,7 +207,7 @@ datagrams_arrive() {
   ip netns exec "$D" python3 "$BATS_TEST_DIRNAME/urgent.py" receive >"$work/got" 3>&- &
   receiver=$!
   pids+=("$receiver")
-  until_true 20 eval 'ip netns exec "$D" ss -Hltn sport = :5003 | grep -q 5003'
+  eventually eval 'ip netns exec "$D" ss -Hltn sport = :5003 | grep -q 5003'
   ip netns exec "$C" python3 "$BATS_TEST_DIRNAME/urgent.py" send 10.2.0.2
   wait "$receiver"
   grep -q 'urgent byte !' "$work/got"
@@ -242,14 +242,14 @@ Offload = off"
   ip netns exec "$D" tcpdump -ln -i lan \
     '(tcp[tcpflags] & tcp-syn != 0) or (ip6[6] == 6 and ip6[53] & 2 != 0)' >"$work/far" 2>"$work/tcpdump.log" 3>&- &
   pids+=($!)
-  until_true 20 grep -q listening "$work/tcpdump.log"
+  eventually grep -q listening "$work/tcpdump.log"
   stream "$C" "$D" 10.2.0.2
   stream "$D" "$C" 10.1.0.2
   stream "$C" "$D" fd02::2
   stream "$D" "$C" fd01::2
   # SYN and SYN-ACK of both families, as they leave the link
   announced() { grep -E "$1\.[0-9]+ > .*Flags \[$2\]" "$work/far" | grep -o 'mss [0-9]*' | sort -u; }
-  until_true 20 eval '[ "$(announced fd01::2 S\\.)" = "mss 1240" ]'
+  eventually eval '[ "$(announced fd01::2 S\\.)" = "mss 1240" ]'
   [ "$(announced fd01::2 S)" = "mss 1240" ]
   [ "$(announced 10.1.0.2 S\\.)" = "mss 1260" ]
   [ "$(announced 10.1.0.2 S)" = "mss 1260" ]
@@ -269,7 +269,7 @@ answered() {
   ip netns exec "$to" python3 "$program" receive "$address" "$@" >"$work/got" 2>&1 3>&- &
   local receiver=$!
   pids+=("$receiver")
-  until_true 20 eval 'ip netns exec "$to" ss -Hltn src "[$address]" | grep -q 500'
+  eventually eval 'ip netns exec "$to" ss -Hltn src "[$address]" | grep -q 500'
   ip netns exec "$from" timeout 100 python3 "$program" send "$address" "$@" || { cat "$work/got"; false; }
   wait "$receiver" || { cat "$work/got"; false; }
 }
@@ -302,7 +302,7 @@ answered() {
   ip netns exec "$B" iperf3 -s -1 >/dev/null 3>&- &
   server=$!
   pids+=("$server")
-  until_true 20 eval 'ip netns exec "$B" ss -Hltn sport = :5201 | grep -q 5201'
+  eventually eval 'ip netns exec "$B" ss -Hltn sport = :5201 | grep -q 5201'
   ip netns exec "$A" iperf3 -c 10.77.0.2 -t 4 -P 4 --bidir -J >"$work/iperf.json"
   jq '{sent_twice: [.end.sum_sent.retransmits, .end.sum_sent_bidir_reverse.retransmits]}' "$work/iperf.json"
   [ "$(jq '.end.sum_received.bytes > 10000000 and .end.sum_received_bidir_reverse.bytes > 10000000' "$work/iperf.json")" = true ]

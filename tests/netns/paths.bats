@@ -56,7 +56,7 @@ NFT
 @test "a link over link-local addresses comes up" {
   topology_pair
   # a tentative address cannot be a source
-  until_true 20 eval '[ -z "$(ip -n "$A" addr show tentative; ip -n "$B" addr show tentative)" ]'
+  eventually eval '[ -z "$(ip -n "$A" addr show tentative; ip -n "$B" addr show tentative)" ]'
   local there; there=$(ip -n "$B" -j addr show dev v0 | jq -r '.[].addr_info[] | select(.scope == "link") | .local' | head -1)
   config a "[$there%v0]:51900"
   config b

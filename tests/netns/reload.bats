@@ -22,7 +22,7 @@ refused() {
   echo "$output"
   [ "$status" = 1 ]
   [[ $output == *"$text"* ]]
-  until_true 20 grep -qF -- "$text" "$work/$1/up.log"
+  eventually grep -qF -- "$text" "$work/$1/up.log"
 }
 
 # says SIDE TEXT: the reload succeeds and says TEXT.
@@ -41,7 +41,7 @@ pings_start() {
 }
 
 pings_stop() {
-  until_true 20 grep -q icmp_seq=10 "$work/pings"
+  eventually grep -q icmp_seq=10 "$work/pings"
   sleep 0.5
   kill -INT "$pings"
   wait "$pings" || true
@@ -81,8 +81,8 @@ has_route() { ip -n "$A" route show table "${2:-main}" | grep -q "^$1 dev sw0"; 
   for side in b a; do
     cat "$work/new.key" "$work/link.key" >"$work/$side/link.key"
     says $side PresharedKeyFile
-    until_true 20 fingerprint_is a "$new"
-    until_true 20 fingerprint_is b "$new"
+    eventually fingerprint_is a "$new"
+    eventually fingerprint_is b "$new"
   done
   for side in a b; do
     cat "$work/new.key" >"$work/$side/link.key"
@@ -175,7 +175,7 @@ in_memory() {
 
   sed -i 's|^Endpoint = .*|Endpoint = [2001:db8::2]:51900, 192.0.2.2:51900|' "$work/a/sw0.conf"
   says a Endpoint
-  until_true 20 eval '[[ $(status_of a ".endpoints|tostring") == *2001:db8::2* ]]'
+  eventually eval '[[ $(status_of a ".endpoints|tostring") == *2001:db8::2* ]]'
   pings_stop
 }
 
@@ -185,18 +185,18 @@ in_memory() {
 PreDown = echo down1 >>$work/hooks"
   chmod 600 "$work/a/sw0.conf"
   up a
-  until_true 20 grep -qs up1 "$work/hooks"
-  until_true 20 test -e "$(file_of a undo)"
-  until_true 20 eval 'reload a'
+  eventually grep -qs up1 "$work/hooks"
+  eventually test -e "$(file_of a undo)"
+  eventually eval 'reload a'
   [ "$(cat "$work/hooks")" = up1 ]
   sed -i "s/up1/up2/; s/down1/down2/" "$work/a/sw0.conf"
   says a "PostUp, PreDown"
-  until_true 20 grep -q up2 "$work/hooks"
+  eventually grep -q up2 "$work/hooks"
   [ "$(xargs <"$work/hooks")" = "up1 down1 up2" ]
   grep -q down2 "$(file_of a undo)"
   sed -i "s/^PostUp.*/PostUp = exit 3/" "$work/a/sw0.conf"
   says a PostUp
-  until_true 20 grep -q "exit 3.*status 3\|exit 3.*failed" "$work/a/up.log"
+  eventually grep -q "exit 3.*status 3\|exit 3.*failed" "$work/a/up.log"
   in_ns a "$SALTWAY" down sw0
   [ "$(xargs <"$work/hooks")" = "up1 down1 up2 down2 down2" ]
 }
@@ -236,7 +236,7 @@ PreDown = echo down1 >>$work/hooks"
   both_up
   local routes addresses
   ip -n "$A" route add 10.5.0.0/16 dev v0
-  until_true 20 eval '[ "$(status_of a .mtu)" = 1440 ]' # that of the path is known
+  eventually eval '[ "$(status_of a .mtu)" = 1440 ]' # that of the path is known
   routes=$(ip -n "$A" route show)
   addresses=$(ip -n "$A" -o addr show sw0)
   sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.4.0.0/16, 10.5.0.0/16|; s|^Address = .*|Address = 10.78.0.1/24\nMTU = 1300|' \
@@ -262,7 +262,7 @@ PreDown = echo down1 >>$work/hooks"
   [ "$(ip -n "$A" rule)" != "$before" ]
   ip -n "$A" route get 198.51.100.1 | grep -q 'dev sw0'
   ping_from a 192.0.2.2
-  until_true 20 is_up a
+  eventually is_up a
   sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16|' "$work/a/sw0.conf"
   says a AllowedIPs
   [ "$(ip -n "$A" rule)" = "$before" ]
@@ -360,7 +360,7 @@ without CAP_NET_ADMIN: the interface sw0 stays as it is configured" ]
   both_up
   sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16, 10.5.0.0/16|' "$work/a/sw0.conf"
   kill -HUP "$pid_a"
-  until_true 20 has_route 10.5.0.0/16
+  eventually has_route 10.5.0.0/16
   grep -qF "reloaded $work/a/sw0.conf: AllowedIPs" "$work/a/up.log"
   is_up a
 }

@@ -4,7 +4,7 @@
 
 load topology
 
-running() { until_true 20 eval '[ "$(status_of '"$1"' .name)" = sw0 ]'; }
+running() { eventually eval '[ "$(status_of '"$1"' .name)" = sw0 ]'; }
 
 @test "status shows the sentence first, then uptime, MTU, traffic in human units and the drops" {
   topology_pair
@@ -42,7 +42,7 @@ running() { until_true 20 eval '[ "$(status_of '"$1"' .name)" = sw0 ]'; }
   sed 's/51900$/51901/; s/10\.77\.0/10.78.0/; s/fd77/fd78/; s/^AllowedIPs.*/AllowedIPs = 10.3.0.0\/16/' "$work/a/sw0.conf" >"$work/second/sw1.conf"
   in_ns a "$SALTWAY" up "$work/second/sw1.conf" >"$work/second/up.log" 2>&1 3>&- &
   pids+=($!)
-  until_true 20 eval '[ "$(in_ns a "$SALTWAY" status --json | jq -c "map(.name) | sort")" = "[\"sw0\",\"sw1\"]" ]'
+  eventually eval '[ "$(in_ns a "$SALTWAY" status --json | jq -c "map(.name) | sort")" = "[\"sw0\",\"sw1\"]" ]'
   run in_ns a "$SALTWAY" status # one of them is not up
   [ "$status" = 3 ]
   run in_ns a "$SALTWAY" status sw0
@@ -93,7 +93,7 @@ says() { [[ $(condition_of "$1") == *"$2"* ]]; }
 listener() {
   ip netns exec "$B" socat -u UDP4-RECV:51900 OPEN:/dev/null 3>&- &
   pids+=($!)
-  until_true 20 eval 'ip netns exec "$B" ss -Hlun sport = :51900 | grep -q 51900'
+  eventually eval 'ip netns exec "$B" ss -Hlun sport = :51900 | grep -q 51900'
 }
 
 # lines_of SIDE: prints how many lines of the log are about the link's condition.
@@ -106,7 +106,7 @@ lines_of() { grep -cvE 'interface sw0|no user saltway' "$work/$1/up.log"; }
   ip -n "$A" addr add 192.0.2.1/24 dev v0 # no IPv6
   config a '192.0.2.2:51900, [2001:db8::9]:51900'
   up a
-  until_true 30 says a "no endpoint answers: 192.0.2.2:51900 is silent"
+  eventually says a "no endpoint answers: 192.0.2.2:51900 is silent"
   says a "[2001:db8::9]:51900 is unreachable: Network is unreachable"
   says a "ip route get 2001:db8::9)"
   [ "$(status_of a .reason)" = silent ]
@@ -123,7 +123,7 @@ lines_of() { grep -cvE 'interface sw0|no user saltway' "$work/$1/up.log"; }
   listener
   config a '192.0.2.2:51900, 127.0.0.1:9'
   up a
-  until_true 30 says a "the host of 127.0.0.1:9 says that nothing listens there"
+  eventually says a "the host of 127.0.0.1:9 says that nothing listens there"
   says a "192.0.2.2:51900 is silent"
   [ "$(status_of a .about)" = 127.0.0.1:9 ]
   refute grep -q 'host of 192.0.2.2' "$work/a/up.log"
@@ -137,10 +137,10 @@ one_way() {
   config b "$1"
   up b
   up a
-  until_true 30 says b "handshakes of the peer arrive from 192.0.2.1:51900, but our answers do not reach it"
+  eventually says b "handshakes of the peer arrive from 192.0.2.1:51900, but our answers do not reach it"
   [ "$(status_of b .reason)" = one-way ]
   grep -q 'our answers do not reach it' "$work/b/up.log"
-  until_true 30 says a "no answer from 192.0.2.2:51900: nothing arrives at all"
+  eventually says a "no answer from 192.0.2.2:51900: nothing arrives at all"
   refute says b "nothing arrives at all"
 }
 
@@ -159,16 +159,16 @@ one_way() {
   ip netns exec "$A" nft 'table inet f { chain o { type filter hook output priority 0; udp dport 51900 drop; }; }'
   config a 192.0.2.2:51900
   up a
-  until_true 20 says a "cannot send to 192.0.2.2:51900: Operation not permitted (does a firewall on this machine drop it?"
+  eventually says a "cannot send to 192.0.2.2:51900: Operation not permitted (does a firewall on this machine drop it?"
 }
 
 @test "a stray datagram does not hide the cause" {
   topology_pair
   config a 198.51.100.1:51900 # no route
   up a
-  until_true 20 says a "198.51.100.1:51900 is unreachable: Network is unreachable"
+  eventually says a "198.51.100.1:51900 is unreachable: Network is unreachable"
   echo x | ip netns exec "$B" socat -u - UDP4-SENDTO:192.0.2.1:51900
-  until_true 20 eval '[ "$(status_of a .drops.short)" = 1 ]'
+  eventually eval '[ "$(status_of a .drops.short)" = 1 ]'
   says a "198.51.100.1:51900 is unreachable: Network is unreachable"
   sleep 3
   says a "198.51.100.1:51900 is unreachable: Network is unreachable"
@@ -179,20 +179,20 @@ one_way() {
   topology_pair
   config b
   up b
-  until_true 20 says b "waiting on UDP port 51900 for the peer to start"
+  eventually says b "waiting on UDP port 51900 for the peer to start"
   (umask 077 && "$SALTWAY" genkey >"$work/other.key")
   key=$work/other.key config a 192.0.2.2:51900
   up a
-  until_true 20 says b "datagrams arrive from 192.0.2.1:51900 that our key does not open"
+  eventually says b "datagrams arrive from 192.0.2.1:51900 that our key does not open"
 }
 
 @test "a peer of another protocol version is reported, with the version" {
   topology_pair
   config a 192.0.2.2:51900
   up a
-  until_true 20 says a "the host of 192.0.2.2:51900 says that nothing listens there"
+  eventually says a "the host of 192.0.2.2:51900 says that nothing listens there"
   ip netns exec "$B" "$(dirname "$SALTWAY")/tests/netns/other_version" "$work/link.key" 192.0.2.1 51900
-  until_true 20 says a "speaks protocol version 2, this side 1 (upgrade the older side)"
+  eventually says a "speaks protocol version 2, this side 1 (upgrade the older side)"
   [ "$(status_of a .reason)" = version ]
   grep -q 'speaks protocol version 2' "$work/a/up.log"
 }
@@ -221,7 +221,7 @@ one_way() {
   up b
   up a
   wait_up
-  until_true 20 eval '[ "$(status_of a .state)" = degraded ]'
+  eventually eval '[ "$(status_of a .state)" = degraded ]'
   [ "$(status_of a .reason)" = standby ]
   says a "up with 192.0.2.2:51900, but that is a standby: 192.0.2.3 port 51900, the first Endpoint, is not in use"
   [ "$(status_of b .state)" = up ]

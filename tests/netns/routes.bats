@@ -49,7 +49,7 @@ no_rules_left() { rules | diff "$work/rules" -; }
   up a
   up b
   wait_up
-  until_true 20 eval 'rules | grep -q suppress_prefixlength'
+  eventually eval 'rules | grep -q suppress_prefixlength'
   goes_over sw0 198.51.100.1 2001:db8:ffff::1
   ping_from a 198.51.100.1
   ping_from a 2001:db8:ffff::1
@@ -68,17 +68,17 @@ no_rules_left() { rules | diff "$work/rules" -; }
   local n
   for n in 1 2 3; do
     up a
-    until_true 20 eval '[ "$(grep -c "interface sw0, UDP" "$work/a/up.log")" = "$n" ]'
-    until_true 20 eval '[ "$(rules | grep -c "not from all fwmark")" = 2 ]'
+    eventually eval '[ "$(grep -c "interface sw0, UDP" "$work/a/up.log")" = "$n" ]'
+    eventually eval '[ "$(rules | grep -c "not from all fwmark")" = 2 ]'
     [ "$(rules | grep -c suppress_prefixlength)" = 2 ]
     [ "$(rules | grep -c 'sport 51900')" = 2 ]
     kill -KILL "$pid_a"
-    until_true 20 eval '! kill -0 "$pid_a" && ! ip -n "$A" link show sw0'
+    eventually eval '! kill -0 "$pid_a" && ! ip -n "$A" link show sw0'
   done
   sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16|' "$work/a/sw0.conf"
   up a
-  until_true 20 grep -q 'removing its rules' "$work/a/up.log"
-  until_true 20 eval 'ip -n "$A" route show 10.2.0.0/16 | grep sw0'
+  eventually grep -q 'removing its rules' "$work/a/up.log"
+  eventually eval 'ip -n "$A" route show 10.2.0.0/16 | grep sw0'
   no_rules_left
 }
 
@@ -91,7 +91,7 @@ no_rules_left() { rules | diff "$work/rules" -; }
   up a
   up b
   wait_up
-  until_true 20 eval 'ip -n "$A" rule | grep -q suppress_prefixlength'
+  eventually eval 'ip -n "$A" rule | grep -q suppress_prefixlength'
   goes_over sw0 198.51.100.1
   ping_from a 198.51.100.1
   refute eval 'ip -n "$A" -6 rule | grep -q suppress_prefixlength'
@@ -106,14 +106,14 @@ no_rules_left() { rules | diff "$work/rules" -; }
   config a 192.0.2.2:51900 "Table = 77
 FwMark = 77"
   up a
-  until_true 20 grep -q 'net.ipv4.conf.all.rp_filter is 1' "$work/a/up.log"
+  eventually grep -q 'net.ipv4.conf.all.rp_filter is 1' "$work/a/up.log"
 }
 
 @test "a table in use is left alone, and FwMark is used where it is configured" {
   all_traffic 'FwMark = 7'
   ip -n "$A" route add 198.51.100.0/24 dev v0 table 51900
   up a
-  until_true 20 eval 'ip -n "$A" -6 rule | grep "not from all fwmark 0x7 lookup 51901"'
+  eventually eval 'ip -n "$A" -6 rule | grep "not from all fwmark 0x7 lookup 51901"'
   ip -n "$A" route show table 51901 | grep 'default dev sw0'
   in_ns a "$SALTWAY" down sw0
   no_rules_left
@@ -124,9 +124,9 @@ FwMark = 77"
   for table in off 77; do
     all_traffic "Table = $table"
     up a
-    until_true 20 grep -q 'interface sw0' "$work/a/up.log"
-    until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
-    [ $table = off ] || until_true 20 eval 'ip -n "$A" route show table 77 | grep "default dev sw0"'
+    eventually grep -q 'interface sw0' "$work/a/up.log"
+    eventually eval '[ "$(status_of a .name)" = sw0 ]'
+    [ $table = off ] || eventually eval 'ip -n "$A" route show table 77 | grep "default dev sw0"'
     no_rules_left
     goes_over v0 198.51.100.1 2001:db8:ffff::1
     in_ns a "$SALTWAY" down sw0
@@ -141,12 +141,12 @@ FwMark = 77"
   ip -n "$A" -6 route add fd02::/64 via 2001:db8::2 dev v0 metric 50
   config a 192.0.2.2:51900
   up a
-  until_true 20 eval 'ip -n "$A" -6 route show fd02::/64 | grep sw0'
+  eventually eval 'ip -n "$A" -6 route show fd02::/64 | grep sw0'
   goes_over sw0 10.2.0.1 fd02::1
   in_ns a "$SALTWAY" down sw0
   config a 192.0.2.2:51900 'Metric = 60'
   up a
-  until_true 20 eval 'ip -n "$A" -6 route show fd02::/64 | grep "sw0.*metric 60"'
+  eventually eval 'ip -n "$A" -6 route show fd02::/64 | grep "sw0.*metric 60"'
   goes_over v0 10.2.0.1 fd02::1
   ip -n "$A" route flush dev v0 metric 50
   ip -n "$A" -6 route flush dev v0 metric 50

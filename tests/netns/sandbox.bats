@@ -25,10 +25,10 @@ log_says() { grep -q "$2" "$work/$1/up.log"; }
 # ended_by_fault PARENT: the parent ended with status 1, and left nothing behind.
 ended_by_fault() {
   local status=0
-  until_true 20 gone "$1"
+  eventually gone "$1"
   wait "$1" || status=$?
   [ "$status" = 1 ]
-  until_true 20 no_interface
+  eventually no_interface
   [ ! -e "$(file_of a sock)" ]
 }
 
@@ -82,7 +82,7 @@ ended_by_fault() {
   done
   nothing_dropped
   in_ns a "$SALTWAY" down sw0
-  until_true 20 gone "$pid_a"
+  eventually gone "$pid_a"
   [ ! -e "/proc/$engine" ]
 }
 
@@ -120,9 +120,9 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   silent_name_server
   config a b.example.net:51900
   up a
-  until_true 20 resolver_of "$pid_a"
+  eventually resolver_of "$pid_a"
   local resolver; resolver=$(resolver_of "$pid_a")
-  until_true 20 eval '[ "$(field "$resolver" Seccomp)" = 2 ]'
+  eventually eval '[ "$(field "$resolver" Seccomp)" = 2 ]'
   [ "$(field "$resolver" NoNewPrivs)" = 1 ]
   for set in CapInh CapPrm CapEff CapAmb; do [ "$(field "$resolver" $set)" = 0000000000000000 ]; done
   [ "$(awk '$1 == "Uid:" {print $2, $3, $4, $5}' "/proc/$resolver/status" | tr ' ' '\n' | sort -u)" = "$(user_of_resolver)" ]
@@ -143,7 +143,7 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   grep -q '^Max file size *0 *0 ' "/proc/$resolver/limits"
   grep -q '^Max core file size *0 *0 ' "/proc/$resolver/limits"
   kill -KILL "$pid_a"
-  until_true 20 gone "$resolver"
+  eventually gone "$resolver"
 }
 
 @test "a resolver that executes, traces or signals is killed, and status says so; one that forks is refused" {
@@ -154,9 +154,9 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   echo "192.0.2.2 b.example.net" >"/etc/netns/$A/hosts"
   for what in exec ptrace kill; do
     LD_PRELOAD=$BREAKOUT_LIBRARY BREAKOUT_RESOLVER=$what up a
-    until_true 20 eval '[[ $(condition_of a) == *"cannot resolve names: the resolver was ended by signal 31 (Bad system call)"* ]]'
+    eventually eval '[[ $(condition_of a) == *"cannot resolve names: the resolver was ended by signal 31 (Bad system call)"* ]]'
     in_ns a "$SALTWAY" down sw0
-    until_true 20 gone "$pid_a"
+    eventually gone "$pid_a"
   done
   LD_PRELOAD=$BREAKOUT_LIBRARY BREAKOUT_RESOLVER=fork up a # the fork is refused, and the lookup goes on
   config b 192.0.2.1:51900
@@ -172,7 +172,7 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   echo "192.0.2.2 b.example.net" >"/etc/netns/$A/hosts"
   chmod 600 "/etc/netns/$A/hosts"
   up a
-  until_true 30 eval '[[ $(condition_of a) == *"cannot resolve b.example.net: "*"(cannot read /etc/hosts as user $(user_of_resolver): Permission denied; chmod o+r /etc/hosts)"* ]]'
+  eventually eval '[[ $(condition_of a) == *"cannot resolve b.example.net: "*"(cannot read /etc/hosts as user $(user_of_resolver): Permission denied; chmod o+r /etc/hosts)"* ]]'
 }
 
 @test "an engine cannot choose the fingerprint that people compare" {
@@ -182,7 +182,7 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   [[ "$fingerprint" =~ ^[0-9a-f]{8}$ ]]
   in_ns a "$SALTWAY" down sw0
   LD_PRELOAD=$BREAKOUT_LIBRARY FORGE=$fingerprint up a
-  until_true 20 is_up a
+  eventually is_up a
   [ "$(status_of a .fingerprint)" = "$fingerprint" ]
 }
 
@@ -265,7 +265,7 @@ PreDown = nft delete table inet %i"
   engine=$(engine_of a)
   kill -STOP "$engine"
   kill -TERM "$pid_a"
-  until_true 20 gone "$pid_a"
+  eventually gone "$pid_a"
   gone "$engine"
   no_interface
   refute ip netns exec "$A" nft list table inet sw0
@@ -282,8 +282,8 @@ PreDown = nft delete table inet %i"
   two_sides
   local engine; engine=$(engine_of a)
   kill -KILL "$pid_a"
-  until_true 20 gone "$engine"
-  until_true 20 no_interface
+  eventually gone "$engine"
+  eventually no_interface
 }
 
 @test "if the parent is killed even a stopped engine ends" {
@@ -292,8 +292,8 @@ PreDown = nft delete table inet %i"
   local engine; engine=$(engine_of a)
   kill -STOP "$engine"
   kill -KILL "$pid_a"
-  until_true 20 gone "$engine"
-  until_true 20 no_interface
+  eventually gone "$engine"
+  eventually no_interface
 }
 
 @test "if either process is stopped for a while the other waits, and the link goes on afterwards" {
@@ -304,7 +304,7 @@ PreDown = nft delete table inet %i"
   [ "$status" = 3 ]
   sleep 20 # longer than the peer takes to find a silent link
   kill -CONT "$engine"
-  until_true 20 is_up a
+  eventually is_up a
   ping_from a 10.77.0.2
   kill -STOP "$pid_a"
   sleep 20
@@ -313,7 +313,7 @@ PreDown = nft delete table inet %i"
   is_up a
   kill -STOP "$engine" # it cannot react when it is told to stop
   kill -TERM "$pid_a"
-  until_true 20 gone "$pid_a"
+  eventually gone "$pid_a"
   log_says a "the engine does not stop; killing it"
   no_interface
 }
@@ -345,7 +345,7 @@ PreDown = nft delete table inet %i"
   done
   ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" bash -c "ulimit -n 48; exec '$SALTWAY' up '$work/a/sw0.conf'" >>"$work/a/up.log" 2>&1 3>&- &
   pids+=($!)
-  until_true 20 eval '[ "$(status_of a .state)" = waiting ]'
+  eventually eval '[ "$(status_of a .state)" = waiting ]'
 }
 
 @test "with a full disk the link comes up and ends as told, and only its log is lost" {
@@ -363,7 +363,7 @@ PreDown = nft delete table inet %i"
   wait_up
   [ ! -s "$work/log/a" ]
   in_ns a "$SALTWAY" down sw0
-  until_true 20 gone "$pid_a"
+  eventually gone "$pid_a"
   no_interface
 }
 
@@ -394,7 +394,7 @@ no_key_of_sessions() {
   run python3 "$BATS_TEST_DIRNAME/memory.py" "$engine" "$work/secrets" h
   [[ "$output" == "0 of "[1-9]* ]]
   in_ns b "$SALTWAY" down sw0
-  until_true 20 log_says a "closed the link in order"
+  eventually log_says a "closed the link in order"
   # Both sides began at once, so one of them may have a pending answer, which it keeps for 5 seconds.
-  until_true 20 no_key_of_sessions "$engine"
+  eventually no_key_of_sessions "$engine"
 }

@@ -55,9 +55,9 @@ user_files() {
   [ "$(status_of a .mtu)" = 1300 ]
   [ "$(stat -c %U "/proc/$pid_a/mem")" = root ] # not dumpable
   ip -n "$A" link set sw0 down
-  until_true 20 eval '[ "$(status_of a .reason)" = interface-down ]'
+  eventually eval '[ "$(status_of a .reason)" = interface-down ]'
   ip -n "$A" link set sw0 up
-  until_true 20 is_up a
+  eventually is_up a
   ping_from a 10.77.0.2
   in_ns a "$SALTWAY" down sw0
   ip -n "$A" link show sw0 # it stays, because saltway did not make it
@@ -67,7 +67,7 @@ user_files() {
   topology_pair
   config a 192.0.2.2:51900
   up a
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
   ip -n "$A" addr show sw0 | grep -q 'inet 10.77.0.1/30'
   ip -n "$A" addr show sw0 | grep -q 'inet6 fd77::1/64'
   ip -n "$A" link show sw0 | grep -q 'UP'
@@ -126,7 +126,7 @@ user_files() {
   topology_pair
   config a 192.0.2.2:51900
   up a
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
   mkdir "$work/elsewhere"
   fails_with "Device or resource busy" \
     ip netns exec "$A" env RUNTIME_DIRECTORY="$work/elsewhere" "$SALTWAY" up "$work/a/sw0.conf"
@@ -169,7 +169,7 @@ user_files() {
   config a 192.0.2.2:51900
   ip netns exec "$A" socat -u UDP6-RECV:51900 OPEN:/dev/null 3>&- &
   pids+=($!)
-  until_true 20 eval 'ip netns exec "$A" ss -Hlun sport = :51900 | grep -q 51900'
+  eventually eval 'ip netns exec "$A" ss -Hlun sport = :51900 | grep -q 51900'
   fails_with "udp: cannot bind to port 51900: Address already in use" in_ns a "$SALTWAY" up "$work/a/sw0.conf"
   [[ $output == *"ss -lunp"* ]]
   refute ip -n "$A" link show sw0
@@ -255,7 +255,7 @@ user_files() {
   ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" bash -c "exec '$SALTWAY' up '$work/a/sw0.conf' 0<&- 1<&- 2<&-" 3>&- &
   pid_a=$!
   pids+=("$pid_a")
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
   local fd
   for fd in 0 1 2; do
     [ "$(readlink "/proc/$pid_a/fd/$fd")" = /dev/null ]
@@ -272,17 +272,17 @@ ready_and_stopping() {
   in_ns a socat -u "$1" "CREATE:$work/notified" 3>&- &
   listener=$!
   pids+=("$listener")
-  until_true 20 eval 'in_ns a grep -q "$address" /proc/net/unix'
+  eventually eval 'in_ns a grep -q "$address" /proc/net/unix'
   NOTIFY_SOCKET=$address up a
-  until_true 20 grep -q 'running: cat' "$work/a/up.log"
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually grep -q 'running: cat' "$work/a/up.log"
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
   refute grep -q READY "$work/notified"
   echo >"$work/go"
-  until_true 20 grep -qx READY=1 "$work/notified"
-  until_true 20 grep -qx 'STATUS=the host of 192.0.2.2:51900 says that nothing listens there (.*)' "$work/notified"
+  eventually grep -qx READY=1 "$work/notified"
+  eventually grep -qx 'STATUS=the host of 192.0.2.2:51900 says that nothing listens there (.*)' "$work/notified"
   kill -TERM "$pid_a"
   wait "$pid_a"
-  until_true 20 grep -qx STOPPING=1 "$work/notified"
+  eventually grep -qx STOPPING=1 "$work/notified"
   [ "$(grep -c STATUS= "$work/notified")" -le 3 ] # only what is new
   kill "$listener"
 }
@@ -313,7 +313,7 @@ ready_and_stopping() {
   as_user XDG_RUNTIME_DIR="$work/xdg" "$SALTWAY" up "$work/a/sw0.conf" >"$work/a/up.log" 2>&1 3>&- &
   pid_a=$!
   pids+=("$pid_a")
-  until_true 20 eval 'as_user XDG_RUNTIME_DIR="$work/xdg" "$SALTWAY" status --json sw0 | jq -e ".[0].name == \"sw0\""'
+  eventually eval 'as_user XDG_RUNTIME_DIR="$work/xdg" "$SALTWAY" status --json sw0 | jq -e ".[0].name == \"sw0\""'
   ls "$work"/xdg/saltway/sw0@*.sock
   [ "$(stat -c %a "$work"/xdg/saltway/sw0@*.sock)" = 600 ]
   as_user XDG_RUNTIME_DIR="$work/xdg" "$SALTWAY" down sw0
@@ -326,7 +326,7 @@ ready_and_stopping() {
   topology_pair
   config a 192.0.2.2:51900
   up a
-  until_true 20 eval '[ "$(in_ns a "$SALTWAY" status --json "$work/a/sw0.conf" | jq -r ".[0].name")" = sw0 ]'
+  eventually eval '[ "$(in_ns a "$SALTWAY" status --json "$work/a/sw0.conf" | jq -r ".[0].name")" = sw0 ]'
   cd "$work/a"
   in_ns a "$SALTWAY" down sw0.conf
   refute ip -n "$A" link show sw0
@@ -370,7 +370,7 @@ PreDown = true"
     "$SALTWAY" up "$work/a/sw0.conf" >"$work/a/up.log" 2>&1 3>&- &
   pid_a=$!
   pids+=("$pid_a")
-  until_true 20 is_up b
+  eventually is_up b
   ping_from b 10.77.0.1
   grep -q 'Read-only file system.*going on without status and down' "$work/a/up.log"
   grep -q 'the next start will not undo what hooks did' "$work/a/up.log"
@@ -395,7 +395,7 @@ PreDown = true"
   topology_pair
   config a 192.0.2.2:51900
   up a
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
   chmod 0755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test "$work" "$work/run-a"
   fails_with "only the user that runs the link, and root, may ask it" in_ns a setpriv --reuid 65534 --clear-groups "$SALTWAY" status sw0
   run in_ns b "$SALTWAY" status sw0
@@ -410,18 +410,18 @@ PreDown = true"
   config a 192.0.2.2:51900
   touch "$work/a/up.log"
   JOURNAL_STREAM=$(stat -c %d:%i "$work/a/up.log") up a
-  until_true 20 grep -q '^<6>interface sw0' "$work/a/up.log"
+  eventually grep -q '^<6>interface sw0' "$work/a/up.log"
   in_ns a "$SALTWAY" down sw0
   JOURNAL_STREAM=1:2 up a
-  until_true 20 grep -q '^sw0: interface sw0' "$work/a/up.log"
+  eventually grep -q '^sw0: interface sw0' "$work/a/up.log"
 }
 
 @test "hooks inherit no descriptor of the link" {
   topology_pair
   config a 192.0.2.2:51900 "PostUp = ls -l /proc/self/fd > $work/fds"
   up a
-  until_true 20 eval '[ "$(status_of a .name)" = sw0 ]'
-  until_true 20 test -s "$work/fds"
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
+  eventually test -s "$work/fds"
   cat "$work/fds"
   refute grep -E 'net/tun|socket:|\.key|eventpoll' "$work/fds"
 }

@@ -18,7 +18,7 @@ quiet_pair() {
 killed_and_started() {
   local pid; eval "pid=\$pid_$1"
   kill -KILL "$pid"
-  until_true 20 eval '! kill -0 "$pid"'
+  eventually eval '! kill -0 "$pid"'
   : >"$work/$1/up.log"
   up "$1"
 }
@@ -28,21 +28,21 @@ remembers() { state "$1" | grep -E "^$2 [0-9a-f]{8}$"; }
 
 @test "a side without Endpoint that was killed starts the handshake itself, though the other side is quiet" {
   quiet_pair
-  until_true 20 remembers b 192.0.2.1:51900
+  eventually remembers b 192.0.2.1:51900
   [ "$(stat -c %a "$work/state-b/sw0")" = 600 ]
   [ "$(stat -c %a "$work/state-b")" = 700 ]
   killed_and_started b
-  until_true 20 is_up b
+  eventually is_up b
   ping_from b 10.77.0.1
 }
 
 @test "the address is remembered when the link is stopped in order, too, and a new one replaces it" {
   quiet_pair
-  until_true 20 remembers b 192.0.2.1:51900
+  eventually remembers b 192.0.2.1:51900
   in_ns a "$SALTWAY" down sw0
   sed -i 's/^ListenPort.*/ListenPort = 51999/' "$work/a/sw0.conf"
   up a
-  until_true 20 eval '[ "$(status_of b .endpoint)" = 192.0.2.1:51999 ]'
+  eventually eval '[ "$(status_of b .endpoint)" = 192.0.2.1:51999 ]'
   remembers b 192.0.2.1:51900 # it was written less than a minute ago
   in_ns b "$SALTWAY" down sw0
   remembers b 192.0.2.1:51999
@@ -50,22 +50,22 @@ remembers() { state "$1" | grep -E "^$2 [0-9a-f]{8}$"; }
 
 @test "the address of a peer with another key is not used" {
   quiet_pair
-  until_true 20 remembers b 192.0.2.1:51900
+  eventually remembers b 192.0.2.1:51900
   (umask 077 && "$SALTWAY" genkey >"$work/link.key")
   killed_and_started b
-  until_true 20 eval '[ "$(status_of b .reason)" = waiting ]'
+  eventually eval '[ "$(status_of b .reason)" = waiting ]'
 }
 
 @test "a damaged file is reported, and the link waits as without one" {
   quiet_pair
-  until_true 20 remembers b 192.0.2.1:51900
+  eventually remembers b 192.0.2.1:51900
   echo garbage >"$work/state-b/sw0"
   killed_and_started b
-  until_true 20 grep -q 'state-b/sw0: it is damaged' "$work/b/up.log"
-  until_true 20 eval '[ "$(status_of b .reason)" = waiting ]'
+  eventually grep -q 'state-b/sw0: it is damaged' "$work/b/up.log"
+  eventually eval '[ "$(status_of b .reason)" = waiting ]'
   ping_from a 10.77.0.2 || true # a notices that b has restarted
-  until_true 40 is_up b
-  until_true 20 remembers b 192.0.2.1:51900
+  eventually is_up b
+  eventually remembers b 192.0.2.1:51900
 }
 
 @test "without a state directory that can be written to the link works, and the log says so once" {
@@ -76,7 +76,7 @@ remembers() { state "$1" | grep -E "^$2 [0-9a-f]{8}$"; }
   up a
   up b
   wait_up
-  until_true 20 grep -q "cannot write $work/state-b.*: .*; going on" "$work/b/up.log"
-  until_true 20 is_up b
+  eventually grep -q "cannot write $work/state-b.*: .*; going on" "$work/b/up.log"
+  eventually is_up b
   [ "$(grep -c 'cannot write' "$work/b/up.log")" = 1 ]
 }

@@ -119,8 +119,11 @@ until_true() {
   done
 }
 
+# eventually COMMAND...: what has to come, on however slow a machine.
+eventually() { until_true 60 "$@"; }
+
 is_up() { in_ns "$1" "$SALTWAY" status sw0; }
-wait_up() { until_true 20 is_up a; until_true 20 is_up b; }
+wait_up() { eventually is_up a; eventually is_up b; }
 condition_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r '.[0].condition'; }
 status_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r ".[0] | $2"; }
 # nothing_dropped: neither side has dropped anything, except packets before the link was up, and the superfluous
@@ -141,7 +144,7 @@ capture_start() {
   ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/wire.pcap" udp port 51900 2>"$work/tcpdump" 3>&- &
   capture_pid=$!
   pids+=("$capture_pid")
-  until_true 20 grep -q 'listening on' "$work/tcpdump"
+  eventually grep -q 'listening on' "$work/tcpdump"
 }
 
 capture_stop() {
@@ -159,7 +162,7 @@ tcp_hashed() {
   ip netns exec "$ns" socat -u TCP6-LISTEN:5001,reuseaddr,ipv6only=0 CREATE:"$work/received" 3>&- &
   local listener=$!
   pids+=("$listener")
-  until_true 20 eval 'ip netns exec "$ns" ss -Hltn sport = :5001 | grep -q 5001'
+  eventually eval 'ip netns exec "$ns" ss -Hltn sport = :5001 | grep -q 5001'
   case $address in *:*) address="TCP6:[$address]" ;; *) address="TCP4:$address" ;; esac
   in_ns "$from" timeout 60 socat -u FILE:"$work/sent" "$address:5001"
   wait "$listener"

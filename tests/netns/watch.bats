@@ -3,8 +3,6 @@
 
 load topology
 
-deadline=20 # what has to happen a second later, on any machine
-
 rules() { ip -n "$A" -4 rule; ip -n "$A" -6 rule; }
 routes() { ip -n "$A" -4 route show table all; ip -n "$A" -6 route show table all; }
 addresses() { ip -n "$A" -o addr show dev sw0 | grep -v 'scope link' | sed 's/ *valid_lft.*//'; }
@@ -22,7 +20,7 @@ link_up() {
   up a
   up b
   wait_up
-  until_true 20 eval 'ip -n "$A" -6 rule | grep -q "not from all fwmark"'
+  eventually eval 'ip -n "$A" -6 rule | grep -q "not from all fwmark"'
   everything >"$work/before"
 }
 
@@ -32,7 +30,7 @@ link_up() {
   ip -n "$A" -6 route flush dev sw0 proto static
   ip -n "$A" route flush table 51900
   refute complete
-  until_true $deadline complete
+  eventually complete
   ping_from a 10.77.0.2
   [ "$(made_again)" = 1 ]
   grep 'addresses 0, routes [1-9], rules 0' "$work/a/up.log"
@@ -41,11 +39,11 @@ link_up() {
 @test "addresses and rules that are removed come back, in either family" {
   link_up
   ip -n "$A" addr flush dev sw0 scope global
-  until_true $deadline complete
+  eventually complete
   ip -n "$A" -4 rule flush
   ip -n "$A" -4 rule add pref 32766 lookup main
   ip -n "$A" -6 rule del pref 31000
-  until_true $deadline eval 'rules | grep -v 32767 | diff <(grep -v 32767 "$work/before" | grep lookup) -'
+  eventually eval 'rules | grep -v 32767 | diff <(grep -v 32767 "$work/before" | grep lookup) -'
   grep 'addresses 2, routes' "$work/a/up.log"
   grep 'routes 0, rules 5' "$work/a/up.log"
 }
@@ -53,15 +51,15 @@ link_up() {
 @test "a route that takes the place of ours is reported, and ours comes back when that is gone" {
   link_up
   ip -n "$A" route replace 10.2.0.0/16 dev v0 proto static scope link
-  until_true $deadline grep -q 'cannot make again what was removed: .*10.2.0.0/16.*over v0' "$work/a/up.log"
+  eventually grep -q 'cannot make again what was removed: .*10.2.0.0/16.*over v0' "$work/a/up.log"
   ip -n "$A" route del 10.2.0.0/16 dev v0
-  until_true $deadline complete
+  eventually complete
 }
 
 @test "an interface that is set down is a state with a time, and gets everything back when it is up" {
   link_up
   ip -n "$A" link set sw0 down
-  until_true $deadline eval '[ "$(status_of a .reason)" = interface-down ]'
+  eventually eval '[ "$(status_of a .reason)" = interface-down ]'
   refute is_up a
   [[ $(condition_of a) == *"ip link set sw0 up"* ]]
   [ "$(status_of a '.since < 60')" = true ]
@@ -69,8 +67,8 @@ link_up() {
   sleep 1.5 # nothing is tried meanwhile
   refute grep 'cannot make again' "$work/a/up.log"
   ip -n "$A" link set sw0 up
-  until_true $deadline complete
-  until_true $deadline is_up a
+  eventually complete
+  eventually is_up a
   ping_from a 10.77.0.2
   ping_from a fd77::2
 }
@@ -99,7 +97,7 @@ link_up() {
     sleep 0.2
   done
   [ "$(made_again)" = 8 ]
-  until_true $deadline is_up a
+  eventually is_up a
 }
 
 @test "changes that the kernel could not report are noticed" {
@@ -114,5 +112,5 @@ link_up() {
   # the number of reports that were lost
   ip netns exec "$A" awk -v pid="$pid_a" '$2 == 0 && $9 > 0 {found = 1} END {exit !found}' /proc/net/netlink
   kill -CONT "$pid_a"
-  until_true $deadline complete
+  eventually complete
 }

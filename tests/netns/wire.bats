@@ -37,7 +37,7 @@ capture_all() {
   ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/wire.pcap" udp and portrange 51900-51999 2>"$work/tcpdump" 3>&- &
   capture_pid=$!
   pids+=("$capture_pid")
-  until_true 20 grep -q 'listening on' "$work/tcpdump"
+  eventually grep -q 'listening on' "$work/tcpdump"
 }
 
 # only_ours: keeps the kernel from sending packets of its own (router solicitations) into the links, whose sizes are equal.
@@ -52,11 +52,11 @@ all_ping() { for i in $(seq 0 $((LINKS - 1))); do in_ns a ping -q -c 2 -i 0.01 -
 @test "in 48 links no bit, byte, length or interval of handshakes, data and keepalives is constant" {
   only_ours
   links_up b
-  until_true 30 eval '[ "$(in_ns b "$SALTWAY" status --json | jq length)" = $LINKS ]'
+  eventually eval '[ "$(in_ns b "$SALTWAY" status --json | jq length)" = $LINKS ]'
   capture_all
   links_up a
-  until_true 60 all_up a
-  until_true 60 all_up b
+  eventually all_up a
+  eventually all_up b
   all_ping
   sleep 10 # keepalives are sent
   capture_stop
@@ -67,8 +67,8 @@ all_ping() { for i in $(seq 0 $((LINKS - 1))); do in_ns a ping -q -c 2 -i 0.01 -
   only_ours
   extra='PersistentKeepalive = 1'
   links_up a b
-  until_true 60 all_up a
-  until_true 60 all_up b
+  eventually all_up a
+  eventually all_up b
   capture_all
   sleep 5
   for i in $(seq 0 $((LINKS - 1))); do in_ns a "$SALTWAY" down "sw$i"; done
@@ -87,9 +87,9 @@ for port in range(51900, 51900 + int(sys.argv[1])):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("192.0.2.2", port)); held.append(s)
 print("ready", flush=True); time.sleep(600)' $LINKS >"$work/ready" 3>&- &
   pids+=($!)
-  until_true 20 grep -q ready "$work/ready"
+  eventually grep -q ready "$work/ready"
   links_up a
-  until_true 60 eval '[ "$(tcpdump -r "$work/wire.pcap" -nn 2>/dev/null | awk "{print \$5}" | sort | uniq -c | awk "\$1 >= 2" | wc -l)" = $LINKS ]'
+  eventually eval '[ "$(tcpdump -r "$work/wire.pcap" -nn 2>/dev/null | awk "{print \$5}" | sort | uniq -c | awk "\$1 >= 2" | wc -l)" = $LINKS ]'
   capture_stop
   python3 "$BATS_TEST_DIRNAME/statistics.py" "$work/wire.pcap" $LINKS
 }
