@@ -177,7 +177,6 @@ static int drop_privileges(pid_t parent, struct sw_error *error) {
   return failed;
 }
 
-/* Called last: looking up a user may leave a connection to a name service open. */
 static int close_other_descriptors(const struct process *process, struct sw_error *error) {
   int keep[] = {process->tun.fd, process->udp.fd, process->channel};
   return sw_sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]), error);

@@ -12,7 +12,9 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -100,15 +102,26 @@ static int change_user(uid_t user, gid_t group, struct sw_error *error) {
   return 0;
 }
 
-static void find_user(const char *const *names, uid_t *user, gid_t *group) {
+static bool find_user(FILE *users, const char *name, uid_t *user, gid_t *group) {
+  const struct passwd *found;
+  rewind(users);
+  while ((found = fgetpwent(users)) && strcmp(found->pw_name, name) != 0) continue;
+  if (!found || found->pw_uid == 0) return false;
+  *user = found->pw_uid;
+  *group = found->pw_gid;
+  return true;
+}
+
+/* The users are the system's own, made by the installation.  getpwnam would load every name service
+ * of the machine into the process, and could hang. */
+static int find_users(const char *const *names, uid_t *user, gid_t *group, struct sw_error *error) {
   *user = *group = SW_SANDBOX_NOBODY;
-  for (; *names; names++) {
-    const struct passwd *found = getpwnam(*names);
-    if (!found || found->pw_uid == 0) continue;
-    *user = found->pw_uid;
-    *group = found->pw_gid;
-    return;
-  }
+  FILE *users = fopen("/etc/passwd", "re");
+  if (!users && errno == ENOENT) return 0;
+  if (!users) return sw_error_set(error, errno, NULL, "sandbox: cannot read /etc/passwd");
+  while (*names && !find_user(users, *names, user, group)) names++;
+  fclose(users);
+  return 0;
 }
 
 static int refuse_io_uring(struct sw_error *error);
@@ -117,8 +130,8 @@ int sw_sandbox_drop(const char *const *users, int directory, pid_t parent, struc
   if (geteuid() == 0) {
     uid_t user;
     gid_t group;
-    find_user(users, &user, &group);
-    int failed = directory >= 0 ? change_root(directory, error) : 0;
+    int failed = find_users(users, &user, &group, error);
+    if (!failed && directory >= 0) failed = change_root(directory, error);
     if (!failed) failed = change_user(user, group, error);
     if (failed) return failed;
   }

@@ -30,7 +30,7 @@ int sw_sandbox_close_others(int keep[], size_t count, struct sw_error *error);
 
 /** Gives up all capabilities and the means to gain any, io_uring, core dumps and being traced, and
  * has the kernel kill the process when `parent` ends.  As root it also becomes the first of `users`
- * (a list that ends with NULL) that exists, else nobody, and changes its root to `directory`, which
+ * (a list that ends with NULL) that /etc/passwd has, else nobody, and changes its root to `directory`, which
  * must be empty and belong to root (-1: it keeps its root).  Returns 0, or a negative errno with
  * `error` filled. */
 int sw_sandbox_drop(const char *const *users, int directory, pid_t parent, struct sw_error *error);

@@ -70,8 +70,7 @@ static void on_engine_late(uv_timer_t *timer) {
   if (child->stopping)
     sw_log(SW_LOG_WARNING, "the engine does not stop; killing it");
   else
-    note_failure(child, "the engine does not start (does a name service hang? try: getent passwd "
-                        "saltway)");
+    note_failure(child, "the engine does not start (is the machine overloaded?)");
   kill(child->pid, SIGKILL);
 }
 

@@ -36,7 +36,6 @@ static int confine(struct sw_error *error) {
   int keep[] = {SW_NAMES_CHANNEL};
   int failed = limit_resources(error);
   if (!failed) failed = sw_sandbox_drop(users, -1, getppid(), error);
-  /* looking up the user may have left a connection to a name service, made as root */
   if (!failed) failed = sw_sandbox_close_others(keep, 1, error);
   return failed ? failed : sw_sandbox_deny(error);
 }

@@ -58,7 +58,7 @@ ended_by_fault() {
   # the pipe is libuv's, for signals
   run find "/proc/$engine/fd" -type l ! -name '[012]' -printf '%l\n'
   [ "$(grep -c -e '^/dev/net/tun$' -e '^socket:' -e '^anon_inode:.event' -e '^pipe:' <<<"$output")" = "$(wc -l <<<"$output")" ]
-  [ "$(grep -c '^socket:' <<<"$output")" = 2 ] # UDP and the channel to the parent; none of a name service
+  [ "$(grep -c '^socket:' <<<"$output")" = 2 ] # UDP and the channel to the parent
   [ "$(status_of a .sandbox)" = on ]
   [ "$(grep -c 'breakout: io_uring in' "$work/a/up.log")" -ge 2 ]
   [ "$(grep 'breakout: io_uring in' "$work/a/up.log" | tail -1 | awk '{print $NF}')" = ENOSYS ] # the last line is the engine's

@@ -4,10 +4,10 @@
  * the parent handles a resolver that lies, floods, hangs or crashes.
  */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <pwd.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -55,14 +55,13 @@ static struct addrinfo *append(struct addrinfo *list, int family, const char *te
   return list;
 }
 
-/* Replaces the system's users by those in $USERS. */
-struct passwd *getpwnam(const char *name) {
-  static struct passwd user;
-  const char *users = getenv("USERS"), *at = users ? strstr(users, name) : NULL;
-  const size_t length = strlen(name);
-  if (!at || (at[length] != ' ' && at[length] != '\0')) return NULL;
-  user.pw_uid = user.pw_gid = strcmp(name, SW_SANDBOX_USER) == 0 ? 54321 : 54322;
-  return &user;
+/* $USERS replaces /etc/passwd. */
+FILE *fopen(const char *file, const char *mode) {
+  static FILE *(*real)(const char *, const char *);
+  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "fopen");
+  char *users = getenv("USERS");
+  if (users && strcmp(file, "/etc/passwd") == 0) return fmemopen(users, strlen(users), "r");
+  return real(file, mode);
 }
 
 /* $EXECV: the errno that it fails with. */
@@ -597,15 +596,20 @@ static void resolver_has_no_privilege(void **state) {
 static void resolver_has_a_user_of_its_own_where_there_is_one(void **state) {
   (void)state;
   if (geteuid() != 0 || !sw_sandbox_possible()) skip();
-  setenv("USERS", "saltway saltway-resolver", 1);
+  setenv("USERS",
+         "saltway-x:x:54323:54323::/:\n"
+         "saltway:x:54321:54321::/:\n"
+         "saltway-resolver:x:54322:54322::/:\n",
+         1);
   RESOLVE("user");
   assert_found(0, "0.0.212.50:1000"); /* 54322 */
-  setenv("USERS", "saltway", 1);
+  setenv("USERS", "saltway-resolver:x:0:0::/:\nsaltway:x:54321:54321::/:\n", 1);
   RESOLVE("user");
   assert_found(0, "0.0.212.49:1000"); /* 54321 */
-  unsetenv("USERS");
+  setenv("USERS", "root:x:0:0::/:\n", 1);
   RESOLVE("user");
   assert_found(0, "0.0.255.254:1000"); /* 65534 */
+  unsetenv("USERS");
 }
 
 static void forbidden_call_ends_the_resolver_and_is_reported(void **state) {
