@@ -45,7 +45,7 @@ check-build:
 	LC_ALL=C bats --print-output-on-failure tests/build
 
 # Libraries that the netns tests load into the program, and programs that send datagrams.
-NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so fault.so kernel.so flood other_version)
+NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so clock.so fault.so kernel.so flood other_version)
 
 check-netns: $(BUILD)/saltway $(NETNS_HELPERS)
 	LC_ALL=C TMPDIR=/tmp SALTWAY=$(abspath $(BUILD)/saltway) bats --print-output-on-failure tests/netns

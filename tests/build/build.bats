@@ -238,6 +238,15 @@ C
   "$BATS_TEST_DIRNAME/layers"
 }
 
+@test "nothing asks for the time of day, and the protocol asks for no clock" {
+  local clocks='time|ftime|gettimeofday|timespec_get|clock|clock_.*|timer_create|timerfd_create'
+  refute grep -rE 'CLOCK_(REALTIME|TAI)' "$one/src" "$one/include"
+  imports | grep -qx clock_gettime
+  refute grep -xE "$clocks" <(imports | grep -vx clock_gettime)
+  nm -u "$one/build/libsaltway.a" | grep -qw sodium_memzero
+  refute grep -wE "U ($clocks)" <(nm -u "$one/build/libsaltway.a")
+}
+
 @test "an include that points up or across the layers is reported" {
   local tree=$BATS_TEST_TMPDIR/tree
   mkdir "$tree"

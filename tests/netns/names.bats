@@ -4,24 +4,6 @@
 
 load topology
 
-# name_server SIDE ADDRESS: starts a name server on this side, which answers with the addresses in $work/SIDE/addresses.
-name_server() {
-  local ns; [ "$1" = a ] && ns=$A || ns=$B
-  ip netns exec "$ns" python3 "$BATS_TEST_DIRNAME/dns.py" "$2" "$work/$1/addresses" 3>&- &
-  pids+=($!)
-  eventually eval 'ip netns exec "'"$ns"'" ss -Hlun sport = :53 | grep -q ":53 "'
-}
-
-# uses SIDE ADDRESS: gives the side this name server.
-uses() {
-  local ns; [ "$1" = a ] && ns=$A || ns=$B
-  mkdir -p "/etc/netns/$ns"
-  printf 'nameserver %s\noptions timeout:1 attempts:2\n' "$2" >"/etc/netns/$ns/resolv.conf"
-}
-
-# resolves_to SIDE ADDRESS...: what the side's name server answers from now on.
-resolves_to() { local side=$1; shift; printf '%s\n' "$@" >"$work/$side/addresses"; }
-
 says() { [[ $(condition_of "$1") == *"$2"* ]]; }
 endpoints_of() { status_of "$1" '[.endpoints[].address] | join(" ")'; }
 lines_with() { grep -c -- "$2" "$work/$1/up.log" || true; }

@@ -139,6 +139,24 @@ nothing_dropped() {
 
 ping_from() { local side=$1; shift; in_ns "$side" ping -q -c 3 -i 0.05 -W 5 "$@"; }
 
+# name_server SIDE ADDRESS: starts a name server on this side, which answers with the addresses in $work/SIDE/addresses.
+name_server() {
+  local ns; [ "$1" = a ] && ns=$A || ns=$B
+  ip netns exec "$ns" python3 "$BATS_TEST_DIRNAME/dns.py" "$2" "$work/$1/addresses" 3>&- &
+  pids+=($!)
+  eventually eval 'ip netns exec "'"$ns"'" ss -Hlun sport = :53 | grep -q ":53 "'
+}
+
+# uses SIDE ADDRESS: gives the side this name server.
+uses() {
+  local ns; [ "$1" = a ] && ns=$A || ns=$B
+  mkdir -p "/etc/netns/$ns"
+  printf 'nameserver %s\noptions timeout:1 attempts:2\n' "$2" >"/etc/netns/$ns/resolv.conf"
+}
+
+# resolves_to SIDE ADDRESS...: what the side's name server answers from now on.
+resolves_to() { local side=$1; shift; printf '%s\n' "$@" >"$work/$side/addresses"; }
+
 # capture_start, capture_stop: record the link's datagrams on the wire at side a in $work/wire.pcap.
 capture_start() {
   ip netns exec "$A" tcpdump --immediate-mode -i v0 -U -w "$work/wire.pcap" udp port 51900 2>"$work/tcpdump" 3>&- &
