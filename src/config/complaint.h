@@ -20,4 +20,8 @@ void sw_complaints_note(struct sw_complaints *complaints, int failed);
 void sw_complain(struct sw_complaints *complaints, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/** Writes a line about what is no mistake. */
+void sw_remark(const struct sw_complaints *complaints, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 #endif

@@ -70,13 +70,15 @@ static void read_file(struct sw_config_reader *reader) {
 }
 
 static void read_key(struct sw_config_reader *reader, struct sw_psks *psks) {
-  const char *file = reader->config->key_file;
+  const unsigned line = reader->key_lines[SW_CONFIG_KEY_PSK_FILE];
   struct sw_error error;
-  const int failed = file[0] != '\0' ? sw_psk_file_read(file, psks, &error) : 0;
+  if (reader->config->key_file[0] == '\0') return;
+  const int failed = sw_psk_file_read(reader->config->key_file, psks, &error);
   sw_complaints_note(&reader->complaints, failed);
   if (failed)
-    sw_complain(&reader->complaints, reader->key_lines[SW_CONFIG_KEY_PSK_FILE],
-                "PresharedKeyFile: %s", error.text);
+    sw_complain(&reader->complaints, line, "PresharedKeyFile: %s", error.text);
+  else if (error.text[0])
+    sw_remark(&reader->complaints, line, "PresharedKeyFile: %s", error.text);
 }
 
 int sw_config_load(struct sw_config *config, struct sw_psks *psks, FILE *complaints) {

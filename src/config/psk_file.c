@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "config/regular_file.h"
@@ -19,30 +20,34 @@
 static const char one_line[] = "a key is one line of 44 characters of base64";
 static const char make_another[] = "copy the whole key, or make one for both ends: saltway genkey";
 
-static bool is_credential(const char *file) {
-  const char *directory = secure_getenv("CREDENTIALS_DIRECTORY");
-  if (!directory || directory[0] == '\0') return false;
-  const size_t length = strlen(directory);
-  return strncmp(file, directory, length) == 0 && file[length] == '/' &&
-         strchr(file + length + 1, '/') == NULL;
+/* Who mounts a secret into a container gives it the mode, and nobody can change it there. */
+static bool is_read_only(int descriptor) {
+  struct statvfs status;
+  return fstatvfs(descriptor, &status) == 0 && (status.f_flag & ST_RDONLY);
 }
 
-static int check_access(const char *file, const struct stat *status, struct sw_error *error) {
-  mode_t others = S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH;
-  if (is_credential(file)) others &= ~(mode_t)S_IRGRP;
-  const mode_t open_to = status->st_mode & others;
+/* The group of root may read it: so secrets of systemd and of Kubernetes are mounted. */
+static int check_access(const char *file, int descriptor, const struct stat *status,
+                        struct sw_error *error) {
+  const mode_t readers = (status->st_gid != 0 ? S_IRGRP : 0) | S_IROTH;
+  const mode_t writers = S_IWGRP | S_IWOTH;
+  const bool written = status->st_mode & writers, read = status->st_mode & readers;
   char fix[SW_ERROR_TEXT / 2];
-  if (open_to != 0) {
+  if (written || (read && !is_read_only(descriptor))) {
     snprintf(fix, sizeof(fix), "fix: chmod 600 %s", file);
     return sw_error_set(error, 0, fix, "key file %s can be %s by others (mode %04o)", file,
-                        open_to & (S_IRGRP | S_IROTH) ? "read" : "written",
-                        status->st_mode & 07777U);
+                        read ? "read" : "written", status->st_mode & 07777U);
   }
   if (status->st_uid != 0 && status->st_uid != geteuid()) {
     snprintf(fix, sizeof(fix), "fix: chown %u %s", geteuid(), file);
     return sw_error_set(error, 0, fix, "key file %s belongs to user %u, who can read the key", file,
                         status->st_uid);
   }
+  if (read)
+    sw_error_set(error, 0, "mount it with mode 0400",
+                 "key file %s can be read by others (mode %04o); it is used, as it is on a file "
+                 "system that is mounted read-only",
+                 file, status->st_mode & 07777U);
   return 0;
 }
 
@@ -134,6 +139,7 @@ static int read_and_parse(const char *file, int descriptor, struct sw_psks *psks
 
 int sw_psk_file_read(const char *file, struct sw_psks *psks, struct sw_error *error) {
   sodium_memzero(psks, sizeof(*psks));
+  error->text[0] = '\0';
   struct stat status;
   const char *kind;
   const int descriptor = sw_regular_file_open(file, &status, &kind);
@@ -148,7 +154,7 @@ int sw_psk_file_read(const char *file, struct sw_psks *psks, struct sw_error *er
       result = sw_error_set(error, -descriptor, descriptor == -ENOENT ? fix : NULL,
                             "cannot open key file %s", file);
   } else {
-    result = check_access(file, &status, error);
+    result = check_access(file, descriptor, &status, error);
     if (result == 0) result = read_and_parse(file, descriptor, psks, error);
     close(descriptor);
   }

@@ -8,10 +8,11 @@
 #include "base/error.h"
 #include "saltway/key.h"
 
-/** Reads the keys in `file`, which must be a regular file that only its owner may read or write.  A
- * file that systemd passes in $CREDENTIALS_DIRECTORY may also have mode 0440.  The owner must be
- * root or the user who runs this process.  Returns 0, with 1 to SW_PSKS_MAX different keys in
- * `psks`, which the caller wipes; or a negative errno, with `error` filled and `psks` wiped. */
+/** Reads the keys in `file`, which must be a regular file that only its owner may read or write, and
+ * the group of root read.  Others may read it too if it is on a file system that is mounted read-only,
+ * as the secrets of containers are.  The owner must be root or the user who runs this process.
+ * Returns 0, with 1 to SW_PSKS_MAX different keys in `psks`, which the caller wipes, and a notice or an
+ * empty text in `error`; or a negative errno, with `error` filled and `psks` wiped. */
 int sw_psk_file_read(const char *file, struct sw_psks *psks, struct sw_error *error);
 
 #endif

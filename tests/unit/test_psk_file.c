@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -25,6 +26,14 @@ static char file[PATH_MAX];
 static struct sw_error error;
 static struct sw_psks psks;
 
+static bool read_only; /* the file system of the key, as the kernel reports it */
+
+int fstatvfs(int descriptor, struct statvfs *status) {
+  (void)descriptor;
+  *status = (struct statvfs){.f_flag = read_only ? ST_RDONLY : 0};
+  return 0;
+}
+
 static int start(void **state) {
   (void)state;
   if (sodium_init() < 0 || !mkdtemp(directory)) return -1;
@@ -39,7 +48,7 @@ static int finish(void **state) {
 
 static int remove_file(void **state) {
   (void)state;
-  unsetenv("CREDENTIALS_DIRECTORY");
+  read_only = false;
   return remove(file) != 0 && errno != ENOENT;
 }
 
@@ -139,6 +148,7 @@ static void key_that_others_can_read_is_refused(void **state) {
   for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
     char reason[64];
     write_bytes(KEY "\n", sizeof(KEY), modes[i]);
+    if (geteuid() == 0) assert_int_equal(chown(file, 0, 1), 0);
     snprintf(reason, sizeof(reason), "can be read by others (mode %04o)", modes[i]);
     assert_refused(reason);
     assert_non_null(strstr(error.text, "(fix: chmod 600 "));
@@ -160,28 +170,32 @@ static void stricter_modes_are_accepted(void **state) {
   assert_good();
 }
 
-static void credential_of_systemd_may_be_read_by_its_group(void **state) {
+static void group_of_root_may_read_the_key(void **state) {
   (void)state;
+  if (geteuid() != 0) skip();
   write_bytes(KEY "\n", sizeof(KEY), 0440);
-  setenv("CREDENTIALS_DIRECTORY", directory, 1);
+  assert_int_equal(chown(file, 0, 0), 0);
   assert_good();
-  assert_int_equal(chmod(file, 0444), 0);
-  assert_refused("can be read by others (mode 0444)");
+  assert_string_equal(error.text, "");
   assert_int_equal(chmod(file, 0460), 0);
   assert_refused("can be written by others (mode 0460)");
+  assert_int_equal(chmod(file, 0444), 0);
+  assert_refused("can be read by others (mode 0444)");
 }
 
-static void only_files_in_the_credentials_directory_are_credentials(void **state) {
+static void key_on_a_read_only_file_system_is_accepted_with_a_notice(void **state) {
   (void)state;
-  char beginning[PATH_MAX];
-  write_bytes(KEY "\n", sizeof(KEY), 0440);
-  snprintf(beginning, sizeof(beginning), "%s/site", directory);
-  setenv("CREDENTIALS_DIRECTORY", beginning, 1);
-  assert_refused("can be read by others (mode 0440)");
-  setenv("CREDENTIALS_DIRECTORY", "/tmp", 1); /* a directory above: /tmp/x/.. could lead anywhere */
-  assert_refused("can be read by others (mode 0440)");
-  setenv("CREDENTIALS_DIRECTORY", "", 1);
-  assert_refused("can be read by others (mode 0440)");
+  read_only = true;
+  write_bytes(KEY "\n", sizeof(KEY), 0444);
+  assert_good();
+  assert_non_null(strstr(error.text, "can be read by others (mode 0444); it is used, as it is on a "
+                                     "file system that is mounted read-only (mount it with mode "
+                                     "0400)"));
+  assert_int_equal(chmod(file, 0400), 0);
+  assert_good();
+  assert_string_equal(error.text, "");
+  assert_int_equal(chmod(file, 0446), 0);
+  assert_refused("can be read by others (mode 0446)");
 }
 
 static void key_of_another_user_is_refused(void **state) {
@@ -298,8 +312,8 @@ int main(void) {
       TEST(key_that_others_can_read_is_refused),
       TEST(key_that_others_can_write_is_refused),
       TEST(stricter_modes_are_accepted),
-      TEST(credential_of_systemd_may_be_read_by_its_group),
-      TEST(only_files_in_the_credentials_directory_are_credentials),
+      TEST(group_of_root_may_read_the_key),
+      TEST(key_on_a_read_only_file_system_is_accepted_with_a_notice),
       TEST(key_of_another_user_is_refused),
       TEST(empty_file_is_refused),
       TEST(file_without_a_key_is_refused),
