@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "linux/netlink.h"
+#include "linux/routes.h"
 
 /* The tables that are used: the first that no other interface has routes in. */
 #define SW_DEFAULT_ROUTES_TABLE 51900

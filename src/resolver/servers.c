@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "linux/netlink.h"
+#include "linux/routes.h"
 
 #define LINE_MAX_BYTES 256 /* the C library's own */
 #define DNS_PORT 53

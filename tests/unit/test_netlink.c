@@ -19,7 +19,8 @@
 
 #include <cmocka.h>
 
-#include "linux/netlink.h"
+#include "linux/interface.h"
+#include "linux/routes.h"
 
 #define NOBODY 65534
 #define NO_INDEX 4242 /* no interface has it */
