@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PATIENCE_S 5
+#define ANSWER_MAX (1 << 20)
 #define SET_DIRECTORY "set RUNTIME_DIRECTORY to a directory of yours"
 
 static int too_long(struct sw_error *error) {
@@ -133,4 +134,22 @@ int sw_runtime_connect(const char *name, struct sw_error *error) {
                       : code == EAGAIN ? "too many others are asking; try again"
                                        : NULL,
                       "control: cannot connect to %s", address.sun_path);
+}
+
+int sw_runtime_ask_status(const char *name, char **answer, size_t *length, struct sw_error *error) {
+  static const char request[] = "status\n";
+  const int fd = sw_runtime_connect(name, error);
+  if (fd < 0) return fd;
+  *answer = malloc(ANSWER_MAX);
+  *length = 0;
+  if (*answer && send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request)) {
+    ssize_t got;
+    while (*length < ANSWER_MAX && (got = read(fd, *answer + *length, ANSWER_MAX - *length)) > 0)
+      *length += (size_t)got;
+  }
+  close(fd);
+  if (*answer && *length > 0) return 0;
+  free(*answer);
+  sw_error_set(error, 0, NULL, "%s does not answer on its control socket", name);
+  return -EAGAIN;
 }

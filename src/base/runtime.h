@@ -48,4 +48,8 @@ int sw_runtime_empty(struct sw_error *error);
  * does not answer.  No call on it takes longer than a few seconds. */
 int sw_runtime_connect(const char *name, struct sw_error *error);
 
+/** Asks the link for its status.  Returns 0 with one JSON object in `*answer`, from malloc, which the
+ * caller frees, and its length; or a negative errno as above, -EAGAIN for want of an answer. */
+int sw_runtime_ask_status(const char *name, char **answer, size_t *length, struct sw_error *error);
+
 #endif

@@ -9,13 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/runtime.h"
 #include "cli/cli.h"
 #include "saltway/drop.h"
 
-#define ANSWER_MAX (1 << 20)
 #define NUMBER_TEXT 32
 
 /* Ordered: of several links the largest counts, except that EXIT_FAILED outranks all. */
@@ -129,17 +127,11 @@ static void print_link(const json_t *link) {
 
 /* On success the caller owns `link`.  Returns 0 or a negative errno with `error` filled. */
 static int ask(const char *name, json_t **link, struct sw_error *error) {
-  const int fd = sw_runtime_connect(name, error);
-  if (fd < 0) return fd;
-  char *answer = malloc(ANSWER_MAX);
-  size_t length = 0;
-  if (answer && send(fd, "status\n", 7, MSG_NOSIGNAL) == 7) {
-    ssize_t got;
-    while (length < ANSWER_MAX && (got = read(fd, answer + length, ANSWER_MAX - length)) > 0)
-      length += (size_t)got;
-  }
-  close(fd);
-  *link = answer ? json_loadb(answer, length, 0, NULL) : NULL;
+  char *answer;
+  size_t length;
+  const int failed = sw_runtime_ask_status(name, &answer, &length, error);
+  if (failed) return failed;
+  *link = json_loadb(answer, length, 0, NULL);
   free(answer);
   if (*link) return 0;
   sw_error_set(error, 0, NULL, "%s does not answer on its control socket", name);

@@ -168,15 +168,26 @@ static int attach(int fd, const char *name, bool header, struct ifreq *request) 
   return ioctl(fd, TUNSETIFF, request) < 0 ? errno : 0;
 }
 
+/* Returns a descriptor, or a negative errno with `error` filled. */
+static int open_device(struct sw_error *error) {
+  const int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  const int code = errno;
+  return fd >= 0 ? fd : sw_error_set(error, code, open_fix(code), "tun: cannot open " DEVICE);
+}
+
+int sw_tun_probe(struct sw_error *error) {
+  const int fd = open_device(error);
+  if (fd < 0) return fd;
+  close(fd);
+  return 0;
+}
+
 int sw_tun_open(struct sw_tun *tun, const char *name, bool offload, struct sw_error *error) {
   *tun = (struct sw_tun){.fd = -1};
   const int refused = check_name(name, error);
   if (refused) return refused;
-  const int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) {
-    const int code = errno;
-    return sw_error_set(error, code, open_fix(code), "tun: cannot open " DEVICE);
-  }
+  const int fd = open_device(error);
+  if (fd < 0) return fd;
   struct ifreq request;
   int code = attach(fd, name, offload, &request);
   if (code == EINVAL && offload) { /* the kernel may not know the header */

@@ -34,6 +34,10 @@ struct sw_tun {
  * offloads that the kernel has.  Returns 0, or a negative errno with the cause and the fix in `error`. */
 int sw_tun_open(struct sw_tun *tun, const char *name, bool offload, struct sw_error *error);
 
+/** Opens the driver's node and closes it: whether the kernel has TUN devices, and this process may use
+ * them.  Returns 0, or a negative errno with the cause and the fix in `error`. */
+int sw_tun_probe(struct sw_error *error);
+
 /** Reads a packet into `packet`, and its description into `offload`.  Returns the packet's length, or
  * a negative errno: -EAGAIN if there is none, -EBADFD if the device was deleted.  The kernel
  * truncates a packet longer than `size`: give 65535 bytes. */

@@ -305,9 +305,8 @@ static int send_questions(const struct sw_names *names, int channel) {
   return shutdown(channel, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* Returns the resolver's pid or a negative errno.  Signals stay blocked until the child has reset
- * the handlers. */
-static pid_t start_resolver(const struct sw_config *config, int channel) {
+/* Signals stay blocked until the child has reset the handlers. */
+pid_t sw_names_start_resolver(const struct sw_config *config, int channel) {
   sigset_t all, mask;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &mask);
@@ -323,7 +322,7 @@ static int ask_resolver(struct sw_names *names) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -errno;
   int failed = send_questions(names, ends[0]);
-  const pid_t resolver = failed ? failed : start_resolver(names->config, ends[1]);
+  const pid_t resolver = failed ? failed : sw_names_start_resolver(names->config, ends[1]);
   if (resolver < 0) failed = resolver;
   close(ends[1]);
   if (!failed) failed = uv_poll_init(names->loop, &names->poll, ends[0]); /* non-blocking, too */

@@ -63,6 +63,10 @@ struct sw_names {
   struct sw_name names[SW_CONFIG_ENDPOINTS_MAX];
 };
 
+/** Starts a resolver that answers on `channel`, one end of a SOCK_SEQPACKET pair.  Returns its pid, for
+ * which the caller waits, or a negative errno. */
+pid_t sw_names_start_resolver(const struct sw_config *config, int channel);
+
 /** Takes the endpoints that are addresses, and begins to look up the others.  `interface` is the index
  * of the link's.  `changed` is called
  * from the loop whenever other addresses are known than before.  If no endpoint is a name, all is
