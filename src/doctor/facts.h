@@ -110,7 +110,7 @@ struct sw_doctor_facts {
   } offload;
   char congestion[32];
 
-  time_t now, key_time; /* of the wall clock, and of the key file's last change */
+  time_t now, key_time; /* of the wall clock (0: not known), and of the key file's last change */
 
   struct sw_doctor_echo echo;
 };

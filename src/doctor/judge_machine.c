@@ -228,6 +228,7 @@ void sw_judge_congestion(const struct sw_doctor_facts *facts, struct sw_verdict 
 void sw_judge_clock(const struct sw_doctor_facts *facts, struct sw_verdict *verdict) {
   char date[32] = "?";
   struct tm now;
+  if (!facts->now) return; /* not known */
   if (gmtime_r(&facts->now, &now)) strftime(date, sizeof(date), "%Y-%m-%d", &now);
   if (facts->now >= CLOCK_LEAST && facts->now + DAY >= facts->key_time) {
     sw_verdict_set(verdict, SW_LEVEL_OK, "%s; the link does not need it", date);
