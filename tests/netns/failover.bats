@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # The link looks after its path: two providers, a NAT that forgets, addresses that change.
 #
-#                 192.0.2.1 -- p0 -- 192.0.2.2
-#   ns A                                          ns B
-#                 198.51.100.1 -- p1 -- 198.51.100.2
+#         192.0.2.1,    2001:db8::1   -- p0 -- 192.0.2.2,    2001:db8::2
+#   ns A                                                                   ns B
+#         198.51.100.1, 2001:db8:1::1 -- p1 -- 198.51.100.2, 2001:db8:1::2
 #
 # Times are asserted generously; what is asserted is that the link moves by itself, and where to.
 
@@ -19,6 +19,7 @@ topology_providers() {
     for n in 1 2; do
       [ $n = 1 ] && ns=$A || ns=$B
       ip -n "$ns" addr add $net.$n/24 dev p$p
+      ip -n "$ns" addr add 2001:db8:$p::$n/64 dev p$p nodad
       ip -n "$ns" link set p$p up
     done
   done
@@ -29,20 +30,34 @@ topology_providers() {
   (umask 077 && "$SALTWAY" genkey >"$work/link.key")
 }
 
+# link_over ENDPOINT...: a has these, and b has none.
+link_over() {
+  config a "$1"
+  shift
+  for endpoint; do echo "Endpoint = $endpoint" >>"$work/a/sw0.conf"; done
+  config b
+  up b
+  up a
+  wait_up
+}
+
 peer_of() { status_of "$1" .endpoint; }
 sends_to() { [ "$(peer_of "$1")" = "$2" ]; }
 
-# stream: pings from a, ten a second, for as long as the test lasts. Lost ones are counted by stop_stream.
+# stream: pings from a, ten a second, for as long as the test lasts. Lost ones are counted by stream_stop.
 stream() {
   ip netns exec "$A" ping -i 0.1 -O 10.77.0.2 >"$work/ping" 2>&1 3>&- &
   stream=$!
   pids+=("$stream")
 }
 
-# longest_gap: prints the largest number of pings in a row that were not answered.
-longest_gap() {
+# stream_stop WHAT: prints the largest number of pings in a row that were not answered.
+stream_stop() {
+  local gap
   kill -INT "$stream"; wait "$stream" || true
-  awk -F 'icmp_seq=' '/bytes from/ {split($2, f, " "); if (f[1] - last - 1 > gap) gap = f[1] - last - 1; last = f[1]} END {print gap + 0}' "$work/ping"
+  gap=$(awk -F 'icmp_seq=' '/bytes from/ {split($2, f, " "); if (f[1] - last - 1 > gap) gap = f[1] - last - 1; last = f[1]} END {print gap + 0}' "$work/ping")
+  echo "# $1: at most $gap pings in a row lost, of 10 a second" >&3
+  [ "$gap" -le 60 ]
 }
 
 # cut HOW: the first provider fails.
@@ -61,12 +76,7 @@ mend() {
 
 fails_over() {
   topology_providers
-  config a 192.0.2.2:51900
-  echo "Endpoint = 198.51.100.2:51900" >>"$work/a/sw0.conf"
-  config b
-  up b
-  up a
-  wait_up
+  link_over 192.0.2.2:51900 198.51.100.2:51900
   sends_to a 192.0.2.2:51900
   stream
   tcp_stream
@@ -78,9 +88,7 @@ fails_over() {
   mend
   eventually sends_to a 192.0.2.2:51900
   eventually sends_to b 192.0.2.1:51900
-  local gap; gap=$(longest_gap)
-  echo "# $1: at most $gap pings in a row lost, of 10 a second" >&3
-  [ "$gap" -le 60 ]
+  stream_stop "$1"
   tcp_goes_on
   [ "$(status_of a .handshakes)" -le 3 ] # the session survived
 }
@@ -109,23 +117,54 @@ tcp_goes_on() {
   fails_over icmp
 }
 
-@test "the address of a side changes: the other side follows, and nothing is configured" {
+# readdress OLD NEW: the address of a's first provider is another one from now on.
+readdress() {
+  ip -n "$A" addr del "$1" dev p0
+  ip -n "$A" addr add "$2" dev p0 nodad
+}
+
+@test "the IPv4 address of a side changes: the other side follows, and nothing is configured" {
   topology_providers
-  config a 192.0.2.2:51900
-  config b
-  up b
-  up a
-  wait_up
+  link_over 192.0.2.2:51900
   stream
   sleep 2
-  ip -n "$A" addr add 192.0.2.11/24 dev p0
-  ip -n "$A" addr del 192.0.2.1/24 dev p0
-  ip -n "$A" addr add 192.0.2.11/24 dev p0 2>/dev/null || true
+  readdress 192.0.2.1/24 192.0.2.11/24
   eventually sends_to b 192.0.2.11:51900
   sleep 2
-  local gap; gap=$(longest_gap)
-  echo "# at most $gap pings in a row lost, of 10 a second" >&3
-  [ "$gap" -le 60 ]
+  stream_stop "IPv4 to IPv4"
+}
+
+@test "the IPv6 address of a side changes: the other side follows, and nothing is configured" {
+  topology_providers
+  link_over '[2001:db8::2]:51900'
+  stream
+  sleep 2
+  readdress 2001:db8::1/64 2001:db8::11/64
+  eventually sends_to b '[2001:db8::11]:51900'
+  sleep 2
+  stream_stop "IPv6 to IPv6"
+}
+
+@test "a side loses its IPv4 addresses, and later its IPv6 addresses: the link goes over the other family" {
+  topology_providers
+  link_over 192.0.2.2:51900 '[2001:db8::2]:51900'
+  eventually sends_to b 192.0.2.1:51900
+  stream
+  sleep 2
+  ip -n "$A" -4 addr flush dev p0
+  eventually sends_to b '[2001:db8::1]:51900'
+  eventually sends_to a '[2001:db8::2]:51900'
+  sleep 2
+  stream_stop "IPv4 to IPv6"
+  ip -n "$A" addr add 192.0.2.1/24 dev p0
+  stream
+  sleep 2
+  ip -n "$A" addr del 2001:db8::1/64 dev p0
+  eventually sends_to b 192.0.2.1:51900
+  eventually sends_to a 192.0.2.2:51900
+  sleep 2
+  stream_stop "IPv6 to IPv4"
+  [ "$(status_of a .handshakes)" -le 3 ] # the session survived
 }
 
 # nat PORT: gives the link of a this port, as a NAT does that has forgotten the one before.
@@ -143,31 +182,21 @@ NFT
 @test "a NAT gives the link another port: the other side follows" {
   topology_providers
   nat 40001
-  config a 192.0.2.2:51900
-  config b
-  up b
-  up a
-  wait_up
+  link_over 192.0.2.2:51900
   eventually sends_to b 192.0.2.1:40001
   stream
   sleep 2
   nat 40002
   eventually sends_to b 192.0.2.1:40002
   sleep 2
-  local gap; gap=$(longest_gap)
-  echo "# at most $gap pings in a row lost, of 10 a second" >&3
-  [ "$gap" -le 60 ]
+  stream_stop "a NAT's port"
 }
 
-@test "a route that takes precedence leads the link over the other provider" {
+@test "a route that takes precedence leads the link over the other provider, and the other side follows when the first fails" {
   topology_providers
   ip -n "$B" addr add 203.0.113.2/32 dev lo
   ip -n "$A" route add 203.0.113.2/32 via 192.0.2.2
-  config a 203.0.113.2:51900
-  config b
-  up b
-  up a
-  wait_up
+  link_over 203.0.113.2:51900
   eventually sends_to b 192.0.2.1:51900
   stream
   sleep 2
@@ -176,19 +205,17 @@ NFT
   ip netns exec "$B" nft 'table inet spoof { chain in { type filter hook input priority 0; iifname "p1" ip saddr 192.0.2.0/24 drop; }; }'
   sleep 1
   eventually ip netns exec "$A" ping -q -c 1 -W 1 10.77.0.2
+  # b sends to the former address for as long as that answers
+  sends_to b 192.0.2.1:51900
+  cut silently
+  eventually sends_to b 198.51.100.1:51900
   sleep 2
-  local gap; gap=$(longest_gap)
-  echo "# at most $gap pings in a row lost, of 10 a second" >&3
-  [ "$gap" -le 60 ]
+  stream_stop "a route"
 }
 
 @test "a path that fails in one direction is noticed by the side that sends on it" {
   topology_providers
-  config a 192.0.2.2:51900
-  config b
-  up b
-  up a
-  wait_up
+  link_over 192.0.2.2:51900
   stream
   sleep 2
   ip netns exec "$A" nft 'table inet cut { chain out { type filter hook output priority 0; udp dport 51900 drop; }; }'

@@ -131,35 +131,43 @@ for _ in range(3): s.sendto(advertisement, ("ff02::1", 0, 0, index))'
   wait_up
 }
 
-@test "a side that is killed and restarted connects before the other side finds it silent" {
+# comes_back SIDE [ENDPOINT]: a has an Endpoint, and b this one, or none.  SIDE is killed, and started again at once, and
+# again after 4 s, in which the other side notices.  Pings of the other side are answered before that could have found its
+# peer silent, which takes 14 s.
+comes_back() {
+  local side=$1 ns=$B n=1 pause began pings first
+  [ "$side" = a ] || { ns=$A n=2; }
   topology_pair
   config a 192.0.2.2:51900
-  config b 192.0.2.1:51900
-  up a
-  up b
-  wait_up
-  kill -KILL "$pid_a"
-  eventually eval '! kill -0 "$pid_a"'
-  up a
-  until_true 12 in_ns b ping -q -c 1 -W 1 10.77.0.1 # the other side finds it silent after 14 s at the earliest
-  [ "$(status_of a .handshakes)" -ge 1 ]
-}
-
-@test "a side without an Endpoint that is killed and restarted is found again at once" {
-  topology_pair
-  config a 192.0.2.2:51900
-  config b
+  config b "${2:-}"
   up a
   up b
   wait_up
   sleep 4 # a report that nothing listens is ignored right after a handshake
-  kill -KILL "$pid_b"
-  eventually eval '! kill -0 "$pid_b"'
-  eventually eval '[ -z "$(ip netns exec "$B" ss -Hlun sport = :51900)" ]'
-  in_ns a ping -q -c 3 -i 0.2 -W 1 10.77.0.2 || true
-  up b
-  until_true 12 in_ns a ping -q -c 1 -W 1 10.77.0.2
+  for pause in 0 4; do
+    killed "$side"
+    ip netns exec "$ns" ping -D -i 0.05 10.77.0.$n >"$work/pings" 2>&1 3>&- & pings=$!
+    pids+=("$pings")
+    sleep $pause
+    began=$(date +%s.%N)
+    up "$side"
+    until_true 12 grep 'bytes from' "$work/pings"
+    first=$(sed -n '/bytes from/ {s/^\[\([0-9.]*\)\].*/\1/p; q}' "$work/pings")
+    echo "# $side started $pause s after its end: pings pass again after $(awk "BEGIN {printf \"%.2f\", $first - $began}") s" >&3
+    kill -INT "$pings"; wait "$pings" || true
+    ping_from "$side" 10.77.0.$((3 - n))
+  done
 }
+
+@test "a side that is killed and restarted is back before the other side finds it silent, if both have an Endpoint" {
+  comes_back a 192.0.2.1:51900
+}
+
+@test "so is the other side, if both have an Endpoint" { comes_back b 192.0.2.1:51900; }
+
+@test "so is the side with an Endpoint, if the other has none" { comes_back a; }
+
+@test "so is the side without an Endpoint" { comes_back b; }
 
 @test "down ends the link in order: the peer is told, and nothing is left behind" {
   topology_pair
@@ -289,19 +297,18 @@ PreDown = ip rule del pref 99"
   done
 }
 
-# killed PREDOWN: starts side a, whose PostUp adds the rule 99, and kills its parent.
-killed() {
+# killed_run PREDOWN: starts side a, whose PostUp adds the rule 99, and kills its parent.
+killed_run() {
   config a 192.0.2.2:51900 "PostUp = ip rule add pref 99 fwmark 77 table 77
 PreDown = $1"
   up a
   eventually eval 'ip -n "$A" rule | grep -q "^99:"'
-  kill -KILL "$pid_a"
-  eventually eval '! kill -0 "$pid_a"'
+  killed a
 }
 
 @test "the start after a kill runs the PreDown of the killed run, even if the configuration has another by now" {
   topology_pair
-  killed "ip rule del pref 99; echo undoing %i >>$work/undone"
+  killed_run "ip rule del pref 99; echo undoing %i >>$work/undone"
   [ "$(stat -c %a "$(file_of a undo)")" = 600 ]
   config a 192.0.2.2:51900 "PostUp = ip rule add pref 99 fwmark 78 table 78
 PreDown = ip rule del pref 99 fwmark 78"
@@ -319,7 +326,7 @@ PreDown = ip rule del pref 99 fwmark 78"
   local names many
   printf -v names '%%i%.0s' {1..8000}
   printf -v many 'PreDown = : %s\n' $(yes "$names" | head -60)
-  killed "ip rule del pref 99
+  killed_run "ip rule del pref 99
 $many"
   [ "$(stat -c %s "$(file_of a undo)")" -gt 1048576 ]
   up a
@@ -329,7 +336,7 @@ $many"
 
 @test "while the PreDown of a killed run runs, status and down are answered" {
   topology_pair
-  killed "read -r _ <$work/go; ip rule del pref 99"
+  killed_run "read -r _ <$work/go; ip rule del pref 99"
   mkfifo "$work/go"
   up a
   eventually grep -q 'running: read' "$work/a/up.log"
@@ -345,7 +352,7 @@ $many"
 @test "a record of commands that others may have written is not executed" {
   topology_pair
   for what in 'chmod 620 "$record"' 'chown 65534 "$record"' 'ln "$record" "$record.2"' 'mv "$record" "$work/x"; ln -s "$work/x" "$record"' 'chmod 777 "$work/run-a"'; do
-    killed "touch $work/undone"
+    killed_run "touch $work/undone"
     record=$(file_of a undo)
     eval "$what"
     : >"$work/a/up.log"
@@ -411,8 +418,7 @@ FwMark = 0x51"
   config a 192.0.2.2:51900
   up a
   eventually eval '[ "$(status_of a .name)" = sw0 ]'
-  kill -KILL "$pid_a"
-  eventually eval '! kill -0 "$pid_a"'
+  killed a
   [ -e "$(file_of a sock)" ]
   up a
   eventually eval '[ "$(status_of a .name)" = sw0 ]'

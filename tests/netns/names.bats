@@ -97,9 +97,7 @@ PreDown = ip rule del uidrange $user-$user table main"
   ip -n "$A" route get 203.0.113.53 | grep -q 'dev sw0'
   ip -n "$A" route get 203.0.113.53 uid 54322 | grep -q 'dev v0'
   follows_a_name
-  kill -KILL "$pid_a"
-  eventually gone "$pid_a"
-  eventually eval '! ip -n "$A" link show sw0'
+  killed a
   rm "/etc/netns/$A/passwd" # the user is gone at the next start, which removes all rules of the last run
   up a
   eventually is_up a
@@ -168,6 +166,69 @@ PreDown = ip rule del uidrange $user-$user table main"
   # the peer, whose lookup came first, may have made the link up before
   [ "$(lines_with a 'b.example.net is resolved: 192.0.2.2:51900')" -le 1 ]
   [ "$(($(lines_with a 'b.example.net is resolved') + $(lines_with b 'a.example.net is resolved')))" -ge 1 ]
+}
+
+# rebooted SIDE: ends all that runs and is kept in memory.  The state directory stays.
+rebooted() {
+  killed "$1"
+  rm -rf "$work/run-$1"
+}
+
+# both_rebooted: two sides that know each other by name were up, are rebooted, and do not reach their name servers.
+both_rebooted() {
+  topology_pair
+  local side servers=()
+  for side in a b; do
+    uses $side 127.0.0.1
+    name_server $side 127.0.0.1
+    servers+=("${pids[-1]}")
+  done
+  resolves_to a 192.0.2.2
+  resolves_to b 192.0.2.1
+  config a b.example.net:51900
+  config b a.example.net:51900
+  up a
+  up b
+  wait_up
+  eventually grep '^192.0.2.2:51900 ' "$work/state-a/sw0"
+  eventually grep '^192.0.2.1:51900 ' "$work/state-b/sw0"
+  kill "${servers[@]}"
+  wait "${servers[@]}" || true
+  rebooted a
+  rebooted b
+}
+
+@test "two sides that are rebooted without DNS are up again at the addresses that they had" {
+  both_rebooted
+  up a
+  up b
+  wait_up
+  ping_from a 10.77.0.2
+}
+
+@test "two sides that are rebooted, have other addresses, and no DNS for 40 s come up by themselves" {
+  both_rebooted
+  ip -n "$A" addr del 192.0.2.1/24 dev v0
+  ip -n "$A" addr add 192.0.2.11/24 dev v0
+  ip -n "$B" addr del 192.0.2.2/24 dev v0
+  ip -n "$B" addr add 192.0.2.22/24 dev v0
+  up a
+  up b
+  sleep 40 # 31 s of retries that become rarer; the next ones are 30 s apart
+  refute is_up a
+  refute is_up b
+  says a 'cannot resolve b.example.net'
+  says b 'cannot resolve a.example.net'
+  resolves_to a 192.0.2.22
+  resolves_to b 192.0.2.11
+  name_server a 127.0.0.1
+  name_server b 127.0.0.1
+  local begun=$SECONDS
+  wait_up
+  echo "# up $((SECONDS - begun)) s after DNS was back" >&3
+  ping_from a 10.77.0.2
+  [ "$(status_of a .endpoint)" = 192.0.2.22:51900 ]
+  [ "$(status_of b .endpoint)" = 192.0.2.11:51900 ]
 }
 
 @test "a lookup that fails keeps the addresses that are known" {

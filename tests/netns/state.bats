@@ -14,11 +14,9 @@ quiet_pair() {
   wait_up
 }
 
-# killed_and_started SIDE: kills the side's processes, and starts it again.
+# killed_and_started SIDE: kills the side's processes, and starts it again with an empty log.
 killed_and_started() {
-  local pid; eval "pid=\$pid_$1"
-  kill -KILL "$pid"
-  eventually eval '! kill -0 "$pid"'
+  killed "$1"
   : >"$work/$1/up.log"
   up "$1"
 }

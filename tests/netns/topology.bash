@@ -53,8 +53,9 @@ topology_pair() {
   ip netns add "$A"
   ip netns add "$B"
   ip link add v0 netns "$A" type veth peer name v0 netns "$B"
+  local n ns
   for n in 1 2; do
-    local ns; [ $n = 1 ] && ns=$A || ns=$B
+    [ $n = 1 ] && ns=$A || ns=$B
     ip -n "$ns" link set lo up
     ip -n "$ns" addr add 192.0.2.$n/24 dev v0
     ip -n "$ns" addr add 2001:db8::$n/64 dev v0 nodad
@@ -97,6 +98,15 @@ up() {
     "$SALTWAY" up "$work/$side/sw0.conf" >>"$work/$side/up.log" 2>&1 3>&- &
   pids+=($!)
   eval "pid_$side=$!"
+}
+
+# killed SIDE: kills the parent of the side's link.  The engine and the interface are gone, too, when it returns.
+killed() {
+  local ns pid; [ "$1" = a ] && ns=$A || ns=$B
+  eval "pid=\$pid_$1"
+  kill -KILL "$pid"
+  eventually refute kill -0 "$pid"
+  eventually refute ip -n "$ns" link show sw0
 }
 
 # file_of SIDE SUFFIX: prints the name of a file that the side's link has in its runtime directory.
