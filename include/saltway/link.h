@@ -147,10 +147,14 @@ int64_t sw_link_seal(struct sw_link *link, uint64_t now, uint8_t *packet, size_t
 const struct sw_path *sw_link_path(struct sw_link *link);
 
 /** Runs the timers that are due at `now` (expiry, handshakes, probes, keepalives).  Writes the next
- * handshake message or control datagram to `datagram` and its path to `path`.  Returns its length,
- * or 0 if there is none.  At any one time a few calls suffice until it returns 0. */
+ * handshake message or control datagram to `datagram` and its path to `path`.  `whole`: it must not be
+ * fragmented on the way.  Returns its length, or 0 if there is none.  At any one time a few calls
+ * suffice until it returns 0. */
 size_t sw_link_transmit(struct sw_link *link, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
-                        struct sw_path *path);
+                        struct sw_path *path, bool *whole);
+
+/** Whether datagrams that need not be whole may be fragmented on the way. */
+bool sw_link_may_fragment(const struct sw_link *link);
 
 /** Wipes the keys of expired sessions, and sends nothing.  To be called at least once a second while
  * sw_link_transmit cannot be called because the socket is full. */
@@ -215,7 +219,7 @@ struct sw_link_status {
   uint64_t version_time; /* an init of another version arrived */
   uint32_t version;      /* that version */
   uint32_t path_mtu;     /* longest packet that the path carries, as far as is known */
-  uint32_t fragments;    /* 1: the path does not carry SW_MTU_LEAST: datagrams must be fragmented */
+  uint32_t fragments;    /* 1: it carries less than the configured MTU, or else SW_MTU_LEAST */
   uint64_t rtt;          /* smoothed round-trip time (RFC 6298), ns; 0: not measured */
   uint64_t handshakes;   /* sessions confirmed */
   uint64_t cookies_sent; /* under load */

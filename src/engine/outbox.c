@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "packet/ecn.h"
+
 void sw_outbox_init(struct sw_outbox *outbox, uint8_t *buffer) {
   *outbox = (struct sw_outbox){.buffer = buffer};
 }
@@ -40,6 +42,13 @@ void sw_outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_path
   outbox->segments++;
   outbox->closed = length < run->segment;
   outbox->used += length;
+}
+
+void sw_outbox_add_whole(struct sw_outbox *outbox, size_t length, const struct sw_path *path) {
+  outbox->closed = true;
+  sw_outbox_add(outbox, length, path, SW_ECN_NOT_ECT);
+  outbox->runs[outbox->count - 1].whole = true;
+  outbox->closed = true;
 }
 
 int sw_outbox_send(struct sw_outbox *outbox, struct sw_udp *udp) {

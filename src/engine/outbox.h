@@ -50,6 +50,9 @@ uint8_t *sw_outbox_room(const struct sw_outbox *outbox);
 void sw_outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_path *path,
                    uint8_t tos);
 
+/** The same for one that must not be fragmented on the way.  It is a run of its own. */
+void sw_outbox_add_whole(struct sw_outbox *outbox, size_t length, const struct sw_path *path);
+
 /** Sends what the socket takes.  Returns 0 when the outbox is empty, -EAGAIN when the socket is
  * full, or another negative errno when the kernel refuses datagrams: they are tried again by the
  * next call unless sw_outbox_drop drops them. */

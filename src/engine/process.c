@@ -31,9 +31,9 @@ struct process {
   uv_poll_t channel_poll;
   struct sw_channel_message *message;       /* from the parent; locked, as it may hold keys */
   struct sw_prefix sources[SW_SOURCES_MAX]; /* told by the parent, for the next settings */
-  enum sw_link_state reported; /* what the parent was told last: the state, */
-  uint32_t reported_mtu;       /* the path's MTU, */
-  uint32_t reported_fragments; /* and whether it needs fragments */
+  enum sw_link_state reported;              /* what the parent was told last: the state, */
+  uint32_t reported_mtu;                    /* the path's MTU, */
+  uint32_t reported_fragments;              /* and whether it needs fragments */
   bool stopping;
 };
 
@@ -72,6 +72,7 @@ static void on_link_changed(void *user) {
   struct process *process = user;
   const struct sw_link_status *status = sw_link_status(process->pump.link);
   process->pump.mtu = status->path_mtu;
+  sw_udp_fragment_set(&process->udp, sw_link_may_fragment(process->pump.link));
   if (status->state != process->reported || status->path_mtu != process->reported_mtu ||
       status->fragments != process->reported_fragments)
     send_snapshot(process);
@@ -109,6 +110,7 @@ static void take_settings(struct process *process, const struct sw_channel_setti
   sw_link_mtu_set(pump->link, sw_clock_now(), settings->mtu);
   pump->dscp = settings->dscp;
   sw_pump_flush(pump);
+  on_link_changed(process);
 }
 
 static void obey(struct process *process, const struct sw_channel_message *message) {

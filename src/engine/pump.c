@@ -102,14 +102,18 @@ static void flush(struct sw_pump *pump) {
   const uint64_t now = sw_clock_now();
   struct sw_path path;
   size_t length;
+  bool whole;
   send_outbox(pump);
   if (!sw_outbox_is_empty(outbox)) {
     sw_link_expire(pump->link, now);
     return;
   }
   while (!sw_outbox_is_full(outbox) &&
-         (length = sw_link_transmit(pump->link, now, sw_outbox_room(outbox), &path)) > 0)
-    sw_outbox_add(outbox, length, &path, SW_ECN_NOT_ECT);
+         (length = sw_link_transmit(pump->link, now, sw_outbox_room(outbox), &path, &whole)) > 0)
+    if (whole)
+      sw_outbox_add_whole(outbox, length, &path);
+    else
+      sw_outbox_add(outbox, length, &path, SW_ECN_NOT_ECT);
   send_outbox(pump);
 }
 

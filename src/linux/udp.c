@@ -105,7 +105,17 @@ static void set_offload(struct sw_udp *udp) {
   udp->gro = gro_is_sound() && option(udp, SOL_UDP, UDP_GRO, 1) == 0;
 }
 
-static void set_options(const struct sw_udp *udp) {
+/* Not whole: IPv4 without DF, so that routers fragment what is too large, and no forged ICMP lowers
+ * the size; IPv6 routers do not fragment, so that ICMP has to be believed.  (IPV6_MTU does not help:
+ * the kernel sends what fits its own idea of the path in one piece all the same.) */
+static void set_whole(struct sw_udp *udp, bool whole) {
+  option(udp, IPPROTO_IP, IP_MTU_DISCOVER, whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT);
+  if (!udp->v4)
+    option(udp, IPPROTO_IPV6, IPV6_MTU_DISCOVER, whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
+  udp->whole = whole;
+}
+
+static void set_options(struct sw_udp *udp) {
   if (option(udp, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER) < 0)
     option(udp, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
   option(udp, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
@@ -114,16 +124,11 @@ static void set_options(const struct sw_udp *udp) {
   if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   option(udp, IPPROTO_IP, IP_RECVTOS, 1);
   if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
-  sw_udp_fragment(udp, true);
+  set_whole(udp, true);
 }
 
-void sw_udp_fragment(const struct sw_udp *udp, bool allowed) {
-  /* allowed: IPv4 without DF, so that routers fragment what is too large, and no forged ICMP lowers
-   * the size; IPv6 routers do not fragment, so that ICMP has to be believed.  Else ICMP is ignored. */
-  option(udp, IPPROTO_IP, IP_MTU_DISCOVER, allowed ? IP_PMTUDISC_OMIT : IP_PMTUDISC_PROBE);
-  if (!udp->v4)
-    option(udp, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-           allowed ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_PROBE);
+void sw_udp_fragment_set(struct sw_udp *udp, bool fragment) {
+  udp->fragment = fragment;
 }
 
 int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, bool offload,
@@ -256,17 +261,24 @@ static size_t message_length(const struct sw_run *run, size_t at, struct mode mo
   return mode.gso || left < run->segment ? left : run->segment;
 }
 
+static bool stays_whole(const struct sw_udp *udp, const struct sw_run *run) {
+  return run->whole || !udp->fragment;
+}
+
 /* Sends as much of the runs as fits a system call.  Returns how many messages were sent, or a
  * negative errno about the first. */
-static int send_flight(const struct sw_udp *udp, const struct sw_run *runs, unsigned count,
+static int send_flight(struct sw_udp *udp, const struct sw_run *runs, unsigned count,
                        struct mode mode) {
   struct mmsghdr messages[SW_UDP_BATCH];
   struct iovec parts[SW_UDP_BATCH];
   union socket_address addresses[SW_UDP_BATCH];
   union send_control controls[SW_UDP_BATCH];
   unsigned made = 0;
+  const bool whole = stays_whole(udp, runs);
+  if (udp->whole != whole) set_whole(udp, whole);
   for (unsigned i = 0; i < count && made < SW_UDP_BATCH; i++) {
     if (udp->v4 && !sw_ip_is_v4(runs[i].path.peer.ip)) break;
+    if (stays_whole(udp, &runs[i]) != whole) break;
     for (size_t at = runs[i].sent; at < runs[i].length && made < SW_UDP_BATCH; made++) {
       const size_t length = message_length(&runs[i], at, mode);
       parts[made] = (struct iovec){runs[i].bytes + at, length};

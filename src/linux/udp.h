@@ -33,6 +33,8 @@ struct sw_udp {
   bool gso_refused; /* it has refused a run: the device cannot, or the path's MTU is too small */
   bool gro;         /* the kernel coalesces datagrams into runs (UDP_GRO) */
   bool reports;     /* the network's reports are asked for: sw_udp_reports_set */
+  bool fragment;    /* datagrams may be fragmented on the way, unless their run is `whole` */
+  bool whole;       /* what the socket is set to now: nothing is fragmented */
   uint16_t port;    /* the local port */
 };
 
@@ -45,6 +47,7 @@ struct sw_run {
   size_t sent;         /* when sending: bytes that need not be sent any more */
   struct sw_path path; /* of all its datagrams */
   uint8_t tos;         /* of all its datagrams: DSCP and ECN field of the IP header */
+  bool whole;          /* when sending: never fragmented */
   bool truncated;      /* when receiving: the datagram was longer than the buffer */
 };
 
@@ -62,8 +65,9 @@ int sw_udp_mark_set(const struct sw_udp *udp, uint32_t fwmark);
  * one that was opened with port 0.  Returns 0 or a negative errno. */
 int sw_udp_rebind(struct sw_udp *udp);
 
-/** Sets whether datagrams may be fragmented on the way.  Takes effect for all copies of the socket. */
-void sw_udp_fragment(const struct sw_udp *udp, bool allowed);
+/** Sets whether datagrams may be fragmented on the way; not so after sw_udp_open.  Without fragments
+ * ICMP is ignored. */
+void sw_udp_fragment_set(struct sw_udp *udp, bool fragment);
 
 void sw_udp_close(struct sw_udp *udp);
 

@@ -119,10 +119,6 @@ int sw_host_open(struct sw_host *host, const struct sw_config *config, struct sw
   host->mark = host->defaults.mark ? host->defaults.mark : config->fwmark;
   if (!failed)
     failed = sw_udp_open(&host->udp, config->listen_port, host->mark, config->offload, error);
-  if (!failed) {
-    host->fragments = sw_host_link_mtu(host, config) != 0;
-    sw_udp_fragment(&host->udp, host->fragments);
-  }
   host->defaults.port = host->udp.port;
   if (failed) sw_host_close(host);
   return failed;
@@ -139,13 +135,9 @@ static int follow(struct sw_host *host, struct sw_error *error) {
   return failed;
 }
 
-void sw_host_follow_path(struct sw_host *host, unsigned mtu, bool fragments) {
+void sw_host_follow_path(struct sw_host *host, unsigned mtu) {
   struct sw_error error;
   if (sw_host_link_mtu(host, host->config) || mtu < SW_MTU_LEAST) return;
-  if (fragments != host->fragments) {
-    host->fragments = fragments;
-    sw_udp_fragment(&host->udp, fragments);
-  }
   if (mtu == host->mtu) return;
   host->mtu = mtu;
   if (sw_host_within(host, follow, &error) != 0) sw_log(SW_LOG_WARNING, "%s", error.text);

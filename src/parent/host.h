@@ -37,7 +37,6 @@ struct sw_host {
   int netns;                  /* where the interface is; -1: where the process is */
   struct sw_netlink *netlink; /* in the interface's namespace; NULL: closed */
   unsigned mtu;               /* of the interface */
-  bool fragments;             /* datagrams may be fragmented */
   bool as_it_is;              /* without CAP_NET_ADMIN: the interface is not configured */
   bool routed;                /* sw_host_route was called */
   uint32_t mark;              /* of the link's own datagrams; 0: none */
@@ -60,8 +59,8 @@ int sw_host_route(struct sw_host *host, struct sw_error *error);
 /** The MTU that a link with this configuration keeps to; 0: that of the path. */
 unsigned sw_host_link_mtu(const struct sw_host *host, const struct sw_config *config);
 
-/** Sets the interface's MTU to what the path carries, and whether datagrams may be fragmented. */
-void sw_host_follow_path(struct sw_host *host, unsigned mtu, bool fragments);
+/** Sets the interface's MTU to what the path carries. */
+void sw_host_follow_path(struct sw_host *host, unsigned mtu);
 
 /** Gives the link another port, if none is configured.  Returns 0, or a negative errno with `error`
  * filled. */

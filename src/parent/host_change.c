@@ -133,10 +133,6 @@ int sw_host_change(struct sw_host *host, const struct sw_config *next, struct sw
     sw_host_within(&before, clear, &in_vain);
     return failed;
   }
-  if ((next->mtu == 0) != (host->config->mtu == 0)) {
-    after.fragments = next->mtu != 0;
-    sw_udp_fragment(&host->udp, after.fragments);
-  }
   after.config = host->config;
   after.before = NULL;
   *host = after;

@@ -155,7 +155,7 @@ static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
   const struct sw_link_status *link = &snapshot->link;
   parent->snapshot = *snapshot;
   rebind(parent);
-  sw_host_follow_path(&parent->host, link->path_mtu, link->fragments);
+  sw_host_follow_path(&parent->host, link->path_mtu);
   if (link->state == SW_LINK_UP)
     sw_last_peer_note(&parent->last_peer, parent->config->name, &link->peer, link->fingerprint,
                       sw_clock_now());

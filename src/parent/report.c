@@ -406,6 +406,14 @@ static bool has_small_mtu(const struct sw_facts *facts, const struct sw_report *
 }
 
 static void add_small_mtu(struct sw_report *report, const struct sw_facts *facts) {
+  if (facts->config->mtu) {
+    add(report->text,
+        "the path does not carry packets of MTU = %u bytes in one piece: datagrams are fragmented%s, "
+        "and the link is slower (write MTU = auto, or a smaller number)",
+        facts->config->mtu,
+        sw_ip_is_v4(facts->link->peer.ip) ? "" : " if ICMPv6 tells this host so, and else lost");
+    return;
+  }
   add(report->text,
       "the path carries less than %d bytes of a packet, which IPv6 needs: datagrams are fragmented, "
       "and the link is slower (which hop has a small MTU? tracepath ",

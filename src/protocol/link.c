@@ -159,6 +159,10 @@ const struct sw_path *sw_link_path(struct sw_link *link) {
   return session ? &session->path : &none;
 }
 
+bool sw_link_may_fragment(const struct sw_link *link) {
+  return link->pathmtu.limit || link->pathmtu.fragment;
+}
+
 bool sw_link_too_long(struct sw_link *link, uint64_t now, size_t length) {
   sw_link_advance(link, now);
   return link->sessions.current && length > SW_OVERHEAD &&

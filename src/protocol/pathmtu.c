@@ -36,15 +36,21 @@ static void begin_round(struct sw_link *link) {
   link->pathmtu.at = link->now;
 }
 
+/* The largest size that is of interest. */
+static uint32_t most(const struct sw_pathmtu *search) {
+  return search->limit && search->limit < SW_MTU_MOST ? search->limit : SW_MTU_MOST;
+}
+
 static void begin_search(struct sw_link *link, uint32_t passed) {
   struct sw_pathmtu *search = &link->pathmtu;
   do randombytes_buf(&search->id, sizeof(search->id));
   while (search->id == 0);
   search->begun = link->now;
   search->passed = passed;
-  search->failed = SW_MTU_MOST + 1;
+  search->failed = most(search) + 1;
   search->count = 0;
   for (unsigned i = 0; i < SW_MTU_SIZES; i++) add_size(search, first_sizes[i]);
+  add_size(search, most(search));
   if (search->count)
     begin_round(link);
   else
@@ -65,6 +71,14 @@ static void go_on(struct sw_link *link) {
     end_search(link);
 }
 
+/* With a configured MTU the result is whether the path carries that, else the largest size. */
+static void take_result(struct sw_pathmtu *search) {
+  const uint32_t least = most(search) < SW_MTU_LEAST ? most(search) : SW_MTU_LEAST;
+  search->found = search->passed ? search->passed : least;
+  search->fragment = search->passed < (search->limit ? most(search) : least);
+  if (search->limit && !search->fragment) search->found = search->limit;
+}
+
 /* No more answers are expected in this round. */
 static void end_round(struct sw_link *link) {
   struct sw_pathmtu *search = &link->pathmtu;
@@ -75,34 +89,32 @@ static void end_round(struct sw_link *link) {
     return;
   }
   if (search->count) search->failed = search->sizes[0];
-  search->fragment = search->passed == 0;
-  search->found = search->passed ? search->passed : SW_MTU_LEAST;
-  if (search->fragment)
-    end_search(link);
-  else
+  if (search->passed)
     go_on(link);
+  else
+    end_search(link);
+  if (!search->id || !search->limit) take_result(search);
 }
 
 /* ---- events ---- */
 
 void sw_pathmtu_begin(struct sw_link *link, uint32_t known) {
-  if (link->pathmtu.fixed) return;
-  link->pathmtu.found = known ? known : SW_MTU_LEAST;
-  link->pathmtu.fragment = false;
+  struct sw_pathmtu *search = &link->pathmtu;
+  search->found = search->limit ? search->limit : known ? known : SW_MTU_LEAST;
+  search->fragment = false;
   begin_search(link, 0);
 }
 
 void sw_pathmtu_set(struct sw_link *link, uint32_t mtu) {
   struct sw_pathmtu *search = &link->pathmtu;
-  if (mtu ? search->found == mtu && search->fixed : !search->fixed && search->found) return;
-  *search =
-      (struct sw_pathmtu){.fixed = mtu != 0, .found = mtu ? mtu : SW_MTU_LEAST, .at = UINT64_MAX};
+  if (search->found && search->limit == mtu) return;
+  *search = (struct sw_pathmtu){.limit = mtu, .found = mtu ? mtu : SW_MTU_LEAST, .at = UINT64_MAX};
   if (link->paths.active) sw_pathmtu_begin(link, 0);
 }
 
 void sw_pathmtu_hint(struct sw_link *link) {
   struct sw_pathmtu *search = &link->pathmtu;
-  if (search->fixed || search->id || link->now < search->hint_at) return;
+  if (search->id || link->now < search->hint_at) return;
   search->hint_at = link->now + SW_MTU_HINTS;
   begin_search(link, 0);
 }
@@ -141,7 +153,7 @@ void sw_pathmtu_acknowledged(struct sw_link *link, uint64_t token) {
   take_sent(search, size);
   if (size <= search->passed || size > SW_MTU_MOST) return;
   search->passed = size;
-  if (search->found < size) search->found = size;
+  if (search->found < size && !search->limit) search->found = size;
   unsigned left = 0;
   const unsigned count = search->count, next = search->next;
   for (unsigned i = 0; i < count; i++) {
@@ -162,7 +174,7 @@ uint64_t sw_pathmtu_due(const struct sw_link *link) {
 
 size_t sw_pathmtu_probe(struct sw_link *link, uint8_t *datagram, struct sw_path *path) {
   struct sw_pathmtu *search = &link->pathmtu;
-  if (!search->id) begin_search(link, search->fragment ? 0 : search->found);
+  if (!search->id) begin_search(link, search->fragment || search->limit ? 0 : search->found);
   if (search->id && search->next == search->count) {
     if (search->sends == TRIES) end_round(link);
     search->next = 0;

@@ -9,7 +9,8 @@
  * search: it can be forged.
  *
  * Every path has to carry packets of SW_MTU_LEAST bytes, which IPv6 requires.  Where it does not,
- * datagrams have to be fragmented.  A configured MTU is not checked, and nothing is searched.
+ * datagrams have to be fragmented.  A configured MTU is kept, as datagrams may always be fragmented
+ * then; the search tells whether they have to be.  Its probes never are.
  */
 #ifndef SALTWAY_PROTOCOL_PATHMTU_H
 #define SALTWAY_PROTOCOL_PATHMTU_H
@@ -22,9 +23,9 @@
 #define SW_MTU_SIZES 5 /* of a round, at most */
 
 struct sw_pathmtu {
-  bool fixed;     /* the MTU is configured */
-  uint32_t found; /* the result so far, or the configured MTU */
-  bool fragment;  /* not even SW_MTU_LEAST passes in one piece */
+  uint32_t limit; /* the configured MTU; 0: none */
+  uint32_t found; /* the result so far */
+  bool fragment;  /* the configured MTU, or else SW_MTU_LEAST, does not pass in one piece */
 
   uint32_t id; /* in the tokens of the probes of this search; 0: there is none */
   uint64_t begun;

@@ -134,7 +134,7 @@ enum cause {
 
 static void select_path(struct sw_link *link, struct sw_candidate *row, enum cause cause) {
   struct sw_paths *paths = &link->paths;
-  if (paths->active && !link->pathmtu.fixed) paths->active->mtu = link->pathmtu.found;
+  if (paths->active && !link->pathmtu.limit) paths->active->mtu = link->pathmtu.found;
   paths->former = paths->active ? paths->active->id : 0;
   paths->watched_until =
       cause == NEEDED && !sw_candidate_is_configured(row) ? link->now + SW_WATCHED : 0;

@@ -210,14 +210,15 @@ static size_t send_confirmation(struct sw_link *link, uint8_t *datagram, struct 
 static const struct {
   uint64_t (*due)(const struct sw_link *link);
   size_t (*act)(struct sw_link *link, uint8_t *datagram, struct sw_path *path);
+  bool whole; /* see sw_link_transmit */
 } timers[] = {
-    {expiry_due, run_expiry},
-    {reply_due, send_reply},
-    {farewell_due, send_farewell},
-    {init_due, send_init},
-    {confirmation_due, send_confirmation},
-    {sw_paths_due, sw_paths_probe},
-    {sw_pathmtu_due, sw_pathmtu_probe},
+    {expiry_due, run_expiry, false},
+    {reply_due, send_reply, false},
+    {farewell_due, send_farewell, false},
+    {init_due, send_init, false},
+    {confirmation_due, send_confirmation, false},
+    {sw_paths_due, sw_paths_probe, false},
+    {sw_pathmtu_due, sw_pathmtu_probe, true},
 };
 enum {
   TIMERS_OF_CLOSED = 3, /* the first three, when the link is closed */
@@ -234,10 +235,11 @@ void sw_link_expire(struct sw_link *link, uint64_t now) {
 }
 
 size_t sw_link_transmit(struct sw_link *link, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
-                        struct sw_path *path) {
+                        struct sw_path *path, bool *whole) {
   sw_link_advance(link, now);
   for (unsigned i = 0; i < timers_of(link); i++) {
     if (link->now < timers[i].due(link)) continue;
+    *whole = timers[i].whole;
     const size_t length = timers[i].act(link, datagram, path);
     if (length) return length;
   }

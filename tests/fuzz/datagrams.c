@@ -355,7 +355,8 @@ static bool transmit(unsigned from, bool heard) {
   for (;; calls++) {
     static uint8_t datagram[SW_CONTROL_MAX];
     struct sw_path path;
-    const size_t length = sw_link_transmit(links[from], now, datagram, &path);
+    bool whole;
+    const size_t length = sw_link_transmit(links[from], now, datagram, &path, &whole);
     check(links[from]);
     if (!length) break;
     assert(calls < CALLS_AT_ONCE && length <= SW_CONTROL_MAX && path.peer.port != 0);

@@ -112,6 +112,7 @@ follows() {
 @test "over a path that is too small for IPv6 datagrams are fragmented, and the status says so" {
   topology_router
   limit 1300 silent
+  ip -n "$B" link set v0 mtu 1300
   config a 172.31.2.2:51900
   config b
   up b
@@ -120,10 +121,40 @@ follows() {
   eventually eval '[ "$(status_of a .fragments)" = true ]'
   eventually eval '[ "$(status_of b .fragments)" = true ]'
   mtu_is a 1280
-  eventually ip netns exec "$A" ping -q -c 2 -i 0.2 -W 5 -s 1200 -M do 10.77.0.2
+  eventually ip netns exec "$A" ping -q -c 2 -i 0.2 -W 5 -s 1252 -M do 10.77.0.2
   grep -q "datagrams are fragmented" "$work/a/up.log"
   [ "$(status_of a .state)" = degraded ]
   [ "$(status_of a .reason)" = small-mtu ]
+}
+
+# fragments ENDPOINT: both sides have MTU = 1420, and the path carries 1400 with the headers.  Over IPv6 the sender has to
+# hear so.
+fragments() {
+  topology_router
+  limit 1400
+  ip -n "$B" link set v0 mtu 1400
+  config a "$1"
+  config b
+  sed -i '/ListenPort/a MTU = 1420' "$work/a/sw0.conf" "$work/b/sw0.conf"
+  up b
+  up a
+  wait_up
+  eventually eval '[ "$(status_of a .path_mtu)" = 1312 ]'
+  eventually eval '[ "$(status_of b .fragments)" = true ]'
+  ip -n "$A" link show sw0 | grep -q 'mtu 1420 '
+  [ "$(status_of a .state)" = degraded ]
+  [ "$(status_of a .reason)" = small-mtu ]
+  grep -q "the path does not carry packets of MTU = 1420 bytes in one piece" "$work/a/up.log"
+  eventually ip netns exec "$A" ping -q -c 2 -i 0.2 -W 5 -s 1392 -M do 10.77.0.2
+  ip netns exec "$A" ping -q -c 2 -i 0.2 -W 5 -s 1372 -M do fd77::2
+}
+
+@test "over a path that carries less than MTU = NUMBER all packets pass in fragments over IPv4, and the status says so" {
+  fragments 172.31.2.2:51900
+}
+
+@test "over a path that carries less than MTU = NUMBER all packets pass in fragments over IPv6, and the status says so" {
+  fragments "[2001:db8:2::2]:51900"
 }
 
 @test "a link inside a link needs no configuration" {

@@ -76,6 +76,7 @@ void host_start(struct host *host, uint64_t now) {
       .psks = psks,
       .psk_count = host->key_count,
       .persistent_keepalive = host->persistent_keepalive,
+      .mtu = host->mtu,
       .sources = sources,
       .source_count = 2 * TRAFFIC_NETWORKS,
       .own = own,
@@ -292,9 +293,9 @@ int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t
 }
 
 size_t host_transmit(struct host *host, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
-                     struct sw_path *path, unsigned *key) {
+                     struct sw_path *path, bool *whole, unsigned *key) {
   const struct marks marks = marks_of(host); /* a close wipes its session */
-  const size_t length = sw_link_transmit(host->link, link_time(host, now), datagram, path);
+  const size_t length = sw_link_transmit(host->link, link_time(host, now), datagram, path, whole);
   if (length) *key = key_of(host, &marks, datagram);
   expect(length <= SW_CONTROL_MAX, "a link's control datagrams are bounded");
   return length;

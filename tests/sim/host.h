@@ -15,6 +15,7 @@ struct host {
   unsigned keys[SW_PSKS_MAX]; /* numbers of its keys, as configured */
   unsigned key_count;
   uint64_t persistent_keepalive;
+  uint32_t mtu;                                /* as configured; 0: that of the path */
   struct sw_address endpoints[HOST_ENDPOINTS]; /* as configured */
   size_t endpoint_count;
   bool remembers;               /* keeps the peer's address across restarts */
@@ -78,7 +79,7 @@ int64_t host_send(struct host *host, uint64_t now, const uint8_t *packet, size_t
                   uint8_t *datagram, unsigned *key);
 
 size_t host_transmit(struct host *host, uint64_t now, uint8_t datagram[SW_CONTROL_MAX],
-                     struct sw_path *path, unsigned *key);
+                     struct sw_path *path, bool *whole, unsigned *key);
 
 void host_refused(struct host *host, uint64_t now, const struct sw_address *peer);
 void host_close(struct host *host, uint64_t now);

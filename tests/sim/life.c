@@ -598,19 +598,57 @@ static void black_hole(struct world *world) {
   expect_mtu(world, "a larger MTU is found within 10 minutes");
 }
 
-static void small_path(struct world *world) {
-  set_mtu(world, 800, LEAST - 1);
-  bring_up(world);
-  world_run(world, 5 * SW_SECOND);
+static void expect_fragments(struct world *world) {
   for (unsigned side = 0; side < 2; side++) {
     const struct sw_link_status *status = sw_link_status(link_of(world, side));
     expect(status->fragments && status->path_mtu == SW_MTU_LEAST,
            "datagrams have to be fragmented");
     expect(status->state == SW_LINK_UP, "the link is up");
   }
+}
+
+static void small_path(struct world *world) {
+  set_mtu(world, 800, LEAST - 1);
+  bring_up(world);
+  world_run(world, 5 * SW_SECOND);
+  expect_fragments(world);
+  const uint64_t since = world->now;
+  start_traffic(world, SW_SECOND);
+  for (unsigned i = 0; i < 3; i++) {
+    world_run(world, SW_MTU_AGAIN);
+    expect_fragments(world);
+  }
+  stop_traffic(world);
+  expect_nothing_lost(world, since);
   set_mtu(world, 1472, 1500);
   world_run(world, SW_MTU_AGAIN + 5 * SW_SECOND);
   expect_mtu(world, "no longer than necessary");
+}
+
+/* Both sides have MTU = 1420. */
+static void configured_mtu(struct world *world) {
+  const uint32_t mtu = 1420;
+  set_mtu(world, LEAST, mtu + SW_OVERHEAD - 1);
+  for (unsigned side = 0; side < 2; side++) world->hosts[side].mtu = mtu;
+  bring_up(world);
+  const uint64_t since = world->now;
+  start_traffic(world, SW_SECOND);
+  for (unsigned i = 0; i < 3; i++) {
+    world_run(world, i ? SW_MTU_AGAIN : 2 * SW_SECOND);
+    for (unsigned side = 0; side < 2; side++) {
+      const struct sw_link_status *status = sw_link_status(link_of(world, side));
+      expect(status->fragments, "the status says that the path carries less than is configured");
+      expect(status->path_mtu == mtu_of(world->network.paths[side].mtu), "and how much");
+    }
+  }
+  set_mtu(world, mtu + SW_OVERHEAD, 1500);
+  world_run(world, SW_MTU_AGAIN + 5 * SW_SECOND);
+  stop_traffic(world);
+  expect_nothing_lost(world, since);
+  for (unsigned side = 0; side < 2; side++) {
+    const struct sw_link_status *status = sw_link_status(link_of(world, side));
+    expect(!status->fragments && status->path_mtu == mtu, "and when it carries it again");
+  }
 }
 
 /* ---- two providers ---- */
@@ -723,6 +761,8 @@ const struct scenario life_scenarios[LIFE_SCENARIOS] = {
     {"the MTU of a path is found within 2 s", 40, find_mtu},
     {"a path that stops carrying long datagrams is noticed under traffic", 10, black_hole},
     {"a path that is too small for IPv6 needs fragments", 4, small_path},
+    {"a path that carries less than the configured MTU is noticed, and loses nothing", 8,
+     configured_mtu},
     {"when a provider fails the link is on the other within 3 s, and returns 30 s after", 12,
      second_provider},
     {"a provider that fails and returns again and again does not move the link each time", 12,

@@ -226,7 +226,7 @@ void network_pass(struct network *network, uint64_t now, size_t index) {
   if (dice_chance(dice, path->replay)) network_replay_any(network, soon);
   if (dice_chance(dice, path->reflect))
     network_replay(network, soon, index, recording->sender, &recording->to);
-  if (path->blackout || (path->mtu && recording->length > path->mtu)) return;
+  if (path->blackout || (path->mtu && recording->whole && recording->length > path->mtu)) return;
   if (dice_chance(dice, path->loss)) return;
   const unsigned copies = dice_chance(dice, path->duplicate) ? 2 : 1;
   for (unsigned i = 0; i < copies; i++)

@@ -20,7 +20,7 @@ struct path {
   uint64_t delay, jitter; /* each datagram takes delay to delay + jitter */
   unsigned loss, duplicate, corrupt, truncate, reflect;
   unsigned replay; /* a recorded datagram is delivered with it */
-  size_t mtu;      /* longer datagrams are lost; 0: none */
+  size_t mtu;      /* longer datagrams are fragmented, or lost; 0: none */
   bool blackout;
 };
 

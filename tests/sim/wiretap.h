@@ -30,6 +30,7 @@ struct recording {
   enum datagram_kind kind;
   unsigned sender; /* side */
   unsigned key;    /* number of the key that it is sealed or masked with */
+  bool whole;      /* it is not fragmented where it is too long */
   struct sw_address from, to;
   /* when it was sent, for each side: the running process, and the time passed to the link */
   unsigned life[2];

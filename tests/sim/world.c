@@ -63,12 +63,13 @@ void world_log(const struct world *world, const char *format, ...) {
 
 static const struct recording *emit(struct world *world, const struct host *host,
                                     const uint8_t *datagram, size_t length, unsigned key,
-                                    const struct sw_path *path) {
+                                    const struct sw_path *path, bool whole) {
   const struct sw_address *to = &path->peer;
   expect(to->port != 0, "a datagram has a destination");
   const struct recording what = {
       .sender = host->side,
       .key = key,
+      .whole = whole || !sw_link_may_fragment(host->link),
       .from = *network_source(&world->network, host->side, path),
       .to = *to,
       .life = {world->hosts[0].life, world->hosts[1].life},
@@ -126,11 +127,12 @@ static void drain(struct world *world, struct host *host, const struct flight *p
   for (;;) {
     uint8_t datagram[SW_CONTROL_MAX];
     struct sw_path path;
+    bool whole;
     unsigned key;
-    const size_t length = host_transmit(host, world->now, datagram, &path, &key);
+    const size_t length = host_transmit(host, world->now, datagram, &path, &whole, &key);
     if (!length) break;
     if (++count > TRANSMITS_AT_ONCE) verdict_fail("%c does not stop transmitting", host_name(host));
-    const struct recording *recording = emit(world, host, datagram, length, key, &path);
+    const struct recording *recording = emit(world, host, datagram, length, key, &path, whole);
     expect(!provoked || !provoked->forged, "a forged datagram is not answered");
     check_budget(world, host, recording);
   }
@@ -146,7 +148,8 @@ bool world_send(struct world *world, unsigned side) {
   const size_t length = traffic_make(traffic, &world->dice, world->now, packet);
   /* the kernel refuses what is longer than the interface's MTU */
   struct traffic_packet *made = &traffic->packets[traffic->count - 1];
-  made->too_long = length > sw_link_status(host->link)->path_mtu || length > world->packet_most;
+  const uint32_t mtu = host->mtu ? host->mtu : sw_link_status(host->link)->path_mtu;
+  made->too_long = length > mtu || length > world->packet_most;
   if (made->too_long) return false;
   /* the datagram ends where the buffer does, so that a sanitizer sees writes past it */
   uint8_t datagram[TRAFFIC_PACKET_MAX + SW_OVERHEAD];
@@ -160,7 +163,7 @@ bool world_send(struct world *world, unsigned side) {
   if (up && !due) expect(sent > 0, "a link that is up accepts packets");
   if (sent < 0) return false;
   made->accepted = true;
-  emit(world, host, start, (size_t)sent, key, sw_link_path(host->link));
+  emit(world, host, start, (size_t)sent, key, sw_link_path(host->link), false);
   return true;
 }
 

@@ -87,7 +87,14 @@ static void set_path(struct pair_side *side, const struct sw_path *path,
 
 bool pair_take(struct pair_side *side, struct pair_datagram *datagram) {
   struct sw_path path;
-  datagram->length = sw_link_transmit(side->link, side->pair->now, datagram->bytes, &path);
+  bool whole;
+  for (;;) {
+    datagram->length =
+        sw_link_transmit(side->link, side->pair->now, datagram->bytes, &path, &whole);
+    if (!datagram->length || !whole || side->pair->searches) break;
+    const uint64_t search = side->link->pathmtu.id;
+    sw_pathmtu_acknowledged(side->link, search << 32 | (datagram->length - SW_OVERHEAD));
+  }
   if (datagram->length) set_path(side, &path, datagram);
   assert_true(datagram->length <= SW_CONTROL_MAX);
   return datagram->length > 0;

@@ -15,7 +15,7 @@
 
 #define PAIR_START (1000 * SW_SECOND)
 #define PAIR_ROOM SW_CONTROL_MAX
-#define PAIR_MTU 1420 /* fixed: no path MTU is searched unless a test sets another */
+#define PAIR_MTU 1420 /* configured */
 #define PAIR_FLIGHT 256
 #define PAIR_SENT_MAX 8192
 
@@ -44,6 +44,7 @@ struct pair_side {
 struct pair {
   uint64_t now;
   uint64_t latency; /* one way */
+  bool searches;    /* probes of the MTU are on the wire; else all are answered at once */
   struct pair_side left, right;
   /* Returns the receiver of what `sender` has put on the wire, or NULL: it is lost.  May change the
    * addresses.  NULL: the default. */

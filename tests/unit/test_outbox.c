@@ -81,6 +81,19 @@ static void run_has_as_many_datagrams_and_bytes_as_the_kernel_takes(void **state
   }
 }
 
+static void datagram_that_stays_whole_is_a_run_of_its_own(void **state) {
+  (void)state;
+  add((const size_t[]){100, 0});
+  for (unsigned i = 0; i < 2; i++) sw_outbox_add_whole(&outbox, 100, &path);
+  add((const size_t[]){100, 100, 0});
+  assert_int_equal(outbox.count, 4);
+  for (unsigned i = 0; i < 4; i++) {
+    assert_run(i, 100, i == 3 ? 200 : 100);
+    assert_int_equal(outbox.runs[i].whole, i == 1 || i == 2);
+    assert_int_equal(outbox.runs[i].tos, 0);
+  }
+}
+
 static void run_ends_where_the_path_changes(void **state) {
   (void)state;
   struct sw_path others[] = {path, path, path};
@@ -180,6 +193,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(datagrams_of_one_size_form_a_run),
       TEST(run_has_as_many_datagrams_and_bytes_as_the_kernel_takes),
+      TEST(datagram_that_stays_whole_is_a_run_of_its_own),
       TEST(run_ends_where_the_path_changes),
       TEST(run_ends_where_the_tos_changes),
       TEST(outbox_is_full_by_bytes_or_runs),

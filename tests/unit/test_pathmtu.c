@@ -119,6 +119,7 @@ static int start(void **state) {
   once = cut = false;
   pair_start(&pair, 0);
   pair.latency = 10 * MS;
+  pair.searches = true;
   pair.route = route;
   const struct sw_address endpoints[] = {pair_address(RIGHT), pair_address(RIGHT_B)};
   sw_link_endpoints_set(left->link, pair.now, endpoints, 2);
@@ -222,6 +223,7 @@ static void result_of_a_path_without_a_limit_is_there_after_one_round_trip(void 
 static void search_begins_when_the_link_comes_up(void **state) {
   stop(state);
   pair_start(&pair, 0);
+  pair.searches = true;
   sw_link_mtu_set(left->link, pair.now, 0);
   assert_int_equal(path_mtu(), 1280);
   pair_flush(&pair);
@@ -741,51 +743,113 @@ static void longest_packet_makes_no_probe_that_is_too_long(void **state) {
   }
 }
 
-/* ---- a fixed MTU ---- */
+/* ---- a configured MTU ---- */
 
-static void nothing_is_searched_with_a_fixed_mtu(void **state) {
-  (void)state;
-  sw_link_mtu_set(left->link, pair.now, 1400);
-  assert_int_equal(path_mtu(), 1400);
-  assert_int_equal(sw_pathmtu_due(left->link), SW_NEVER);
-  hint();
-  begin(1440);
-  assert_false(refuse(1376));
-  assert_int_equal(sw_pathmtu_due(left->link), SW_NEVER);
+/* The MTU is configured, and the search on the active path has its result. */
+static void find_for(uint32_t mtu, uint32_t most) {
+  limit = most;
   clear_probes();
-  run_for_long(2 * SW_MTU_AGAIN);
-  assert_int_equal(probe_count, 0);
-  assert_int_equal(path_mtu(), 1400);
+  stay_young();
+  sw_link_mtu_set(left->link, pair.now, mtu);
+  finish();
+}
+
+static void configured_mtu_that_passes_is_the_result(void **state) {
+  (void)state;
+  static const uint32_t mtus[] = {576, 1000, 1280, 1300, 1376, 1420, 4000, 8928};
+  for (unsigned i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
+    find_for(mtus[i], mtus[i]);
+    assert_int_equal(path_mtu(), mtus[i]);
+    assert_false(fragments());
+    assert_true(probes_of(mtus[i]) >= (mtus[i] >= SW_MTU_LEAST));
+    for (unsigned j = 0; j < probe_count; j++) assert_true(probes[j].size <= mtus[i]);
+    assert_true(sw_link_may_fragment(left->link));
+  }
+}
+
+static void configured_mtu_above_the_longest_probe_is_not_proved(void **state) {
+  (void)state;
+  find_for(SW_PACKET_MAX, SW_MTU_MOST);
+  assert_int_equal(path_mtu(), SW_PACKET_MAX);
+  assert_false(fragments());
+  find_for(8929, SW_MTU_MOST - 1);
+  assert_int_equal(path_mtu(), SW_MTU_MOST - 64);
+  assert_true(fragments());
+}
+
+static void path_that_carries_less_than_the_configured_mtu_needs_fragments(void **state) {
+  (void)state;
+  find_for(1420, 1419);
+  assert_int_equal(path_mtu(), 1376);
+  assert_true(fragments());
+  find_for(1421, 1279);
+  assert_int_equal(path_mtu(), 1280);
+  assert_true(fragments());
+  find_for(1000, 999);
+  assert_int_equal(path_mtu(), 1000);
+  assert_true(fragments());
+}
+
+/* Until the end: the interface's MTU does not depend on it. */
+static void result_for_a_configured_mtu_comes_at_the_end(void **state) {
+  (void)state;
+  sw_link_mtu_set(left->link, pair.now, 1500);
+  ASSERT_TAKEN(1280, 1376, 1440, 1500);
+  acknowledge(1280);
+  assert_int_equal(path_mtu(), 1500);
+  refuse(1500);
+  refuse(1440);
+  assert_false(fragments());
+  acknowledge(1376);
+  assert_int_equal(search()->id, 0);
+  assert_int_equal(path_mtu(), 1376);
+  assert_true(fragments());
+}
+
+/* Nothing else would tell: datagrams of data are fragmented. */
+static void configured_mtu_is_searched_again(void **state) {
+  (void)state;
+  find_for(1420, 1420);
+  limit = 1300;
+  clear_probes();
+  run_for_long(SW_MTU_AGAIN + 10 * SW_SECOND);
+  assert_int_equal(path_mtu(), 1280);
+  assert_true(fragments());
+  limit = 1420;
+  run_for_long(SW_MTU_AGAIN + 10 * SW_SECOND);
+  assert_int_equal(path_mtu(), 1420);
   assert_false(fragments());
 }
 
-static void fixed_mtu_ends_a_search(void **state) {
+static void configured_mtu_is_assumed_on_a_new_path(void **state) {
+  (void)state;
+  find_for(1420, 1300);
+  assert_true(fragments());
+  limit_b = 1420;
+  cut = true;
+  move_to(RIGHT_B);
+  assert_int_equal(path_mtu(), 1420);
+  assert_false(fragments());
+}
+
+static void configured_mtu_ends_a_search(void **state) {
   (void)state;
   begin_by_hand();
   const uint32_t id = search()->id;
   sw_link_mtu_set(left->link, pair.now, 1300);
   acknowledge_token((uint64_t)id << 32 | 4064);
   assert_int_equal(path_mtu(), 1300);
-  pair.now += SW_SECOND;
-  ASSERT_TAKEN();
+  ASSERT_TAKEN(1280, 1300);
 }
 
-static void fixed_mtu_ends_fragments(void **state) {
-  (void)state;
-  find(1000);
-  assert_true(fragments());
-  sw_link_mtu_set(left->link, pair.now, 1000);
-  assert_false(fragments());
-  assert_int_equal(path_mtu(), 1000);
-}
-
-static void search_begins_when_the_mtu_is_not_fixed_any_more(void **state) {
+static void search_begins_when_no_mtu_is_configured_any_more(void **state) {
   (void)state;
   sw_link_mtu_set(left->link, pair.now, 9000);
   assert_int_equal(path_mtu(), 9000);
   limit = 1400;
   sw_link_mtu_set(left->link, pair.now, 0);
   assert_int_equal(path_mtu(), 1280);
+  assert_false(sw_link_may_fragment(left->link));
   finish();
   assert_int_equal(path_mtu(), 1376);
 }
@@ -801,22 +865,23 @@ static void same_mtu_changes_nothing(void **state) {
   sw_link_mtu_set(left->link, pair.now, 0);
   assert_int_equal(search()->id, id);
   sw_link_mtu_set(left->link, pair.now, 1400);
+  const uint32_t other = search()->id;
   sw_link_mtu_set(left->link, pair.now, 1400);
-  assert_int_equal(path_mtu(), 1400);
+  assert_int_equal(search()->id, other);
   sw_link_mtu_set(left->link, pair.now, 1401);
   assert_int_equal(path_mtu(), 1401);
+  assert_int_not_equal(search()->id, other);
 }
 
-/* The same number as was found is fixed, too. */
-static void mtu_that_was_found_can_be_fixed(void **state) {
+/* The same number as was found is kept, too. */
+static void mtu_that_was_found_can_be_configured(void **state) {
   (void)state;
   find(1500);
   sw_link_mtu_set(left->link, pair.now, 1440);
-  assert_true(search()->fixed);
-  assert_int_equal(sw_pathmtu_due(left->link), SW_NEVER);
+  assert_true(sw_link_may_fragment(left->link));
 }
 
-static void fixed_mtu_is_no_result_of_a_path(void **state) {
+static void configured_mtu_is_no_result_of_a_path(void **state) {
   (void)state;
   sw_link_mtu_set(left->link, pair.now, 9000);
   cut = true;
@@ -956,13 +1021,17 @@ int main(void) {
       TEST(long_probe_that_is_lost_alone_starts_no_search),
       TEST(answer_to_a_probe_before_a_long_one_says_nothing_about_it),
       TEST(longest_packet_makes_no_probe_that_is_too_long),
-      TEST(nothing_is_searched_with_a_fixed_mtu),
-      TEST(fixed_mtu_ends_a_search),
-      TEST(fixed_mtu_ends_fragments),
-      TEST(search_begins_when_the_mtu_is_not_fixed_any_more),
+      TEST(configured_mtu_that_passes_is_the_result),
+      TEST(configured_mtu_above_the_longest_probe_is_not_proved),
+      TEST(path_that_carries_less_than_the_configured_mtu_needs_fragments),
+      TEST(result_for_a_configured_mtu_comes_at_the_end),
+      TEST(configured_mtu_is_searched_again),
+      TEST(configured_mtu_is_assumed_on_a_new_path),
+      TEST(configured_mtu_ends_a_search),
+      TEST(search_begins_when_no_mtu_is_configured_any_more),
       TEST(same_mtu_changes_nothing),
-      TEST(mtu_that_was_found_can_be_fixed),
-      TEST(fixed_mtu_is_no_result_of_a_path),
+      TEST(mtu_that_was_found_can_be_configured),
+      TEST(configured_mtu_is_no_result_of_a_path),
       TEST(acks_of_other_probes_change_nothing),
       TEST(ack_of_a_size_that_is_never_probed_changes_nothing),
       TEST(ack_after_the_search_changes_nothing),

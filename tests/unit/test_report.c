@@ -55,6 +55,7 @@ struct situation {
   const char *foreign_from, *stranger_from, *init_from, *peer;
   const char *unresolved, *server;
   bool interface_down, fragments;
+  unsigned mtu;
   unsigned place;
   const char *host;    /* the configured Endpoint */
   const char *allowed; /* AllowedIPs */
@@ -86,6 +87,7 @@ static void arrange(const struct situation *s) {
   }
   config.table_kind = s->table;
   config.fwmark = s->fwmark;
+  config.mtu = s->mtu;
   if (s->allowed) {
     assert_int_equal(sw_prefix_parse("10.2.0.0/16", &allowed[0]), 0);
     assert_int_equal(sw_prefix_parse(s->allowed, &allowed[1]), 0);
@@ -144,6 +146,16 @@ static const struct situation situations[] = {
      .says = {"up with " A4 ", but the path carries less than 1280 bytes of a packet, which IPv6 "
               "needs: datagrams are fragmented, and the link is slower (which hop has a small MTU? "
               "tracepath 192.0.2.2)"}},
+    {"an IPv4 path that carries less than the configured MTU", SW_LINK_UP, .peer = A4,
+     .fragments = true, .mtu = 1420, .condition = SW_CONDITION_SMALL_MTU, .about = A4,
+     .says = {"up with " A4
+              ", but the path does not carry packets of MTU = 1420 bytes in one piece: "
+              "datagrams are fragmented, and the link is slower (write MTU = auto, or a smaller "
+              "number)"}},
+    {"an IPv6 path that carries less than the configured MTU", SW_LINK_UP, .peer = A6,
+     .fragments = true, .mtu = 1420, .condition = SW_CONDITION_SMALL_MTU, .about = A6,
+     .says =
+         {"datagrams are fragmented if ICMPv6 tells this host so, and else lost, and the link"}},
     {"a standby whose path needs fragments", SW_LINK_UP, .peer = B4, .fragments = true, .host = "a",
      .place = 2, .condition = SW_CONDITION_STANDBY,
      .says = {"a standby: a port", "; the path carries less than 1280"}},
