@@ -44,8 +44,9 @@ $(BUILD)/sim: $(SIM) $(BUILD)/libsaltway.a
 check-build:
 	LC_ALL=C bats --print-output-on-failure tests/build
 
-# Libraries that the netns tests load into the program, and programs that send datagrams.
-NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so clock.so fault.so kernel.so flood other_version)
+# Libraries that the netns tests load into the program, programs that send datagrams, and a program with a shorter timer.
+NETNS_HELPERS := $(addprefix $(BUILD)/tests/netns/,breakout.so clock.so fault.so kernel.so flood other_version \
+                   saltway_short_search)
 
 check-netns: $(BUILD)/saltway $(NETNS_HELPERS)
 	LC_ALL=C TMPDIR=/tmp SALTWAY=$(abspath $(BUILD)/saltway) bats --print-output-on-failure tests/netns
@@ -56,6 +57,10 @@ $(BUILD)/tests/netns/%.so: tests/netns/%.c
 	$(Q)$(CC) -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
 
 $(BUILD)/tests/netns/other_version: $(BUILD)/tests/netns/other_version.o $(BUILD)/libsaltway.a
+	$(call say,LD    $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/netns/saltway_%: $(BUILD)/src/cli/main.o $(BUILD)/tests/netns/%.o $(BUILD)/rest.a $(BUILD)/libsaltway.a
 	$(call say,LD    $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 

@@ -30,9 +30,10 @@ topology_router() {
   (umask 077 && "$SALTWAY" genkey >"$work/link.key")
 }
 
-# limit MTU: the way between R and B carries so much from now on.  The ends keep theirs.
+# limit MTU [silent]: the way between R and B carries so much from now on.  The ends keep theirs.
 limit() {
   ip -n "$R" link set v1 mtu "$1"
+  ip netns exec "$R" nft flush ruleset
   # what the sender of a longer datagram hears
   [ "${2:-}" = silent ] && ip netns exec "$R" nft -f - <<'NFT'
 table inet silent {
@@ -60,31 +61,65 @@ link_over() { # ENDPOINT
   wait_up
 }
 
-# follows ENDPOINT FULL SMALL: at 1500 bytes the MTU is FULL; when the path shrinks to 1400 in silence, under
-# traffic, it becomes SMALL, and a transfer goes on.
+# takes WHAT COMMAND...: waits until the command succeeds, and prints how long that took.
+takes() {
+  local what=$1 begun=${begun:-$EPOCHREALTIME}; shift
+  eventually "$@"
+  echo "# $what after $(awk "BEGIN {printf \"%.1f\", $EPOCHREALTIME - $begun}") s" >&3
+}
+
+received() { grep "^$1 " "$work/received"; } # MEGABYTES
+# stalled MEGABYTES...: prints the longest stall before the receiver had these.
+stalled() { for mb; do received "$mb"; done | awk '$2 > most {most = $2} END {print most}'; }
+
+# follows ENDPOINT ADDRESS FULL SMALL: the MTU is FULL at 1500 bytes, SMALL when the path shrinks to 1400 and says nothing, and
+# 1280 in fragments when it shrinks to 1280; a transfer to the address goes on.
 follows() {
+  local receiver sender
   link_over "$1"
-  eventually mtu_is a "$2"
-  eventually mtu_is b "$2"
-  ip netns exec "$B" socat -u TCP6-LISTEN:5001,reuseaddr "CREATE:$work/received" 3>&- & pids+=($!)
-  eventually eval 'ip netns exec "$B" ss -ltn | grep -q :5001'
-  head -c 400000000 /dev/urandom >"$work/sent"
-  ip netns exec "$A" socat -u "OPEN:$work/sent" TCP6:[fd77::2]:5001 3>&- & local transfer=$!
-  pids+=("$transfer")
-  eventually [ -s "$work/received" ]
+  takes "$3, since both sides are known to be up," mtu_is a "$3"
+  eventually mtu_is b "$3"
+  ip netns exec "$B" python3 "$BATS_TEST_DIRNAME/transfer.py" receive "$2" >"$work/received" 3>&- & receiver=$!
+  pids+=("$receiver")
+  eventually eval 'ip netns exec "$B" ss -Hltn sport = :5003 | grep -q 5003'
+  ip netns exec "$A" python3 "$BATS_TEST_DIRNAME/transfer.py" send "$2" >"$work/sent" 3>&- & sender=$!
+  pids+=("$sender")
+  eventually received 10
   limit 1400 silent
-  wait "$transfer"
-  eventually cmp -s "$work/sent" "$work/received"
-  eventually mtu_is a "$3"
+  takes "a black hole at 1400: MTU $4" mtu_is a "$4"
+  eventually received 30
+  limit 1280
+  takes "1280 bytes: fragments" eval 'mtu_is a 1280 && [ "$(status_of a .fragments)" = true ]'
+  wait "$sender"
+  wait "$receiver"
+  cat "$work/received"
+  [ "$(tail -1 "$work/received")" = "$(tail -1 "$work/sent")" ]
+  echo "# longest stall of the transfer: $(stalled 20 30) s at 1400, $(stalled 40 50) s at 1280, $(stalled 10) s before" >&3
+  awk -v stall="$(stalled 10 20 30 40 50)" 'BEGIN {exit stall > 15}'
 }
 
-@test "the interface has the MTU of the path over IPv4, and a transfer survives a smaller path that says nothing" {
-  follows 172.31.2.2:51900 1440 1312
+@test "the interface has the MTU of the path over IPv4, and a transfer survives smaller paths, with reports and without" {
+  follows 172.31.2.2:51900 10.77.0.2 1440 1312
 }
 
-@test "the interface has the MTU of the path over IPv6, and a transfer survives a smaller path that says nothing" {
-  follows "[2001:db8:2::2]:51900" 1376 1312
+@test "the interface has the MTU of the path over IPv6, and a transfer survives smaller paths, with reports and without" {
+  follows "[2001:db8:2::2]:51900" fd77::2 1376 1312
 }
+
+# grows_again FROM MTU: the path carries FROM bytes at first, so that the MTU is MTU, and 1500 later.  No datagram is lost or reported then, so only
+# the search that is due every 8 to 10 minutes finds it: here every 4 to 5 s (short_search.c).
+grows_again() {
+  SALTWAY=$(dirname "$SALTWAY")/tests/netns/saltway_short_search
+  link_over 172.31.2.2:51900
+  limit "$1" silent
+  ip netns exec "$A" ping -q -i 0.1 -s 1400 10.77.0.2 >"$work/ping" 3>&- & pids+=($!)
+  eventually mtu_is a "$2"
+  limit 1500
+  takes "$1 to 1500" mtu_is a 1440
+  [ "$(status_of a .fragments)" = false ]
+}
+
+@test "the MTU grows again with the path" { grows_again 1400 1312; }
 
 @test "a report that a datagram is too long starts a search at once" {
   link_over 172.31.2.2:51900
