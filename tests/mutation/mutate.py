@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mutation testing: checks that the tests can fail.
 
-usage: mutate.py [-j JOBS] [-k PATTERN] [--changed REVISION | FILE ...]
+usage: mutate.py [-j JOBS] [-k PATTERN] [--quick] [--changed REVISION | FILE ...]
 
 Makes one change at a time in each file: to a comparison, a bound, a sign, an operator or a returned value, or it removes
 a statement. Each mutant is compiled into a small shared library that precedes the one of all sources, and tests run
@@ -9,10 +9,14 @@ against the two until one fails. A mutant under which no test fails has survived
 why its behaviour is that of the original. Mutants that compile to the same code are not counted.
 
 A test is run for a file if its text, or the text of a helper that it includes, names a function that the file's directory
-exports. Tests that name a function of the file itself run first, fast ones before slow ones, and the simulation last.
--k: only mutants whose name contains PATTERN. --changed: only files that differ from REVISION.
+exports, and something that it names leads to the file, through whatever the sources name. Those tests run first that have
+killed the most mutants of the file for the time they take, then those that name a function of the file itself, fast ones
+before slow ones, and the simulation last.
+-k: only mutants whose name contains PATTERN. --quick: of the simulation one seed of each scenario, which finds most of what
+it can find. --changed: only files that differ from REVISION.
 """
 import argparse
+import collections
 import concurrent.futures
 import glob
 import os
@@ -31,6 +35,7 @@ FILES = [file for pattern in ("src/protocol/*.c", "src/packet/*.c", "src/packet/
          for file in sorted(glob.glob(pattern, root_dir=ROOT)) if file not in NOT_MUTATED]
 TESTS_THEMSELVES = ["agrees"]  # the cipher's self-test: its data is arbitrary
 SIM = ["./sim", "--seeds", "1-100"]
+QUICK_SIM = ["./sim", "--scenario", "", "--seed", "1"]
 PACKAGES = ["libsodium", "libuv", "libnl-route-3.0", "jansson"]
 CFLAGS, LIBS = (subprocess.run(["pkg-config", what] + PACKAGES, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
                 for what in ("--cflags", "--libs"))
@@ -109,13 +114,28 @@ def exports(files):
     return {name for file in files for name in re.findall(r"^(?!static (?!inline))\w[^\n;={]*?\b(sw_\w+)\([^;{]*\{", read(file), re.M)}
 
 
+def names_in(text):
+    """Returns the words of a text, but not the names of its structures: functions may have the same."""
+    return set(re.findall(r"\w+", re.sub(r"\b(struct|enum) \w+", "", text)))
+
+
 def words_of(test):
     """Returns the words of a test and of the helpers that it includes."""
-    if test == "sim": return set(re.findall(r"\w+", "".join(read(f) for f in files_of("tests/sim/*.c"))))
+    if test == "sim": return names_in("".join(read(f) for f in files_of("tests/sim/*.c")))
     text = read(f"tests/unit/{test}.c")
     for helper in re.findall(r'#include "(\w+)\.h"', text):
         if os.path.exists(f"{ROOT}/tests/unit/{helper}.c"): text += read(f"tests/unit/{helper}.c")
-    return set(re.findall(r"\w+", text))
+    return names_in(text)
+
+
+def reached_from(words, sources):
+    """Returns the sources that these words lead to. `sources`: of each source the names that it exports, and its words."""
+    reached, new = set(), {file for file, (names, _) in sources.items() if names & words}
+    while new:
+        reached |= new
+        words = set().union(*(sources[file][1] for file in new))
+        new = {file for file, (names, _) in sources.items() if names & words} - reached
+    return reached
 
 
 def processor_time():
@@ -129,6 +149,7 @@ class Bench:
 
     def __init__(self, tests, built=None):
         self.folder = tempfile.mkdtemp(prefix="mutation.")
+        self.kills = built.kills if built else collections.Counter()
         if built:
             shutil.copytree(built.folder, self.folder, dirs_exist_ok=True)
             self.objects, self.codes, self.needs = built.objects, built.codes, built.needs
@@ -182,8 +203,11 @@ class Bench:
             if any(self.compile(source, target).returncode for source, target in mutants.items()): return "does not compile"
             if all(self.code(target) == self.codes[source] for source, target in mutants.items()): return "same code"
             self.must(self.shell(f"ld -shared -o libmutant.so {' '.join(mutants.values())}"))
-            for test, seconds in tests:
-                if self.fails(test, TIMEOUT + 20 * seconds, 3 + 4 * seconds): return "sim" if test == "sim" else "unit"
+            rate = lambda test: (test[0] == "sim", -self.kills[file, test[0]] / test[1])
+            for test, seconds in sorted(tests, key=rate):
+                if not self.fails(test, TIMEOUT + 20 * seconds, 3 + 4 * seconds): continue
+                self.kills[file, test] += 1
+                return "sim" if test == "sim" else "unit"
             return "survived"
         finally:
             with open(f"{self.folder}/{file}", "w") as f: f.write(original)
@@ -198,27 +222,31 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-j", type=int, default=os.cpu_count())
     parser.add_argument("-k", default="")
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--changed", metavar="REVISION")
     parser.add_argument("file", nargs="*")
     arguments = parser.parse_args()
+    if arguments.quick: SIM[:] = QUICK_SIM
     files = changed_since(arguments.changed) if arguments.changed else arguments.file or FILES
     listed = {line.strip() for line in read("tests/mutation/equivalent.txt").splitlines()
               if line.strip() and not line.startswith(("#", "  "))}
 
     words = {os.path.basename(f)[:-2]: None for f in files_of("tests/unit/test_*.c")} | {"sim": None}
     words = {test: words_of(test) for test in words}
+    sources = {file: (exports([file]), names_in(read(file))) for file in files_of("src/*/*.[ch]")}
+    reached = {test: reached_from(words[test], sources) for test in words}
     chosen = {}
     for file in files:
         own, folder = exports([file]), exports(files_of(os.path.dirname(file) + "/*.c"))
-        chosen[file] = [(not words[t] & own, t) for t in words if words[t] & folder]
-        if not chosen[file]: sys.exit(f"{file}: no test names a function of its directory")
+        chosen[file] = [(not words[t] & own, t) for t in words if words[t] & folder and file in reached[t]]
+        if not chosen[file]: sys.exit(f"{file}: no test names a function of its directory and leads to it")
     first = Bench({t for tests in chosen.values() for _, t in tests})
     local, benches, seconds = threading.local(), [first], {}
     free = [first]
     for test in {t for tests in chosen.values() for _, t in tests}:
         start = processor_time()
         if first.fails(test, 600, 600): sys.exit(f"{test} fails without a mutation")
-        seconds[test] = processor_time() - start
+        seconds[test] = max(processor_time() - start, 0.01)  # the resolution
     for file, tests in chosen.items():
         chosen[file] = [(t, seconds[t]) for _, _, _, t in sorted((t == "sim", other, seconds[t], t) for other, t in tests)]
 
