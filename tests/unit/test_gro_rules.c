@@ -296,9 +296,29 @@ static void only_what_the_kernel_would_merge_is_coalesced(void **state) {
   assert_true(merged > packets / 3); /* most packets without a fault are */
 }
 
+/* Of a TCP header that is too short, the options would end before they begin. */
+static void nothing_is_appended_to_a_segment_with_a_short_tcp_header(void **state) {
+  (void)state;
+  static uint8_t buffer[SW_GRO_BUFFER];
+  for (unsigned words = 0; words <= 6; words++) {
+    struct packet p = {.length = 144, .bytes = {0x45, [9] = 6}};
+    struct sw_view view;
+    struct sw_gro gro;
+    p.bytes[20 + 12] = (uint8_t)(words << 4);
+    p.bytes[20 + 13] = ACK;
+    finish(&p);
+    sw_gro_start(&gro, buffer, true);
+    memcpy(sw_gro_room(&gro), p.bytes, p.length);
+    assert_true(sw_view_parse(&view, sw_gro_room(&gro), p.length));
+    assert_false(sw_gro_add(&gro, sw_gro_room(&gro), &view, false));
+    assert_int_equal(gro.open, words >= 5);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(only_what_the_kernel_would_merge_is_coalesced),
+      cmocka_unit_test(nothing_is_appended_to_a_segment_with_a_short_tcp_header),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,6 +200,17 @@ static void keys_are_changed_at_the_time_that_is_passed(void **state) {
   assert_int_equal(left->link->sessions.current->rekey_at, pair.now);
 }
 
+static void other_keys_leave_empty_sessions_empty(void **state) {
+  (void)state;
+  set_two(left, next, old);
+  assert_int_equal(sessions_of(left), 1);
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    const struct sw_session *row = &left->link->sessions.rows[i];
+    if (row->state == SW_SESSION_EMPTY)
+      assert_true(sodium_is_zero((const uint8_t *)row, sizeof(*row)));
+  }
+}
+
 static void another_first_key_ends_the_init_in_progress(void **state) {
   (void)state;
   struct pair_datagram init;
@@ -422,6 +433,7 @@ int main(void) {
       CONNECTED(the_same_keys_change_nothing),
       APART(the_same_keys_keep_the_init_in_progress),
       CONNECTED(keys_are_changed_at_the_time_that_is_passed),
+      CONNECTED(other_keys_leave_empty_sessions_empty),
       APART(another_first_key_ends_the_init_in_progress),
       CONNECTED(second_key_causes_no_handshake),
       CONNECTED(another_first_key_begins_one_handshake),
