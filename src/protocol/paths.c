@@ -1,5 +1,6 @@
 #include "protocol/paths.h"
 
+#include <assert.h>
 #include <sodium.h>
 
 #include "protocol/control.h"
@@ -63,8 +64,8 @@ uint64_t sw_paths_patience(const struct sw_link *link) {
 
 void sw_paths_used(struct sw_link *link, size_t length) {
   struct sw_paths *paths = &link->paths;
-  if (length > SW_MTU_MOST) length = SW_MTU_MOST; /* a configured MTU may be larger */
-  if (length > paths->longest) paths->longest = length;
+  const size_t probed = (size_t)earlier(length, SW_MTU_MOST); /* a configured MTU may be larger */
+  paths->longest = (size_t)later(paths->longest, probed);
   if (paths->used || !paths->active) return;
   paths->used = true;
   paths->active->probe_at = earlier(paths->active->probe_at, after(link, SW_PROBE_BUSY));
@@ -104,8 +105,7 @@ static void doubt(struct sw_link *link, uint64_t time) {
   paths->doubt_since = link->now;
   paths->doubt_time = time;
   paths->doubt_probes = 0;
-  for (unsigned i = 0; i < SW_CANDIDATES; i++)
-    if (paths->rows[i].id) paths->rows[i].probe_at = link->now;
+  for (unsigned i = 0; i < SW_CANDIDATES; i++) paths->rows[i].probe_at = link->now;
 }
 
 void sw_paths_failed(struct sw_link *link) {
@@ -135,7 +135,7 @@ enum cause {
 static void select_path(struct sw_link *link, struct sw_candidate *row, enum cause cause) {
   struct sw_paths *paths = &link->paths;
   if (paths->active && !link->pathmtu.limit) paths->active->mtu = link->pathmtu.found;
-  paths->former = paths->active ? paths->active->id : 0;
+  if (paths->active) paths->former = paths->active->id;
   paths->watched_until =
       cause == NEEDED && !sw_candidate_is_configured(row) ? link->now + SW_WATCHED : 0;
   paths->active = row;
@@ -163,7 +163,7 @@ static struct sw_candidate *successor(struct sw_paths *paths) {
   struct sw_candidate *best = NULL;
   for (unsigned i = 0; i < SW_CANDIDATES; i++) {
     struct sw_candidate *row = &paths->rows[i];
-    if (!row->id || row == paths->active || row->answer_time < paths->doubt_since) continue;
+    if (row == paths->active || row->answer_time < paths->doubt_since) continue;
     const int preferred = !best ? 1 : is_heard(paths, row) - is_heard(paths, best);
     if (preferred > 0 || (preferred == 0 && row->rank < best->rank)) best = row;
   }
@@ -189,7 +189,7 @@ void sw_paths_confirmed(struct sw_link *link, const struct sw_path *path, bool f
   struct sw_paths *paths = &link->paths;
   struct sw_candidate *row = sw_candidates_find(paths->rows, path);
   if (!row) row = sw_candidates_add(paths->rows, paths->active, path, SW_RANK_NONE);
-  if (!row) return;
+  assert(row); /* it has a port, and there are more rows than configured ones */
   row->path = *path;
   row->heard_time = row->answer_time = link->now; /* the handshake went there and came back */
   if (row != paths->active && !first && paths->active && !link->silent)
@@ -262,7 +262,7 @@ static size_t probe_candidate(struct sw_link *link, struct sw_candidate *row, ui
     select_path(link, row, ASKED);
     return 0;
   }
-  if (link->move.id == row->id && link->now - link->move.time >= SW_MOVE_MEMORY) link->move.id = 0;
+  if (link->now - link->move.time >= SW_MOVE_MEMORY) link->move.id = 0;
   sw_candidate_note_lost(row, link->now);
   size_t most = SW_PROBE_MAX;
   if (!sw_candidate_is_configured(row) && !sw_candidate_is_validated(row)) {
@@ -270,7 +270,7 @@ static size_t probe_candidate(struct sw_link *link, struct sw_candidate *row, ui
       row->probe_at = NONE; /* until more comes from there */
       return 0;
     }
-    if (most > row->credit - SW_OVERHEAD) most = row->credit - SW_OVERHEAD;
+    most = (size_t)earlier(most, row->credit - SW_OVERHEAD);
     row->check_at = after(link, SW_CANDIDATE_PROBE);
   }
   *path = row->path;
@@ -352,9 +352,7 @@ void sw_paths_acknowledged(struct sw_link *link, uint64_t token, const struct sw
     select_path(link, row, NEEDED);
   else if (is_better(paths, row) && is_steady(link, row))
     select_path(link, row, PREFERRED);
-  else if (link->move.id == row->id)
-    row->probe_at = link->now + SW_CANDIDATE_PROBE;
-  else if (!paths->doubt_since)
+  else if (link->move.id != row->id && !paths->doubt_since)
     row->probe_at = regular(link, row);
 }
 

@@ -628,14 +628,15 @@ static void send_long(size_t length) {
 static void probes_are_as_long_as_the_longest_packet_since(void **state) {
   (void)state;
   struct pair_datagram datagram;
-  static const size_t lengths[] = {65, 1000, 1440, 8928};
-  for (unsigned i = 0; i < 4; i++) {
+  static const size_t lengths[] = {SW_PROBE_MAX, SW_PROBE_MAX + 1, 1000, 1440, 8928};
+  for (unsigned i = 0; i < 5; i++) {
     pair_seal(left, 60, &datagram);
     pair_seal(left, lengths[i], &datagram);
     pair_seal(left, lengths[i] - 1, &datagram);
     pair.now += SW_SECOND;
     pair_take_letter(left, 'p', &datagram);
-    assert_int_equal(datagram.length, lengths[i] + SW_OVERHEAD);
+    assert_int_equal(left->link->paths.long_sent, i > 0);
+    if (i > 0) assert_int_equal(datagram.length, lengths[i] + SW_OVERHEAD);
     assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
     pair_take_letter(right, 'a', &datagram);
     assert_true(datagram.length <= SW_PROBE_MAX + SW_OVERHEAD);
@@ -647,6 +648,7 @@ static void probes_are_as_long_as_the_longest_packet_since(void **state) {
     assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
     pair_take_letter(right, 'a', &datagram);
     pair_give(left, &datagram);
+    assert_int_equal(left->link->paths.long_lost, 0); /* the long one is not lost */
   }
 }
 
@@ -688,6 +690,9 @@ static void two_long_probes_that_are_lost_in_a_row_start_a_search(void **state) 
   assert_int_equal(search()->id, 0);
   lose_long_probe(); /* at once */
   assert_int_not_equal(search()->id, 0);
+  assert_int_equal(left->link->paths.longest, 0);
+  assert_int_equal(left->link->paths.long_lost, 0);
+  assert_true(left->link->paths.active->probe_at > pair.now);
 }
 
 static void long_probe_that_is_lost_alone_starts_no_search(void **state) {
@@ -724,20 +729,55 @@ static void answer_to_a_probe_before_a_long_one_says_nothing_about_it(void **sta
   assert_int_equal(search()->id, 0);
 }
 
+static void long_probe_is_lost_once(void **state) {
+  (void)state;
+  struct sw_paths *paths = &left->link->paths;
+  for (unsigned i = 0; i < 2; i++) {
+    struct pair_datagram datagram;
+    paths->active->probe_at = pair.now;
+    pair_take_letter(left, 'p', &datagram);
+    paths->active->unanswered = 0;
+  }
+  const uint64_t token = (uint64_t)paths->active->id << 32 | (paths->active->next - 2);
+  paths->long_sent = true;
+  paths->long_number = (uint32_t)token - 1;
+  for (unsigned i = 0; i < 2; i++) {
+    acknowledge_token(token + i); /* no long one is sent in between */
+    assert_int_equal(paths->long_lost, 1);
+  }
+}
+
+/* The path did not carry these either. */
+static void answer_after_16_probes_says_nothing_about_a_long_one(void **state) {
+  (void)state;
+  struct sw_paths *paths = &left->link->paths;
+  for (unsigned i = 0; i < 2; i++) {
+    struct pair_datagram datagram;
+    paths->active->probe_at = pair.now;
+    pair_take_letter(left, 'p', &datagram);
+    const uint32_t number = paths->active->next - 1;
+    paths->long_sent = true;
+    paths->long_number = number - SW_PROBES_KEPT - i;
+    paths->long_lost = 0;
+    acknowledge_token((uint64_t)paths->active->id << 32 | number);
+    assert_int_equal(paths->long_lost, i == 0);
+  }
+}
+
 /* A fixed MTU may be larger than a control datagram. */
 static void longest_packet_makes_no_probe_that_is_too_long(void **state) {
   (void)state;
   static uint8_t packet[SW_PACKET_MAX], sealed[SW_PACKET_MAX + SW_OVERHEAD];
-  static const size_t lengths[] = {SW_CONTROL_MAX - SW_OVERHEAD, SW_CONTROL_MAX - SW_OVERHEAD + 1,
-                                   SW_PACKET_MAX};
+  static const size_t lengths[] = {SW_MTU_MOST - 1, SW_MTU_MOST, SW_MTU_MOST + 1, SW_PACKET_MAX};
   sw_link_mtu_set(left->link, pair.now, SW_PACKET_MAX);
-  for (unsigned i = 0; i < 3; i++) {
+  for (unsigned i = 0; i < 4; i++) {
     pair_packet4(packet, lengths[i], (uint8_t[]){10, 1, 0, 1});
     assert_int_equal(sw_link_send(left->link, pair.now, packet, lengths[i], sealed),
                      lengths[i] + SW_OVERHEAD);
     pair.now += SW_SECOND;
     struct pair_datagram datagram;
     pair_take_letter(left, 'p', &datagram);
+    assert_int_equal(datagram.length, SW_OVERHEAD + SW_MTU_MOST - (i == 0));
     const struct sw_candidate *row = left->link->paths.active;
     acknowledge_token((uint64_t)row->id << 32 | (row->next - 1));
   }
@@ -1020,6 +1060,8 @@ int main(void) {
       TEST(two_long_probes_that_are_lost_in_a_row_start_a_search),
       TEST(long_probe_that_is_lost_alone_starts_no_search),
       TEST(answer_to_a_probe_before_a_long_one_says_nothing_about_it),
+      TEST(long_probe_is_lost_once),
+      TEST(answer_after_16_probes_says_nothing_about_a_long_one),
       TEST(longest_packet_makes_no_probe_that_is_too_long),
       TEST(configured_mtu_that_passes_is_the_result),
       TEST(configured_mtu_above_the_longest_probe_is_not_proved),

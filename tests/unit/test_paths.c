@@ -267,6 +267,24 @@ static void observed_path_gets_no_more_bytes_than_came_from_it(void **state) {
   assert_int_equal(row_of(right, ATTACKER)->answer_time, 0);
 }
 
+static void observed_path_is_checked_several_times_for_a_long_packet(void **state) {
+  (void)state;
+  struct pair_datagram datagram;
+  pair_seal(left, 1400, &datagram);
+  assert_int_equal(give_from(right, NAT, &datagram), SW_RECEIVED_PACKET);
+  const size_t most = datagram.length;
+  size_t sent = 0;
+  for (unsigned i = 0; i < 100; i++) {
+    row_of(right, NAT)->probe_at = pair.now;
+    while (pair_take(right, &datagram)) {
+      if (last_of(&datagram.to) != NAT) continue;
+      assert_true(datagram.length <= SW_OVERHEAD + SW_PROBE_MAX);
+      sent += datagram.length;
+    }
+  }
+  assert_in_range(sent, most - (SW_OVERHEAD + SW_PROBE_BYTES) + 1, most);
+}
+
 static void path_is_validated_by_an_ack_from_there(void **state) {
   (void)state;
   hear_from(right, NAT);
@@ -291,6 +309,7 @@ static void ack_from_elsewhere_stops_checks_of_a_path_that_is_not_validated_for_
   assert_int_equal(row_of(right, ATTACKER)->answer_time, 0);
   assert_true(is_on(right, LEFT));
   assert_int_equal(row_of(right, ATTACKER)->probe_at, SW_NEVER);
+  assert_int_equal(row_of(right, ATTACKER)->credit, 0); /* also for a doubt */
   const uint64_t stopped = pair.now;
   for (; pair.now < stopped + SW_CONTEST_LOST; pair.now += 100 * MS)
     assert_false(is_checked_when_heard(right, ATTACKER));
@@ -473,6 +492,16 @@ static void packets_from_elsewhere_begin_a_contest_once_a_second(void **state) {
   hear_from(right, STRANGER);
   assert_false(is_in_doubt(right));
   pair.now = over + SW_CONTEST_AGAIN;
+  hear_from(right, STRANGER);
+  assert_true(is_in_doubt(right));
+}
+
+static void ack_without_a_doubt_does_not_defer_contests(void **state) {
+  (void)state;
+  pair.now += 10 * SW_SECOND;
+  right->link->paths.active->probe_at = pair.now;
+  assert_int_equal(take_all(right, 'p', LEFT), 1);
+  acknowledge(right, LEFT, LEFT);
   hear_from(right, STRANGER);
   assert_true(is_in_doubt(right));
 }
@@ -771,6 +800,14 @@ static void candidates_are_probed_every_200_to_250_ms_in_doubt(void **state) {
   assert_random(&intervals, SW_CANDIDATE_PROBE);
 }
 
+static void candidate_that_answers_in_doubt_is_probed_again(void **state) {
+  (void)state;
+  sw_link_error(left->link, pair.now, &right->address, EHOSTUNREACH);
+  assert_int_equal(take_all(left, 'k', RIGHT_B), 1);
+  acknowledge(left, RIGHT_B, RIGHT_B);
+  assert_in_range(row_of(left, RIGHT_B)->probe_at - pair.now, 200 * MS, 250 * MS);
+}
+
 /* The active path of the left side is lost, and what else `lost` names. */
 static void lose(uint8_t lost) {
   cut[RIGHT] = cut[lost] = true;
@@ -807,6 +844,19 @@ static void successor_is_one_that_the_peer_sends_on_rather_than_one_of_lower_ran
   hear_from(left, RIGHT_C);
   pair_run(&pair, 2 * SW_SECOND);
   assert_true(is_on(left, RIGHT_C));
+}
+
+static void packet_that_begins_a_contest_counts_in_it(void **state) {
+  static const uint8_t heard[] = {RIGHT_C, RIGHT_B}; /* in both orders in the table */
+  for (unsigned i = 0; i < 2; i++) {
+    cut[RIGHT] = true;
+    hear_from(left, heard[i]);
+    assert_true(is_in_doubt(left));
+    pair_run(&pair, 2 * SW_SECOND);
+    assert_true(is_on(left, heard[i]));
+    pair_stop(&pair);
+    start_three(state);
+  }
 }
 
 static void what_was_heard_before_the_doubt_does_not_count(void **state) {
@@ -849,6 +899,51 @@ static void candidates_are_probed_at_the_interval_of_keepalives(void **state) {
   assert_in_range(intervals.most, 4900 * MS, 5 * SW_SECOND);
 }
 
+static void observed_path_is_not_probed_at_the_interval_of_keepalives(void **state) {
+  (void)state;
+  pair_stop(&pair);
+  begin(1, 5 * SW_SECOND);
+  hear_from(right, LEFT_B);
+  pair_run(&pair, 2 * SW_SECOND);
+  assert_true(row_of(right, LEFT_B)->answer_time != 0);
+  assert_true(is_on(right, LEFT));
+  clear_sent();
+  pair_run(&pair, 60 * SW_SECOND);
+  assert_true(sent_to(right, 'p', LEFT) >= 12);
+  assert_int_equal(sent_to(right, 'k', LEFT_B), 0);
+  assert_int_equal(row_of(right, LEFT_B)->probe_at, SW_NEVER);
+}
+
+static void idle_link_without_keepalives_never_probes(void **state) {
+  (void)state;
+  assert_int_equal(row_of(left, RIGHT)->probe_at, SW_NEVER);
+  assert_int_equal(row_of(left, RIGHT_B)->probe_at, SW_NEVER);
+  assert_int_equal(row_of(right, LEFT)->probe_at, SW_NEVER);
+}
+
+/* Otherwise a dead path would stay. */
+static void keepalives_that_end_do_not_end_a_doubt(void **state) {
+  (void)state;
+  pair_stop(&pair);
+  begin(2, 5 * SW_SECOND);
+  cut[RIGHT] = true;
+  sw_link_error(left->link, pair.now, &right->address, EHOSTUNREACH);
+  sw_link_keepalive_set(left->link, pair.now, 0);
+  pair_run(&pair, 2 * SW_SECOND);
+  assert_true(is_on(left, RIGHT_B));
+}
+
+static void keepalives_begin_with_the_first_path(void **state) {
+  (void)state;
+  pair_stop(&pair);
+  pair_start(&pair, 0);
+  sw_link_keepalive_set(left->link, pair.now, 5 * SW_SECOND);
+  pair_connect(&pair);
+  clear_sent();
+  pair_run(&pair, 60 * SW_SECOND);
+  assert_in_range(pair_sent(left, 'p'), 12, 16);
+}
+
 static void keepalive_interval_is_not_longer_than_asked_for_on_a_long_path(void **state) {
   (void)state;
   struct span intervals = NO_SPAN;
@@ -872,6 +967,33 @@ static void candidate_that_does_not_answer_at_first_is_tried_3_times(void **stat
   assert_int_equal(sent_to(left, 'k', RIGHT_B), SW_TRIES);
 }
 
+/* A doubt probes it faster: that does not use up its tries. */
+static void candidate_that_did_not_answer_is_tried_3_times_after_a_doubt_too(void **state) {
+  (void)state;
+  struct sw_candidate *row = row_of(left, RIGHT_B);
+  const struct {
+    bool validated;
+    uint32_t unanswered;
+    bool again;
+  } cases[] = {{false, 0, true},  {false, SW_TRIES - 1, true}, {false, SW_TRIES, false},
+               {true, 0, false},  {true, SW_TRIES - 1, false}, {true, SW_TRIES, false},
+               {false, 20, false}};
+  for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    pair.now += 2 * SW_SECOND;
+    sw_link_error(left->link, pair.now, &right->address, EHOSTUNREACH);
+    assert_true(is_in_doubt(left));
+    take_all(left, 'p', RIGHT);
+    row->answer_time = cases[i].validated ? pair.now : 0;
+    row->unanswered = cases[i].unanswered;
+    acknowledge(left, RIGHT, RIGHT);
+    assert_false(is_in_doubt(left));
+    if (cases[i].again)
+      assert_in_range(row->probe_at - pair.now, 200 * MS, 250 * MS);
+    else
+      assert_int_equal(row->probe_at, SW_NEVER);
+  }
+}
+
 static void silent_link_takes_the_first_path_that_answers(void **state) {
   (void)state;
   cut[RIGHT] = cut[RIGHT_B] = true;
@@ -889,6 +1011,16 @@ static void silent_link_takes_the_first_path_that_answers(void **state) {
   assert_true(is_on(left, RIGHT_B));
   assert_int_equal(left->link->sessions.current->local, session);
   assert_int_equal(left->link->retry.at, 0);
+}
+
+static void silent_link_is_up_with_the_ack_of_a_candidate(void **state) {
+  (void)state;
+  left->link->silent = true;
+  row_of(left, RIGHT_B)->probe_at = pair.now;
+  assert_int_equal(take_all(left, 'k', RIGHT_B), 1);
+  acknowledge(left, RIGHT_B, RIGHT_B);
+  assert_true(is_on(left, RIGHT_B));
+  assert_int_equal(pair_state(left), SW_LINK_UP);
 }
 
 /* ---- return ---- */
@@ -936,6 +1068,22 @@ static void better_path_that_loses_a_probe_has_to_answer_for_another_30_s(void *
   cut[RIGHT] = false;
   assert_stays_on_second(30);
   assert_in_range(time_to_move(left, left, RIGHT), 0, 10 * SW_SECOND);
+}
+
+static void better_path_is_taken_when_it_has_answered_for_30_s_to_the_nanosecond(void **state) {
+  (void)state;
+  fail_over();
+  struct sw_candidate *better = row_of(left, RIGHT);
+  for (uint64_t i = 0; i < 2; i++) {
+    better->probe_at = pair.now;
+    take_all(left, 'k', RIGHT);
+    better->steady_since = pair.now - SW_RETURN_AFTER + 1 - i;
+    acknowledge(left, RIGHT, RIGHT);
+    assert_int_equal(is_on(left, RIGHT), i == 1);
+  }
+  struct pair_datagram datagram;
+  pair_take_letter(left, 'm', &datagram); /* the peer is asked at once */
+  assert_int_equal(last_of(&datagram.to), RIGHT);
 }
 
 static void better_path_is_probed_every_1600_to_2000_ms(void **state) {
@@ -1015,6 +1163,42 @@ static void request_to_move_is_followed_after_half_a_second(void **state) {
   pair_run(&pair, 300 * MS);
   assert_true(is_on(right, LEFT_B));
   assert_int_equal(sw_link_status(right->link)->probes_lost, 0);
+  assert_int_equal(right->link->move.id, 0); /* it is not followed again */
+}
+
+static void request_waits_to_the_nanosecond(void **state) {
+  (void)state;
+  struct pair_datagram datagram;
+  const uint64_t asked = pair.now;
+  ask_3_times(right, LEFT_B);
+  struct sw_candidate *row = row_of(right, LEFT_B);
+  take_all(right, 'k', LEFT_B);
+  acknowledge(right, LEFT_B, LEFT_B);
+  acknowledge(right, LEFT, LEFT);
+  for (unsigned i = 0; i < 2; i++) {
+    pair.now = asked + SW_MOVE_WAIT - 1 + i;
+    row->probe_at = pair.now;
+    pair_take_letter(right, i ? 'p' : 'k', &datagram);
+    assert_int_equal(last_of(&datagram.to), LEFT_B);
+    assert_int_equal(is_on(right, LEFT_B), i == 1);
+  }
+}
+
+static void request_is_forgotten_after_2_s_when_its_path_does_not_answer(void **state) {
+  (void)state;
+  const uint64_t asked = pair.now;
+  ask_3_times(right, LEFT_B);
+  struct sw_candidate *row = row_of(right, LEFT_B);
+  for (unsigned i = 0; i < 2; i++) {
+    pair.now = asked + SW_MOVE_MEMORY - 1 + i;
+    row->probe_at = pair.now;
+    row->credit = 1000;
+    assert_int_equal(take_all(right, 'k', LEFT_B), 1);
+    assert_int_equal(right->link->move.id, i ? 0 : row->id);
+  }
+  acknowledge(right, LEFT_B, LEFT_B); /* too late */
+  pair_run(&pair, SW_SECOND);
+  assert_true(is_on(right, LEFT));
 }
 
 static void three_requests_to_move_are_needed(void **state) {
@@ -1162,6 +1346,35 @@ static void first_request_within_2_s_counts(void **state) {
   assert_true(is_on(left, RIGHT_C));
 }
 
+static void eight_requests_are_remembered(void **state) {
+  (void)state;
+  struct pair_datagram moves[SW_ANNOUNCEMENTS + 4];
+  for (unsigned i = 0; i < SW_ANNOUNCEMENTS + 4; i++) {
+    pair_seal_kind(left, SW_KIND_MOVE, (const uint8_t *)"12345678", 8, &moves[i]);
+    give_from(right, LEFT_B, &moves[i]);
+  }
+  assert_int_equal(right->link->move.count, SW_ANNOUNCEMENTS);
+  assert_int_equal(right->link->move.time, pair.now);
+  give_from(right, ATTACKER, &moves[SW_ANNOUNCEMENTS]);
+  assert_int_not_equal(right->link->move.id, 0);
+  give_from(right, ATTACKER, &moves[SW_ANNOUNCEMENTS - 1]);
+  assert_int_equal(right->link->move.id, 0);
+}
+
+/* Somebody who passes on one request has not carried the others. */
+static void requests_from_other_addresses_do_not_count(void **state) {
+  (void)state;
+  ask_from(right, LEFT_B);
+  for (unsigned i = 0; i < SW_ANNOUNCEMENTS; i++) ask_from(right, (uint8_t)(100 + i));
+  assert_int_equal(right->link->move.count, 1);
+  right->link->move.session++;
+  ask_from(right, LEFT_B); /* in another session than the first */
+  assert_int_equal(right->link->move.count, 1);
+  pair_run(&pair, SW_SECOND);
+  assert_true(is_on(right, LEFT));
+  assert_true(row_of(right, LEFT_B)->answer_time != 0);
+}
+
 static void request_is_followed_though_its_path_answers_before_the_active_one(void **state) {
   (void)state;
   ask_3_times(right, LEFT_B);
@@ -1213,6 +1426,40 @@ static void announcements_stop_when_the_peer_sends_on_the_path(void **state) {
     pair_run(&pair, 10 * SW_SECOND);
     assert_int_equal(pair_sent(left, 'm'), 2);
   }
+}
+
+static void peer_that_sends_on_a_worse_path_is_asked_to_move(void **state) {
+  (void)state;
+  struct sw_paths *paths = &left->link->paths;
+  struct sw_candidate *active = paths->active, *worse = row_of(left, RIGHT_B);
+  enum { ASKED, BETTER, SAME, NOT_VALIDATED, LED, TOO_EARLY, NOT_STEADY, CASES };
+  for (unsigned i = 0; i < CASES; i++) {
+    pair.now += 10 * SW_SECOND;
+    active->rank = i == BETTER ? 2 : i == SAME ? SW_RANK_NONE : 0;
+    worse->rank = i == SAME ? SW_RANK_NONE : 1;
+    worse->answer_time = i == NOT_VALIDATED ? 0 : pair.now;
+    active->steady_since = pair.now - SW_RETURN_AFTER + (i == NOT_STEADY);
+    active->probe_at = SW_NEVER;
+    paths->contest_at = SW_NEVER;
+    paths->led = i == LED;
+    paths->announcements = 0;
+    paths->announce_at = pair.now + (i == TOO_EARLY);
+    hear_from(left, RIGHT_B);
+    assert_int_equal(paths->announcements, i == ASKED ? SW_ANNOUNCEMENTS : 0);
+    assert_int_equal(active->probe_at, i == ASKED ? pair.now : SW_NEVER);
+    if (i == ASKED) assert_int_equal(paths->announce_at, pair.now + SW_RETURN_AFTER);
+  }
+}
+
+static void announcements_end_with_their_path(void **state) {
+  (void)state;
+  left->link->paths.announcements = SW_ANNOUNCEMENTS;
+  left->link->paths.active->probe_at = pair.now;
+  ask_3_times(left, RIGHT_B);
+  pair_run(&pair, SW_SECOND);
+  assert_true(is_on(left, RIGHT_B));
+  assert_in_range(sent_to(left, 'm', RIGHT), 1, 5);
+  assert_int_equal(sent_to(left, 'm', RIGHT_B), 0);
 }
 
 static void return_is_announced_and_failover_is_not(void **state) {
@@ -1310,6 +1557,28 @@ static void former_path_is_not_watched_after_a_move_to_a_configured_one(void **s
   pair_run(&pair, 10 * SW_SECOND);
   assert_true(row_of(left, RIGHT)->answer_time + 5 * SW_SECOND >= pair.now);
   assert_true(is_on(left, RIGHT_B));
+}
+
+/* The first session was made through a relay: an endpoint, whatever its row, is better if it answers. */
+static void endpoint_is_checked_at_once_after_a_session_from_elsewhere(void **state) {
+  (void)state;
+  static const unsigned places[] = {0, 1, SW_CANDIDATES - 1};
+  for (unsigned i = 0; i < 3; i++) {
+    pair_stop(&pair);
+    pair_start(&pair, 0);
+    pair.route = route;
+    give_endpoints(right, (const uint8_t[]){LEFT}, 1);
+    struct sw_candidate *rows = right->link->paths.rows, endpoint = rows[0];
+    rows[0] = (struct sw_candidate){0};
+    rows[places[i]] = endpoint;
+    nat = NAT;
+    pair_flush(&pair);
+    assert_true(is_on(right, NAT));
+    assert_int_equal(sent_to(right, 'k', LEFT), 1);
+    nat = 0;
+    acknowledge(right, LEFT, LEFT);
+    assert_true(is_on(right, LEFT));
+  }
 }
 
 /* ---- our own address ---- */
@@ -1458,6 +1727,78 @@ static void former_path_that_is_given_up_is_not_watched(void **state) {
   assert_null(sw_candidates_find_id(right->link->paths.rows, right->link->paths.former));
 }
 
+/* All rows are candidates, and the active one is in the middle. */
+static void fill_table(struct pair_side *side) {
+  struct sw_paths *paths = &side->link->paths;
+  for (unsigned i = 0; rows_of(side) < SW_CANDIDATES; i++)
+    hear_kind_from(side, (uint8_t)(100 + i), SW_KIND_CHECK);
+  struct sw_candidate *middle = &paths->rows[SW_CANDIDATES / 2];
+  const struct sw_candidate active = *paths->active;
+  *paths->active = *middle;
+  *middle = active;
+  paths->active = middle;
+}
+
+static void every_row_takes_part_in_a_doubt(void **state) {
+  (void)state;
+  fill_table(right);
+  struct sw_paths *paths = &right->link->paths;
+  take_all(right, 'k', 0);
+  pair.now += 2 * SW_SECOND;
+  struct pair_datagram packet;
+  pair_seal(left, 100, &packet);
+  assert_int_equal(give_from(right, 100, &packet), SW_RECEIVED_PACKET); /* a contest */
+  assert_true(is_in_doubt(right));
+  for (unsigned i = 0; i < SW_CANDIDATES; i++) {
+    assert_int_equal(paths->rows[i].probe_at, pair.now);
+    if (&paths->rows[i] != paths->active) paths->rows[i].heard_time = pair.now;
+  }
+  take_all(right, 'p', LEFT);
+  for (unsigned i = 0; i < SW_CANDIDATES; i++) paths->rows[i].probe_at = pair.now;
+  acknowledge(right, LEFT, LEFT);
+  for (unsigned i = 0; i < SW_CANDIDATES; i++) {
+    const struct sw_candidate *row = &paths->rows[i];
+    assert_int_equal(row->probe_at, SW_NEVER);
+    assert_int_equal(row->contest_at, row == paths->active ? 0 : pair.now + SW_CONTEST_LOST);
+  }
+}
+
+/* The former path is checked then, but not the others, and what is known of long probes is of it. */
+static void every_row_can_be_the_successor(void **state) {
+  (void)state;
+  for (unsigned i = 0; i < SW_CANDIDATES; i++) {
+    struct pair_datagram datagram;
+    if (i == SW_CANDIDATES / 2) continue; /* it is active */
+    pair_stop(&pair);
+    begin(1, 0);
+    fill_table(right);
+    struct sw_paths *paths = &right->link->paths;
+    struct sw_candidate *row = &paths->rows[i];
+    for (unsigned j = 0; j < SW_CANDIDATES; j++) {
+      paths->rows[j].probe_at = SW_NEVER;
+      paths->rows[j].answer_time = 1;
+    }
+    row->probe_at = pair.now; /* only it is due */
+    assert_int_equal(sw_link_deadline(right->link), pair.now);
+    assert_int_equal(take_all(right, 'k', last_of(&row->path.peer)), 1);
+    paths->doubt_since = 2;
+    paths->doubt_probes = SW_DOUBT_PROBES;
+    paths->longest = 5000;
+    paths->long_sent = true;
+    paths->long_lost = 1;
+    paths->doubt_time = pair.now - paths->doubt_since - sw_candidate_ack_time(paths->active);
+    row->answer_time = 2; /* the others answered before the doubt */
+    paths->active->probe_at = pair.now;
+    while (pair_take(right, &datagram)) {
+      const bool check = pair_letter(right, &datagram) == 'k';
+      assert_int_equal(last_of(&datagram.to), check ? LEFT : last_of(&row->path.peer));
+    }
+    assert_ptr_equal(paths->active, row);
+    assert_false(is_in_doubt(right)); /* because of the probe that was not answered yet */
+    assert_true(paths->longest == 0 && !paths->long_sent && paths->long_lost == 0);
+  }
+}
+
 /* ---- configuration ---- */
 
 static void new_endpoints_keep_what_is_known_of_a_path(void **state) {
@@ -1586,6 +1927,33 @@ static void session_that_is_confirmed_elsewhere_moves_a_silent_link_at_once(void
   assert_int_equal(pair_state(left), SW_LINK_UP);
 }
 
+static void session_that_is_confirmed_elsewhere_shows_that_its_path_works(void **state) {
+  (void)state;
+  struct sw_candidate *row = row_of(left, RIGHT_B);
+  const struct sw_path path = row->path;
+  memset(row->path.local, 0, SW_IP_BYTES);
+  pair.now += 5 * SW_SECOND;
+  sw_link_expire(left->link, pair.now); /* tells it the time */
+  sw_paths_confirmed(left->link, &path, false);
+  assert_int_equal(row->answer_time, pair.now);
+  assert_int_equal(row->heard_time, pair.now);
+  assert_memory_equal(row->path.local, path.local, SW_IP_BYTES);
+  assert_true(is_on(left, RIGHT));
+  assert_true(is_in_doubt(left));
+  assert_int_equal(left->link->paths.doubt_time, 300 * MS);
+}
+
+static void session_that_is_confirmed_on_the_active_path_ends_a_doubt(void **state) {
+  (void)state;
+  sw_link_error(left->link, pair.now, &right->address, EHOSTUNREACH);
+  assert_true(is_in_doubt(left));
+  left->link->silent = true;
+  const struct sw_path path = left->link->paths.active->path;
+  sw_paths_confirmed(left->link, &path, false);
+  assert_false(is_in_doubt(left));
+  assert_int_equal(pair_state(left), SW_LINK_UP);
+}
+
 static void response_from_elsewhere_makes_no_second_path_to_the_same_address(void **state) {
   (void)state;
   struct pair_datagram datagram;
@@ -1612,6 +1980,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       ONE(observed_path_is_checked_at_once),
       ONE(observed_path_gets_no_more_bytes_than_came_from_it),
+      ONE(observed_path_is_checked_several_times_for_a_long_packet),
       ONE(path_is_validated_by_an_ack_from_there),
       ONE(ack_from_elsewhere_stops_checks_of_a_path_that_is_not_validated_for_10_s),
       ONE(path_that_is_not_validated_is_checked_at_most_every_200_ms),
@@ -1628,6 +1997,7 @@ int main(void) {
       ONE(probe_from_a_configured_address_is_acked_there_and_on_the_active_path),
       ONE(copies_from_elsewhere_do_not_move_a_link_whose_path_answers),
       ONE(packets_from_elsewhere_begin_a_contest_once_a_second),
+      ONE(ack_without_a_doubt_does_not_defer_contests),
       ONE(address_that_lost_a_contest_begins_another_after_10_s),
       ONE(kinds_that_are_sent_on_the_active_path_begin_a_contest),
       ONE(peer_whose_address_changes_is_followed_within_half_a_second),
@@ -1645,21 +2015,32 @@ int main(void) {
       TWO(two_paths_that_work_are_not_taken_in_turn),
       TWO(nothing_but_the_active_path_is_used_while_it_answers),
       TWO(candidates_are_probed_every_200_to_250_ms_in_doubt),
+      TWO(candidate_that_answers_in_doubt_is_probed_again),
       THREE(successor_has_the_lowest_rank),
       THREE(successor_answers),
       THREE(successor_is_one_that_the_peer_sends_on_rather_than_one_of_lower_rank),
+      THREE(packet_that_begins_a_contest_counts_in_it),
       THREE(what_was_heard_before_the_doubt_does_not_count),
       TWO(configured_successor_is_better_than_an_observed_one),
       TWO(candidates_are_probed_at_the_interval_of_keepalives),
+      ONE(observed_path_is_not_probed_at_the_interval_of_keepalives),
+      TWO(idle_link_without_keepalives_never_probes),
+      TWO(keepalives_that_end_do_not_end_a_doubt),
+      ONE(keepalives_begin_with_the_first_path),
       ONE(keepalive_interval_is_not_longer_than_asked_for_on_a_long_path),
       ONE(candidate_that_does_not_answer_at_first_is_tried_3_times),
+      TWO(candidate_that_did_not_answer_is_tried_3_times_after_a_doubt_too),
+      TWO(silent_link_is_up_with_the_ack_of_a_candidate),
       TWO(silent_link_takes_the_first_path_that_answers),
       TWO(link_returns_to_a_better_path_after_it_answered_for_30_s),
       TWO(better_path_that_loses_a_probe_has_to_answer_for_another_30_s),
+      TWO(better_path_is_taken_when_it_has_answered_for_30_s_to_the_nanosecond),
       TWO(better_path_is_probed_every_1600_to_2000_ms),
       TWO(better_path_that_does_not_answer_is_probed_every_1600_to_2000_ms),
       TWO(worse_path_is_not_taken_however_long_it_answers),
       ONE(request_to_move_is_followed_after_half_a_second),
+      ONE(request_waits_to_the_nanosecond),
+      ONE(request_is_forgotten_after_2_s_when_its_path_does_not_answer),
       ONE(three_requests_to_move_are_needed),
       ONE(copy_of_any_of_the_requests_prevents_a_move),
       ONE(packet_from_elsewhere_is_no_request_to_move),
@@ -1672,14 +2053,19 @@ int main(void) {
       TWO(side_that_has_endpoints_is_asked_to_one_of_them),
       TWO(link_that_was_asked_to_move_does_not_return_by_itself),
       THREE(first_request_within_2_s_counts),
+      ONE(eight_requests_are_remembered),
+      ONE(requests_from_other_addresses_do_not_count),
       ONE(request_is_followed_though_its_path_answers_before_the_active_one),
       ONE(move_is_announced_8_times_200_to_250_ms_apart_to_a_peer_that_sends_nothing),
       ONE(announcements_stop_when_the_peer_sends_on_the_path),
+      TWO(peer_that_sends_on_a_worse_path_is_asked_to_move),
+      TWO(announcements_end_with_their_path),
       TWO(return_is_announced_and_failover_is_not),
       ONE(former_path_is_taken_again_if_it_answers_within_5_s),
       ONE(former_path_is_not_taken_again_after_5_s),
       ONE(former_path_is_probed_at_once_and_every_200_to_250_ms_for_5_s),
       ONE(former_path_is_watched_though_a_probe_of_the_new_one_is_lost),
+      ONE(endpoint_is_checked_at_once_after_a_session_from_elsewhere),
       TWO(former_path_is_not_watched_after_a_move_to_a_configured_one),
       TWO(our_address_is_that_at_which_an_ack_arrives),
       TWO(our_address_is_not_taken_from_an_ack_that_came_from_elsewhere),
@@ -1690,6 +2076,8 @@ int main(void) {
       ONE(full_table_keeps_all_configured_paths_and_the_active_one),
       ONE(ids_of_paths_are_random_and_differ),
       ONE(former_path_that_is_given_up_is_not_watched),
+      ONE(every_row_takes_part_in_a_doubt),
+      ONE(every_row_can_be_the_successor),
       TWO(new_endpoints_keep_what_is_known_of_a_path),
       ONE(new_endpoints_keep_what_is_known_of_a_path_though_the_table_is_full),
       ONE(new_endpoints_are_checked_at_once),
@@ -1699,6 +2087,8 @@ int main(void) {
       TWO(session_that_is_confirmed_elsewhere_does_not_move_a_link_whose_path_answers),
       TWO(session_that_is_confirmed_elsewhere_moves_a_link_whose_path_is_dead),
       TWO(session_that_is_confirmed_elsewhere_moves_a_silent_link_at_once),
+      TWO(session_that_is_confirmed_elsewhere_shows_that_its_path_works),
+      TWO(session_that_is_confirmed_on_the_active_path_ends_a_doubt),
       ONE(response_from_elsewhere_makes_no_second_path_to_the_same_address),
   };
   return cmocka_run_group_tests_name("paths", tests, start_sodium, NULL);
