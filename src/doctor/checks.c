@@ -17,7 +17,7 @@ const struct sw_check sw_checks[] = {
     {"route", sw_doctor_routes, sw_judge_route},
     {"rp_filter", sw_doctor_rp_filter, sw_judge_rp_filter},
     {"networks", sw_doctor_others, sw_judge_networks},
-    {"firewall", sw_doctor_conntrack, sw_judge_firewall},
+    {"firewall", sw_doctor_firewall, sw_judge_firewall},
     {"forwarding", sw_doctor_forwarding, sw_judge_forwarding},
     {"buffers", sw_doctor_buffers, sw_judge_buffers},
     {"offload", sw_doctor_offload, sw_judge_offload},

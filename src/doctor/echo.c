@@ -171,13 +171,13 @@ static unsigned find_longest(struct echo *echo, unsigned below) {
   return SMALL;
 }
 
-static void send_burst(struct echo *echo, unsigned length, struct sw_doctor_echo *result) {
-  for (unsigned i = 0; i < BURSTS && result->answered < BURST; i++) {
+/* A link that wakes up for the first burst may send its packets one by one. */
+static void send_bursts(struct echo *echo, unsigned length, struct sw_doctor_echo *result) {
+  for (unsigned i = 0; i < BURSTS; i++) {
     begin(echo);
     const unsigned sent = send_requests(echo, length, BURST);
-    const unsigned answered = sent ? await(echo, sent, BURST_MS) : 0;
-    if (sent) result->sent = BURST;
-    if (answered > result->answered) result->answered = answered;
+    result->sent += sent;
+    result->answered += await(echo, sent, BURST_MS);
   }
 }
 
@@ -188,7 +188,7 @@ static void measure(struct echo *echo, const char *interface, struct sw_doctor_e
   if (!result->small) return;
   result->large = passes_long(echo, interface, &mtu);
   result->longest = result->large ? mtu : find_longest(echo, mtu);
-  if (result->large) send_burst(echo, mtu, result);
+  if (result->large) send_bursts(echo, mtu, result);
 }
 
 static void run(struct sw_doctor_facts *facts) {

@@ -13,6 +13,7 @@
 #include "channel/names.h"
 #include "config/config.h"
 #include "linux/lookup.h"
+#include "linux/nftables.h"
 
 #define SW_DOCTOR_SENTENCE 1024 /* the longest condition of a link, and more */
 #define SW_DOCTOR_COMPLAINTS 4096
@@ -53,7 +54,7 @@ struct sw_doctor_echo {
   bool tried;              /* the peer's inner address is known, and requests can be sent */
   bool small, large;       /* one was answered */
   unsigned longest;        /* bytes of the longest packet that was answered */
-  unsigned sent, answered; /* of those in a burst; 0: none was sent */
+  unsigned sent, answered; /* of those in bursts; 0: none was sent */
 };
 
 struct sw_doctor_facts {
@@ -102,6 +103,7 @@ struct sw_doctor_facts {
     uint32_t entries, most; /* of the table; 0: no connection tracking */
     uint32_t udp_timeout;   /* of a stream, seconds */
   } conntrack;
+  struct sw_nftables nftables;
 
   uint64_t overflows; /* datagrams that the socket had no room for */
   int receive_limit;  /* net.core.rmem_max, bytes; 0: not known */

@@ -33,7 +33,7 @@ void sw_doctor_routes(struct sw_doctor_facts *facts);
 void sw_doctor_rp_filter(struct sw_doctor_facts *facts);
 
 void sw_doctor_forwarding(struct sw_doctor_facts *facts);
-void sw_doctor_conntrack(struct sw_doctor_facts *facts);
+void sw_doctor_firewall(struct sw_doctor_facts *facts);
 void sw_doctor_buffers(struct sw_doctor_facts *facts);
 void sw_doctor_offload(struct sw_doctor_facts *facts);
 void sw_doctor_congestion(struct sw_doctor_facts *facts);

@@ -157,7 +157,10 @@ static uint32_t setting(const char *name) {
   return sw_sysctl_get(name, &value) == 0 && value > 0 ? (uint32_t)value : 0;
 }
 
-void sw_doctor_conntrack(struct sw_doctor_facts *facts) {
+void sw_doctor_firewall(struct sw_doctor_facts *facts) {
+  const uint32_t port = facts->status.running ? facts->status.port : facts->config.listen_port;
+  const uint32_t peer = facts->endpoint_count ? facts->endpoints[0].address.port : 0;
+  if (facts->loaded) facts->nftables = sw_nftables_read((uint16_t)port, (uint16_t)peer);
   facts->conntrack.entries = setting("net/netfilter/nf_conntrack_count");
   facts->conntrack.most = setting("net/netfilter/nf_conntrack_max");
   facts->conntrack.udp_timeout = setting("net/netfilter/nf_conntrack_udp_timeout_stream");

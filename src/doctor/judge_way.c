@@ -53,7 +53,7 @@ static const char *ip_text(const uint8_t ip[SW_IP_BYTES], char text[SW_PREFIX_TE
   struct sw_prefix one = {.length = 8 * SW_IP_BYTES};
   memcpy(one.ip, ip, SW_IP_BYTES);
   sw_prefix_text(&one, text);
-  *strchr(text, '/') = '\0';
+  text[strcspn(text, "/")] = '\0';
   return text;
 }
 
@@ -428,10 +428,48 @@ void sw_judge_forwarding(const struct sw_doctor_facts *facts, struct sw_verdict 
 
 /* ---- firewall ---- */
 
+/* Whether long packets, or bursts of them, are lost in the link. */
+static bool loses_long(const struct sw_doctor_echo *echo) {
+  return echo->small && (!echo->large || 2 * echo->answered < echo->sent);
+}
+
+/* What nftables(8) drops.  A rule may come after one that accepts, so of a link that is up only the length
+ * is told. */
+static bool judge_rules(const struct sw_doctor_facts *facts, struct sw_verdict *verdict) {
+  const struct sw_nftables *rules = &facts->nftables;
+  const bool up = sw_doctor_is_up(facts);
+  const unsigned port = facts->status.running ? facts->status.port : facts->config.listen_port;
+  if (!up && rules->drops_in[0]) {
+    sw_verdict_set(
+        verdict, SW_LEVEL_FAIL,
+        "the firewall of this machine drops UDP to port %u, so nothing of the peer arrives", port);
+    sw_verdict_fix(verdict, "remove the rule: nft -a list chain %s", rules->drops_in);
+  } else if (!up && rules->drops_out[0]) {
+    sw_verdict_set(verdict, SW_LEVEL_FAIL,
+                   "the firewall of this machine drops UDP to port %u of the peer, so nothing "
+                   "reaches it",
+                   facts->endpoints[0].address.port);
+    sw_verdict_fix(verdict, "remove the rule: nft -a list chain %s", rules->drops_out);
+  } else if (rules->drops_long[0] && facts->config.offload) {
+    sw_verdict_set(
+        verdict, loses_long(&facts->echo) ? SW_LEVEL_FAIL : SW_LEVEL_WARN,
+        "the firewall of this machine drops long UDP datagrams, and takes several that the "
+        "kernel has coalesced for a long one: the link is slow, or passes nothing");
+    sw_verdict_fix(verdict, "remove the rule: nft -a list chain %s; or write Offload = off",
+                   rules->drops_long);
+  } else if (!up && port && rules->closed[0]) {
+    sw_verdict_set(verdict, SW_LEVEL_WARN,
+                   "the firewall of this machine accepts no UDP to port %u: the peer cannot begin",
+                   port);
+    sw_verdict_fix(verdict, "nft insert rule %s udp dport %u accept", rules->closed, port);
+  }
+  return verdict->level != SW_LEVEL_SKIPPED;
+}
+
 void sw_judge_firewall(const struct sw_doctor_facts *facts, struct sw_verdict *verdict) {
   const uint32_t most = facts->conntrack.most, timeout = facts->conntrack.udp_timeout;
   const unsigned keepalive = facts->config.persistent_keepalive;
-  if (!facts->loaded) return;
+  if (!facts->loaded || judge_rules(facts, verdict)) return;
   if (most && facts->conntrack.entries >= most) {
     sw_verdict_set(verdict, SW_LEVEL_FAIL,
                    "the table of connections is full (%u entries): the kernel drops new ones",

@@ -129,18 +129,20 @@ healthy() {
   key=$work/future.key pair clock 6
   pair mtu 7 'MTU = 1400'
   pair burst 8
+  pair drop 9
   ip netns exec "$A" nft 'table inet f { chain i { type filter hook input priority 0; udp dport { 52004, 52005 } drop; }; }'
-  ip netns exec "$B" nft 'table inet f { chain i { type filter hook input priority 0; udp dport 52005 drop; udp dport 52008 udp length > 1472 drop; }; }'
+  ip netns exec "$B" nft 'table inet f { chain i { type filter hook input priority 0; udp dport 52005 drop; udp dport 52008 udp length > 1472 drop; udp dport 52009 drop; }; }'
   local name
-  for name in key oneway both clock mtu burst; do start b $name; start a $name; done
+  for name in key oneway both clock mtu burst drop; do start b $name; start a $name; done
   start a port; start a host
-  for name in port host key oneway both clock mtu burst; do eventually is_started a $name; done
+  for name in port host key oneway both clock mtu burst drop; do eventually is_started a $name; done
 
   eventually first a port "the host of 192.0.2.2:9 says that nothing listens there" "is the port right?"
   eventually first a host "192.0.2.9:52002 is unreachable" "is the host up?"
   eventually first a key "datagrams arrive from 192.0.2.2:52003 that our key does not open: the other side has another key"
   eventually first b oneway "handshakes of the peer arrive from 192.0.2.1:52004, but our answers do not reach it" "firewall"
   eventually first a both "no answer from 192.0.2.2:52005: nothing arrives at all" "does a firewall let UDP through both ways?"
+  eventually first b drop "the firewall of this machine drops UDP to port 52009, so nothing of the peer arrives"
   eventually runs_up a clock
   eventually first a clock "clock: up with 192.0.2.2:52006; the clock is wrong" "does not matter to the link"
   eventually runs_up a mtu
@@ -148,6 +150,40 @@ healthy() {
   ip netns exec "$B" nft 'table inet g { chain p { type filter hook prerouting priority -450; udp dport 52007 meta length > 1100 drop; }; }'
   first a mtu "MTU black hole: packets of 1000 bytes pass the link, those of its MTU, 1400 bytes, are lost (MTU = auto)"
   eventually first a burst "single packets pass the link, and bursts are lost" "Offload = off"
+  eventually first b burst "the firewall of this machine drops long UDP datagrams" "Offload = off"
+}
+
+# rules SIDE RULE...: these are the rules of the side's input chain.
+rules() {
+  local ns; [ "$1" = a ] && ns=$A || ns=$B
+  ip netns exec "$ns" nft "flush ruleset; table inet f { chain s { udp dport 53 accept; }; chain i { type filter hook input priority 0; $2 }; }"
+}
+
+@test "rules of the firewall that drop the link's datagrams are named, and no others are" {
+  topology_pair
+  link a rules 1 192.0.2.2:52900
+  local rule wanted
+  while IFS='|' read -r wanted rule; do
+    rules a "$rule"
+    first a rules "$wanted" || { echo "of: $rule"; return 1; }
+  done <<'RULES'
+drops UDP to port 52001, so nothing of the peer arrives (remove the rule: nft -a list chain inet f i)|udp dport 52001 drop;
+drops UDP to port 52001, so nothing|meta l4proto udp udp dport 52001 counter log reject;
+drops UDP to port 52900 of the peer|}; chain o { type filter hook output priority 0; udp dport 52900 drop;
+drops long UDP datagrams|udp dport 52001 udp length > 1472 drop;
+drops long UDP datagrams|meta l4proto udp meta length > 1500 counter drop;
+accepts no UDP to port 52001: the peer cannot begin (nft insert rule inet f i udp dport 52001 accept)|policy drop; ct state established,related accept; iif lo accept; tcp dport 22 accept;
+accepts no UDP to port 52001|policy drop; ct state vmap { established : accept, invalid : drop }; udp dport 53 accept;
+accepts no UDP to port 52001|ct state established accept; jump s; drop;
+not running|udp dport 52002 drop; tcp dport 52001 drop; ip saddr 203.0.113.4 udp dport 52001 drop; iif lo udp dport 52001 drop;
+not running|udp dport 52001 udp length < 20 drop;
+not running|policy drop; udp dport { 53, 52001 } accept;
+not running|policy drop; udp dport vmap { 52001 : accept };
+not running|policy drop; ip saddr 192.0.2.0/24 accept;
+not running|policy drop; iifname "v0" udp dport 52001 accept;
+not running|policy drop; jump t; }; chain t { udp dport 52001 accept;
+not running|}; chain t { udp dport 52001 drop;
+RULES
 }
 
 @test "an asymmetric way back with rp_filter, and a name server inside the link, are named while the link runs" {
@@ -173,7 +209,7 @@ healthy() {
 
 @test "the path's MTU, if it is far below that of the interface, is a warning" {
   topology_pair
-  ip netns exec "$B" nft 'table inet g { chain p { type filter hook prerouting priority -450; udp dport 52001 meta length > 1350 drop; }; }'
+  ip -n "$B" link set v0 mtu 1350 # what is longer is lost on the way to it
   pair small 1
   start b small
   start a small

@@ -341,6 +341,10 @@ static void other_smaller_then_same(void) {
   other_smaller();
   other_same();
 }
+static void other_same_then_smaller(void) {
+  other_same();
+  other_smaller();
+}
 static void lan_same(void) {
   add_interface(3, "lan0", "", "10.2.0.1/16");
 }
@@ -391,6 +395,52 @@ static void forgotten(void) {
   facts.config.persistent_keepalive = 200;
 }
 
+static void no_offload(void) {
+  facts.config.offload = false;
+}
+static void rule(char chain[SW_NFTABLES_CHAIN]) {
+  snprintf(chain, SW_NFTABLES_CHAIN, "inet f i");
+}
+static void drops_in(void) {
+  rule(facts.nftables.drops_in);
+}
+static void drops_in_up(void) {
+  up();
+  drops_in();
+}
+static void drops_out(void) {
+  rule(facts.nftables.drops_out);
+}
+static void drops_long(void) {
+  rule(facts.nftables.drops_long);
+}
+static void drops_long_up(void) {
+  up();
+  drops_long();
+}
+static void drops_long_bursts(void) {
+  drops_long_up();
+  facts.echo = (struct sw_doctor_echo){true, true, true, 1440, 16, 7};
+}
+static void drops_long_packets(void) {
+  drops_long_up();
+  facts.echo = (struct sw_doctor_echo){true, true, false, 1280, 0, 0};
+}
+static void drops_long_no_offload(void) {
+  drops_long();
+  no_offload();
+}
+static void closed(void) {
+  rule(facts.nftables.closed);
+}
+static void closed_up(void) {
+  up();
+  closed();
+}
+static void closed_any_port(void) {
+  closed();
+  any_port();
+}
 static void overflows(void) {
   up();
   facts.overflows = 2000;
@@ -407,9 +457,6 @@ static void early_overflows(void) {
 static void small_buffer(void) {
   no_root();
   facts.receive_limit = 212992;
-}
-static void no_offload(void) {
-  facts.config.offload = false;
 }
 static void bbr(void) {
   snprintf(facts.congestion, sizeof(facts.congestion), "bbr");
@@ -593,6 +640,8 @@ static const struct situation {
      "Address 10.77.0.1/30 is in 10.77.0.0/30, the network of the link sw1", NULL},
     {"a failure comes before a warning", other_smaller_then_same, "networks", SW_LEVEL_FAIL,
      "leads into this link and into sw1", NULL},
+    {"a failure comes before a warning", other_same_then_smaller, "networks", SW_LEVEL_FAIL,
+     "leads into this link and into sw1", NULL},
     {"the same network on both sides", lan_same, "networks", SW_LEVEL_FAIL,
      "10.2.0.0/16 is the network of lan0", "renumber"},
     {"a part of the own network", lan_larger, "networks", SW_LEVEL_WARN,
@@ -613,6 +662,25 @@ static const struct situation {
     {"the table of connections has room", table_room, "firewall", SW_LEVEL_OK, NULL, ""},
     {"connections are forgotten", forgotten, "firewall", SW_LEVEL_WARN, "after 120 s",
      "PersistentKeepalive = 25"},
+    {"a rule drops our port", drops_in, "firewall", SW_LEVEL_FAIL,
+     "drops UDP to port 51900, so nothing of the peer arrives", "nft -a list chain inet f i"},
+    {"a rule drops our port, and the link is up", drops_in_up, "firewall", SW_LEVEL_OK, NULL, ""},
+    {"a rule drops the peer's port", drops_out, "firewall", SW_LEVEL_FAIL,
+     "drops UDP to port 51900 of the peer", "nft -a list chain inet f i"},
+    {"a rule drops long datagrams", drops_long, "firewall", SW_LEVEL_WARN,
+     "drops long UDP datagrams", "Offload = off"},
+    {"a rule drops long datagrams, and the link is up", drops_long_up, "firewall", SW_LEVEL_WARN,
+     "drops long UDP datagrams", NULL},
+    {"a rule drops long datagrams, and bursts are lost", drops_long_bursts, "firewall",
+     SW_LEVEL_FAIL, "drops long UDP datagrams", NULL},
+    {"a rule drops long datagrams, and long packets are lost", drops_long_packets, "firewall",
+     SW_LEVEL_FAIL, "drops long UDP datagrams", NULL},
+    {"a rule drops long datagrams, of which there are none", drops_long_no_offload, "firewall",
+     SW_LEVEL_OK, NULL, ""},
+    {"no rule accepts our port", closed, "firewall", SW_LEVEL_WARN, "accepts no UDP to port 51900",
+     "nft insert rule inet f i udp dport 51900 accept"},
+    {"no rule accepts our port, and the link is up", closed_up, "firewall", SW_LEVEL_OK, NULL, ""},
+    {"no rule accepts any port", closed_any_port, "firewall", SW_LEVEL_OK, NULL, ""},
     {"the socket overflows", overflows, "buffers", SW_LEVEL_WARN, "2000 datagrams", NULL},
     {"the socket overflowed once", few_overflows, "buffers", SW_LEVEL_OK, NULL, ""},
     {"the socket overflowed at the start", early_overflows, "buffers", SW_LEVEL_OK, NULL, ""},
