@@ -121,6 +121,8 @@ grows_again() {
 
 @test "the MTU grows again with the path" { grows_again 1400 1312; }
 
+@test "the MTU grows again with a path that was so small that datagrams were fragmented" { grows_again 1280 1280; }
+
 @test "a report that a datagram is too long starts a search at once" {
   link_over 172.31.2.2:51900
   eventually mtu_is a 1440
