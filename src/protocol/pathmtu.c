@@ -119,6 +119,13 @@ void sw_pathmtu_hint(struct sw_link *link) {
   begin_search(link, 0);
 }
 
+void sw_pathmtu_reported(struct sw_link *link) {
+  struct sw_candidate *active = link->paths.active;
+  const uint32_t id = link->pathmtu.id;
+  sw_pathmtu_hint(link);
+  if (link->pathmtu.id != id && !active->unanswered) active->probe_at = link->now;
+}
+
 /* Whether a probe of this size is under way.  Then its result is known now. */
 static bool take_sent(struct sw_pathmtu *search, uint32_t size) {
   bool found = false;

@@ -53,6 +53,10 @@ void sw_pathmtu_begin(struct sw_link *link, uint32_t known);
 /** Long datagrams perhaps do not pass any more: starts a search. */
 void sw_pathmtu_hint(struct sw_link *link);
 
+/** The network has reported that a datagram was too long: starts a search.  The path is probed
+ * meanwhile, so that the search need not wait to know whether it works at all. */
+void sw_pathmtu_reported(struct sw_link *link);
+
 /** The kernel has refused a datagram that holds `size` bytes as too long for the local interface.
  * Returns whether it was a probe. */
 bool sw_pathmtu_refused(struct sw_link *link, uint32_t size);

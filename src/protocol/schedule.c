@@ -57,7 +57,7 @@ void sw_link_error(struct sw_link *link, uint64_t now, const struct sw_address *
   struct sw_endpoint *endpoint = sw_endpoints_find(&link->endpoints, peer);
   if (!endpoint || link->closing) return;
   if (error == EMSGSIZE) {
-    if (link->sessions.current) sw_pathmtu_hint(link);
+    if (link->sessions.current) sw_pathmtu_reported(link);
     return;
   }
   endpoint->error = error;

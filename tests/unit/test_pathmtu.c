@@ -499,10 +499,37 @@ static void hints_start_a_search_a_second_at_most(void **state) {
     const uint64_t begun = pair.now;
     finish();
     pair_run(&pair, begun + SW_MTU_HINTS - 1 - pair.now);
+    const uint64_t probe_at = left->link->paths.active->probe_at;
     hint();
     assert_int_equal(search()->id, 0);
+    assert_int_equal(left->link->paths.active->probe_at, probe_at);
     pair_run(&pair, 1);
   }
+}
+
+/* Although packets are long, so that the first probe is lost, the path has answered by then. */
+static void one_round_after_a_report_tells_that_fragments_are_needed(void **state) {
+  (void)state;
+  find(SW_MTU_MOST);
+  pair_run(&pair, 3 * SW_SECOND);
+  sw_link_expire(left->link, pair.now); /* tells it the time */
+  sw_paths_used(left->link, 1440);
+  limit = SW_MTU_LEAST - 1;
+  const uint64_t begun = pair.now;
+  hint();
+  finish();
+  assert_true(fragments());
+  assert_in_range(pair.now - begun, 2 * SW_PROBE_WAIT_LEAST, 2 * SW_PROBE_WAIT_LEAST + 20 * MS);
+}
+
+static void probe_under_way_is_not_taken_for_lost_because_of_a_report(void **state) {
+  (void)state;
+  const uint64_t lost = sw_link_status(left->link)->probes_lost;
+  sw_paths_used(left->link, 1440);
+  while (!left->link->paths.active->unanswered) pair_run(&pair, MS);
+  hint();
+  finish();
+  assert_int_equal(sw_link_status(left->link)->probes_lost, lost);
 }
 
 static void hint_does_not_restart_a_search(void **state) {
@@ -1047,6 +1074,8 @@ int main(void) {
       TEST(report_of_icmp_starts_a_search_downwards),
       TEST(report_about_another_address_starts_no_search),
       TEST(hints_start_a_search_a_second_at_most),
+      TEST(one_round_after_a_report_tells_that_fragments_are_needed),
+      TEST(probe_under_way_is_not_taken_for_lost_because_of_a_report),
       TEST(hint_does_not_restart_a_search),
       TEST(report_to_a_link_that_is_down_starts_no_search),
       TEST(refused_data_starts_a_search_for_something_shorter),
