@@ -1,5 +1,6 @@
 #include "calm.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #include "verdict.h"
@@ -12,6 +13,9 @@
 
 /* The shortest path that every link can use without fragments. */
 #define LEAST (SW_MTU_LEAST + SW_OVERHEAD)
+
+/* Four rounds on a path of 0.7 s, each sent twice. */
+#define SEARCH (10 * SW_SECOND)
 
 /* Covers the handshake's round trips, clocks that were turned back, and loops that wake late. */
 #define MARGIN (3 * SW_SECOND)
@@ -47,6 +51,30 @@ static void heal(struct world *world) {
   }
 }
 
+uint32_t calm_mtu(const struct world *world, unsigned side) {
+  const size_t most = world->network.paths[side].mtu;
+  if (most >= SW_MTU_MOST + SW_OVERHEAD) return SW_MTU_MOST;
+  const uint32_t blocks = (uint32_t)(most - SW_OVERHEAD - SW_MTU_FIRST_BLOCK) / SW_MTU_BLOCK;
+  const uint32_t size = SW_MTU_FIRST_BLOCK + blocks * SW_MTU_BLOCK;
+  return size < SW_MTU_LEAST ? SW_MTU_LEAST : size;
+}
+
+/* A report that a datagram was too long, also a false one, leads to the MTU of the path. */
+static void verify_mtu(struct world *world) {
+  for (unsigned side = 0; side < 2; side++) {
+    struct host *host = &world->hosts[side];
+    sw_link_error(host->link, host_time(host, world->now), &sw_link_path(host->link)->peer,
+                  EMSGSIZE);
+  }
+  world_run(world, SEARCH);
+  for (unsigned side = 0; side < 2; side++) {
+    const struct sw_link_status *status = sw_link_status(world->hosts[side].link);
+    if (status->path_mtu != calm_mtu(world, side) || status->fragments)
+      verdict_fail("%c finds an MTU of %u instead of %u", host_name(&world->hosts[side]),
+                   status->path_mtu, calm_mtu(world, side));
+  }
+}
+
 void calm_verify(struct world *world, bool with_traffic) {
   heal(world);
   for (unsigned side = 0; side < 2; side++) world_traffic(world, side, with_traffic ? INTERVAL : 0);
@@ -75,4 +103,5 @@ void calm_verify(struct world *world, bool with_traffic) {
       verdict_fail("%" PRIu64 " packets of %c were lost in a calm network", lost,
                    host_name(&world->hosts[side]));
   }
+  verify_mtu(world);
 }

@@ -12,4 +12,7 @@
  * link is idle, and recovery may take until the last of the old sessions ends. */
 void calm_verify(struct world *world, bool with_traffic);
 
+/* The MTU that a side has to find: the largest packet of whole blocks that fits its path. */
+uint32_t calm_mtu(const struct world *world, unsigned side);
+
 #endif

@@ -432,6 +432,28 @@ static void half_confirmation(struct world *world) {
 
 /* ---- clocks and addresses ---- */
 
+#define DAY (86400 * SW_SECOND)
+
+/* As many days as the number of the seed: a run of seed 365 is a year. */
+static void long_life(struct world *world) {
+  bring_up(world);
+  start_traffic(world, 60 * SW_SECOND);
+  for (uint64_t day = 0; day < world->seed; day++) {
+    const uint64_t since = world->now;
+    const uint64_t handshakes = sw_link_status(link_of(world, A))->handshakes;
+    world_run(world, DAY);
+    expect(world_agrees(world), "the link is up");
+    const uint64_t renewed = sw_link_status(link_of(world, A))->handshakes - handshakes;
+    expect(renewed >= DAY / SW_REKEY_AFTER - 1 &&
+               renewed <= DAY / (SW_REKEY_AFTER - SW_REKEY_JITTER) + 1,
+           "its sessions are renewed in time");
+    stop_traffic(world);
+    expect_nothing_lost(world, since);
+    wiretap_forget(&world->tap);
+    start_traffic(world, 60 * SW_SECOND);
+  }
+}
+
 static void suspend(struct world *world) {
   bring_up(world);
   world_run(world, dice_below(&world->dice, 200) * SW_SECOND);
@@ -546,14 +568,6 @@ static void remove_key_in_use(struct world *world) {
 
 /* ---- path MTU ---- */
 
-/* The largest packet of whole blocks that fits a datagram of `most` bytes. */
-static uint32_t mtu_of(size_t most) {
-  if (most >= SW_MTU_MOST + SW_OVERHEAD) return SW_MTU_MOST;
-  const uint32_t blocks = (uint32_t)(most - SW_OVERHEAD - SW_MTU_FIRST_BLOCK) / SW_MTU_BLOCK;
-  const uint32_t size = SW_MTU_FIRST_BLOCK + blocks * SW_MTU_BLOCK;
-  return size < SW_MTU_LEAST ? SW_MTU_LEAST : size;
-}
-
 static void set_mtu(struct world *world, size_t least, size_t most) {
   for (unsigned side = 0; side < 2; side++)
     world->network.paths[side].mtu = dice_between(&world->dice, least, most);
@@ -562,7 +576,7 @@ static void set_mtu(struct world *world, size_t least, size_t most) {
 static void expect_mtu(struct world *world, const char *statement) {
   for (unsigned side = 0; side < 2; side++) {
     const struct sw_link_status *status = sw_link_status(link_of(world, side));
-    expect(status->path_mtu == mtu_of(world->network.paths[side].mtu), statement);
+    expect(status->path_mtu == calm_mtu(world, side), statement);
     expect(!status->fragments, "nothing has to be fragmented");
   }
 }
@@ -638,7 +652,7 @@ static void configured_mtu(struct world *world) {
     for (unsigned side = 0; side < 2; side++) {
       const struct sw_link_status *status = sw_link_status(link_of(world, side));
       expect(status->fragments, "the status says that the path carries less than is configured");
-      expect(status->path_mtu == mtu_of(world->network.paths[side].mtu), "and how much");
+      expect(status->path_mtu == calm_mtu(world, side), "and how much");
     }
   }
   set_mtu(world, mtu + SW_OVERHEAD, 1500);
@@ -755,6 +769,7 @@ const struct scenario life_scenarios[LIFE_SCENARIOS] = {
     {"no packet is sent in an earlier process's session that is confirmed late", 1,
      late_confirmation},
     {"a session confirmed on one side only does not divide the two sides", 1, half_confirmation},
+    {"a link lives for days: its sessions are renewed in time, and nothing is lost", 3, long_life},
     {"a suspend of an hour ends the sessions, and the link is back at once", 6, suspend},
     {"a peer whose address changes is followed within 3 s of what was sent", 6, rebind},
     {"wrong endpoints are skipped", 10, wrong_endpoints_first},

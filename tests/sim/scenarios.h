@@ -14,7 +14,7 @@ struct scenario {
 };
 
 /* life.c: starts, restarts, rekeys, ends, clocks and addresses */
-#define LIFE_SCENARIOS 33
+#define LIFE_SCENARIOS 34
 extern const struct scenario life_scenarios[LIFE_SCENARIOS];
 
 /* attacks.c: what an attacker on the network without the key does */

@@ -43,8 +43,14 @@ void wiretap_start(struct wiretap *tap) {
   crypto_generichash_init(&tap->digest, NULL, 0, sizeof(uint64_t));
 }
 
-void wiretap_free(struct wiretap *tap) {
+void wiretap_forget(struct wiretap *tap) {
   for (size_t i = 0; i < tap->count; i++) free(tap->recordings[i].bytes);
+  memset(tap->nonces, 0, tap->nonce_capacity * sizeof(*tap->nonces));
+  tap->count = tap->nonce_count = tap->sending_count = 0;
+}
+
+void wiretap_free(struct wiretap *tap) {
+  wiretap_forget(tap);
   free(tap->recordings);
   free(tap->nonces);
   free(tap->sendings);

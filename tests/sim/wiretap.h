@@ -59,6 +59,9 @@ void wiretap_free(struct wiretap *tap);
 size_t wiretap_record(struct wiretap *tap, uint64_t now, const struct recording *what,
                       const uint8_t *bytes, size_t length);
 
+/* Forgets what was recorded, but for the digest, when nothing is in flight. */
+void wiretap_forget(struct wiretap *tap);
+
 /* Returns a digest of everything recorded.  Two runs of one seed have the same digest. */
 uint64_t wiretap_digest(const struct wiretap *tap);
 
