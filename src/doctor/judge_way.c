@@ -457,7 +457,8 @@ static bool judge_rules(const struct sw_doctor_facts *facts, struct sw_verdict *
         "kernel has coalesced for a long one: the link is slow, or passes nothing");
     sw_verdict_fix(verdict, "remove the rule: nft -a list chain %s; or write Offload = off",
                    rules->drops_long);
-  } else if (!up && port && rules->closed[0]) {
+  } else if (!up && port && rules->closed[0] &&
+             (facts->status.running || facts->config.endpoint_count == 0)) {
     sw_verdict_set(verdict, SW_LEVEL_WARN,
                    "the firewall of this machine accepts no UDP to port %u: the peer cannot begin",
                    port);

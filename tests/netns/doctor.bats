@@ -161,28 +161,30 @@ rules() {
 
 @test "rules of the firewall that drop the link's datagrams are named, and no others are" {
   topology_pair
-  link a rules 1 192.0.2.2:52900
-  local rule wanted
-  while IFS='|' read -r wanted rule; do
+  link a begins 1 192.0.2.2:52900
+  link a waits 1 ''
+  local name rule wanted
+  while IFS='|' read -r name wanted rule; do
     rules a "$rule"
-    first a rules "$wanted" || { echo "of: $rule"; return 1; }
+    first a "$name" "$wanted" || { echo "of: $rule"; return 1; }
   done <<'RULES'
-drops UDP to port 52001, so nothing of the peer arrives (remove the rule: nft -a list chain inet f i)|udp dport 52001 drop;
-drops UDP to port 52001, so nothing|meta l4proto udp udp dport 52001 counter log reject;
-drops UDP to port 52900 of the peer|}; chain o { type filter hook output priority 0; udp dport 52900 drop;
-drops long UDP datagrams|udp dport 52001 udp length > 1472 drop;
-drops long UDP datagrams|meta l4proto udp meta length > 1500 counter drop;
-accepts no UDP to port 52001: the peer cannot begin (nft insert rule inet f i udp dport 52001 accept)|policy drop; ct state established,related accept; iif lo accept; tcp dport 22 accept;
-accepts no UDP to port 52001|policy drop; ct state vmap { established : accept, invalid : drop }; udp dport 53 accept;
-accepts no UDP to port 52001|ct state established accept; jump s; drop;
-not running|udp dport 52002 drop; tcp dport 52001 drop; ip saddr 203.0.113.4 udp dport 52001 drop; iif lo udp dport 52001 drop;
-not running|udp dport 52001 udp length < 20 drop;
-not running|policy drop; udp dport { 53, 52001 } accept;
-not running|policy drop; udp dport vmap { 52001 : accept };
-not running|policy drop; ip saddr 192.0.2.0/24 accept;
-not running|policy drop; iifname "v0" udp dport 52001 accept;
-not running|policy drop; jump t; }; chain t { udp dport 52001 accept;
-not running|}; chain t { udp dport 52001 drop;
+waits|drops UDP to port 52001, so nothing of the peer arrives (remove the rule: nft -a list chain inet f i)|udp dport 52001 drop;
+waits|drops UDP to port 52001, so nothing|meta l4proto udp udp dport 52001 counter log reject;
+begins|drops UDP to port 52900 of the peer|}; chain o { type filter hook output priority 0; udp dport 52900 drop;
+waits|drops long UDP datagrams|udp dport 52001 udp length > 1472 drop;
+waits|drops long UDP datagrams|meta l4proto udp meta length > 1500 counter drop;
+waits|accepts no UDP to port 52001: the peer cannot begin (nft insert rule inet f i udp dport 52001 accept)|policy drop; ct state established,related accept; iif lo accept; tcp dport 22 accept;
+waits|accepts no UDP to port 52001|policy drop; ct state vmap { established : accept, invalid : drop }; udp dport 53 accept;
+waits|accepts no UDP to port 52001|ct state established accept; jump s; drop;
+waits|the link is not running|udp dport 52002 drop; tcp dport 52001 drop; ip saddr 203.0.113.4 udp dport 52001 drop; iif lo udp dport 52001 drop;
+waits|the link is not running|udp dport 52001 udp length < 20 drop;
+waits|the link is not running|policy drop; udp dport { 53, 52001 } accept;
+waits|the link is not running|policy drop; udp dport vmap { 52001 : accept };
+waits|the link is not running|policy drop; ip saddr 192.0.2.0/24 accept;
+waits|the link is not running|policy drop; iifname "v0" udp dport 52001 accept;
+waits|the link is not running|policy drop; jump t; }; chain t { udp dport 52001 accept;
+waits|the link is not running|}; chain t { udp dport 52001 drop;
+begins|the link is not running|policy drop; ct state established,related accept;
 RULES
 }
 

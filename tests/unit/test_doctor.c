@@ -430,7 +430,16 @@ static void drops_long_no_offload(void) {
   drops_long();
   no_offload();
 }
+static void closed_and_begins(void) {
+  rule(facts.nftables.closed);
+}
+static void closed_and_silent(void) {
+  set_status("connecting", "silent", "no answer");
+  rule(facts.nftables.closed);
+}
 static void closed(void) {
+  waits();
+
   rule(facts.nftables.closed);
 }
 static void closed_up(void) {
@@ -679,6 +688,10 @@ static const struct situation {
      SW_LEVEL_OK, NULL, ""},
     {"no rule accepts our port", closed, "firewall", SW_LEVEL_WARN, "accepts no UDP to port 51900",
      "nft insert rule inet f i udp dport 51900 accept"},
+    {"no rule accepts our port, and we begin", closed_and_begins, "firewall", SW_LEVEL_OK, NULL,
+     ""},
+    {"no rule accepts our port, and no answer comes", closed_and_silent, "firewall", SW_LEVEL_WARN,
+     "the peer cannot begin", NULL},
     {"no rule accepts our port, and the link is up", closed_up, "firewall", SW_LEVEL_OK, NULL, ""},
     {"no rule accepts any port", closed_any_port, "firewall", SW_LEVEL_OK, NULL, ""},
     {"the socket overflows", overflows, "buffers", SW_LEVEL_WARN, "2000 datagrams", NULL},
