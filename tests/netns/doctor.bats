@@ -184,6 +184,7 @@ waits|the link is not running|policy drop; ip saddr 192.0.2.0/24 accept;
 waits|the link is not running|policy drop; iifname "v0" udp dport 52001 accept;
 waits|the link is not running|policy drop; jump t; }; chain t { udp dport 52001 accept;
 waits|the link is not running|}; chain t { udp dport 52001 drop;
+waits|the link is not running|}; chain o { type filter hook forward priority 0; udp length > 1472 drop;
 begins|the link is not running|policy drop; ct state established,related accept;
 RULES
 }
@@ -242,7 +243,8 @@ RULES
     ip -n "$ns" link set lan0 up; ip -n "$ns" link set lan1 up
     ip netns exec "$ns" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=1
   done
-  link a routed 2 192.0.2.2:52002 '0.0.0.0/0, ::/0, 10.2.0.0/24'
+  ip -n "$B" addr add 203.0.113.9/32 dev lo # over the default route that the link replaces
+  link a routed 2 203.0.113.9:52002 '0.0.0.0/0, ::/0, 10.2.0.0/24'
   link b routed 2 '' 10.1.0.0/24
   start b routed; start a routed
   eventually runs_up a routed
