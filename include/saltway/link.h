@@ -50,6 +50,9 @@
 /** Most configured addresses of the peer. */
 #define SW_ENDPOINTS_MAX 16
 
+/** Most paths to the peer that are known at a time. */
+#define SW_PATHS_MAX (SW_ENDPOINTS_MAX + 8)
+
 /** Most ranges of inner source addresses: 8,192 of AllowedIPs, and those of the interface. */
 #define SW_SOURCES_MAX (8192 + 64)
 
@@ -196,6 +199,18 @@ struct sw_endpoint_status {
   int32_t error;         /* the errno of that; 0: none */
 };
 
+/** What probes have shown of one path to the peer; times as in struct sw_link_status. */
+struct sw_path_status {
+  struct sw_path path;
+  uint64_t rtt;         /* smoothed round-trip time (RFC 6298), ns; 0: not measured */
+  uint64_t answer_time; /* a probe was answered */
+  uint64_t probes_sent; /* since the path is known */
+  uint64_t probes_lost; /* of them, not answered from there in time */
+  uint32_t mtu;         /* longest packet that was found to pass; 0: not known */
+  uint32_t active;      /* 1: packets are sent on it */
+  uint32_t configured;  /* 1: to one of the configured addresses */
+};
+
 /** The status of a link.  A time is the latest of its event by the caller's clock; 0: never. */
 struct sw_link_status {
   enum sw_link_state state;
@@ -216,8 +231,10 @@ struct sw_link_status {
   /* the configured addresses in order of preference, then `peer` if it is not one of them */
   struct sw_endpoint_status endpoints[SW_ENDPOINTS_MAX + 1];
   uint32_t endpoint_count;
-  uint64_t version_time; /* an init of another version arrived */
-  uint32_t version;      /* that version */
+  uint32_t path_count;
+  struct sw_path_status paths[SW_PATHS_MAX]; /* in no order */
+  uint64_t version_time;                     /* an init of another version arrived */
+  uint32_t version;                          /* that version */
   uint32_t path_mtu;     /* longest packet that the path carries, as far as is known */
   uint32_t fragments;    /* 1: it carries less than the configured MTU, or else SW_MTU_LEAST */
   uint64_t rtt;          /* smoothed round-trip time (RFC 6298), ns; 0: not measured */

@@ -51,6 +51,11 @@ static bool is_endpoint(const struct sw_endpoint_status *endpoint) {
   return is_address(&endpoint->address) && endpoint->error >= 0 && endpoint->error <= ERRNO_MAX;
 }
 
+static bool is_path(const struct sw_path_status *path) {
+  return is_address(&path->path.peer) && path->mtu <= SW_PACKET_MAX && path->active <= 1 &&
+         path->configured <= 1;
+}
+
 static bool is_status(const struct sw_link_status *link) {
   if ((unsigned)link->state > SW_LINK_CLOSED || !is_fingerprint(link->fingerprint)) return false;
   if (!is_address(&link->peer) || !is_address(&link->foreign) || !is_address(&link->stranger) ||
@@ -60,6 +65,9 @@ static bool is_status(const struct sw_link_status *link) {
   if (link->endpoint_count > sizeof(link->endpoints) / sizeof(link->endpoints[0])) return false;
   for (uint32_t i = 0; i < link->endpoint_count; i++)
     if (!is_endpoint(&link->endpoints[i])) return false;
+  if (link->path_count > SW_PATHS_MAX) return false;
+  for (uint32_t i = 0; i < link->path_count; i++)
+    if (!is_path(&link->paths[i])) return false;
   return true;
 }
 

@@ -50,8 +50,9 @@ struct parent {
   struct sw_signals signals;
   uv_timer_t observer;
   struct sw_report report;
+  struct sw_rates rates;
   uint64_t started;
-  uint64_t bound; /* the port was chosen */
+  uint64_t bound;              /* the port was chosen */
   bool serving;                /* it can be reloaded */
   bool reload;                 /* as soon as it can be */
   bool ending;                 /* it was told to end, or has failed */
@@ -91,11 +92,13 @@ static struct sw_facts facts_of(const struct parent *parent) {
 /* From malloc; NULL if memory is short. */
 static char *status_text(const struct parent *parent) {
   const struct sw_facts facts = facts_of(parent);
-  return sw_status_json(&facts, &parent->report,
-                        &(struct sw_running){.started = parent->started,
-                                             .mtu = parent->host.mtu,
-                                             .engine = parent->child.pid,
-                                             .confined = sw_child_confined(parent->config)});
+  struct sw_running running = {.started = parent->started,
+                               .mtu = parent->host.mtu,
+                               .engine = parent->child.pid,
+                               .confined = sw_child_confined(parent->config),
+                               .rates = parent->rates};
+  memcpy(running.fingerprints, parent->child.fingerprints, sizeof(running.fingerprints));
+  return sw_status_json(&facts, &parent->report, &running);
 }
 
 static void ask_engine(struct parent *parent) {
@@ -154,6 +157,7 @@ static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
   struct parent *parent = user;
   const struct sw_link_status *link = &snapshot->link;
   parent->snapshot = *snapshot;
+  sw_rates_count(&parent->rates, sw_clock_now(), link->bytes_in, link->bytes_out);
   rebind(parent);
   sw_host_follow_path(&parent->host, link->path_mtu);
   if (link->state == SW_LINK_UP)

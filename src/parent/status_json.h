@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "parent/rates.h"
+#include "saltway/key.h"
+
 struct sw_facts;
 struct sw_report;
 
@@ -17,6 +20,8 @@ struct sw_running {
   unsigned mtu;     /* of the interface, bytes */
   pid_t engine;
   bool confined; /* the engine is */
+  struct sw_rates rates;
+  char fingerprints[SW_PSKS_MAX][SW_FINGERPRINT_TEXT]; /* of the keys in the file; else empty */
 };
 
 /** Returns a line from malloc, which the caller frees; NULL if memory is short. */

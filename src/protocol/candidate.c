@@ -67,6 +67,7 @@ void sw_candidate_note_lost(struct sw_candidate *row, uint64_t now) {
   for (unsigned i = 0; i < SW_PROBES_KEPT; i++) {
     if (!row->sent[i] || now - row->sent[i] < lost) continue;
     row->sent[i] = 0;
+    row->lost++;
     row->steady_since = 0;
   }
 }

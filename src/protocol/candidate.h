@@ -17,7 +17,8 @@
 
 #include "protocol/protocol.h"
 
-#define SW_CANDIDATES (SW_ENDPOINTS_MAX + SW_OBSERVED_MAX)
+#define SW_CANDIDATES SW_PATHS_MAX
+_Static_assert(SW_PATHS_MAX == SW_ENDPOINTS_MAX + SW_OBSERVED_MAX, "each candidate has a place");
 #define SW_PROBES_KEPT 16 /* of each path: an ack of an earlier one is ignored */
 
 #define SW_RANK_NONE UINT32_MAX
@@ -28,6 +29,7 @@ struct sw_candidate {
   uint32_t rank;           /* among the configured ones, or SW_RANK_NONE */
   uint32_t next;           /* number of the next probe */
   uint32_t unanswered;     /* probes since the last ack */
+  uint32_t lost;           /* probes that were not answered from there in time */
   uint64_t probe_at;       /* when the next probe is due, or UINT64_MAX */
   uint64_t heard_time;     /* the peer sent on it as its active path */
   uint32_t mtu;            /* found when it was the active path; 0: unknown */

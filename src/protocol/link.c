@@ -192,5 +192,6 @@ const struct sw_link_status *sw_link_status(struct sw_link *link) {
   link->status.fragments = link->pathmtu.fragment;
   link->status.rtt = link->paths.active ? link->paths.active->rtt : 0;
   sw_endpoints_report(&link->endpoints, &link->status);
+  sw_paths_report(link, &link->status);
   return &link->status;
 }

@@ -453,3 +453,21 @@ void sw_paths_configure(struct sw_link *link, const struct sw_address *addresses
       row->probe_at = link->now;
   }
 }
+
+void sw_paths_report(const struct sw_link *link, struct sw_link_status *status) {
+  status->path_count = 0;
+  for (unsigned i = 0; i < SW_CANDIDATES; i++) {
+    const struct sw_candidate *row = &link->paths.rows[i];
+    if (!row->id) continue;
+    const bool active = row == link->paths.active;
+    status->paths[status->path_count++] =
+        (struct sw_path_status){.path = row->path,
+                                .rtt = row->rtt,
+                                .answer_time = row->answer_time,
+                                .probes_sent = row->next,
+                                .probes_lost = row->lost,
+                                .mtu = active ? link->pathmtu.found : row->mtu,
+                                .active = active,
+                                .configured = sw_candidate_is_configured(row)};
+  }
+}

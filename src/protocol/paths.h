@@ -85,6 +85,9 @@ void sw_paths_acknowledged(struct sw_link *link, uint64_t token, const struct sw
 /** An error was reported for sending on the active path, perhaps by a stranger: it is probed. */
 void sw_paths_failed(struct sw_link *link);
 
+/** Writes what is known of each path to `status`. */
+void sw_paths_report(const struct sw_link *link, struct sw_link_status *status);
+
 /** When the next probe is due; UINT64_MAX: none is. */
 uint64_t sw_paths_due(const struct sw_link *link);
 

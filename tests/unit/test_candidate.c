@@ -172,6 +172,7 @@ static void probe_is_lost_when_an_ack_has_had_time_and_a_second_at_least(void **
     row.steady_since = 1;
     sw_candidate_note_lost(&row, NOW + SW_SECOND * 100); /* none is left */
     assert_int_equal(row.steady_since, 1);
+    assert_int_equal(row.lost, SW_PROBES_KEPT);
   }
 }
 

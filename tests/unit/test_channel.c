@@ -228,6 +228,31 @@ static void snapshot_with_an_impossible_errno_is_refused(void **state) {
   }
 }
 
+static void snapshot_with_an_impossible_path_is_refused(void **state) {
+  (void)state;
+  struct sw_path_status *last = &message.snapshot.link.paths[SW_PATHS_MAX - 1];
+  static const struct {
+    struct sw_path_status path;
+    bool accepted;
+  } paths[] = {
+      {{.path.peer.port = 65535, .mtu = SW_PACKET_MAX, .active = 1, .configured = 1}, true},
+      {{.path.peer.port = 65536}, false},
+      {{.mtu = SW_PACKET_MAX + 1}, false},
+      {{.active = 2}, false},
+      {{.configured = 2}, false},
+  };
+  for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+    make_snapshot();
+    *last = paths[i].path;
+    message.snapshot.link.path_count = SW_PATHS_MAX;
+    assert_int_equal(sw_channel_from_engine(&message), paths[i].accepted);
+    message.snapshot.link.path_count = SW_PATHS_MAX - 1; /* those past the count are not read */
+    assert_true(sw_channel_from_engine(&message));
+    message.snapshot.link.path_count = SW_PATHS_MAX + 1;
+    assert_false(sw_channel_from_engine(&message));
+  }
+}
+
 static void text_is_terminated_and_printable(void **state) {
   (void)state;
   message.kind = SW_CHANNEL_FAILED;
@@ -333,6 +358,7 @@ int main(void) {
       TEST(snapshot_with_too_many_endpoints_is_refused),
       TEST(endpoints_past_the_count_are_not_read),
       TEST(snapshot_with_an_impossible_errno_is_refused),
+      TEST(snapshot_with_an_impossible_path_is_refused),
       TEST(text_is_terminated_and_printable),
       TEST(sizes_in_orders_are_checked),
       TEST(parent_sends_orders_only),

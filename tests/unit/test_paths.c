@@ -1976,6 +1976,40 @@ static int start_sodium(void **state) {
 #define TWO(test) cmocka_unit_test_setup_teardown(test, start_two, stop)
 #define THREE(test) cmocka_unit_test_setup_teardown(test, start_three, stop)
 
+/* ---- what is reported ---- */
+
+static const struct sw_path_status *reported(struct pair_side *side, uint8_t last) {
+  const struct sw_link_status *status = sw_link_status(side->link);
+  for (unsigned i = 0; i < status->path_count; i++)
+    if (last_of(&status->paths[i].path.peer) == last) return &status->paths[i];
+  return NULL;
+}
+
+static void every_path_is_reported_with_what_its_probes_have_shown(void **state) {
+  (void)state;
+  const struct sw_path_status *first = reported(left, RIGHT), *second = reported(left, RIGHT_B);
+  const struct sw_link_status *status = sw_link_status(left->link);
+  assert_int_equal(status->path_count, 2);
+  assert_non_null(first);
+  assert_non_null(second);
+  assert_true(first->active && first->configured && !second->active && second->configured);
+  assert_int_equal(first->rtt, status->rtt);
+  assert_int_equal(first->rtt / MS, 20);
+  assert_int_equal(first->mtu, status->path_mtu);
+  assert_int_equal(second->mtu, 0);
+  assert_true(first->probes_sent > 0 && first->probes_lost == 0 && first->answer_time > 0);
+  assert_int_equal(sw_link_status(right->link)->paths[0].configured, 0);
+  cut[RIGHT] = true;
+  pair_send(left);
+  pair_run(&pair, 60 * SW_SECOND);
+  first = reported(left, RIGHT);
+  second = reported(left, RIGHT_B);
+  assert_true(!first->active && first->probes_lost > 0);
+  assert_true(second->active);
+  assert_true(second->probes_lost < first->probes_lost);
+  assert_int_equal(second->rtt / MS, 20);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ONE(observed_path_is_checked_at_once),
@@ -2090,6 +2124,7 @@ int main(void) {
       TWO(session_that_is_confirmed_elsewhere_shows_that_its_path_works),
       TWO(session_that_is_confirmed_on_the_active_path_ends_a_doubt),
       ONE(response_from_elsewhere_makes_no_second_path_to_the_same_address),
+      TWO(every_path_is_reported_with_what_its_probes_have_shown),
   };
   return cmocka_run_group_tests_name("paths", tests, start_sodium, NULL);
 }
