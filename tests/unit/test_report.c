@@ -55,7 +55,7 @@ struct situation {
   const char *foreign_from, *stranger_from, *init_from, *peer;
   const char *unresolved, *server;
   bool interface_down, fragments;
-  unsigned mtu;
+  uint16_t mtu;
   unsigned place;
   const char *host;    /* the configured Endpoint */
   const char *allowed; /* AllowedIPs */
