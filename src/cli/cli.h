@@ -9,6 +9,8 @@
 #include <net/if.h>
 
 int sw_cli_genkey(int argc, char **argv);
+int sw_cli_pair(int argc, char **argv);
+int sw_cli_import(int argc, char **argv);
 int sw_cli_check(int argc, char **argv);
 int sw_cli_up(int argc, char **argv);
 int sw_cli_down(int argc, char **argv);

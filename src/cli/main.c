@@ -22,6 +22,8 @@ static const struct {
   const char *what;
 } subcommands[] = {
     {"genkey", sw_cli_genkey, "", "print a new pre-shared key"},
+    {"pair", sw_cli_pair, "NAME HOST_A HOST_B", "make both ends' files and their key"},
+    {"import", sw_cli_import, "FILE", "make both ends' files from OpenVPN's or wg-quick's"},
     {"check", sw_cli_check, "NAME|FILE...", "report every mistake in a configuration"},
     {"up", sw_cli_up, "NAME|FILE", "run the link in the foreground"},
     {"reload", sw_cli_reload, "NAME|FILE", "have a running link read its configuration again"},

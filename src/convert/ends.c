@@ -1,0 +1,169 @@
+#include "convert/ends.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/lines.h"
+#include "config/value.h"
+
+#define KEEPALIVE_DEFAULT 25 /* seconds */
+#define SINGLE (8 * SW_IP_BYTES)
+#define CHOICE_TRIES 64
+
+int sw_ends_init(struct sw_ends *ends, const char *name, FILE *complaints) {
+  char file[PATH_MAX];
+  if (strchr(name, '/') ||
+      snprintf(file, sizeof(file), SW_CONFIG_DIRECTORY "/%s.conf", name) >= (int)sizeof(file)) {
+    fprintf(complaints, "%s: not the name of a link; write 1 to %d letters or digits\n", name,
+            IFNAMSIZ - 1);
+    return -EINVAL;
+  }
+  if (sw_config_locate(file, &ends->ours, complaints) != 0) return -EINVAL;
+  ends->ours.persistent_keepalive = KEEPALIVE_DEFAULT;
+  ends->ours.offload = ends->ours.sandbox = true;
+  ends->theirs = ends->ours;
+  return 0;
+}
+
+void sw_ends_free(struct sw_ends *ends) {
+  sw_config_free(&ends->ours);
+  sw_config_free(&ends->theirs);
+}
+
+/* ---- AllowedIPs ---- */
+
+int sw_ends_allow(struct sw_config *end, const struct sw_prefix *range, struct sw_error *error) {
+  struct sw_prefix network = *range;
+  char text[SW_PREFIX_TEXT];
+  for (unsigned bit = network.length; bit < SINGLE; bit++)
+    network.ip[bit / 8] = (uint8_t)(network.ip[bit / 8] & ~(0x80U >> bit % 8));
+  for (size_t i = 0; i < end->allowed_ip_count; i++)
+    if (end->allowed_ips[i].length == network.length &&
+        memcmp(end->allowed_ips[i].ip, network.ip, SW_IP_BYTES) == 0)
+      return 0;
+  return sw_value_allowed_ip(end, sw_prefix_text(&network, text), error);
+}
+
+int sw_ends_allow_list(struct sw_config *end, const char *list, struct sw_error *error) {
+  char *copy = strdup(list);
+  if (!copy) return sw_error_set(error, ENOMEM, NULL, "cannot keep the networks");
+  int failed = 0;
+  for (char *rest = copy, *entry; !failed && (entry = strsep(&rest, ",")) != NULL;) {
+    struct sw_prefix range;
+    entry = sw_line_trim(entry);
+    if (sw_prefix_parse(entry, &range) == 0)
+      failed = sw_ends_allow(end, &range, error);
+    else
+      failed = sw_error_set(error, 0, NULL,
+                            "\"%s\" is not a range of addresses; write it like 10.2.0.0/16 or "
+                            "fd02::/64, and a comma between two of them",
+                            entry);
+  }
+  free(copy);
+  return failed;
+}
+
+static bool allowed(const struct sw_config *end, const uint8_t ip[SW_IP_BYTES], bool by_all) {
+  for (size_t i = 0; i < end->allowed_ip_count; i++)
+    if ((by_all || !sw_config_is_all(&end->allowed_ips[i])) &&
+        sw_prefix_contains(&end->allowed_ips[i], ip))
+      return true;
+  return false;
+}
+
+static int allow_addresses_of(struct sw_config *end, const struct sw_config *peer,
+                              struct sw_error *error) {
+  int failed = 0;
+  for (size_t i = 0; i < peer->address_count && !failed; i++) {
+    struct sw_prefix address = peer->addresses[i];
+    address.length = SINGLE;
+    if (!allowed(end, address.ip, true)) failed = sw_ends_allow(end, &address, error);
+  }
+  return failed;
+}
+
+int sw_ends_allow_addresses(struct sw_ends *ends, struct sw_error *error) {
+  const int failed = allow_addresses_of(&ends->ours, &ends->theirs, error);
+  return failed ? failed : allow_addresses_of(&ends->theirs, &ends->ours, error);
+}
+
+/* ---- addresses ---- */
+
+static void choose(struct sw_ends *ends, struct sw_prefix (*random_pair)(void)) {
+  struct sw_prefix address;
+  int tries = 0;
+  do address = random_pair();
+  while (++tries < CHOICE_TRIES &&
+         (allowed(&ends->ours, address.ip, false) || allowed(&ends->theirs, address.ip, false)));
+  ends->ours.addresses[ends->ours.address_count++] = address;
+  address.ip[SW_IP_BYTES - 1] |= 1;
+  ends->theirs.addresses[ends->theirs.address_count++] = address;
+}
+
+static struct sw_prefix random_v4(void) {
+  struct sw_prefix pair = {.ip = {[10] = 0xff, 0xff}, .length = SINGLE - 1};
+  randombytes_buf(pair.ip + 12, 4);
+  pair.ip[12] = 10;
+  pair.ip[13] = (uint8_t)(64 | (pair.ip[13] & 31));
+  pair.ip[15] &= 0xfe;
+  return pair;
+}
+
+static struct sw_prefix random_v6(void) {
+  struct sw_prefix pair = {.length = SINGLE - 1};
+  randombytes_buf(pair.ip, 8);
+  pair.ip[0] = 0xfd;
+  return pair;
+}
+
+void sw_ends_choose_addresses(struct sw_ends *ends) {
+  choose(ends, random_v4);
+  choose(ends, random_v6);
+}
+
+/* ---- endpoints ---- */
+
+int sw_ends_add_endpoint(struct sw_config *end, const char *host, uint16_t port,
+                         struct sw_error *error) {
+  char text[sizeof(end->endpoints[0].host) + 9];
+  const bool v6 = strchr(host, ':') != NULL;
+  if (snprintf(text, sizeof(text), v6 ? "[%s]:%u" : "%s:%u", host, port) >= (int)sizeof(text))
+    return sw_error_set(error, 0, NULL, "the name of the host is too long");
+  error->text[0] = '\0';
+  const int failed = sw_value_endpoint(end, text, error);
+  if (failed && error->text[0] == '\0')
+    sw_error_set(error, 0, NULL, "\"%s\" is not a host; write a name or an address", host);
+  return failed;
+}
+
+static void complain_of(struct sw_complaints *complaints, int failed,
+                        const struct sw_error *error) {
+  sw_complaints_note(complaints, failed);
+  if (failed) sw_complain(complaints, 0, "%s", error->text);
+}
+
+void sw_ends_finish(struct sw_ends *ends, const char *host, uint16_t port,
+                    struct sw_complaints *complaints) {
+  struct sw_config *ours = &ends->ours, *theirs = &ends->theirs;
+  struct sw_error error;
+  if (ours->address_count == 0) {
+    sw_ends_choose_addresses(ends);
+    sw_remark(complaints, 0, "no addresses in this file; both ends get new ones");
+  }
+  complain_of(complaints, sw_ends_allow_addresses(ends, &error), &error);
+  theirs->listen_port = ours->endpoint_count > 0 ? ours->endpoints[0].port : 0;
+  if (host && ours->listen_port == 0) ours->listen_port = port;
+  if (host)
+    complain_of(complaints, sw_ends_add_endpoint(theirs, host, ours->listen_port, &error), &error);
+  else if (ours->endpoint_count == 0)
+    sw_complain(
+        complaints, 0,
+        "no address of the peer in this file, and none of this machine: the two ends cannot "
+        "meet; add --host HOST, the name or address at which the peer reaches this machine");
+  if (sw_config_default_route(ours, true) || sw_config_default_route(ours, false))
+    sw_remark(complaints, 0,
+              "all traffic goes through the link, so the other machine must forward it (sysctl "
+              "net.ipv4.ip_forward=1) and translate its addresses");
+}

@@ -1,0 +1,520 @@
+#include "convert/openvpn.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/lines.h"
+#include "config/value.h"
+
+#define WORDS_MAX 16
+#define BLANKS " \t"
+
+struct reader {
+  struct sw_ends *ends;
+  struct sw_complaints *complaints;
+  unsigned line;
+  struct {
+    const char *host;
+    uint16_t port; /* 0: the one that holds for all */
+    unsigned line;
+  } remotes[SW_CONFIG_ENDPOINTS_MAX];
+  size_t remote_count;
+  uint16_t local_port, remote_port; /* 0: not given */
+  bool secret, no_bind, refused;
+  const char *block; /* the inline block that the line is in, or NULL */
+};
+
+struct option {
+  const char *name;
+  void (*read)(struct reader *, int count, char **words); /* NULL: not carried over */
+  const char *reason;
+};
+
+#define complain(reader, ...) sw_complain((reader)->complaints, (reader)->line, __VA_ARGS__)
+#define remark(reader, ...) sw_remark((reader)->complaints, (reader)->line, __VA_ARGS__)
+
+static void drop(struct reader *reader, const char *name, const char *reason) {
+  remark(reader, "%s is not carried over: %s", name, reason);
+}
+
+static void check(struct reader *reader, const char *name, int failed, struct sw_error *error) {
+  sw_complaints_note(reader->complaints, failed);
+  if (failed) complain(reader, "%s: %s", name, error->text[0] ? error->text : "not understood");
+}
+
+/* Whether there are so many arguments as `form` says. */
+static bool has(struct reader *reader, int count, char **words, int wanted, const char *form) {
+  if (count > wanted) return true;
+  complain(reader, "%s has too few arguments; write %s %s", words[0], words[0], form);
+  return false;
+}
+
+/* ---- where the peer is ---- */
+
+/* Returns 0 after a complaint. */
+static uint16_t port_of(struct reader *reader, const char *name, const char *text) {
+  const size_t length = strlen(text);
+  const unsigned long port = length <= 5 ? strtoul(text, NULL, 10) : 0;
+  if (text[strspn(text, "0123456789")] == '\0' && port >= 1 && port <= UINT16_MAX)
+    return (uint16_t)port;
+  complain(reader, "%s: not a UDP port; write 1 to 65535", name);
+  return 0;
+}
+
+static void read_remote(struct reader *reader, int count, char **words) {
+  if (!has(reader, count, words, 1, "HOST [PORT]")) return;
+  if (reader->remote_count == SW_CONFIG_ENDPOINTS_MAX) {
+    drop(reader, words[0], "a link has at most 8 endpoints");
+    return;
+  }
+  if (count > 3 && strncmp(words[3], "udp", 3) != 0)
+    remark(reader, "remote: the link runs over UDP, so let UDP pass this port");
+  reader->remotes[reader->remote_count].host = words[1];
+  reader->remotes[reader->remote_count].line = reader->line;
+  if (count > 2) {
+    reader->remotes[reader->remote_count].port = port_of(reader, words[0], words[2]);
+    if (reader->remotes[reader->remote_count].port == 0) return;
+  }
+  reader->remote_count++;
+}
+
+static void read_port(struct reader *reader, int count, char **words) {
+  if (!has(reader, count, words, 1, "PORT")) return;
+  const bool any = strcmp(words[1], "0") == 0 && words[0][0] == 'l';
+  const uint16_t port = any ? 0 : port_of(reader, words[0], words[1]);
+  if (any) reader->no_bind = true;
+  if (words[0][0] != 'r') reader->local_port = port;
+  if (words[0][0] != 'l') reader->remote_port = port;
+}
+
+static void read_nobind(struct reader *reader, int count, char **words) {
+  (void)count, (void)words;
+  reader->no_bind = true;
+}
+
+static void read_proto(struct reader *reader, int count, char **words) {
+  if (!has(reader, count, words, 1, "udp")) return;
+  if (strncmp(words[1], "udp", 3) != 0)
+    drop(reader, "proto", "the link runs over UDP; let UDP pass this port in firewalls");
+}
+
+/* ---- what is inside ---- */
+
+static void read_dev(struct reader *reader, int count, char **words) {
+  if (!has(reader, count, words, 1, "tun")) return;
+  if (strncmp(words[1], "tap", 3) == 0)
+    complain(reader,
+             "%s: a tap device carries Ethernet frames, but saltway carries IP packets; give both "
+             "sides dev tun with ifconfig LOCAL REMOTE, and routes to the networks",
+             words[0]);
+  else if (strcmp(words[0], "dev") == 0 && strcmp(words[1], "tun") != 0)
+    remark(reader, "dev: the interface has the name of the link, %s; --name gives another one",
+           reader->ends->ours.name);
+}
+
+static void add_address(struct reader *reader, struct sw_config *end, const char *name,
+                        const char *text) {
+  struct sw_error error = {""};
+  const int failed = sw_value_address(end, text, &error);
+  sw_complaints_note(reader->complaints, failed);
+  if (failed && error.text[0])
+    complain(reader, "%s: %s", name, error.text);
+  else if (failed)
+    complain(reader, "%s: an argument is not an address; write it like 10.8.0.1 or fd08::1/64",
+             name);
+}
+
+static void read_ifconfig(struct reader *reader, int count, char **words) {
+  struct in_addr local, remote;
+  if (!has(reader, count, words, 2, "LOCAL REMOTE")) return;
+  if (inet_pton(AF_INET, words[1], &local) != 1 || inet_pton(AF_INET, words[2], &remote) != 1) {
+    complain(reader, "ifconfig: not two IPv4 addresses; write ifconfig 10.8.0.1 10.8.0.2");
+  } else if (ntohl(remote.s_addr) >> 24 == 255) {
+    complain(
+        reader,
+        "ifconfig: the second argument is a netmask, so the peer's address is not in this file; "
+        "write ifconfig %s REMOTE, the two addresses of the link",
+        words[1]);
+  } else {
+    add_address(reader, &reader->ends->ours, words[0], words[1]);
+    add_address(reader, &reader->ends->theirs, words[0], words[2]);
+  }
+}
+
+/* The length after the first address holds for both. */
+static void read_ifconfig_ipv6(struct reader *reader, int count, char **words) {
+  if (!has(reader, count, words, 2, "LOCAL/BITS REMOTE")) return;
+  const char *slash = strchr(words[1], '/');
+  char remote[SW_PREFIX_TEXT];
+  words[2][strcspn(words[2], "/")] = '\0';
+  if (snprintf(remote, sizeof(remote), "%s%s", words[2], slash ? slash : "") >= (int)sizeof(remote))
+    remote[0] = '\0';
+  add_address(reader, &reader->ends->ours, words[0], words[1]);
+  add_address(reader, &reader->ends->theirs, words[0], remote);
+}
+
+/* Returns the length of a prefix, or -1 if the mask has holes. */
+static int mask_length(const char *text) {
+  struct in_addr mask;
+  if (inet_pton(AF_INET, text, &mask) != 1) return -1;
+  const uint32_t bits = ntohl(mask.s_addr), holes = ~bits;
+  return (holes & (holes + 1)) == 0 ? __builtin_popcount(bits) : -1;
+}
+
+static void allow(struct reader *reader, const char *name, const char *text, const char *form) {
+  struct sw_prefix range;
+  struct sw_error error = {""};
+  if (sw_prefix_parse(text, &range) == 0)
+    check(reader, name, sw_ends_allow(&reader->ends->ours, &range, &error), &error);
+  else
+    complain(reader, "%s: not a network; write %s", name, form);
+}
+
+/* A route past the link, or one to an address that only OpenVPN knows, is not the link's. */
+static bool leads_elsewhere(struct reader *reader, int count, char **words, int gateway) {
+  const bool past = count > gateway && strcmp(words[gateway], "net_gateway") == 0;
+  const bool named = strcmp(words[1], "vpn_gateway") == 0 || strcmp(words[1], "net_gateway") == 0 ||
+                     strcmp(words[1], "remote_host") == 0;
+  if (past || named)
+    drop(reader, words[0], "it does not lead into the link; make it with ip route in PostUp");
+  else if (count > gateway + 1)
+    remark(reader, "%s: its metric is not carried over: Metric holds for all routes of a link",
+           words[0]);
+  return past || named;
+}
+
+static void read_route(struct reader *reader, int count, char **words) {
+  static const char form[] = "route 10.2.0.0 255.255.0.0";
+  char range[SW_PREFIX_TEXT];
+  if (!has(reader, count, words, 1, "NETWORK [NETMASK]")) return;
+  if (leads_elsewhere(reader, count, words, 3)) return;
+  const bool whole = count < 3 || strcmp(words[2], "default") == 0;
+  const int length = whole ? 32 : mask_length(words[2]);
+  if (length < 0)
+    complain(reader, "route: not a netmask; write it like 255.255.0.0");
+  else if (strchr(words[1], '/') ||
+           snprintf(range, sizeof(range), "%s/%d", words[1], length) >= (int)sizeof(range))
+    complain(reader, "route: not a network; write %s", form);
+  else
+    allow(reader, words[0], range, form);
+}
+
+static void read_route_ipv6(struct reader *reader, int count, char **words) {
+  if (!has(reader, count, words, 1, "NETWORK/BITS") || leads_elsewhere(reader, count, words, 2))
+    return;
+  allow(reader, words[0], words[1], "route-ipv6 fd02::/64");
+}
+
+static void read_redirect_gateway(struct reader *reader, int count, char **words) {
+  bool v4 = true, v6 = false;
+  for (int i = 1; i < count; i++) {
+    if (strcmp(words[i], "ipv6") == 0) v6 = true;
+    if (strcmp(words[i], "!ipv4") == 0) v4 = false;
+  }
+  if (v4) allow(reader, words[0], "0.0.0.0/0", "redirect-gateway");
+  if (v6) allow(reader, words[0], "::/0", "redirect-gateway");
+}
+
+/* ---- how it runs ---- */
+
+static void read_ping(struct reader *reader, int count, char **words) {
+  struct sw_error error = {""};
+  if (!has(reader, count, words, 1, "SECONDS")) return;
+  if (sw_value_keepalive(&reader->ends->ours, words[1], &error) != 0)
+    complain(reader, "%s: not a number of seconds; write 0 to 65535", words[0]);
+  reader->ends->theirs.persistent_keepalive = reader->ends->ours.persistent_keepalive;
+  if (strcmp(words[0], "keepalive") == 0)
+    remark(reader, "keepalive: its second number is not carried over: a peer that is silent is "
+                   "noticed by probes, and retried for ever");
+}
+
+static void read_mark(struct reader *reader, int count, char **words) {
+  struct sw_error error = {""};
+  if (!has(reader, count, words, 1, "NUMBER")) return;
+  if (sw_value_fwmark(&reader->ends->ours, words[1], &error) != 0)
+    complain(reader, "mark: not a firewall mark; write a number up to 4294967295");
+}
+
+static void read_passtos(struct reader *reader, int count, char **words) {
+  (void)count, (void)words;
+  reader->ends->ours.dscp = reader->ends->theirs.dscp = true;
+}
+
+static void read_secret(struct reader *reader, int count, char **words) {
+  (void)count;
+  reader->secret = true;
+  drop(reader, words[0], "both ends get a new key, and the old one should be deleted");
+}
+
+static void refuse_tls(struct reader *reader, int count, char **words) {
+  (void)count;
+  if (!reader->refused)
+    complain(reader,
+             "%s: this is a configuration with certificates (TLS mode); only one with a static key "
+             "(secret FILE) can be imported. For two machines, saltway pair makes a new one",
+             words[0]);
+  reader->refused = true;
+}
+
+/* ---- options ---- */
+
+static const char cipher[] = "the cipher is always XSalsa20-Poly1305, with keys that each session "
+                             "makes anew (forward secrecy)";
+static const char no_compression[] = "nothing is compressed: lengths would tell about the content";
+static const char found_mtu[] =
+    "the MTU of the path is found by itself (MTU = auto), and the MSS of "
+    "TCP lowered to fit";
+static const char own_users[] = "the process that handles packets has no privileges, and a user of "
+                                "its own";
+static const char reload[] =
+    "saltway reload keeps the interface, and a new start reads the key again";
+static const char service[] = "systemd runs the link: systemctl enable --now saltway@NAME";
+static const char logging[] = "the log is systemd's: journalctl -u saltway@NAME; saltway status "
+                              "tells the rest";
+static const char script[] = "OpenVPN's scripts get arguments of their own; put what is still "
+                             "needed into PostUp and PreDown";
+static const char liveness[] = "a peer that is silent is noticed by probes, and retried for ever";
+static const char any_address[] =
+    "the link listens on all addresses, and answers from the one that "
+    "was addressed";
+static const char always[] = "a peer whose address changes is always followed";
+static const char buffers[] = "saltway sets its own buffers";
+static const char replay[] = "replays are always refused, within a window of 8192 datagrams";
+static const char silent_key[] = "there are no modes of the key";
+static const char routes[] = "routes are made for AllowedIPs as soon as the interface is up";
+static const char unneeded[] = "saltway has nothing that it would change";
+static const char name_servers[] = "name servers are left alone; PostUp = resolvectl dns %i SERVER";
+
+static const struct option options[] = {
+    {"remote", read_remote, NULL},
+    {"port", read_port, NULL},
+    {"lport", read_port, NULL},
+    {"rport", read_port, NULL},
+    {"nobind", read_nobind, NULL},
+    {"proto", read_proto, NULL},
+    {"dev", read_dev, NULL},
+    {"dev-type", read_dev, NULL},
+    {"ifconfig", read_ifconfig, NULL},
+    {"ifconfig-ipv6", read_ifconfig_ipv6, NULL},
+    {"route", read_route, NULL},
+    {"route-ipv6", read_route_ipv6, NULL},
+    {"redirect-gateway", read_redirect_gateway, NULL},
+    {"keepalive", read_ping, NULL},
+    {"ping", read_ping, NULL},
+    {"mark", read_mark, NULL},
+    {"passtos", read_passtos, NULL},
+    {"secret", read_secret, NULL},
+    {"client", refuse_tls, NULL},
+    {"server", refuse_tls, NULL},
+    {"server-bridge", refuse_tls, NULL},
+    {"mode", refuse_tls, NULL},
+    {"pull", refuse_tls, NULL},
+    {"tls-client", refuse_tls, NULL},
+    {"tls-server", refuse_tls, NULL},
+    {"ca", refuse_tls, NULL},
+    {"cert", refuse_tls, NULL},
+    {"key", refuse_tls, NULL},
+    {"dh", refuse_tls, NULL},
+    {"pkcs12", refuse_tls, NULL},
+    {"auth-user-pass", refuse_tls, NULL},
+    {"cipher", NULL, cipher},
+    {"data-ciphers", NULL, cipher},
+    {"data-ciphers-fallback", NULL, cipher},
+    {"ncp-ciphers", NULL, cipher},
+    {"ncp-disable", NULL, cipher},
+    {"auth", NULL, cipher},
+    {"keysize", NULL, cipher},
+    {"engine", NULL, cipher},
+    {"providers", NULL, cipher},
+    {"comp-lzo", NULL, no_compression},
+    {"comp-noadapt", NULL, no_compression},
+    {"compress", NULL, no_compression},
+    {"allow-compression", NULL, no_compression},
+    {"mssfix", NULL, found_mtu},
+    {"fragment", NULL, found_mtu},
+    {"tun-mtu", NULL, found_mtu},
+    {"tun-mtu-extra", NULL, found_mtu},
+    {"link-mtu", NULL, found_mtu},
+    {"mtu-test", NULL, found_mtu},
+    {"mtu-disc", NULL, found_mtu},
+    {"user", NULL, own_users},
+    {"group", NULL, own_users},
+    {"chroot", NULL, own_users},
+    {"setcon", NULL, own_users},
+    {"persist-tun", NULL, reload},
+    {"persist-key", NULL, reload},
+    {"persist-remote-ip", NULL, reload},
+    {"persist-local-ip", NULL, reload},
+    {"daemon", NULL, service},
+    {"writepid", NULL, service},
+    {"cd", NULL, service},
+    {"nice", NULL, service},
+    {"mlock", NULL, "keys are always locked in memory"},
+    {"verb", NULL, logging},
+    {"mute", NULL, logging},
+    {"log", NULL, logging},
+    {"log-append", NULL, logging},
+    {"syslog", NULL, logging},
+    {"status", NULL, logging},
+    {"status-version", NULL, logging},
+    {"suppress-timestamps", NULL, logging},
+    {"management", NULL, logging},
+    {"script-security", NULL, script},
+    {"up", NULL, script},
+    {"down", NULL, script},
+    {"down-pre", NULL, script},
+    {"up-delay", NULL, script},
+    {"up-restart", NULL, script},
+    {"route-up", NULL, script},
+    {"route-pre-down", NULL, script},
+    {"ipchange", NULL, script},
+    {"setenv", NULL, script},
+    {"plugin", NULL, script},
+    {"ping-restart", NULL, liveness},
+    {"ping-exit", NULL, liveness},
+    {"ping-timer-rem", NULL, liveness},
+    {"inactive", NULL, liveness},
+    {"remap-usr1", NULL, liveness},
+    {"resolv-retry", NULL, "names are resolved again and again, for ever"},
+    {"connect-retry", NULL, liveness},
+    {"explicit-exit-notify", NULL, "the peer is always told when a link ends"},
+    {"local", NULL, any_address},
+    {"multihome", NULL, any_address},
+    {"bind", NULL, any_address},
+    {"float", NULL, always},
+    {"remote-random", NULL, "the first endpoint is the preferred one, and all of them are tried"},
+    {"sndbuf", NULL, buffers},
+    {"rcvbuf", NULL, buffers},
+    {"txqueuelen", NULL, buffers},
+    {"fast-io", NULL, buffers},
+    {"shaper", NULL, "the link does not limit its rate; use tc(8) on its interface"},
+    {"replay-window", NULL, replay},
+    {"no-replay", NULL, replay},
+    {"replay-persist", NULL, replay},
+    {"key-direction", NULL, silent_key},
+    {"allow-deprecated-insecure-static-crypto", NULL, silent_key},
+    {"route-gateway", NULL, routes},
+    {"route-metric", NULL, "Metric = NUMBER does it, and the default takes precedence over DHCP's"},
+    {"route-delay", NULL, routes},
+    {"route-noexec", NULL, "Table = off does it"},
+    {"ifconfig-nowarn", NULL, unneeded},
+    {"ifconfig-noexec", NULL, "leave Address out, and set addresses yourself"},
+    {"topology", NULL, "a link has two ends, so there is no subnet of clients"},
+    {"disable-occ", NULL, unneeded},
+    {"auth-nocache", NULL, unneeded},
+    {"tun-ipv6", NULL, unneeded},
+    {"dhcp-option", NULL, name_servers},
+};
+
+static const struct option *find(const char *name) {
+  for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+    if (strcmp(name, options[i].name) == 0) return &options[i];
+  return NULL;
+}
+
+/* A line that is no option may be part of a key.  Those have 32 characters or more. */
+static void read_unknown(struct reader *reader, const char *name) {
+  const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+  if (length <= SW_LINE_NAME_MAX && name[length] == '\0')
+    drop(reader, name, "saltway knows no such option of OpenVPN");
+  else
+    complain(reader,
+             "not an option of OpenVPN; write NAME ARGUMENTS, and a key between <secret> and "
+             "</secret>");
+}
+
+/* ---- lines ---- */
+
+/* Cuts one word off `*rest`, as openvpn(8) does: blanks end it, quotes keep them, and a backslash
+ * keeps the next character, except between single quotes.  Returns NULL if there is none, or only a
+ * comment. */
+static char *next_word(char **rest) {
+  char *in = *rest + strspn(*rest, BLANKS), *word = in, *out = in, quote = '\0';
+  if (*in == '\0' || *in == '#' || *in == ';') return NULL;
+  for (; *in != '\0' && (quote || !strchr(BLANKS, *in)); in++) {
+    if (quote ? *in == quote : (*in == '"' || *in == '\'')) {
+      quote = quote ? '\0' : *in;
+      continue;
+    }
+    if (*in == '\\' && quote != '\'' && in[1] != '\0') in++;
+    *out++ = *in;
+  }
+  *rest = *in ? in + 1 : in;
+  *out = '\0';
+  return word;
+}
+
+/* Returns the name of an inline block's tag, "<secret>", or NULL. */
+static char *tag_of(char *line) {
+  const size_t length = strlen(line);
+  if (line[0] != '<' || length < 3 || line[length - 1] != '>') return NULL;
+  line[length - 1] = '\0';
+  return line + 1;
+}
+
+static void read_option(struct reader *reader, char *line) {
+  char *words[WORDS_MAX + 1], *rest = line;
+  int count = 0;
+  while (count < WORDS_MAX && (words[count] = next_word(&rest)) != NULL) count++;
+  if (count == 0) return;
+  if (strncmp(words[0], "--", 2) == 0) words[0] += 2;
+  const struct option *option = find(words[0]);
+  if (!option)
+    read_unknown(reader, words[0]);
+  else if (option->read)
+    option->read(reader, count, words);
+  else
+    drop(reader, option->name, option->reason);
+}
+
+static void read_line(struct reader *reader, char *line) {
+  struct sw_error error;
+  if (sw_line_check(line, &error) != 0) {
+    complain(reader, "%s", error.text);
+    return;
+  }
+  char *text = sw_line_trim(line);
+  if (reader->block) { /* its lines may be a key */
+    char *tag = tag_of(text);
+    if (tag && tag[0] == '/' && strcmp(tag + 1, reader->block) == 0) reader->block = NULL;
+    return;
+  }
+  char *tag = tag_of(text);
+  if (!tag) {
+    read_option(reader, text);
+  } else if (strcmp(tag, "connection") != 0 && strcmp(tag, "/connection") != 0) {
+    reader->block = tag;
+    read_option(reader, tag);
+  }
+}
+
+static void add_endpoints(struct reader *reader) {
+  struct sw_error error;
+  const uint16_t port = reader->remote_port ? reader->remote_port : SW_OPENVPN_PORT;
+  for (size_t i = 0; i < reader->remote_count; i++) {
+    reader->line = reader->remotes[i].line;
+    check(reader, "remote",
+          sw_ends_add_endpoint(&reader->ends->ours, reader->remotes[i].host,
+                               reader->remotes[i].port ? reader->remotes[i].port : port, &error),
+          &error);
+  }
+}
+
+void sw_openvpn_read(char *text, struct sw_ends *ends, struct sw_complaints *complaints) {
+  struct reader reader = {.ends = ends, .complaints = complaints};
+  for (char *rest = sw_lines_start(text); *rest != '\0';) {
+    char *line = sw_lines_next(&rest);
+    reader.line++;
+    read_line(&reader, line);
+  }
+  if (reader.block) complain(&reader, "an inline block has no end; write </secret> behind the key");
+  if (!reader.secret && !reader.refused)
+    complain(&reader, "no secret: this is not the configuration of a link with a static key; write "
+                      "secret FILE");
+  add_endpoints(&reader);
+  if (!reader.no_bind)
+    ends->ours.listen_port = reader.local_port ? reader.local_port : SW_OPENVPN_PORT;
+}
