@@ -40,7 +40,7 @@ topology_router() {
   (umask 077 && "$SALTWAY" genkey >"$work/link.key")
 }
 
-# rules NFT: replaces the rules for what A sends to B.
+# rules NFT [PORTS]: replaces the rules for what A sends to B, to these ports: the link's.
 rules() {
   ip netns exec "$R" nft -f - <<NFT
 table inet router
@@ -49,7 +49,9 @@ table inet router {
   chain marks {
     type filter hook forward priority 0
     iifname != va accept
-    udp dport != 51900 accept
+    ${2:-udp dport 51900} goto marked
+  }
+  chain marked {
     $1
   }
 }
@@ -143,6 +145,33 @@ NFT
   local marked; marked=$(counted "$R" router)
   [ "$marked" -gt 100 ]
   [ "$(counted "$B" watch)" = "$marked" ]
+}
+
+# reported PORTS ADDRESS: sends data over TCP while the router marks datagrams or packets to these ports, and prints what share
+# of the marks the sender was told of, in percent.
+reported() {
+  local marked before
+  rules "$BURSTS" "$1"
+  before=$(marks_delivered)
+  tcp_hashed a b "$2" >&2
+  marked=$(counted "$R" router)
+  [ "$marked" -gt 100 ]
+  echo $((($(marks_delivered) - before) * 100 / marked))
+}
+
+@test "AccECN reports the same share of the marks through the link as without it" {
+  topology_router
+  for ns in "$A" "$B"; do
+    ip netns exec "$ns" sysctl -qw net.ipv4.tcp_ecn=3 2>/dev/null || skip "this kernel's TCP has no AccECN (tcp_ecn=3)"
+    ip netns exec "$ns" ethtool -K v0 tso off gso off tx-udp-segmentation off >/dev/null # the router sees packets one by one
+  done
+  link_up 4
+  local without through
+  without=$(reported 'tcp dport 5001' 198.51.100.1)
+  through=$(reported 'udp dport 51900' 10.77.0.2)
+  echo "# of the marks: $without % without the link, $through % through it" >&3
+  [ $((without - through)) -le 10 ]
+  [ $((through - without)) -le 10 ]
 }
 
 @test "a packet that does not understand marks is dropped if its datagram is marked, and counted" {
