@@ -15,6 +15,7 @@ SBINDIR     ?= $(PREFIX)/sbin
 LIBDIR      ?= $(PREFIX)/lib
 INCLUDEDIR  ?= $(PREFIX)/include
 MANDIR      ?= $(PREFIX)/share/man
+DATADIR     ?= $(PREFIX)/share/saltway
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 PKG_CONFIG  ?= pkg-config
@@ -112,21 +113,25 @@ format:
 # The configuration directory is for its owner only, because it holds keys. An existing one keeps its mode.
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR)/saltway \
-	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(SYSCONFDIR)
+	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(SYSCONFDIR) \
+	  $(DESTDIR)$(DATADIR)
 	[ -d $(DESTDIR)$(SYSCONFDIR)/saltway ] || install -d -m 0700 $(DESTDIR)$(SYSCONFDIR)/saltway
 	install -m 0755 $(BUILD)/saltway $(DESTDIR)$(SBINDIR)/saltway
 	install -m 0644 $(BUILD)/libsaltway.a $(DESTDIR)$(LIBDIR)/
 	install -m 0644 include/saltway/*.h $(DESTDIR)$(INCLUDEDIR)/saltway/
 	install -m 0644 docs/saltway.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 0644 docs/saltway.conf.5 $(DESTDIR)$(MANDIR)/man5/
-	sed "s,/usr/local/sbin,$(SBINDIR)," contrib/systemd/saltway@.service >$(DESTDIR)$(UNITDIR)/saltway@.service
+	install -m 0644 docs/status.schema.json $(DESTDIR)$(DATADIR)/
+	for unit in saltway@.service saltway-metrics@.service saltway-metrics.socket; do \
+	  sed "s,/usr/local/sbin,$(SBINDIR)," contrib/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit || exit; done
 	install -m 0644 contrib/sysusers.d/saltway.conf $(DESTDIR)$(SYSUSERSDIR)/
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/saltway $(DESTDIR)$(LIBDIR)/libsaltway.a \
 	  $(DESTDIR)$(MANDIR)/man8/saltway.8 $(DESTDIR)$(MANDIR)/man5/saltway.conf.5 \
-	  $(DESTDIR)$(UNITDIR)/saltway@.service $(DESTDIR)$(SYSUSERSDIR)/saltway.conf
-	rm -rf $(DESTDIR)$(INCLUDEDIR)/saltway
+	  $(DESTDIR)$(UNITDIR)/saltway@.service $(DESTDIR)$(SYSUSERSDIR)/saltway.conf \
+	  $(DESTDIR)$(UNITDIR)/saltway-metrics@.service $(DESTDIR)$(UNITDIR)/saltway-metrics.socket
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/saltway $(DESTDIR)$(DATADIR)
 	[ ! -d $(DESTDIR)$(SYSCONFDIR)/saltway ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SYSCONFDIR)/saltway
 
 dist:

@@ -28,7 +28,7 @@ static const struct {
     {"up", sw_cli_up, "NAME|FILE", "run the link in the foreground"},
     {"reload", sw_cli_reload, "NAME|FILE", "have a running link read its configuration again"},
     {"down", sw_cli_down, "NAME|FILE", "stop a running link"},
-    {"status", sw_cli_status, "[--json] [NAME|FILE]", "show running links, and what is wrong"},
+    {"status", sw_cli_status, "[OPTION] [NAME|FILE]", "show running links, and what is wrong"},
     {"doctor", sw_cli_doctor, "[NAME|FILE]", "find what keeps a link from working, and the fix"},
 };
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };

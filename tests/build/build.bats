@@ -175,6 +175,8 @@ install_packages() {
   make_in "$one" install DESTDIR="$root" PREFIX=/usr
   "$root/usr/sbin/saltway" genkey | grep -qE '^[A-Za-z0-9+/]{43}=$'
   grep -qF 'ExecStart=/usr/sbin/saltway' "$root/usr/lib/systemd/system/saltway@.service"
+  grep -qF 'exec /usr/sbin/saltway status --metrics' "$root/usr/lib/systemd/system/saltway-metrics@.service"
+  jq -e '.type == "array"' "$root/usr/share/saltway/status.schema.json"
   grep -qE '^u saltway - ' "$root/usr/lib/sysusers.d/saltway.conf"
   cat >"$BATS_TEST_TMPDIR/user.c" <<'C'
 #include <saltway/link.h>

@@ -18,12 +18,12 @@ running() { eventually eval '[ "$(status_of '"$1"' .name)" = sw0 ]'; }
   echo "$output"
   [ "$status" = 0 ]
   [ "${lines[0]}" = "sw0: up with 192.0.2.2:51900" ]
-  [[ $output =~ "running for ".*[0-9]" s" ]]
-  [[ $output =~ "mtu  "\ *[0-9]+ ]]
-  [[ $output =~ "received  "\ *[0-9]+" packets, "2[0-9][0-9]" KiB" ]]
-  [[ $output == *"  round trip  "* ]]
-  [[ $output == *"key fingerprint  $(status_of a .fingerprint)"* ]]
-  [[ $output == *"allowed ips      10.2.0.0/16, fd02::/64"* ]]
+  [[ $output =~ "running for: ".*[0-9]" s" ]]
+  [[ $output =~ "mtu: "[0-9]+ ]]
+  [[ $output =~ "received: "[0-9]+" packets, "2[0-9][0-9]" KiB" ]]
+  [[ $output == *"  round trip: "* ]]
+  [[ $output == *"key fingerprint: $(status_of a .fingerprint)"* ]]
+  [[ $output == *"allowed ips: 10.2.0.0/16, fd02::/64"* ]]
 }
 
 @test "status --json prints one array for one link, for all links, and for none" {
