@@ -390,7 +390,6 @@ void sw_paths_received(struct sw_link *link, const struct sw_opening *opening) {
   struct sw_paths *paths = &link->paths;
   const struct sw_path *path = opening->path;
   const enum sw_kind kind = (enum sw_kind)(opening->word >> SW_COUNTER_BITS);
-  if (!paths->active) return;
   if (sw_candidate_is_on(paths->active, path)) {
     if (is_sent_on_active(kind)) paths->announcements = 0;
     return;
@@ -398,7 +397,7 @@ void sw_paths_received(struct sw_link *link, const struct sw_opening *opening) {
   if (kind == SW_KIND_PROBE_ACK || kind == SW_KIND_CLOSE) return;
   struct sw_candidate *row = sw_candidates_find(paths->rows, path);
   if (!row) row = sw_candidates_add(paths->rows, paths->active, path, SW_RANK_NONE);
-  if (!row) return;
+  assert(row);
   if (!sw_candidate_is_validated(row)) {
     row->credit = opening->length;
     row->probe_at = earlier(row->probe_at, later(link->now, row->check_at));

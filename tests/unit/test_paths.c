@@ -525,6 +525,18 @@ static void address_that_lost_a_contest_begins_another_after_10_s(void **state) 
   assert_true(is_in_doubt(right));
 }
 
+static void address_that_lost_a_contest_waits_to_the_nanosecond(void **state) {
+  (void)state;
+  hear_from(right, ATTACKER);
+  take_all(right, 'p', LEFT);
+  acknowledge(right, LEFT, LEFT);
+  for (unsigned i = 0; i < 2; i++) {
+    pair.now += i ? 1 : SW_CONTEST_LOST - 1;
+    hear_from(right, ATTACKER);
+    assert_int_equal(is_in_doubt(right), i == 1);
+  }
+}
+
 static void kinds_that_are_sent_on_the_active_path_begin_a_contest(void **state) {
   (void)state;
   static const struct {
@@ -1346,6 +1358,22 @@ static void first_request_within_2_s_counts(void **state) {
   assert_true(is_on(left, RIGHT_C));
 }
 
+/* Though no contest begins, but not more often than a path may be that is not validated. */
+static void path_of_a_request_is_checked_at_once_if_it_is_validated(void **state) {
+  (void)state;
+  hear_from(right, LEFT_B);
+  struct sw_candidate *row = row_of(right, LEFT_B);
+  for (unsigned i = 0; i < 2; i++) {
+    pair.now += SW_SECOND;
+    right->link->paths.contest_at = row->probe_at = SW_NEVER;
+    right->link->paths.doubt_since = 0;
+    row->answer_time = i;
+    row->check_at = pair.now + 1;
+    ask_from(right, LEFT_B);
+    assert_int_equal(row->probe_at, i ? pair.now : row->check_at);
+  }
+}
+
 static void eight_requests_are_remembered(void **state) {
   (void)state;
   struct pair_datagram moves[SW_ANNOUNCEMENTS + 4];
@@ -1845,6 +1873,18 @@ static void new_endpoints_are_checked_at_once(void **state) {
   assert_int_equal(row_of(left, RIGHT_C)->answer_time, pair.now);
 }
 
+static void every_row_can_be_configured(void **state) {
+  (void)state;
+  fill_table(right);
+  struct sw_candidate *rows = right->link->paths.rows, *last = &rows[SW_CANDIDATES - 1];
+  const uint8_t endpoints[] = {last_of(&rows[0].path.peer), last_of(&last->path.peer)};
+  give_endpoints(right, endpoints, 2);
+  assert_int_equal(rows[0].rank, 0);
+  assert_int_equal(last->rank, 1);
+  assert_int_equal(rows[0].probe_at, pair.now);
+  assert_int_equal(last->probe_at, pair.now);
+}
+
 static void path_that_is_not_configured_any_more_stays_if_it_is_validated(void **state) {
   (void)state;
   cut[RIGHT_C] = true;
@@ -1930,8 +1970,9 @@ static void session_that_is_confirmed_elsewhere_moves_a_silent_link_at_once(void
 static void session_that_is_confirmed_elsewhere_shows_that_its_path_works(void **state) {
   (void)state;
   struct sw_candidate *row = row_of(left, RIGHT_B);
-  const struct sw_path path = row->path;
-  memset(row->path.local, 0, SW_IP_BYTES);
+  struct sw_path path = row->path;
+  assert_true(sodium_is_zero(path.local, SW_IP_BYTES));
+  memcpy(path.local, left->address.ip, SW_IP_BYTES);
   pair.now += 5 * SW_SECOND;
   sw_link_expire(left->link, pair.now); /* tells it the time */
   sw_paths_confirmed(left->link, &path, false);
@@ -2033,6 +2074,7 @@ int main(void) {
       ONE(packets_from_elsewhere_begin_a_contest_once_a_second),
       ONE(ack_without_a_doubt_does_not_defer_contests),
       ONE(address_that_lost_a_contest_begins_another_after_10_s),
+      ONE(address_that_lost_a_contest_waits_to_the_nanosecond),
       ONE(kinds_that_are_sent_on_the_active_path_begin_a_contest),
       ONE(peer_whose_address_changes_is_followed_within_half_a_second),
       ONE(idle_peer_whose_address_changes_is_followed_with_its_next_probe),
@@ -2087,6 +2129,7 @@ int main(void) {
       TWO(side_that_has_endpoints_is_asked_to_one_of_them),
       TWO(link_that_was_asked_to_move_does_not_return_by_itself),
       THREE(first_request_within_2_s_counts),
+      ONE(path_of_a_request_is_checked_at_once_if_it_is_validated),
       ONE(eight_requests_are_remembered),
       ONE(requests_from_other_addresses_do_not_count),
       ONE(request_is_followed_though_its_path_answers_before_the_active_one),
@@ -2115,6 +2158,7 @@ int main(void) {
       TWO(new_endpoints_keep_what_is_known_of_a_path),
       ONE(new_endpoints_keep_what_is_known_of_a_path_though_the_table_is_full),
       ONE(new_endpoints_are_checked_at_once),
+      ONE(every_row_can_be_configured),
       ONE(path_that_is_not_configured_any_more_stays_if_it_is_validated),
       ONE(endpoint_that_is_given_twice_has_one_path),
       ONE(no_more_than_16_paths_are_configured),
