@@ -121,7 +121,6 @@ struct sw_candidate *sw_candidates_add(struct sw_candidate *rows, const struct s
 
 void sw_candidates_adopt(struct sw_candidate *rows, const struct sw_candidate *keep,
                          struct sw_candidate *row, const uint8_t local[SW_IP_BYTES]) {
-  if (memcmp(row->path.local, local, SW_IP_BYTES) == 0) return;
   memcpy(row->path.local, local, SW_IP_BYTES);
   for (unsigned i = 0; i < SW_CANDIDATES; i++) {
     struct sw_candidate *other = &rows[i];

@@ -12,7 +12,8 @@
 
 #define NOW (1000 * SW_SECOND)
 
-static struct sw_candidate rows[SW_CANDIDATES];
+/* The table, and behind it what is no row of it. */
+static struct sw_candidate rows[SW_CANDIDATES + 1], *const behind = &rows[SW_CANDIDATES];
 
 static struct sw_address peer(uint8_t last) {
   return (struct sw_address){.ip = {[0] = 0xfd, [15] = last}, .port = 9};
@@ -42,6 +43,7 @@ static unsigned count_rows(void) {
 static int start(void **state) {
   (void)state;
   memset(rows, 0, sizeof(rows));
+  *behind = (struct sw_candidate){.id = 99, .path = path(99, 3), .rank = SW_RANK_NONE};
   return 0;
 }
 
@@ -155,8 +157,10 @@ static void probe_is_lost_when_an_ack_has_had_time_and_a_second_at_least(void **
   (void)state;
   static const struct {
     uint64_t rtt, lost;
-  } times[] = {{20, SW_PROBE_WAIT_MOST}, {2 * SW_SECOND, 2 * SW_SECOND}};
-  for (unsigned i = 0; i < 2; i++) {
+  } times[] = {{20, SW_PROBE_WAIT_MOST},
+               {SW_PROBE_WAIT_MOST + 1, SW_PROBE_WAIT_MOST + 1},
+               {2 * SW_SECOND, 2 * SW_SECOND}};
+  for (unsigned i = 0; i < 3; i++) {
     struct sw_candidate row = {.id = 1, .rtt = times[i].rtt, .steady_since = 1};
     for (unsigned j = 0; j < SW_PROBES_KEPT; j++) sw_candidate_probed(&row, NOW + j);
     sw_candidate_note_lost(&row, NOW + times[i].lost - 1);
@@ -196,6 +200,29 @@ static void datagram_is_on_a_candidate_whose_addresses_are_the_same_or_unknown(v
   assert_null(sw_candidates_find(rows, &unlike));
 }
 
+static void nothing_behind_the_table_is_found_or_changed(void **state) {
+  (void)state;
+  const struct sw_address address = peer(99);
+  struct sw_candidate before = *behind;
+  assert_null(find(99, 3));
+  assert_null(sw_candidates_find_id(rows, behind->id));
+  for (uint8_t i = 0; i < SW_CANDIDATES; i++) add(i, 1, SW_RANK_NONE)->heard_time = NOW;
+  const struct sw_path third = path(99, 3);
+  assert_ptr_equal(add(50, 1, SW_RANK_NONE), &rows[0]); /* not the row behind, heard never */
+  rows[0].path.peer = behind[-1].path.peer = address;
+  sw_candidates_adopt(rows, NULL, &rows[0], path(99, 1).local);
+  assert_int_equal(behind[-1].id, 0); /* it was on the same path */
+  sw_candidates_adopt(rows, NULL, &rows[0], third.local);
+  sw_candidates_configure(rows, NULL, NULL, 0);
+  assert_memory_equal(behind, &before, sizeof(before));
+  before.rank = behind->rank = 5;
+  assert_false(sw_candidates_configured(rows, NULL));
+  assert_false(sw_candidates_configured(rows, &address));
+  sw_candidates_configure(rows, NULL, &address, 1);
+  assert_int_equal(find(99, 0)->rank, 0);
+  assert_memory_equal(behind, &before, sizeof(before));
+}
+
 /* An empty row is full of zeroes. */
 static void empty_row_is_no_candidate(void **state) {
   (void)state;
@@ -219,6 +246,35 @@ static void every_row_is_found(void **state) {
     assert_false(sw_candidates_configured(rows, &address));
     assert_int_equal(sw_candidates_configured(rows, NULL), i + 1 < SW_CANDIDATES);
   }
+}
+
+static const uint32_t *drawn; /* the next random number */
+
+static const char *name(void) {
+  return "drawn";
+}
+
+static uint32_t draw(void) {
+  return *drawn++;
+}
+
+static void fill(void *const buffer, const size_t size) {
+  assert_int_equal(size, sizeof(*drawn));
+  memcpy(buffer, drawn++, sizeof(*drawn));
+}
+
+static void id_is_not_0_and_not_that_of_another_candidate(void **state) {
+  (void)state;
+  static struct randombytes_implementation implementation = {
+      .implementation_name = name, .random = draw, .buf = fill};
+  static const uint32_t numbers[] = {0, 0, 1, 1, 0, UINT32_MAX, 1, UINT32_MAX, 7, 8};
+  drawn = numbers;
+  randombytes_set_implementation(&implementation);
+  assert_int_equal(add(1, 1, 0)->id, 1);
+  assert_int_equal(add(2, 1, 0)->id, UINT32_MAX);
+  assert_int_equal(add(3, 1, 0)->id, 7);
+  randombytes_set_implementation(&randombytes_sysrandom_implementation);
+  assert_int_equal(drawn - numbers, 9);
 }
 
 static void new_candidate_is_due_when_somebody_says_so(void **state) {
@@ -256,7 +312,7 @@ static void full_table_gives_up_what_was_heard_least_lately(void **state) {
 
 static void adopted_address_removes_what_became_the_same_path(void **state) {
   (void)state;
-  struct sw_candidate *row = add(1, 2, SW_RANK_NONE), *same = add(1, 3, SW_RANK_NONE);
+  struct sw_candidate *same = add(1, 3, SW_RANK_NONE), *row = add(1, 2, SW_RANK_NONE);
   struct sw_candidate *other = add(2, 3, SW_RANK_NONE), *configured = add(1, 3, 0);
   struct sw_candidate *keep = add(1, 3, SW_RANK_NONE);
   const struct sw_path before = path(1, 2), after = path(1, 3);
@@ -315,6 +371,19 @@ static void what_is_neither_configured_nor_validated_nor_active_goes(void **stat
   assert_true(validated->id && active->id && find(5, 0));
 }
 
+static void every_row_is_configured_anew(void **state) {
+  (void)state;
+  for (uint8_t i = 0; i < SW_CANDIDATES; i++) add(i, 1, 3)->answer_time = NOW;
+  configure(NULL, (const uint8_t[]){SW_CANDIDATES - 1, 0}, 2);
+  for (uint32_t i = 1; i < SW_CANDIDATES - 1; i++) assert_int_equal(rows[i].rank, SW_RANK_NONE);
+  assert_int_equal(behind[-1].rank, 0);
+  assert_int_equal(rows[0].rank, 1);
+  rows[0].answer_time = behind[-1].answer_time = 0;
+  configure(NULL, NULL, 0);
+  assert_true(rows[0].id == 0 && behind[-1].id == 0);
+  assert_int_equal(count_rows(), SW_CANDIDATES - 2);
+}
+
 static void first_16_addresses_are_configured(void **state) {
   (void)state;
   uint8_t last[SW_ENDPOINTS_MAX + 1];
@@ -342,8 +411,10 @@ int main(void) {
       TEST(round_trip_time_is_1_ns_at_least),
       TEST(probe_is_lost_when_an_ack_has_had_time_and_a_second_at_least),
       TEST(datagram_is_on_a_candidate_whose_addresses_are_the_same_or_unknown),
+      TEST(nothing_behind_the_table_is_found_or_changed),
       TEST(empty_row_is_no_candidate),
       TEST(every_row_is_found),
+      TEST(id_is_not_0_and_not_that_of_another_candidate),
       TEST(new_candidate_is_due_when_somebody_says_so),
       TEST(nothing_is_sent_to_port_0),
       TEST(full_table_gives_up_what_was_heard_least_lately),
@@ -351,6 +422,7 @@ int main(void) {
       TEST(rank_is_the_first_place_of_an_address),
       TEST(rank_goes_to_the_active_path_first),
       TEST(what_is_neither_configured_nor_validated_nor_active_goes),
+      TEST(every_row_is_configured_anew),
       TEST(first_16_addresses_are_configured),
   };
   return cmocka_run_group_tests_name("candidate", tests, start_sodium, NULL);
