@@ -8,8 +8,9 @@
 #define TRIES 2
 
 /* What IPv6 needs; Ethernet without and with a tunnel in between; jumbo frames. */
-static const uint32_t first_sizes[] = {SW_MTU_LEAST, 1376, 1440, 4064, SW_MTU_MOST};
-_Static_assert(sizeof(first_sizes) / sizeof(first_sizes[0]) == SW_MTU_SIZES, "one round");
+static const uint32_t first_sizes[] = {SW_MTU_LEAST, 1376, 1440, 4064};
+enum { FIRST_SIZES = sizeof(first_sizes) / sizeof(first_sizes[0]) };
+_Static_assert(FIRST_SIZES + 1 == SW_MTU_SIZES, "one round: these and the largest");
 
 /* The largest size up to `size` of which a datagram holds whole blocks. */
 static uint32_t whole_blocks(uint32_t size) {
@@ -49,7 +50,7 @@ static void begin_search(struct sw_link *link, uint32_t passed) {
   search->passed = passed;
   search->failed = most(search) + 1;
   search->count = 0;
-  for (unsigned i = 0; i < SW_MTU_SIZES; i++) add_size(search, first_sizes[i]);
+  for (unsigned i = 0; i < FIRST_SIZES; i++) add_size(search, first_sizes[i]);
   add_size(search, most(search));
   if (search->count)
     begin_round(link);
