@@ -311,6 +311,21 @@ static void next_round_begins_when_all_sizes_have_a_result(void **state) {
   ASSERT_TAKEN(3488, 3680, 3872);
 }
 
+/* Between its limits no quarter is one of whole blocks. */
+static void last_size_below_the_upper_limit_is_tried(void **state) {
+  (void)state;
+  begin_by_hand();
+  acknowledge(1440);
+  refuse(4064);
+  ASSERT_TAKEN(2080, 2720, 3360);
+  acknowledge(2080);
+  refuse(2145); /* data */
+  ASSERT_TAKEN(2144);
+  acknowledge(2144);
+  assert_int_equal(search()->id, 0);
+  assert_int_equal(path_mtu(), 2144);
+}
+
 /* Runs the search that has begun: the kernel refuses datagrams longer than the limit, and the others
  * are acknowledged. */
 static void search_on_interface(uint32_t most) {
@@ -854,9 +869,11 @@ static void path_that_carries_less_than_the_configured_mtu_needs_fragments(void 
   find_for(1421, 1279);
   assert_int_equal(path_mtu(), 1280);
   assert_true(fragments());
-  find_for(1000, 999);
-  assert_int_equal(path_mtu(), 1000);
-  assert_true(fragments());
+  for (uint32_t mtu = 1000; mtu <= 1279; mtu += 279) {
+    find_for(mtu, 999);
+    assert_int_equal(path_mtu(), mtu);
+    assert_true(fragments());
+  }
 }
 
 /* Until the end: the interface's MTU does not depend on it. */
@@ -1062,6 +1079,7 @@ int main(void) {
       TEST(answer_to_the_repeated_probe_counts),
       TEST(late_answer_of_an_earlier_round_counts),
       TEST(next_round_begins_when_all_sizes_have_a_result),
+      TEST(last_size_below_the_upper_limit_is_tried),
       TEST(limit_of_the_interface_is_found_without_waiting),
       TEST(limit_of_the_interface_that_became_smaller_is_found_without_waiting),
       TEST(interface_that_takes_nothing_needs_fragments),

@@ -1878,6 +1878,7 @@ static void every_row_can_be_configured(void **state) {
   fill_table(right);
   struct sw_candidate *rows = right->link->paths.rows, *last = &rows[SW_CANDIDATES - 1];
   const uint8_t endpoints[] = {last_of(&rows[0].path.peer), last_of(&last->path.peer)};
+  rows[0].probe_at = last->probe_at = SW_NEVER;
   give_endpoints(right, endpoints, 2);
   assert_int_equal(rows[0].rank, 0);
   assert_int_equal(last->rank, 1);
