@@ -69,15 +69,20 @@ $(BUILD)/tests/netns/%: tests/netns/%.c
 	$(call say,CC    $@)
 	$(Q)$(CC) -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
 
-# Compares saltway with the tunnels that are installed; see tests/bench/peers.py.
+# Compares saltway with the tunnels that are installed; see tests/bench/peers.py. BENCH names the peers. If its first
+# word is `queues`, the others are the arguments of tests/bench/queues.py.
 bench:
 	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_DEMO) $(DEBIAN_BENCH)'
-	@$(MAKE) --no-print-directory measure
+	@$(MAKE) --no-print-directory $(if $(filter queues,$(firstword $(BENCH))),measure-queues,measure)
 
 measure: $(BUILD)/saltway $(BUILD)/tests/bench/micro $(BUILD)/tests/bench/threads
 	$(BUILD)/tests/bench/micro
 	$(BUILD)/tests/bench/threads
 	SALTWAY=$(abspath $(BUILD)/saltway) tests/bench/peers.py -o $(BUILD)/bench.json --svg $(BUILD)/bench.svg $(BENCH)
+
+measure-queues: $(BUILD)/saltway $(BUILD)/tests/bench/wan
+	SALTWAY=$(abspath $(BUILD)/saltway) WAN=$(abspath $(BUILD)/tests/bench/wan) \
+	  tests/bench/queues.py -o $(BUILD)/queues.json --svg $(BUILD)/queues.svg $(wordlist 2,$(words $(BENCH)),$(BENCH))
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/rest.a $(BUILD)/libsaltway.a
 	$(call say,LD    $@)
@@ -121,5 +126,5 @@ build/fuzz/saltway.a: $(FUZZED)
 build/fuzz/%: build/fuzz/tests/fuzz/%.o build/fuzz/saltway.a
 	$(Q)clang -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -o $@ $^ $(LIBS)
 
-.PHONY: check check-unit check-tsan check-threads check-sim check-build check-netns bench measure mutation \
-        fuzz fuzz-corpus
+.PHONY: check check-unit check-tsan check-threads check-sim check-build check-netns bench measure measure-queues \
+        mutation fuzz fuzz-corpus

@@ -57,6 +57,7 @@ def path_options(variant):
 def cubic_allowed():
     name = "/proc/sys/net/ipv4/tcp_allowed_congestion_control"
     with open(name) as f: before = f.read()
+    if "cubic" in before.split(): yield; return
     with open(name, "w") as f: f.write(before.strip() + " cubic")
     try: yield
     finally:
@@ -75,6 +76,8 @@ def net_down():
 # ---- one class a peer: start() returns the daemons; the tunnel is up when INNER answers ----
 class Peer:
     program = None
+    settings = ""           # more lines for [Interface], where the peer is saltway
+    more_hosts = ""         # more AllowedIPs of B, each after a comma
     def __init__(self, d, variant=""): self.d = d; self.variant = variant; self.mtu = 9000 if variant == "jumbo" else 1500
     def available(self): return self.program is None or shutil.which(self.program) is not None
     def target(self): return INNER[B]
@@ -166,8 +169,8 @@ class Saltway(Peer):
             f = f"{self.d}/salt{i}.conf"
             sandbox = "off" if self.variant == "nosandbox" else "on"
             mtu = 32 + (self.mtu - 56 - 32) // 64 * 64 # over IPv4, in whole blocks of the cipher
-            open(f, "w").write(f"[Interface]\nAddress = {INNER[n]}/24\nListenPort = 51900\nMTU = {mtu}\nSandbox = {sandbox}\n"
-                               f"[Peer]\nPresharedKeyFile = {self.d}/link.key\nEndpoint = {OUTER[other(n)]}:51900\nAllowedIPs = {INNER[other(n)]}/32\n")
+            open(f, "w").write(f"[Interface]\nAddress = {INNER[n]}/24\nListenPort = 51900\nMTU = {mtu}\nSandbox = {sandbox}\n{self.settings}"
+                               f"[Peer]\nPresharedKeyFile = {self.d}/link.key\nEndpoint = {OUTER[other(n)]}:51900\nAllowedIPs = {INNER[other(n)]}/32{self.more_hosts if n == B else ''}\n")
             procs.append(spawn(n, f"{self.program} up {f}", f"{self.d}/{i}.log"))
         return procs
 
@@ -224,15 +227,27 @@ def iperf(target, args):
     finally: s.terminate(); s.wait()
     return o
 
+def wait_up(peer, procs):
+    for _ in range(60):
+        if " 0% packet loss" in ns(A, f"ping -c1 -W1 {peer.target()}", check=False): return
+        if any(p.poll() is not None for p in procs): raise RuntimeError("daemon exited: " + sh(f"tail -qn 3 {peer.d}/*.log", check=False))
+        time.sleep(.25)
+    raise RuntimeError("no ping: " + sh(f"tail -qn 3 {peer.d}/*.log", check=False))
+
+def stop(procs):
+    for p in procs:
+        for pid in reversed(leaves(p.pid)):
+            try: os.kill(pid, signal.SIGTERM)
+            except OSError: pass
+    for p in procs:
+        try: p.wait(5)
+        except subprocess.TimeoutExpired: p.kill(); p.wait()
+
 def measure(peer, secs):
     t, r = peer.target(), {}
     procs = peer.start()
     try:
-        for _ in range(60):
-            if " 0% packet loss" in ns(A, f"ping -c1 -W1 {t}", check=False): break
-            if any(p.poll() is not None for p in procs): raise RuntimeError("daemon exited: " + sh(f"tail -qn 3 {peer.d}/*.log", check=False))
-            time.sleep(.25)
-        else: raise RuntimeError("no ping: " + sh(f"tail -qn 3 {peer.d}/*.log", check=False))
+        wait_up(peer, procs)
         p = ns(A, f"ping -q -c 500 -i 0.002 {t}", check=False)
         r["rtt_us"] = float(re.search(r"= [\d.]+/([\d.]+)/", p)[1]) * 1000
         for name, args in (("tcp1", ""), ("tcp1_rev", "-R"), ("tcp4", "-P 4")):
@@ -246,14 +261,7 @@ def measure(peer, secs):
         o = iperf(t, f"-u -l 64 -b 0 -w 4M -t {max(2, secs // 2)}")["end"]["sum"]
         r["udp64_kpps"] = (o["packets"] - o["lost_packets"]) / o["seconds"] / 1e3
         r["rss_mib"] = rss(procs) if procs else 0
-    finally:
-        for p in procs:
-            for pid in reversed(leaves(p.pid)):
-                try: os.kill(pid, signal.SIGTERM)
-                except OSError: pass
-        for p in procs:
-            try: p.wait(5)
-            except subprocess.TimeoutExpired: p.kill(); p.wait()
+    finally: stop(procs)
     return r
 
 def chart(med, path):
