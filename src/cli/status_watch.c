@@ -55,7 +55,7 @@ static bool ask(struct watch *watch) {
   FILE *errors = open_memstream(&watch->errors, &length);
   if (!errors) return false;
   watch->status = sw_status_ask(watch->name, watch->links, errors);
-  fclose(errors);
+  if (fclose(errors) != 0) return false;
   for (size_t i = 0; i < json_array_size(watch->links); i++) {
     const json_t *link = json_array_get(watch->links, i);
     struct sw_history *history = history_of(watch, link);
@@ -80,7 +80,7 @@ static void enter(struct watch *watch) {
 
 static void leave(const struct watch *watch) {
   fputs(LEAVE, stdout);
-  fflush(stdout);
+  (void)fflush(stdout);
   tcsetattr(STDIN_FILENO, TCSADRAIN, &watch->before);
 }
 
@@ -92,7 +92,7 @@ static void print_lines(char *text, unsigned height) {
        line = strtok_r(NULL, "\n", &rest), height--)
     printf("%s\033[K\n", line);
   fputs("\033[Jq ends this", stdout);
-  fflush(stdout);
+  (void)fflush(stdout);
 }
 
 static void show(struct watch *watch) {
@@ -109,8 +109,7 @@ static void show(struct watch *watch) {
     const struct sw_history *history = history_of(watch, link);
     sw_status_frame(out, &canvas, link, history ? history : &none);
   }
-  fclose(out);
-  print_lines(text, size.ws_row);
+  if (fclose(out) == 0) print_lines(text, size.ws_row);
   free(text);
 }
 

@@ -59,12 +59,16 @@ uint32_t calm_mtu(const struct world *world, unsigned side) {
   return size < SW_MTU_LEAST ? SW_MTU_LEAST : size;
 }
 
-/* A report that a datagram was too long, also a false one, leads to the MTU of the path. */
+/* Reports that datagrams are too long, also false ones, lead to the MTU of the path.  One alone may
+ * come while a longer packet is searched for, and mean nothing. */
 static void verify_mtu(struct world *world) {
-  for (unsigned side = 0; side < 2; side++) {
-    struct host *host = &world->hosts[side];
-    sw_link_error(host->link, host_time(host, world->now), &sw_link_path(host->link)->peer,
-                  EMSGSIZE);
+  for (unsigned i = 0; i < SEARCH / SW_SECOND; i++) {
+    for (unsigned side = 0; side < 2; side++) {
+      struct host *host = &world->hosts[side];
+      sw_link_error(host->link, host_time(host, world->now), &sw_link_path(host->link)->peer,
+                    EMSGSIZE);
+    }
+    world_run(world, SW_SECOND);
   }
   world_run(world, SEARCH);
   for (unsigned side = 0; side < 2; side++) {
