@@ -45,7 +45,8 @@ static void connect_links(void) {
     uint8_t datagram[SW_CONTROL_MAX], opened[SW_CONTROL_MAX];
     struct sw_path path;
     size_t length;
-    while ((length = sw_link_transmit(from, now, datagram, &path)) > 0)
+    bool whole;
+    while ((length = sw_link_transmit(from, now, datagram, &path, &whole)) > 0)
       sw_link_receive(into, now, &path, datagram, length, opened, &length);
   }
 }

@@ -65,7 +65,9 @@ static void send_datagram(size_t length) {
 static void transmit(void) {
   struct sw_path to;
   size_t length;
-  while ((length = sw_link_transmit(sw_link, now(), datagram, &to)) > 0) send_datagram(length);
+  bool whole;
+  while ((length = sw_link_transmit(sw_link, now(), datagram, &to, &whole)) > 0)
+    send_datagram(length);
 }
 
 static void seal(size_t length, bool partial) {
