@@ -10,6 +10,8 @@ them, and so on.  Fails if
 - they come after the same interval;
 - all bytes of the capture together are not evenly distributed.
 
+The lengths of probes of the path's MTU are not hidden (docs/protocol.md): only their bits and bytes are tested.
+
 With an ADDRESS, the last datagram of a link is the one that follows the last from this address: the reaction to the end of the
 link.
 """
@@ -17,6 +19,7 @@ import collections
 import struct
 import sys
 
+PROBE = 1280 + 28  # bytes; these tests send nothing else that is so long
 ANSWERED_WITHIN = .05  # after a shorter interval a datagram is an answer, and the interval shows only the round-trip time
 
 def datagrams(path):
@@ -76,6 +79,9 @@ if len(sys.argv) > 3:
         if last + 1 == len(said): fail(f"nothing follows the end of the link on port {port}")
         links[port] = said[:last + 2]
 check_evenness([payload for said in links.values() for _, _, payload in said])
+probes = [payload for said in links.values() for _, _, payload in said if len(payload) >= PROBE]
+if probes: check_positions("probes of the MTU", probes)
+for port, said in links.items(): links[port] = [entry for entry in said if len(entry[2]) < PROBE]
 shortest = min(map(len, links.values()))
 print(f"{len(links)} links, {shortest} datagrams of each compared")
 if shortest < 2: fail("too few datagrams")

@@ -7,11 +7,10 @@ load topology
 LINKS=48
 
 # link_config SIDE INDEX: writes a configuration with its own interface, port, addresses and key; it ends with $extra.
-# With MTU = auto the link would begin with probes of the lengths of the longest packets, which are not hidden.
 link_config() {
   local side=$1 i=$2 n
   [ "$side" = a ] && n=1 || n=2
-  printf '[Interface]\nAddress = 10.77.%s.%s/30\nListenPort = %s\nMTU = 1376\n[Peer]\nPresharedKeyFile = %s\nEndpoint = 192.0.2.%s:%s\nAllowedIPs = 10.77.%s.0/24\n%s\n' \
+  printf '[Interface]\nAddress = 10.77.%s.%s/30\nListenPort = %s\n[Peer]\nPresharedKeyFile = %s\nEndpoint = 192.0.2.%s:%s\nAllowedIPs = 10.77.%s.0/24\n%s\n' \
     "$i" $n $((51900 + i)) "$work/key$i" $((3 - n)) $((51900 + i)) "$i" "${extra:-}" >"$work/$side/sw$i.conf"
 }
 
