@@ -120,7 +120,7 @@ static int find_users(const char *const *names, uid_t *user, gid_t *group, struc
   if (!users && errno == ENOENT) return 0;
   if (!users) return sw_error_set(error, errno, NULL, "sandbox: cannot read /etc/passwd");
   while (*names && !find_user(users, *names, user, group)) names++;
-  fclose(users);
+  (void)fclose(users);
   return 0;
 }
 

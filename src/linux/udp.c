@@ -71,6 +71,12 @@ static int option(const struct sw_udp *udp, int level, int name, int value) {
   return setsockopt(udp->fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
+/* For options that change while the engine runs.  By number: on i386 and s390x setsockopt(3) is
+ * socketcall(2), whose arguments the engine's filter cannot check. */
+static void change_option(const struct sw_udp *udp, int level, int name, int value) {
+  syscall(SYS_setsockopt, udp->fd, level, name, &value, sizeof(value));
+}
+
 static int bind_any(struct sw_udp *udp, uint16_t port) {
   union socket_address local;
   const struct sw_address any = {.port = port};
@@ -109,9 +115,10 @@ static void set_offload(struct sw_udp *udp) {
  * the size; IPv6 routers do not fragment, so that ICMP has to be believed.  (IPV6_MTU does not help:
  * the kernel sends what fits its own idea of the path in one piece all the same.) */
 static void set_whole(struct sw_udp *udp, bool whole) {
-  option(udp, IPPROTO_IP, IP_MTU_DISCOVER, whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT);
+  change_option(udp, IPPROTO_IP, IP_MTU_DISCOVER, whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_OMIT);
   if (!udp->v4)
-    option(udp, IPPROTO_IPV6, IPV6_MTU_DISCOVER, whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
+    change_option(udp, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+                  whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
   udp->whole = whole;
 }
 
@@ -415,16 +422,10 @@ static void clear_error(const struct sw_udp *udp) {
   getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &pending, &size);
 }
 
-/* By number: on i386 and s390x setsockopt(3) is socketcall(2), whose arguments the engine's filter
- * cannot check. */
-static void set_reports(const struct sw_udp *udp, int level, int name, int on) {
-  syscall(SYS_setsockopt, udp->fd, level, name, &on, sizeof(on));
-}
-
 void sw_udp_reports_set(struct sw_udp *udp, bool on) {
   udp->reports = on;
-  set_reports(udp, IPPROTO_IP, IP_RECVERR, on); /* off: the kernel empties the error queue */
-  if (!udp->v4) set_reports(udp, IPPROTO_IPV6, IPV6_RECVERR, on);
+  change_option(udp, IPPROTO_IP, IP_RECVERR, on); /* off: the kernel empties the error queue */
+  if (!udp->v4) change_option(udp, IPPROTO_IPV6, IPV6_RECVERR, on);
   if (!on) clear_error(udp);
 }
 
