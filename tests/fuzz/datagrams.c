@@ -98,11 +98,11 @@ static void check_paths(const struct sw_link *link) {
 
 static void check_pathmtu(const struct sw_link *link) {
   const struct sw_pathmtu *search = &link->pathmtu;
-  if (!search->fixed) assert(search->found >= SW_MTU_LEAST && search->found <= SW_MTU_MOST);
-  if (search->fixed || !search->id) {
-    assert(!search->fixed || !search->id);
-    return;
-  }
+  if (search->limit)
+    assert(search->found > 0 && search->found <= search->limit);
+  else
+    assert(search->found >= SW_MTU_LEAST && search->found <= SW_MTU_MOST);
+  if (!search->id) return;
   assert(search->count > 0 && search->count <= SW_MTU_SIZES && search->next <= search->count);
   for (unsigned i = 0; i < search->count; i++) {
     assert(search->sizes[i] > search->passed && search->sizes[i] < search->failed);
