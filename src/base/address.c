@@ -47,6 +47,13 @@ bool sw_prefix_contains(const struct sw_prefix *prefix, const uint8_t ip[SW_IP_B
   return rest == 0 || (prefix->ip[whole] ^ ip[whole]) >> (8 - rest) == 0;
 }
 
+struct sw_prefix sw_prefix_network(const struct sw_prefix *prefix) {
+  struct sw_prefix network = *prefix;
+  for (unsigned bit = network.length; bit < 8 * SW_IP_BYTES; bit++)
+    network.ip[bit / 8] = (uint8_t)(network.ip[bit / 8] & ~(0x80U >> bit % 8));
+  return network;
+}
+
 char *sw_prefix_text(const struct sw_prefix *prefix, char text[SW_PREFIX_TEXT]) {
   const bool v4 = prefix_is_v4(prefix);
   char ip[INET6_ADDRSTRLEN];

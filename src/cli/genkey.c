@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -6,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/write.h"
 #include "cli/cli.h"
 #include "saltway/key.h"
 
@@ -13,18 +13,6 @@ static bool others_can_read_output(void) {
   struct stat status;
   return fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode) &&
          (status.st_mode & (S_IRGRP | S_IROTH)) != 0;
-}
-
-/* stdio would keep the key in its buffer. */
-static int write_key(const char *text, size_t length) {
-  while (length > 0) {
-    const ssize_t written = write(STDOUT_FILENO, text, length);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return -errno;
-    text += written;
-    length -= (size_t)written;
-  }
-  return 0;
 }
 
 int sw_cli_genkey(int argc, char **argv) {
@@ -40,7 +28,7 @@ int sw_cli_genkey(int argc, char **argv) {
   sw_psk_generate(&psk);
   sw_psk_encode(&psk, text);
   text[SW_PSK_TEXT - 1] = '\n';
-  const int result = write_key(text, SW_PSK_TEXT);
+  const int result = sw_write(STDOUT_FILENO, text, SW_PSK_TEXT); /* stdio would keep it */
   sodium_memzero(&psk, sizeof(psk));
   sodium_memzero(text, sizeof(text));
   if (result == 0) return 0;

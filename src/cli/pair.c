@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "config/endpoint.h"
 #include "convert/directory.h"
 #include "convert/ends.h"
 
@@ -27,13 +28,10 @@ static int usage(void) {
 }
 
 static int parse_port(const char *text, uint16_t *port) {
-  const unsigned long number = strlen(text) <= 5 ? strtoul(text, NULL, 10) : 0;
-  if (text[strspn(text, "0123456789")] != '\0' || number < 1 || number > UINT16_MAX) {
-    fprintf(stderr, "pair: --port: \"%s\" is not a UDP port; write 1 to 65535\n", text);
-    return 2;
-  }
-  *port = (uint16_t)number;
-  return 0;
+  *port = sw_config_port_parse(text);
+  if (*port) return 0;
+  fprintf(stderr, "pair: --port: \"%s\" is not a UDP port; write 1 to 65535\n", text);
+  return 2;
 }
 
 /* Returns the exit status. */

@@ -81,11 +81,15 @@ static void read_key(struct sw_config_reader *reader, struct sw_psks *psks) {
     sw_remark(&reader->complaints, line, "PresharedKeyFile: %s", error.text);
 }
 
+void sw_config_set_defaults(struct sw_config *config) {
+  config->persistent_keepalive = KEEPALIVE_DEFAULT;
+  config->offload = config->sandbox = true;
+}
+
 int sw_config_load(struct sw_config *config, struct sw_psks *psks, FILE *complaints) {
   struct sw_config_reader reader = {.config = config,
                                     .complaints = {.out = complaints, .file = config->file}};
-  config->persistent_keepalive = KEEPALIVE_DEFAULT;
-  config->offload = config->sandbox = true;
+  sw_config_set_defaults(config);
   read_file(&reader);
   read_key(&reader, psks);
   if (reader.complaints.count > 0) {

@@ -77,10 +77,13 @@ struct sw_config {
  * what is wrong to `complaints`. */
 int sw_config_locate(const char *name_or_file, struct sw_config *config, FILE *complaints);
 
+/** Sets what holds where the file says nothing, and is not zero. */
+void sw_config_set_defaults(struct sw_config *config);
+
 /** Reads config->file into `config`, which sw_config_locate has initialized, and the keys from the
  * key file that it names into `psks`, which the caller wipes.  Writes a line "FILE:LINE: what is
  * wrong; what would be right" to `complaints` for every mistake ("FILE: ..." if the file cannot be
- * read at all).  Returns the number of mistakes, or -ENOMEM, -EMFILE or -ENFILE if the system was
+ * read at all), and lines that are no mistakes, too.  Returns the number of mistakes, or -ENOMEM, -EMFILE or -ENFILE if the system was
  * short of that, which is no mistake and may pass.  Unless 0 is returned `config` is as
  * sw_config_locate left it and `psks` is wiped. */
 int sw_config_load(struct sw_config *config, struct sw_psks *psks, FILE *complaints);

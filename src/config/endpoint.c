@@ -44,8 +44,7 @@ static bool is_name(const char *text) {
   }
 }
 
-/* Returns 0 if `text` is no port. */
-static uint16_t parse_port(const char *text) {
+uint16_t sw_config_port_parse(const char *text) {
   if (text[strspn(text, "0123456789")] != '\0') return 0;
   const unsigned long port = strtoul(text, NULL, 10); /* ULONG_MAX if it does not fit */
   return port <= UINT16_MAX ? (uint16_t)port : 0;
@@ -83,7 +82,7 @@ int sw_config_endpoint_parse(const char *text, struct sw_config_endpoint *endpoi
                         text);
   const size_t length = (size_t)(end - start);
   if (length >= sizeof(endpoint->host)) return -EINVAL;
-  struct sw_config_endpoint parsed = {.port = *colon == ':' ? parse_port(colon + 1) : 0};
+  struct sw_config_endpoint parsed = {.port = *colon == ':' ? sw_config_port_parse(colon + 1) : 0};
   if (parsed.port == 0)
     return sw_error_set(error, 0, NULL,
                         "\"%s\" does not end in a UDP port; write \":1\" to \":65535\"", text);

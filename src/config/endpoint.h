@@ -8,6 +8,9 @@
 #include "base/error.h"
 #include "config/config.h"
 
+/** Parses a UDP port.  Returns 0 for any other text. */
+uint16_t sw_config_port_parse(const char *text);
+
 /** Parses an endpoint.  A name is not resolved.  Returns 0, or -EINVAL.  Then `error` says what is
  * wrong; it is unchanged if the text does not look like an endpoint at all. */
 int sw_config_endpoint_parse(const char *text, struct sw_config_endpoint *endpoint,

@@ -192,16 +192,10 @@ int sw_value_endpoint(struct sw_config *config, const char *text, struct sw_erro
   return 0;
 }
 
-static struct sw_prefix without_host_bits(struct sw_prefix prefix) {
-  for (unsigned bit = prefix.length; bit < 8 * SW_IP_BYTES; bit++)
-    prefix.ip[bit / 8] = (uint8_t)(prefix.ip[bit / 8] & ~(0x80U >> bit % 8));
-  return prefix;
-}
-
 int sw_value_allowed_ip(struct sw_config *config, const char *text, struct sw_error *error) {
   struct sw_prefix range;
   if (sw_prefix_parse(text, &range) != 0) return -EINVAL;
-  const struct sw_prefix network = without_host_bits(range);
+  const struct sw_prefix network = sw_prefix_network(&range);
   if (memcmp(network.ip, range.ip, SW_IP_BYTES) != 0) {
     char right[SW_PREFIX_TEXT];
     return sw_error_set(error, 0, NULL, "%s has host bits set; did you mean %s?", text,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/stack.h"
+#include "base/write.h"
 #include "convert/writer.h"
 
 static const char *const sides[] = {"a", "b"};
@@ -17,21 +18,10 @@ enum { SIDES = sizeof(sides) / sizeof(sides[0]) };
 
 /* ---- one file ---- */
 
-static int write_bytes(int fd, const char *bytes, size_t size) {
-  while (size > 0) {
-    const ssize_t written = write(fd, bytes, size);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return -errno;
-    bytes += written;
-    size -= (size_t)written;
-  }
-  return 0;
-}
-
 static int make_file(int directory, const char *name, const char *bytes, size_t size) {
   const int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return -errno;
-  int failed = write_bytes(fd, bytes, size);
+  int failed = sw_write(fd, bytes, size);
   if (!failed && fsync(fd) != 0) failed = -errno;
   if (close(fd) != 0 && !failed) failed = -errno;
   return failed;

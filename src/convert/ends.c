@@ -8,7 +8,6 @@
 #include "config/lines.h"
 #include "config/value.h"
 
-#define KEEPALIVE_DEFAULT 25 /* seconds */
 #define SINGLE (8 * SW_IP_BYTES)
 #define CHOICE_TRIES 64
 
@@ -21,8 +20,7 @@ int sw_ends_init(struct sw_ends *ends, const char *name, FILE *complaints) {
     return -EINVAL;
   }
   if (sw_config_locate(file, &ends->ours, complaints) != 0) return -EINVAL;
-  ends->ours.persistent_keepalive = KEEPALIVE_DEFAULT;
-  ends->ours.offload = ends->ours.sandbox = true;
+  sw_config_set_defaults(&ends->ours);
   ends->theirs = ends->ours;
   return 0;
 }
@@ -35,10 +33,8 @@ void sw_ends_free(struct sw_ends *ends) {
 /* ---- AllowedIPs ---- */
 
 int sw_ends_allow(struct sw_config *end, const struct sw_prefix *range, struct sw_error *error) {
-  struct sw_prefix network = *range;
+  const struct sw_prefix network = sw_prefix_network(range);
   char text[SW_PREFIX_TEXT];
-  for (unsigned bit = network.length; bit < SINGLE; bit++)
-    network.ip[bit / 8] = (uint8_t)(network.ip[bit / 8] & ~(0x80U >> bit % 8));
   for (size_t i = 0; i < end->allowed_ip_count; i++)
     if (end->allowed_ips[i].length == network.length &&
         memcmp(end->allowed_ips[i].ip, network.ip, SW_IP_BYTES) == 0)

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/endpoint.h"
 #include "config/lines.h"
 #include "config/value.h"
+#include "convert/openvpn_reasons.h"
 
 #define WORDS_MAX 16
 #define BLANKS " \t"
@@ -29,8 +31,7 @@ struct reader {
 
 struct option {
   const char *name;
-  void (*read)(struct reader *, int count, char **words); /* NULL: not carried over */
-  const char *reason;
+  void (*read)(struct reader *, int count, char **words);
 };
 
 #define complain(reader, ...) sw_complain((reader)->complaints, (reader)->line, __VA_ARGS__)
@@ -56,12 +57,9 @@ static bool has(struct reader *reader, int count, char **words, int wanted, cons
 
 /* Returns 0 after a complaint. */
 static uint16_t port_of(struct reader *reader, const char *name, const char *text) {
-  const size_t length = strlen(text);
-  const unsigned long port = length <= 5 ? strtoul(text, NULL, 10) : 0;
-  if (text[strspn(text, "0123456789")] == '\0' && port >= 1 && port <= UINT16_MAX)
-    return (uint16_t)port;
-  complain(reader, "%s: not a UDP port; write 1 to 65535", name);
-  return 0;
+  const uint16_t port = sw_config_port_parse(text);
+  if (!port) complain(reader, "%s: not a UDP port; write 1 to 65535", name);
+  return port;
 }
 
 static void read_remote(struct reader *reader, int count, char **words) {
@@ -261,152 +259,38 @@ static void refuse_tls(struct reader *reader, int count, char **words) {
 
 /* ---- options ---- */
 
-static const char cipher[] = "the cipher is always XSalsa20-Poly1305, with keys that each session "
-                             "makes anew (forward secrecy)";
-static const char no_compression[] = "nothing is compressed: lengths would tell about the content";
-static const char found_mtu[] =
-    "the MTU of the path is found by itself (MTU = auto), and the MSS of "
-    "TCP lowered to fit";
-static const char own_users[] = "the process that handles packets has no privileges, and a user of "
-                                "its own";
-static const char reload[] =
-    "saltway reload keeps the interface, and a new start reads the key again";
-static const char service[] = "systemd runs the link: systemctl enable --now saltway@NAME";
-static const char logging[] = "the log is systemd's: journalctl -u saltway@NAME; saltway status "
-                              "tells the rest";
-static const char script[] = "OpenVPN's scripts get arguments of their own; put what is still "
-                             "needed into PostUp and PreDown";
-static const char liveness[] = "a peer that is silent is noticed by probes, and retried for ever";
-static const char any_address[] =
-    "the link listens on all addresses, and answers from the one that "
-    "was addressed";
-static const char always[] = "a peer whose address changes is always followed";
-static const char buffers[] = "saltway sets its own buffers";
-static const char replay[] = "replays are always refused, within a window of 8192 datagrams";
-static const char silent_key[] = "there are no modes of the key";
-static const char routes[] = "routes are made for AllowedIPs as soon as the interface is up";
-static const char unneeded[] = "saltway has nothing that it would change";
-static const char name_servers[] = "name servers are left alone; PostUp = resolvectl dns %i SERVER";
-
 static const struct option options[] = {
-    {"remote", read_remote, NULL},
-    {"port", read_port, NULL},
-    {"lport", read_port, NULL},
-    {"rport", read_port, NULL},
-    {"nobind", read_nobind, NULL},
-    {"proto", read_proto, NULL},
-    {"dev", read_dev, NULL},
-    {"dev-type", read_dev, NULL},
-    {"ifconfig", read_ifconfig, NULL},
-    {"ifconfig-ipv6", read_ifconfig_ipv6, NULL},
-    {"route", read_route, NULL},
-    {"route-ipv6", read_route_ipv6, NULL},
-    {"redirect-gateway", read_redirect_gateway, NULL},
-    {"keepalive", read_ping, NULL},
-    {"ping", read_ping, NULL},
-    {"mark", read_mark, NULL},
-    {"passtos", read_passtos, NULL},
-    {"secret", read_secret, NULL},
-    {"client", refuse_tls, NULL},
-    {"server", refuse_tls, NULL},
-    {"server-bridge", refuse_tls, NULL},
-    {"mode", refuse_tls, NULL},
-    {"pull", refuse_tls, NULL},
-    {"tls-client", refuse_tls, NULL},
-    {"tls-server", refuse_tls, NULL},
-    {"ca", refuse_tls, NULL},
-    {"cert", refuse_tls, NULL},
-    {"key", refuse_tls, NULL},
-    {"dh", refuse_tls, NULL},
-    {"pkcs12", refuse_tls, NULL},
-    {"auth-user-pass", refuse_tls, NULL},
-    {"cipher", NULL, cipher},
-    {"data-ciphers", NULL, cipher},
-    {"data-ciphers-fallback", NULL, cipher},
-    {"ncp-ciphers", NULL, cipher},
-    {"ncp-disable", NULL, cipher},
-    {"auth", NULL, cipher},
-    {"keysize", NULL, cipher},
-    {"engine", NULL, cipher},
-    {"providers", NULL, cipher},
-    {"comp-lzo", NULL, no_compression},
-    {"comp-noadapt", NULL, no_compression},
-    {"compress", NULL, no_compression},
-    {"allow-compression", NULL, no_compression},
-    {"mssfix", NULL, found_mtu},
-    {"fragment", NULL, found_mtu},
-    {"tun-mtu", NULL, found_mtu},
-    {"tun-mtu-extra", NULL, found_mtu},
-    {"link-mtu", NULL, found_mtu},
-    {"mtu-test", NULL, found_mtu},
-    {"mtu-disc", NULL, found_mtu},
-    {"user", NULL, own_users},
-    {"group", NULL, own_users},
-    {"chroot", NULL, own_users},
-    {"setcon", NULL, own_users},
-    {"persist-tun", NULL, reload},
-    {"persist-key", NULL, reload},
-    {"persist-remote-ip", NULL, reload},
-    {"persist-local-ip", NULL, reload},
-    {"daemon", NULL, service},
-    {"writepid", NULL, service},
-    {"cd", NULL, service},
-    {"nice", NULL, service},
-    {"mlock", NULL, "keys are always locked in memory"},
-    {"verb", NULL, logging},
-    {"mute", NULL, logging},
-    {"log", NULL, logging},
-    {"log-append", NULL, logging},
-    {"syslog", NULL, logging},
-    {"status", NULL, logging},
-    {"status-version", NULL, logging},
-    {"suppress-timestamps", NULL, logging},
-    {"management", NULL, logging},
-    {"script-security", NULL, script},
-    {"up", NULL, script},
-    {"down", NULL, script},
-    {"down-pre", NULL, script},
-    {"up-delay", NULL, script},
-    {"up-restart", NULL, script},
-    {"route-up", NULL, script},
-    {"route-pre-down", NULL, script},
-    {"ipchange", NULL, script},
-    {"setenv", NULL, script},
-    {"plugin", NULL, script},
-    {"ping-restart", NULL, liveness},
-    {"ping-exit", NULL, liveness},
-    {"ping-timer-rem", NULL, liveness},
-    {"inactive", NULL, liveness},
-    {"remap-usr1", NULL, liveness},
-    {"resolv-retry", NULL, "names are resolved again and again, for ever"},
-    {"connect-retry", NULL, liveness},
-    {"explicit-exit-notify", NULL, "the peer is always told when a link ends"},
-    {"local", NULL, any_address},
-    {"multihome", NULL, any_address},
-    {"bind", NULL, any_address},
-    {"float", NULL, always},
-    {"remote-random", NULL, "the first endpoint is the preferred one, and all of them are tried"},
-    {"sndbuf", NULL, buffers},
-    {"rcvbuf", NULL, buffers},
-    {"txqueuelen", NULL, buffers},
-    {"fast-io", NULL, buffers},
-    {"shaper", NULL, "the link does not limit its rate; use tc(8) on its interface"},
-    {"replay-window", NULL, replay},
-    {"no-replay", NULL, replay},
-    {"replay-persist", NULL, replay},
-    {"key-direction", NULL, silent_key},
-    {"allow-deprecated-insecure-static-crypto", NULL, silent_key},
-    {"route-gateway", NULL, routes},
-    {"route-metric", NULL, "Metric = NUMBER does it, and the default takes precedence over DHCP's"},
-    {"route-delay", NULL, routes},
-    {"route-noexec", NULL, "Table = off does it"},
-    {"ifconfig-nowarn", NULL, unneeded},
-    {"ifconfig-noexec", NULL, "leave Address out, and set addresses yourself"},
-    {"topology", NULL, "a link has two ends, so there is no subnet of clients"},
-    {"disable-occ", NULL, unneeded},
-    {"auth-nocache", NULL, unneeded},
-    {"tun-ipv6", NULL, unneeded},
-    {"dhcp-option", NULL, name_servers},
+    {"remote", read_remote},
+    {"port", read_port},
+    {"lport", read_port},
+    {"rport", read_port},
+    {"nobind", read_nobind},
+    {"proto", read_proto},
+    {"dev", read_dev},
+    {"dev-type", read_dev},
+    {"ifconfig", read_ifconfig},
+    {"ifconfig-ipv6", read_ifconfig_ipv6},
+    {"route", read_route},
+    {"route-ipv6", read_route_ipv6},
+    {"redirect-gateway", read_redirect_gateway},
+    {"keepalive", read_ping},
+    {"ping", read_ping},
+    {"mark", read_mark},
+    {"passtos", read_passtos},
+    {"secret", read_secret},
+    {"client", refuse_tls},
+    {"server", refuse_tls},
+    {"server-bridge", refuse_tls},
+    {"mode", refuse_tls},
+    {"pull", refuse_tls},
+    {"tls-client", refuse_tls},
+    {"tls-server", refuse_tls},
+    {"ca", refuse_tls},
+    {"cert", refuse_tls},
+    {"key", refuse_tls},
+    {"dh", refuse_tls},
+    {"pkcs12", refuse_tls},
+    {"auth-user-pass", refuse_tls},
 };
 
 static const struct option *find(const char *name) {
@@ -462,12 +346,13 @@ static void read_option(struct reader *reader, char *line) {
   if (count == 0) return;
   if (strncmp(words[0], "--", 2) == 0) words[0] += 2;
   const struct option *option = find(words[0]);
-  if (!option)
-    read_unknown(reader, words[0]);
-  else if (option->read)
+  const char *reason = sw_openvpn_reason(words[0]);
+  if (option)
     option->read(reader, count, words);
+  else if (reason)
+    drop(reader, words[0], reason);
   else
-    drop(reader, option->name, option->reason);
+    read_unknown(reader, words[0]);
 }
 
 static void read_line(struct reader *reader, char *line) {

@@ -217,15 +217,16 @@ static bool find_address(const struct sw_config *ours, const struct sw_prefix *a
 /* The first address of the network that is not ours; of a single address, the one beside it. */
 static struct sw_prefix choose_address(const struct sw_prefix *address,
                                        const struct sw_prefix *network) {
-  struct sw_prefix chosen = {.length = SINGLE};
+  const bool pair = network->length >= SINGLE - 1;
+  struct sw_prefix chosen = *address;
   uint8_t *last = &chosen.ip[SW_IP_BYTES - 1];
-  memcpy(chosen.ip, address->ip, SW_IP_BYTES);
-  if (network->length >= SINGLE - 1) {
+  chosen.length = pair ? SINGLE : network->length;
+  chosen = sw_prefix_network(&chosen);
+  chosen.length = SINGLE;
+  if (pair) {
     *last ^= 1;
     return chosen;
   }
-  for (unsigned bit = network->length; bit < SINGLE; bit++)
-    chosen.ip[bit / 8] = (uint8_t)(chosen.ip[bit / 8] & ~(0x80U >> bit % 8));
   *last |= 1;
   if (memcmp(chosen.ip, address->ip, SW_IP_BYTES) == 0) *last = (uint8_t)(*last + 1);
   return chosen;

@@ -114,18 +114,13 @@ bool sw_doctor_is_up(const struct sw_doctor_facts *facts) {
 
 /* ---- the other links ---- */
 
-static void clear_host_bits(struct sw_prefix *prefix) {
-  for (unsigned bit = prefix->length; bit < 8 * SW_IP_BYTES; bit++)
-    prefix->ip[bit / 8] &= (uint8_t) ~(0x80U >> bit % 8);
-}
-
 static void add_other(struct sw_doctor_facts *facts, const char *link,
                       const struct sw_prefix *prefix, uint32_t metric, bool own) {
   if (facts->other_count == SW_DOCTOR_OTHERS) return;
   struct sw_doctor_other *other = &facts->others[facts->other_count++];
-  *other = (struct sw_doctor_other){.prefix = *prefix, .metric = metric, .own = own};
+  *other =
+      (struct sw_doctor_other){.prefix = sw_prefix_network(prefix), .metric = metric, .own = own};
   snprintf(other->link, sizeof(other->link), "%s", link);
-  clear_host_bits(&other->prefix);
 }
 
 static bool is_known(const struct sw_doctor_facts *facts, const char *link) {

@@ -7,11 +7,6 @@
 
 /* ---- init ---- */
 
-static void clear_host_bits(struct sw_prefix *range) {
-  for (unsigned bit = range->length; bit < 8 * SW_IP_BYTES; bit++)
-    range->ip[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
-}
-
 /* IPv4 before IPv6, then by address, and a range before the ones inside it. */
 static int compare(const struct sw_prefix *one, const struct sw_prefix *other) {
   const int family = sw_ip_is_v4(other->ip) - sw_ip_is_v4(one->ip);
@@ -46,8 +41,7 @@ static void sort(struct sw_prefix *ranges, size_t count) {
 static void set_ranges(struct sw_filter_ranges *set, const struct sw_prefix *ranges, size_t count) {
   assert(count <= SW_SOURCES_MAX);
   struct sw_prefix *sorted = set->ranges;
-  if (count) memcpy(sorted, ranges, count * sizeof(*sorted));
-  for (size_t i = 0; i < count; i++) clear_host_bits(&sorted[i]);
+  for (size_t i = 0; i < count; i++) sorted[i] = sw_prefix_network(&ranges[i]);
   sort(sorted, count);
   set->v4_count = set->count = 0;
   for (size_t i = 0; i < count; i++) {

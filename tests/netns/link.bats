@@ -4,12 +4,7 @@
 load topology
 
 @test "an encrypted ping passes between two namespaces" {
-  topology_pair
-  config a 192.0.2.2:51900
-  config b 192.0.2.1:51900
-  up a
-  up b
-  wait_up
+  two_sides
   ping_from a 10.77.0.2
   ping_from b 10.77.0.1
 }
@@ -47,12 +42,7 @@ carries() {
 }
 
 @test "packets larger than the interface's MTU pass in fragments" {
-  topology_pair
-  config a 192.0.2.2:51900
-  config b 192.0.2.1:51900
-  up a
-  up b
-  wait_up
+  two_sides
   ping_from a -s 8000 10.77.0.2
   ping_from a -s 8000 fd77::2
 }
@@ -170,12 +160,7 @@ comes_back() {
 @test "so is the side without an Endpoint" { comes_back b; }
 
 @test "down ends the link in order: the peer is told, and nothing is left behind" {
-  topology_pair
-  config a 192.0.2.2:51900
-  config b 192.0.2.1:51900
-  up a
-  up b
-  wait_up
+  two_sides
   in_ns a "$SALTWAY" down sw0
   refute ip -n "$A" link show sw0
   [ ! -e "$(file_of a sock)" ]
@@ -425,12 +410,7 @@ FwMark = 0x51"
 }
 
 @test "status, restarts of the peer, and silent clients leave no descriptor open" {
-  topology_pair
-  config a 192.0.2.2:51900
-  config b 192.0.2.1:51900
-  up a
-  up b
-  wait_up
+  two_sides
   before=$(ls "/proc/$pid_a/fd" | wc -l)
   for _ in $(seq 30); do is_up a; done
   for _ in 1 2 3; do

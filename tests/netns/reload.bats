@@ -4,15 +4,6 @@
 
 load topology
 
-both_up() {
-  topology_pair
-  config a 192.0.2.2:51900
-  config b 192.0.2.1:51900
-  up a
-  up b
-  wait_up
-}
-
 reload() { in_ns "$1" "$SALTWAY" reload sw0; }
 
 # refused SIDE TEXT: the reload fails, and says TEXT on the terminal and in the log.
@@ -105,7 +96,7 @@ in_memory() {
 
 @test "a key that is removed is gone from both processes" {
   not_sanitized "freed memory is kept"
-  both_up
+  two_sides
   local engine
   engine=$(status_of a .engine_pid)
   cp "$work/link.key" "$work/old.key"
@@ -122,7 +113,7 @@ in_memory() {
 }
 
 @test "a key that is removed on one side ends the link, and it is back when the other side has the new one" {
-  both_up
+  two_sides
   (umask 077 && "$SALTWAY" genkey >"$work/b/new.key")
   key=$work/b/new.key config b 192.0.2.1:51900
   says b PresharedKeyFile
@@ -134,7 +125,7 @@ in_memory() {
 }
 
 @test "every key is taken over under traffic, and no packet is lost" {
-  both_up
+  two_sides
   pings_start
   sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16, fd05::/64, 10.5.0.0/16|' "$work/a/sw0.conf"
   says a AllowedIPs
@@ -202,7 +193,7 @@ PreDown = echo down1 >>$work/hooks"
 }
 
 @test "a file with mistakes changes nothing, and each of them is told with its line" {
-  both_up
+  two_sides
   pings_start
   local routes
   routes=$(ip -n "$A" route show)
@@ -221,7 +212,7 @@ PreDown = echo down1 >>$work/hooks"
 }
 
 @test "what cannot change in flight is named, and nothing else of the file is applied" {
-  both_up
+  two_sides
   sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16, 10.5.0.0/16|; s|^ListenPort = .*|ListenPort = 51901|' "$work/a/sw0.conf"
   refused a "$work/a/sw0.conf: ListenPort cannot change in flight: restart the link"
   refute has_route 10.5.0.0/16
@@ -233,7 +224,7 @@ PreDown = echo down1 >>$work/hooks"
 }
 
 @test "what the kernel refuses is told, and everything is as before" {
-  both_up
+  two_sides
   local routes addresses
   ip -n "$A" route add 10.5.0.0/16 dev v0
   eventually eval '[ "$(status_of a .mtu)" = 1440 ]' # that of the path is known
@@ -253,7 +244,7 @@ PreDown = echo down1 >>$work/hooks"
 }
 
 @test "default routes come and go by reload, and leave no rules" {
-  both_up
+  two_sides
   local before
   before=$(ip -n "$A" rule)
   sed -i 's|^AllowedIPs = .*|AllowedIPs = 0.0.0.0/0, ::/0|' "$work/a/sw0.conf"
@@ -326,7 +317,7 @@ without CAP_NET_ADMIN: the interface sw0 stays as it is configured" ]
 }
 
 @test "thousands of ranges are taken over" {
-  both_up
+  two_sides
   pings_start
   local i j
   for i in $(seq 0 31); do
@@ -342,7 +333,7 @@ without CAP_NET_ADMIN: the interface sw0 stays as it is configured" ]
 }
 
 @test "an engine that does not read its orders ends with the link, and the reload says so" {
-  both_up
+  two_sides
   kill -STOP "$(status_of a .engine_pid)"
   local i
   for i in $(seq 0 255); do echo "AllowedIPs = $(seq -s, -f "10.128.$i.%g/32" 0 31)"; done >"$work/ranges"
@@ -357,7 +348,7 @@ without CAP_NET_ADMIN: the interface sw0 stays as it is configured" ]
 }
 
 @test "SIGHUP reloads the link" {
-  both_up
+  two_sides
   sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16, 10.5.0.0/16|' "$work/a/sw0.conf"
   kill -HUP "$pid_a"
   eventually has_route 10.5.0.0/16

@@ -7,12 +7,7 @@ load topology
 running() { eventually eval '[ "$(status_of '"$1"' .name)" = sw0 ]'; }
 
 @test "status shows the sentence first, then uptime, MTU, traffic in human units and the drops" {
-  topology_pair
-  config a 192.0.2.2:51900
-  config b 192.0.2.1:51900
-  up a
-  up b
-  wait_up
+  two_sides
   in_ns a ping -q -c 200 -i 0.002 -s 1300 10.77.0.2
   run in_ns a "$SALTWAY" status sw0
   echo "$output"
@@ -50,12 +45,7 @@ running() { eventually eval '[ "$(status_of '"$1"' .name)" = sw0 ]'; }
 }
 
 @test "status --json has every counter, even if it is zero, and every field is in the manual" {
-  topology_pair
-  config a 192.0.2.2:51900
-  config b 192.0.2.1:51900
-  up a
-  up b
-  wait_up
+  two_sides
   [ "$(status_of a '.drops | length')" = "$(grep -c '^  X(SW_DROP_' "$BATS_TEST_DIRNAME/../../include/saltway/drop.h")" ]
   [ "$(status_of a '.drops."bad-tag"')" = 0 ]
   [ "$(status_of a '[.uptime, .last_handshake, .mtu, .port, .packets_in] | map(type) | unique | join(",")')" = number ]

@@ -6,15 +6,6 @@ load topology
 
 BREAKOUT_LIBRARY=$(dirname "$SALTWAY")/tests/netns/breakout.so
 
-two_sides() {
-  topology_pair
-  config a 192.0.2.2:51900 "${1:-}"
-  config b 192.0.2.1:51900
-  up a
-  up b
-  wait_up
-}
-
 engine_of() { status_of "$1" .engine_pid; }
 field() { awk -v name="$2:" '$1 == name {print $2}' "/proc/$1/status"; }
 # gone PID: the process has ended; its parent may not have waited for it yet.

@@ -78,12 +78,7 @@ has_ended() {
 }
 
 @test "status --watch draws the course of a link, follows the terminal's size, and leaves it as it was: q, Ctrl-C, a dead link" {
-  topology_pair
-  config a 192.0.2.2:51900
-  config b 192.0.2.1:51900
-  up a
-  up b
-  wait_up
+  two_sides
   in_ns a env -u TMUX LC_ALL=C.UTF-8 tmux -f /dev/null -L "sw-$id" new-session -d -s watch -x 100 -y 20 'PS1="$ " sh' 3>&-
   pids+=("$(terminal display-message -p '#{pid}')")
   watching

@@ -134,6 +134,17 @@ eventually() { until_true 60 "$@"; }
 
 is_up() { in_ns "$1" "$SALTWAY" status sw0; }
 wait_up() { eventually is_up a; eventually is_up b; }
+
+# two_sides [LINES]: a link of topology_pair that is up; each side has the other's address, and a has these lines, too.
+two_sides() {
+  topology_pair
+  config a 192.0.2.2:51900 "${1:-}"
+  config b 192.0.2.1:51900
+  up a
+  up b
+  wait_up
+}
+
 condition_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r '.[0].condition'; }
 status_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r ".[0] | $2"; }
 # nothing_dropped: neither side has dropped anything, except packets before the link was up, and the superfluous

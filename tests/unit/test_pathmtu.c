@@ -772,13 +772,17 @@ static void answer_to_a_probe_before_a_long_one_says_nothing_about_it(void **sta
   assert_int_equal(search()->id, 0);
 }
 
+static void take_path_probe(void) {
+  struct pair_datagram datagram;
+  left->link->paths.active->probe_at = pair.now;
+  pair_take_letter(left, 'p', &datagram);
+}
+
 static void long_probe_is_lost_once(void **state) {
   (void)state;
   struct sw_paths *paths = &left->link->paths;
   for (unsigned i = 0; i < 2; i++) {
-    struct pair_datagram datagram;
-    paths->active->probe_at = pair.now;
-    pair_take_letter(left, 'p', &datagram);
+    take_path_probe();
     paths->active->unanswered = 0;
   }
   const uint64_t token = (uint64_t)paths->active->id << 32 | (paths->active->next - 2);
@@ -795,9 +799,7 @@ static void answer_after_16_probes_says_nothing_about_a_long_one(void **state) {
   (void)state;
   struct sw_paths *paths = &left->link->paths;
   for (unsigned i = 0; i < 2; i++) {
-    struct pair_datagram datagram;
-    paths->active->probe_at = pair.now;
-    pair_take_letter(left, 'p', &datagram);
+    take_path_probe();
     const uint32_t number = paths->active->next - 1;
     paths->long_sent = true;
     paths->long_number = number - SW_PROBES_KEPT - i;
