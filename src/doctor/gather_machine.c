@@ -8,7 +8,6 @@
 #include <linux/capability.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -28,23 +27,13 @@ void sw_doctor_tun(struct sw_doctor_facts *facts) {
   facts->tun = sw_tun_probe(&facts->tun_error);
 }
 
-/* Only files are asked, as a name service could do anything. */
-static bool has_user(const char *name) {
-  FILE *users = fopen("/etc/passwd", "re");
-  bool found = false;
-  for (const struct passwd *user; users && !found && (user = fgetpwent(users));)
-    found = strcmp(user->pw_name, name) == 0;
-  if (users) (void)fclose(users);
-  return found;
-}
-
 void sw_doctor_privileges(struct sw_doctor_facts *facts) {
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
   struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
   if (syscall(SYS_capget, &header, data) == 0)
     facts->capabilities = (uint64_t)data[1].effective << 32 | data[0].effective;
   facts->root = geteuid() == 0;
-  facts->resolver_user = has_user(SW_SANDBOX_RESOLVER_USER);
+  facts->resolver_user = sw_sandbox_has_user(SW_SANDBOX_RESOLVER_USER);
 }
 
 /* In the namespace of the link's interface. */

@@ -29,7 +29,7 @@ struct sw_lookup {
   uint8_t gateway[SW_IP_BYTES];
 };
 
-/** Looks the route up. */
+/** Looks the route up.  Rules may choose by user: it is that of the effective one. */
 struct sw_lookup sw_lookup_route(const struct sw_lookup_packet *packet);
 
 struct sw_lookup_interface {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
@@ -218,37 +217,4 @@ int sw_netlink_rule_remove(struct sw_netlink *netlink, const struct sw_rule *rul
                            struct sw_error *error) {
   const int code = request_rule(netlink, rule, RTM_DELRULE, 0);
   return code && code != ENOENT ? rule_error(netlink, rule, "remove", code, error) : 0;
-}
-
-/* ---- lookup ---- */
-
-static int take_interface(struct nl_msg *message, void *taker) {
-  const struct nlattr *interface =
-      nlmsg_find_attr(nlmsg_hdr(message), sizeof(struct rtmsg), RTA_OIF);
-  if (nlmsg_hdr(message)->nlmsg_type == RTM_NEWROUTE && interface)
-    *(unsigned *)taker = nla_get_u32(interface);
-  return NL_OK;
-}
-
-/* Rules may choose by user (ip rule add uidrange).  A socket belongs to the effective one. */
-unsigned sw_netlink_route_interface(struct sw_netlink *netlink, const uint8_t ip[SW_IP_BYTES]) {
-  const bool v4 = sw_ip_is_v4(ip);
-  const int bytes = v4 ? 4 : SW_IP_BYTES;
-  const struct rtmsg request = {.rtm_family = v4 ? AF_INET : AF_INET6,
-                                .rtm_dst_len = (unsigned char)(8 * bytes)};
-  unsigned index = 0;
-  struct nl_msg *message = nlmsg_alloc_simple(RTM_GETROUTE, 0);
-  if (!message) return 0;
-  struct nl_sock *socket = sw_netlink_begin(netlink);
-  nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, take_interface, &index);
-  const bool complete =
-      nlmsg_append(message, (void *)&request, sizeof(request), NLMSG_ALIGNTO) == 0 &&
-      nla_put(message, RTA_DST, bytes, v4 ? ip + 12 : ip) == 0 &&
-      nla_put_u32(message, RTA_UID, geteuid()) == 0;
-  /* the answer comes before the acknowledgement; a refusal comes instead of both */
-  if (complete && nl_send_auto(socket, message) >= 0 && nl_recvmsgs_default(socket) >= 0)
-    nl_wait_for_ack(socket);
-  nlmsg_free(message);
-  nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
-  return index;
 }

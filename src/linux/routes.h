@@ -57,8 +57,4 @@ int sw_netlink_rule_add(struct sw_netlink *netlink, const struct sw_rule *rule,
 int sw_netlink_rule_remove(struct sw_netlink *netlink, const struct sw_rule *rule,
                            struct sw_error *error);
 
-/** The index of the interface by which this process's datagrams to `ip` leave; 0: there is no route.
- * Needs no privilege. */
-unsigned sw_netlink_route_interface(struct sw_netlink *netlink, const uint8_t ip[SW_IP_BYTES]);
-
 #endif

@@ -124,6 +124,14 @@ static int find_users(const char *const *names, uid_t *user, gid_t *group, struc
   return 0;
 }
 
+bool sw_sandbox_has_user(const char *name) {
+  const char *const names[] = {name, NULL};
+  struct sw_error error;
+  uid_t user;
+  gid_t group;
+  return find_users(names, &user, &group, &error) == 0 && user != SW_SANDBOX_NOBODY;
+}
+
 static int refuse_io_uring(struct sw_error *error);
 
 int sw_sandbox_drop(const char *const *users, int directory, pid_t parent, struct sw_error *error) {

@@ -24,6 +24,9 @@
  * calls that the filter forbids. */
 bool sw_sandbox_possible(void);
 
+/** Whether /etc/passwd has this user. */
+bool sw_sandbox_has_user(const char *name);
+
 /** Closes all descriptors but the standard ones and these `count`, which it sorts.  Returns 0, or a
  * negative errno with `error` filled. */
 int sw_sandbox_close_others(int keep[], size_t count, struct sw_error *error);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "linux/routes.h"
+#include "linux/lookup.h"
 
 #define LINE_MAX_BYTES 256 /* the C library's own */
 #define DNS_PORT 53
@@ -28,17 +28,20 @@ unsigned sw_servers_read(const char *file, struct sw_address servers[SW_SERVERS_
   return count;
 }
 
+/* Asked for this process's user, as its queries are sent by that. */
+static bool leads_to(unsigned interface, const struct sw_address *server) {
+  struct sw_lookup_packet packet = {.mark = 0};
+  memcpy(packet.ip, server->ip, SW_IP_BYTES);
+  return sw_lookup_route(&packet).index == interface;
+}
+
 bool sw_servers_behind(unsigned interface, struct sw_address *server) {
   struct sw_address servers[SW_SERVERS_MAX];
-  const unsigned count = sw_servers_read(SW_SERVERS_FILE, servers);
-  struct sw_netlink *netlink;
-  struct sw_error error;
+  const unsigned count = interface ? sw_servers_read(SW_SERVERS_FILE, servers) : 0;
   bool found = false;
-  if (!interface || sw_netlink_open(&netlink, &error) != 0) return false;
   for (unsigned i = 0; i < count && !found; i++) {
     *server = servers[i];
-    found = sw_netlink_route_interface(netlink, server->ip) == interface;
+    found = leads_to(interface, server);
   }
-  sw_netlink_close(netlink);
   return found;
 }

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "linux/interface.h"
+#include "linux/lookup.h"
 #include "linux/routes.h"
 
 #define NOBODY 65534
@@ -529,7 +530,9 @@ static void not_permitted(void **state) {
 
 static unsigned leads_to(const char *text) {
   const struct sw_prefix address = prefix_of(text);
-  return sw_netlink_route_interface(netlink, address.ip);
+  struct sw_lookup_packet packet = {.mark = 0};
+  memcpy(packet.ip, address.ip, SW_IP_BYTES);
+  return sw_lookup_route(&packet).index;
 }
 
 static void the_interface_that_leads_to_an_address_is_found(void **state) {
@@ -553,7 +556,6 @@ static void the_interface_that_leads_to_an_address_is_found(void **state) {
   assert_int_equal(seteuid(0), 0);
   ip("route add blackhole 192.0.2.9");
   assert_int_equal(leads_to("192.0.2.9"), 0);
-  assert_done(add_route("10.2.0.0/16", 0)); /* the socket is as good as before */
 }
 
 #define down_test(function) cmocka_unit_test_setup_teardown(function, make_devices, leave)
