@@ -112,13 +112,16 @@ format:
 
 # The configuration directory is for its owner only, because it holds keys. An existing one keeps its mode.
 install: all
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR)/saltway \
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/saltway \
 	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(SYSCONFDIR) \
 	  $(DESTDIR)$(DATADIR)
 	[ -d $(DESTDIR)$(SYSCONFDIR)/saltway ] || install -d -m 0700 $(DESTDIR)$(SYSCONFDIR)/saltway
 	install -m 0755 $(BUILD)/saltway $(DESTDIR)$(SBINDIR)/saltway
 	install -m 0644 $(BUILD)/libsaltway.a $(DESTDIR)$(LIBDIR)/
 	install -m 0644 include/saltway/*.h $(DESTDIR)$(INCLUDEDIR)/saltway/
+	sed -e 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(VERSION),' -e 's,@LIBDIR@,$(LIBDIR:$(PREFIX)/%=$${prefix}/%),' \
+	  -e 's,@INCLUDEDIR@,$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%),' contrib/saltway.pc.in \
+	  >$(DESTDIR)$(LIBDIR)/pkgconfig/saltway.pc
 	install -m 0644 docs/saltway.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 0644 docs/saltway.conf.5 $(DESTDIR)$(MANDIR)/man5/
 	install -m 0644 docs/status.schema.json $(DESTDIR)$(DATADIR)/
@@ -127,7 +130,7 @@ install: all
 	install -m 0644 contrib/sysusers.d/saltway.conf $(DESTDIR)$(SYSUSERSDIR)/
 
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/saltway $(DESTDIR)$(LIBDIR)/libsaltway.a \
+	rm -f $(DESTDIR)$(SBINDIR)/saltway $(DESTDIR)$(LIBDIR)/libsaltway.a $(DESTDIR)$(LIBDIR)/pkgconfig/saltway.pc \
 	  $(DESTDIR)$(MANDIR)/man8/saltway.8 $(DESTDIR)$(MANDIR)/man5/saltway.conf.5 \
 	  $(DESTDIR)$(UNITDIR)/saltway@.service $(DESTDIR)$(SYSUSERSDIR)/saltway.conf \
 	  $(DESTDIR)$(UNITDIR)/saltway-metrics@.service $(DESTDIR)$(UNITDIR)/saltway-metrics.socket

@@ -178,17 +178,28 @@ install_packages() {
   grep -qF 'exec /usr/sbin/saltway status --metrics' "$root/usr/lib/systemd/system/saltway-metrics@.service"
   jq -e '.type == "array"' "$root/usr/share/saltway/status.schema.json"
   grep -qE '^u saltway - ' "$root/usr/lib/sysusers.d/saltway.conf"
-  cat >"$BATS_TEST_TMPDIR/user.c" <<'C'
-#include <saltway/link.h>
-int main(void) { sw_link_free(0); return 0; }
-C
-  cc -I"$root/usr/include" -o "$BATS_TEST_TMPDIR/user" "$BATS_TEST_TMPDIR/user.c" \
-    -L"$root/usr/lib" -lsaltway -lsodium
-  "$BATS_TEST_TMPDIR/user"
   [ "$(find "$root" -type f | wc -l)" -gt 8 ]
   make_in "$one" uninstall DESTDIR="$root" PREFIX=/usr
   [ -z "$(find "$root" -type f)" ]
   [ ! -e "$root/etc/saltway" ]
+}
+
+@test "a program that embeds a link is built with pkg-config, and makes one" {
+  local root=$BATS_TEST_TMPDIR/root multiarch=/usr/lib/some-where
+  make_in "$one" install DESTDIR="$root"
+  # the flags are one word each
+  # shellcheck disable=SC2046
+  cc -Wall -Wextra -Werror -o "$BATS_TEST_TMPDIR/embed" "$one/docs/examples/embed.c" \
+    $(PKG_CONFIG_PATH=$root/usr/local/lib/pkgconfig pkg-config --define-prefix --static --cflags --libs saltway)
+  "$BATS_TEST_TMPDIR/embed" >"$BATS_TEST_TMPDIR/output"
+  diff <(sort "$BATS_TEST_TMPDIR/output") - <<'OUTPUT'
+a: a packet of 21 bytes from b
+b: a packet of 21 bytes from a
+OUTPUT
+  [ "$(wc -l <"$one/docs/examples/embed.c")" -lt 100 ]
+  make_in "$one" install DESTDIR="$root" PREFIX=/usr LIBDIR=$multiarch
+  [ "$(PKG_CONFIG_PATH=$root$multiarch/pkgconfig pkg-config --variable=libdir saltway)" = $multiarch ]
+  [[ $("$root/usr/sbin/saltway" --version) == "saltway $(PKG_CONFIG_PATH=$root$multiarch/pkgconfig pkg-config --modversion saltway) "* ]]
 }
 
 @test "the directory of keys is installed for its owner only, and keeps its mode and its keys" {
