@@ -4,7 +4,6 @@
 #include <sodium.h>
 
 struct sw_session *sw_sessions_find(struct sw_sessions *sessions, uint32_t id) {
-  if (sessions->current && sessions->current->local == id) return sessions->current;
   for (unsigned i = 0; i < SW_SESSIONS; i++)
     if (sessions->rows[i].local == id) return &sessions->rows[i];
   return NULL;

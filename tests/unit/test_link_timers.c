@@ -248,6 +248,7 @@ static void idle_path_is_probed_every_20_to_25_s(void **state) {
   assert_in_range(intervals.least, 20 * SW_SECOND, 20 * SW_SECOND + 200 * SW_MILLISECOND);
   /* NATs must not see longer intervals */
   assert_in_range(intervals.most, 24800 * SW_MILLISECOND, 25 * SW_SECOND);
+  assert_int_equal(sw_link_status(left->link)->sent_time, left->sent_at[left->sent_count - 1]);
   assert_int_equal(sw_link_status(left->link)->probes_sent,
                    probes + 1); /* with that of the start */
   assert_int_equal(sw_link_status(left->link)->probes_lost, 0);
@@ -441,7 +442,7 @@ static void probes_are_of_varying_size(void **state) {
 static void acks_are_of_varying_size_and_no_longer_than_their_probes(void **state) {
   (void)state;
   const uint8_t plain[1000] = "a token!padding";
-  const size_t sizes[] = {SW_PROBE_BYTES, SW_PROBE_BYTES + 1, 30,
+  const size_t sizes[] = {SW_PROBE_BYTES, SW_PROBE_BYTES + 1, 30,           SW_PROBE_MAX - 1,
                           SW_PROBE_MAX,   SW_PROBE_MAX + 1,   sizeof(plain)};
   struct pair_datagram probe, ack;
   for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
@@ -471,6 +472,7 @@ static void closes_are_of_varying_size(void **state) {
     pair_take_letter(left, 'x', &datagram);
     widen(&lengths, datagram.length);
   }
+  assert_true(token_of(&datagram) == 0); /* padding, too */
   assert_int_equal(lengths.least, SW_OVERHEAD + SW_PROBE_BYTES);
   assert_int_equal(lengths.most, SW_OVERHEAD + SW_PROBE_MAX);
 }

@@ -168,7 +168,7 @@ static void rekey_is_due_at_2_to_the_55_datagrams(void **state) {
   ours.counter = (UINT64_C(1) << 55) - 1;
   assert_false((START >= sw_session_rekey_time(&ours)));
   assert_true(seal(START) > 0);
-  assert_true((START >= sw_session_rekey_time(&ours)));
+  assert_true(sw_session_rekey_time(&ours) == 0);
 }
 
 static void forged_datagram_does_not_move_the_window(void **state) {

@@ -42,6 +42,27 @@ static void sessions_are_found_by_their_id(void **state) {
   assert_null(sw_sessions_find(&sessions, SW_SESSIONS + 1));
 }
 
+static void any_session_is_found_in_any_row(void **state) {
+  (void)state;
+  assert_null(sw_sessions_any(&sessions));
+  struct sw_session *started[SW_SESSIONS];
+  for (unsigned i = 0; i < SW_SESSIONS; i++) started[i] = start(i + 1, START);
+  for (unsigned i = 0; i < SW_SESSIONS; i++) {
+    assert_ptr_equal(sw_sessions_any(&sessions), started[i]);
+    sw_sessions_wipe(&sessions, started[i]);
+  }
+  assert_null(sw_sessions_any(&sessions));
+}
+
+static void only_sessions_of_the_key_are_wiped_in_any_row(void **state) {
+  (void)state;
+  static const struct sw_keys gone, kept;
+  for (unsigned i = 0; i < SW_SESSIONS; i++) start(i + 1, START)->keys = i == 1 ? &kept : &gone;
+  sw_sessions_wipe_key(&sessions, &gone);
+  for (unsigned i = 0; i < SW_SESSIONS; i++)
+    assert_int_equal(sw_sessions_find(&sessions, i + 1) != NULL, i == 1);
+}
+
 static void first_session_is_used_before_it_is_confirmed(void **state) {
   (void)state;
   assert_null(sw_sessions_sending(&sessions));
@@ -103,6 +124,8 @@ static void sessions_are_wiped_at_the_end_of_their_lifetime(void **state) {
   assert_false(sessions.wiped);
   sw_sessions_expire(&sessions, START + 6 * SW_SECOND);
   assert_true(sessions.wiped);
+  sw_sessions_expire(&sessions, START + 6 * SW_SECOND);
+  assert_true(sessions.wiped); /* until it is asked for */
   assert_true(sodium_is_zero((const uint8_t *)unconfirmed, sizeof(*unconfirmed)));
   sessions.wiped = false;
   sw_sessions_expire(&sessions, START + 180 * SW_SECOND - 1);
@@ -172,6 +195,8 @@ static void new_id_is_not_zero_reserved_or_taken(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(sessions_are_found_by_their_id, clear),
+      cmocka_unit_test_setup(any_session_is_found_in_any_row, clear),
+      cmocka_unit_test_setup(only_sessions_of_the_key_are_wiped_in_any_row, clear),
       cmocka_unit_test_setup(first_session_is_used_before_it_is_confirmed, clear),
       cmocka_unit_test_setup(younger_session_becomes_current_when_confirmed, clear),
       cmocka_unit_test_setup(older_session_does_not_become_current, clear),
