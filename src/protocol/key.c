@@ -24,16 +24,14 @@ void sw_psk_encode(const struct sw_psk *psk, char text[SW_PSK_TEXT]) {
 }
 
 static bool all_bytes_same(const uint8_t bytes[SW_PSK_BYTES]) {
-  unsigned differences = 0;
-  for (size_t i = 1; i < SW_PSK_BYTES; i++) differences |= bytes[i] ^ bytes[0];
-  return differences == 0;
+  return sodium_memcmp(bytes, bytes + 1, SW_PSK_BYTES - 1) == 0;
 }
 
 /* Whether `text` is the encoding of the key.  libsodium decodes some bytes outside of ASCII as if
  * they were base64. */
-static bool is_encoding_of(const char *text, const struct sw_psk *psk) {
+static bool is_encoding_of(const char *text, const uint8_t bytes[SW_PSK_BYTES]) {
   char encoded[SW_PSK_TEXT];
-  sw_psk_encode(psk, encoded);
+  sodium_bin2base64(encoded, SW_PSK_TEXT, bytes, SW_PSK_BYTES, sodium_base64_VARIANT_ORIGINAL);
   const bool same = sodium_memcmp(text, encoded, SW_PSK_TEXT - 1) == 0;
   sodium_memzero(encoded, sizeof(encoded));
   return same;
@@ -42,23 +40,21 @@ static bool is_encoding_of(const char *text, const struct sw_psk *psk) {
 int sw_psk_decode(const char *text, size_t length, struct sw_psk *psk) {
   uint8_t bytes[2 * SW_PSK_BYTES]; /* room for more: a longer key is not reported as no base64 */
   size_t decoded;
-  int result = 0;
+  int result = -EINVAL;
   sodium_memzero(psk, sizeof(*psk));
   if (length / 4 * 3 > sizeof(bytes)) return -EMSGSIZE;
   if (sodium_base642bin(bytes, sizeof(bytes), text, length, NULL, &decoded, NULL,
-                        sodium_base64_VARIANT_ORIGINAL) != 0)
-    result = -EINVAL;
-  else if (decoded != SW_PSK_BYTES)
-    result = -EMSGSIZE;
-  else if (all_bytes_same(bytes))
-    result = -EKEYREJECTED;
-  else
-    memcpy(psk->bytes, bytes, SW_PSK_BYTES);
-  sodium_memzero(bytes, sizeof(bytes));
-  if (result == 0 && !is_encoding_of(text, psk)) {
-    sodium_memzero(psk, sizeof(*psk));
-    result = -EINVAL;
+                        sodium_base64_VARIANT_ORIGINAL) == 0) {
+    if (decoded != SW_PSK_BYTES) {
+      result = -EMSGSIZE;
+    } else if (all_bytes_same(bytes)) {
+      result = -EKEYREJECTED;
+    } else if (is_encoding_of(text, bytes)) {
+      memcpy(psk->bytes, bytes, SW_PSK_BYTES);
+      result = 0;
+    }
   }
+  sodium_memzero(bytes, sizeof(bytes));
   return result;
 }
 

@@ -171,9 +171,27 @@ static void fingerprint(void) {
 
 static void fingerprint_leaves_nothing_of_the_key_on_the_stack(void **state) {
   (void)state;
+  uint8_t derived[32];
   sw_psk_generate(&traced);
   stack_run(fingerprint);
   assert_false(stack_holds(traced.bytes, sizeof(traced.bytes)));
+  crypto_kdf_derive_from_key(derived, sizeof(derived), 3, "saltway1", traced.bytes);
+  assert_false(stack_holds(derived, sizeof(derived)));
+}
+
+static char key_of_traced[SW_PSK_TEXT];
+
+static void read_key(void) {
+  sw_psk_decode(key_of_traced, SW_PSK_TEXT - 1, &traced);
+}
+
+static void decoding_leaves_nothing_of_the_key_on_the_stack(void **state) {
+  (void)state;
+  sw_psk_generate(&traced);
+  sw_psk_encode(&traced, key_of_traced);
+  stack_run(read_key);
+  assert_false(stack_holds(traced.bytes, sizeof(traced.bytes)));
+  assert_false(stack_holds((const uint8_t *)key_of_traced, SW_PSK_TEXT - 1));
 }
 
 static void fingerprints_of_two_keys_are_those_of_each(void **state) {
@@ -193,6 +211,7 @@ static void fingerprints_of_two_keys_are_those_of_each(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fingerprint_leaves_nothing_of_the_key_on_the_stack),
+      cmocka_unit_test(decoding_leaves_nothing_of_the_key_on_the_stack),
       cmocka_unit_test(key_decodes_to_its_bytes),
       cmocka_unit_test(key_encodes_to_its_text),
       cmocka_unit_test(generated_keys_differ_and_read_back),
