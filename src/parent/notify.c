@@ -23,6 +23,13 @@ void sw_notify(const char *state) {
   close(fd);
 }
 
+uint64_t sw_notify_watchdog(void) {
+  const char *whom = getenv("WATCHDOG_PID");
+  const char *usec = getenv("WATCHDOG_USEC");
+  if (!usec || (whom && strtoll(whom, NULL, 10) != getpid())) return 0;
+  return strtoull(usec, NULL, 10) / 1000 / 2;
+}
+
 void sw_notify_status(const char *text) {
   char state[STATUS_TEXT];
   snprintf(state, sizeof(state), "STATUS=%s\n", text);

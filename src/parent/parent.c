@@ -33,7 +33,8 @@
 #define HOST_STEP_US 50000             /* between tries to get what a killed link still holds */
 #define HOST_STEPS 40
 #define NAMESPACE "SALTWAY_NETNS" /* the variable that tells hooks of the interface's namespace */
-#define DESCRIPTORS 32            /* more than a link ever has open */
+#define HOOK_TIME "EXTEND_TIMEOUT_USEC=40000000\n" /* longer than a hook may take, with its end */
+#define DESCRIPTORS 32                             /* more than a link ever has open */
 
 struct parent {
   struct sw_config *config;
@@ -51,6 +52,7 @@ struct parent {
   uv_timer_t observer;
   struct sw_report report;
   struct sw_rates rates;
+  uint64_t watchdog; /* between signs of life for systemd, milliseconds; 0: it does not watch */
   uint64_t started;
   uint64_t bound;              /* the port was chosen */
   bool serving;                /* it can be reloaded */
@@ -124,6 +126,7 @@ static void on_observer(uv_timer_t *timer) {
 }
 
 static void observe_every(struct parent *parent, uint64_t ms) {
+  if (parent->watchdog && parent->watchdog < ms) ms = parent->watchdog;
   if (uv_timer_get_repeat(&parent->observer) != ms)
     uv_timer_start(&parent->observer, on_observer, ms, ms);
 }
@@ -157,6 +160,7 @@ static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
   struct parent *parent = user;
   const struct sw_link_status *link = &snapshot->link;
   parent->snapshot = *snapshot;
+  if (parent->watchdog) sw_notify("WATCHDOG=1\n"); /* this process and the engine are alive */
   sw_rates_count(&parent->rates, sw_clock_now(), link->bytes_in, link->bytes_out);
   rebind(parent);
   sw_host_follow_path(&parent->host, link->path_mtu);
@@ -227,6 +231,7 @@ static bool on_command(void *user, const char *command, char **answer) {
 
 /* Runs a command to its end; for PostUp until the link ends.  Returns whether it succeeded. */
 static bool run_hook(struct parent *parent, const char *command, bool post_up) {
+  sw_notify(HOOK_TIME);
   sw_hook_start(&parent->hook, &parent->loop, command);
   while (sw_hook_running(&parent->hook)) {
     turn(parent);
@@ -492,6 +497,7 @@ int sw_parent_run(struct sw_config *config, struct sw_psks *psks, sw_setup_main 
   if (!parent) return sw_error_set(error, ENOMEM, NULL, "cannot start");
   parent->config = config;
   parent->psks = psks;
+  parent->watchdog = sw_notify_watchdog();
   parent->host = SW_HOST_CLOSED;
   parent->watch.fd = -1;
   parent->child.heard = on_snapshot;

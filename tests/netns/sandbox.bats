@@ -208,10 +208,10 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   [[ "$output" == *"sandbox: "*"/empty can be written to by others than root"* ]]
 }
 
-# as_unit COMMAND...: runs the command with the capabilities, the umask, the read-only paths and the view of /proc that
-# systemd gives to the unit.
+# as_unit COMMAND...: runs the command with the capabilities, the umask, the read-only paths, the view of /proc and, where
+# systemd is installed, the filter of system calls that systemd gives to the unit.
 as_unit() {
-  local unit=$BATS_TEST_DIRNAME/../../contrib/systemd/saltway@.service allowed writable path
+  local unit=$BATS_TEST_DIRNAME/../../contrib/systemd/saltway@.service allowed writable path filter=()
   allowed=$(sed -n 's/^CapabilityBoundingSet=//p' "$unit")
   allowed=${allowed,,}
   writable=$(sed -n 's/^ReadWritePaths=-//p' "$unit")
@@ -227,13 +227,16 @@ as_unit() {
     mount --bind "$path" "$path"
     mount -o remount,bind,rw "$path"
   done
-  exec setpriv --no-new-privs --bounding-set "-all,+$(sed 's/^cap_//; s/ cap_/,+/g' <<<"$allowed")" "$@"
+  ! command -v systemd-analyze >/dev/null || filter=("$BATS_TEST_DIRNAME/under_filter.py" "$unit")
+  exec setpriv --no-new-privs --bounding-set "-all,+$(sed 's/^cap_//; s/ cap_/,+/g' <<<"$allowed")" "${filter[@]}" "$@"
 }
 
 @test "the systemd unit allows what the link and its hooks need, and killing an engine that does not stop" {
   not_sanitized "not confined"
   topology_pair
-  config a 192.0.2.2:51900 "PostUp = sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.%i.rp_filter=2
+  mkdir -p "/etc/netns/$A"
+  echo "192.0.2.2 b.test" >"/etc/netns/$A/hosts"
+  config a b.test:51900 "PostUp = sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.%i.rp_filter=2
 PostUp = ip rule add fwmark 77 table 77 && ip route add 10.99.0.0/16 dev %i table 77
 PostUp = nft add table inet %i
 PostUp = python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)' # as iptables-legacy

@@ -295,6 +295,28 @@ ready_and_stopping() {
   ready_and_stopping "ABSTRACT-RECV:saltway-$id" "@saltway-$id"
 }
 
+@test "systemd's watchdog is fed twice in its time, while parent and engine are alive" {
+  topology_pair
+  config a 192.0.2.2:51900 "PostUp = true"
+  in_ns a socat -u "UNIX-RECV:$work/notify" "CREATE:$work/notified" 3>&- &
+  pids+=($!)
+  eventually test -S "$work/notify"
+  fed() { grep -cx WATCHDOG=1 "$work/notified"; }
+  NOTIFY_SOCKET=$work/notify WATCHDOG_USEC=100000 up a
+  eventually eval '[ "$(fed)" -ge 120 ]' # unasked, a link that is not up looks at its engine once a second
+  grep -qE '^EXTEND_TIMEOUT_USEC=[0-9]+$' "$work/notified" # a hook may take longer than a start by default
+  local engine before; engine=$(status_of a .engine_pid)
+  kill -STOP "$engine"
+  sleep 0.5
+  before=$(fed)
+  sleep 2
+  [ "$(fed)" = "$before" ]
+  kill -CONT "$engine"
+  eventually eval '[ "$(fed)" -gt '"$before"' ]'
+  kill -TERM "$pid_a"
+  wait "$pid_a"
+}
+
 @test "without RUNTIME_DIRECTORY a user's control socket is in XDG_RUNTIME_DIR; without both there is a hint" {
   topology_pair
   user_files
