@@ -52,9 +52,10 @@ static void set_ranges(struct sw_filter_ranges *set, const struct sw_prefix *ran
 }
 
 int sw_filter_init(struct sw_filter *filter) {
-  *filter = (struct sw_filter){0};
-  filter->sources.ranges = reallocarray(NULL, SW_SOURCES_MAX, sizeof(struct sw_prefix));
-  filter->own.ranges = reallocarray(NULL, SW_SOURCES_MAX, sizeof(struct sw_prefix));
+  *filter = (struct sw_filter){
+      .sources.ranges = reallocarray(NULL, SW_SOURCES_MAX, sizeof(struct sw_prefix)),
+      .own.ranges = reallocarray(NULL, SW_SOURCES_MAX, sizeof(struct sw_prefix)),
+  };
   if (filter->sources.ranges && filter->own.ranges) return 0;
   sw_filter_free(filter);
   return -ENOMEM;

@@ -1,12 +1,14 @@
 /*
  * Compares the source filter with a linear search of all ranges.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -305,6 +307,49 @@ static void ranges_are_replaced_and_none_of_the_former_is_left(void **state) {
   assert_true(from("10.2.0.1"));
 }
 
+static unsigned allocations_until_failure;
+
+/* Replaces the C library's. */
+void *reallocarray(void *bytes, size_t count, size_t size) {
+  if (allocations_until_failure && --allocations_until_failure == 0) return NULL;
+  return realloc(bytes, count * size);
+}
+
+static void filter_without_memory_keeps_nothing(void **state) {
+  (void)state;
+  struct sw_filter other;
+  for (unsigned failing = 1; failing <= 2; failing++) {
+    memset(&other, 0x5a, sizeof(other));
+    allocations_until_failure = failing;
+    assert_int_equal(sw_filter_init(&other), -ENOMEM);
+    assert_null(other.sources.ranges);
+    assert_null(other.own.ranges);
+  }
+}
+
+/* AddressSanitizer needs more memory, and looks for leaks itself. */
+static void limit_memory(rlim_t bytes) {
+#ifndef __SANITIZE_ADDRESS__
+  struct rlimit limit;
+  assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+  limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+  assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+#else
+  (void)bytes;
+#endif
+}
+
+static void freed_filter_returns_its_memory(void **state) {
+  (void)state;
+  struct sw_filter other;
+  limit_memory(256 << 20);
+  for (unsigned i = 0; i < 10000; i++) {
+    assert_int_equal(sw_filter_init(&other), 0);
+    sw_filter_free(&other);
+  }
+  limit_memory(RLIM_INFINITY);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(nothing_is_allowed_without_ranges),
@@ -317,6 +362,8 @@ int main(void) {
       cmocka_unit_test(cache_matches_only_the_same_address),
       cmocka_unit_test(filter_agrees_with_a_search_of_all_ranges),
       cmocka_unit_test(ranges_are_replaced_and_none_of_the_former_is_left),
+      cmocka_unit_test(filter_without_memory_keeps_nothing),
+      cmocka_unit_test(freed_filter_returns_its_memory),
   };
   return cmocka_run_group_tests(tests, NULL, free_filter);
 }
