@@ -418,6 +418,23 @@ static void outage_during_a_search_is_no_result(void **state) {
   assert_int_equal(path_mtu(), 8928);
 }
 
+static void round_is_repeated_a_second_later_while_nothing_passes(void **state) {
+  (void)state;
+  limit = limit_b = 0;
+  begin(0);
+  pair_run(&pair, 3 * SW_SECOND);
+  assert_int_equal(probes_of(SW_MTU_MOST), 4); /* two in each round, 300 ms apart */
+}
+
+static void answer_as_the_search_begins_shows_that_the_path_works(void **state) {
+  (void)state;
+  limit = SW_MTU_LEAST - 1;
+  begin(0);
+  left->link->paths.active->answer_time = pair.now;
+  pair_run(&pair, 2 * SW_PROBE_WAIT_LEAST);
+  assert_true(fragments());
+}
+
 static void fragments_are_needed_until_a_probe_has_passed(void **state) {
   (void)state;
   find(1279);
@@ -1088,6 +1105,8 @@ int main(void) {
       TEST(fragments_are_needed_when_1280_does_not_pass),
       TEST(data_that_is_refused_below_what_passed_is_an_upper_limit_too),
       TEST(outage_during_a_search_is_no_result),
+      TEST(round_is_repeated_a_second_later_while_nothing_passes),
+      TEST(answer_as_the_search_begins_shows_that_the_path_works),
       TEST(fragments_are_needed_until_a_probe_has_passed),
       TEST(new_path_needs_no_fragments_at_first),
       TEST(search_is_repeated_after_8_to_10_minutes),
