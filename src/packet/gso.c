@@ -96,29 +96,33 @@ static size_t payload_left(const struct sw_gso *gso) {
   return gso->view.length - gso->header - gso->at;
 }
 
-/* The next segment of a super-packet: in `room`, or in place if that is NULL. */
-static bool next(struct sw_gso *gso, uint8_t *room, struct sw_segment *segment) {
-  const size_t left = payload_left(gso);
-  if (left == 0) return false;
-  const bool last = left <= gso->offload.size;
-  const size_t payload = last ? left : gso->offload.size;
+void sw_gso_headers(const struct sw_gso *gso, uint8_t *packet, size_t payload) {
   const size_t length = gso->header + payload;
-  uint8_t *packet = gso->packet + gso->at;
-  if (room) {
-    memcpy(room + gso->header, packet + gso->header, payload);
-    packet = room;
-  }
   uint8_t *transport = packet + gso->transport;
   memcpy(packet, gso->template, gso->header);
   write_ip(gso, packet, length);
   if (gso->offload.gso == SW_GSO_UDP)
     sw_put16(transport + 4, (uint16_t)(length - gso->transport));
   else
-    write_tcp(gso, transport, last);
+    write_tcp(gso, transport, payload == payload_left(gso));
   uint8_t transport_length[4];
   sw_put32(transport_length, (uint32_t)(length - gso->transport));
   sw_put16(transport + gso->offload.csum_offset,
            sw_checksum_add(gso->pseudo, transport_length, sizeof(transport_length)));
+}
+
+/* The next segment of a super-packet: in `room`, or in place if that is NULL. */
+static bool next(struct sw_gso *gso, uint8_t *room, struct sw_segment *segment) {
+  const size_t left = payload_left(gso);
+  if (left == 0) return false;
+  const size_t payload = left < gso->offload.size ? left : gso->offload.size;
+  const size_t length = gso->header + payload;
+  uint8_t *packet = gso->packet + gso->at;
+  if (room) {
+    memcpy(room + gso->header, packet + gso->header, payload);
+    packet = room;
+  }
+  sw_gso_headers(gso, packet, payload);
   if (!gso->partial) sw_checksum_complete(packet, length, gso->transport, gso->offload.csum_offset);
   gso->at += payload;
   gso->index++;

@@ -59,6 +59,11 @@ unsigned sw_gso_count(const struct sw_gso *gso);
 /** Skips `count` segments.  At least one more must be left. */
 void sw_gso_skip(struct sw_gso *gso, unsigned count);
 
+/** Writes the headers of the next segments to `packet`: a packet with a partial checksum, or a
+ * smaller super-packet, that carries the next `payload` bytes.  Those are whole segments, or all that
+ * is left.  The caller puts them behind the headers, and skips the segments. */
+void sw_gso_headers(const struct sw_gso *gso, uint8_t *packet, size_t payload);
+
 /** As sw_gso_next, but copies the segment to `room` and leaves the bytes in front of it alone. */
 bool sw_gso_next_apart(struct sw_gso *gso, uint8_t *room, struct sw_segment *segment);
 
