@@ -41,6 +41,8 @@
   X(SW_DROP_REPLY_LOST, "reply-lost", "reply replaced by the next one before it was sent")         \
   X(SW_DROP_TRUNCATED, "truncated", "datagram larger than the receive buffer")                     \
   X(SW_DROP_SOCKET, "socket-full", "datagram dropped by the kernel: the socket buffer was full")   \
+  X(SW_DROP_QUEUE, "queue",                                                                        \
+    "outgoing packet dropped so that others do not wait: more is sent than the line carries")      \
   X(SW_DROP_SEND, "send-failed", "datagram that the kernel refused to send")                       \
   X(SW_DROP_TUN, "tun-failed", "packet that the TUN device refused")
 

@@ -59,9 +59,17 @@ struct sw_channel_settings {
   bool dscp;
 };
 
+/** The packets that wait in the engine because more is to be sent than the line carries. */
+struct sw_queue_status {
+  uint64_t bytes;
+  uint64_t time;   /* nanoseconds that it will take to send them; 0: not known */
+  uint64_t marked; /* packets that got a mark (ECN) instead of being dropped, so far */
+};
+
 /** What the engine knows about the link. */
 struct sw_snapshot {
   struct sw_link_status link;
+  struct sw_queue_status queue;
 };
 
 struct sw_channel_message {

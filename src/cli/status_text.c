@@ -105,6 +105,20 @@ static void print_traffic(const struct page *page, const json_t *link, const cha
   fprintf(page->out, "\n");
 }
 
+/* What waits to be sent, and what was marked because it waited too long. */
+static void print_queue(const struct page *page, const json_t *link) {
+  const long long bytes = integer_of(link, "queue_bytes"), marked = integer_of(link, "marked");
+  char text[SW_UNITS_TEXT];
+  label(page, "  ", "queue");
+  if (bytes == 0)
+    fprintf(page->out, "empty");
+  else
+    fprintf(page->out, "%s, %.1f ms", sw_units_bytes((double)bytes, text),
+            json_number_value(json_object_get(link, "queue_ms")));
+  if (marked > 0) fprintf(page->out, "; %lld packets marked (ECN)", marked);
+  fprintf(page->out, "\n");
+}
+
 static void print_drops(const struct page *page, const json_t *link) {
   const json_t *drops = json_object_get(link, "drops");
   bool any = false;
@@ -176,6 +190,7 @@ void sw_status_text(FILE *out, const json_t *link, bool colour) {
   print_ago(&page, link, "latest datagram", "last_received");
   print_traffic(&page, link, "received", "packets_in", "bytes_in", "rate_in");
   print_traffic(&page, link, "sent", "packets_out", "bytes_out", "rate_out");
+  print_queue(&page, link);
   print_drops(&page, link);
   const json_t *paths = json_object_get(link, "paths");
   for (size_t i = 0; i < json_array_size(paths); i++) print_path(&page, json_array_get(paths, i));

@@ -44,7 +44,8 @@ static void send_snapshot(struct process *process) {
   struct sw_channel_message message;
   memset(&message, 0, sizeof(message));
   message.kind = SW_CHANNEL_SNAPSHOT;
-  message.snapshot = (struct sw_snapshot){.link = *status};
+  message.snapshot =
+      (struct sw_snapshot){.link = *status, .queue = sw_pump_queue_status(&process->pump)};
   if (sw_channel_send(process->channel, &message) != 0) return;
   process->reported = status->state;
   process->reported_mtu = status->path_mtu;

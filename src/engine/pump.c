@@ -14,8 +14,9 @@
 #include "packet/mss.h"
 
 /* Work done in one wake-up, so that neither direction starves the other. */
-#define READS_MAX 64   /* packets read from the TUN device */
-#define REPORTS_MAX 64 /* reports of the network */
+#define READS_MAX 64       /* packets read from the TUN device */
+#define SENT_MAX (1 << 20) /* bytes that have waited in the queue */
+#define REPORTS_MAX 64     /* reports of the network */
 
 #define RECEIVE_COALESCED 4            /* runs asked for when they hold several datagrams */
 #define EXPIRE_EVERY SW_SECOND         /* while the socket is full */
@@ -27,7 +28,8 @@
 enum {
   PACKET_BUFFER = SW_HEADROOM + SW_GSO_PACKET_MAX + SW_SLACK,
   INBOX_BUFFER = SW_HEADROOM + SW_UDP_BUFFER + SW_SLACK,
-  MEMORY = PACKET_BUFFER + SW_OUTBOX_BUFFER + SW_PUMP_RECEIVE * INBOX_BUFFER + SW_GRO_BUFFER,
+  MEMORY = PACKET_BUFFER + SW_OUTBOX_BUFFER + SW_PUMP_RECEIVE * INBOX_BUFFER + SW_GRO_BUFFER +
+           SW_QUEUE_MEMORY,
 };
 
 static void on_tun(uv_poll_t *poll, int status, int events);
@@ -79,11 +81,30 @@ static void drop_refused(struct sw_pump *pump, int code) {
 
 /* ---- sending ---- */
 
+/* Gives the socket the buffer that it should have, if it is not `before`. */
+static void resize_buffer(struct sw_pump *pump, size_t before) {
+  if (pump->drain.buffer != before) sw_udp_buffer_set(pump->udp, pump->drain.buffer);
+}
+
+/* The socket's buffer was full: measures how fast it drains. */
+static void measure_drain(struct sw_pump *pump) {
+  const size_t before = pump->drain.buffer;
+  sw_drain_left(&pump->drain, sw_clock_now(), sw_udp_waiting(pump->udp));
+  resize_buffer(pump, before);
+}
+
+static void count_sent(struct sw_pump *pump, uint64_t now, size_t bytes) {
+  const size_t before = pump->drain.buffer;
+  sw_drain_sent(&pump->drain, now, bytes);
+  resize_buffer(pump, before);
+}
+
 /* Sends the outbox as far as the socket takes it.  An error with reports off is the kernel's own:
  * then reports were not to blame, and are turned on again. */
 static void send_outbox(struct sw_pump *pump) {
   int result;
   bool own = false;
+  if (pump->full) measure_drain(pump);
   while ((result = sw_outbox_send(&pump->outbox, pump->udp)) != 0 && result != -EAGAIN) {
     if (pump->udp->reports && result != -ENOBUFS) {
       suspend_reports(pump);
@@ -92,8 +113,84 @@ static void send_outbox(struct sw_pump *pump) {
     drop_refused(pump, -result);
     own = true;
   }
+  pump->full = result == -EAGAIN;
+  if (pump->full) sw_drain_full(&pump->drain, sw_clock_now(), sw_udp_waiting(pump->udp));
   if (own && !pump->udp->reports) sw_udp_reports_set(pump->udp, true);
   log_gso_refused(pump);
+}
+
+/* ---- sealing ---- */
+
+/* Seals a large super-packet with the workers' help.  Returns false if it is to be sealed here. */
+static bool seal_batch(struct sw_pump *pump, uint64_t now, const struct sw_gso *gso,
+                       const struct sw_path *path, uint8_t tos) {
+  struct sw_outbox *outbox = &pump->outbox;
+  size_t each;
+  int64_t left = sw_batch_seal(&pump->batch, pump->link, now, gso, sw_outbox_room(outbox), &each);
+  if (left < 0) return false;
+  for (; left > 0; left -= (int64_t)each)
+    sw_outbox_add(outbox, (size_t)left < each ? (size_t)left : each, path, tos);
+  return true;
+}
+
+/* Segments the packet and seals the segments into the outbox. */
+static void seal_packet(struct sw_pump *pump, uint64_t now, size_t length,
+                        const struct sw_offload *offload) {
+  struct sw_gso gso;
+  struct sw_segment segment;
+  if (sw_gso_start(&gso, pump->packet, length, offload) != 0) {
+    sw_link_drop(pump->link, SW_DROP_OFFLOAD, 1);
+    return;
+  }
+  const struct sw_path path = *sw_link_path(pump->link);
+  const uint8_t tos = sw_ecn_outer(pump->packet, &gso.view, pump->dscp);
+  /* a super-packet is never a SYN */
+  if (offload->gso == SW_GSO_NONE) sw_mss_clamp(pump->packet, &gso.view, gso.partial, pump->mtu);
+  if (seal_batch(pump, now, &gso, &path, tos)) return;
+  while (sw_gso_next(&gso, &segment)) {
+    const int64_t sealed = sw_link_seal(pump->link, now, segment.packet, segment.length,
+                                        segment.partial, sw_outbox_room(&pump->outbox));
+    if (sealed > 0) sw_outbox_add(&pump->outbox, (size_t)sealed, &path, tos);
+  }
+}
+
+/* ---- the queue ---- */
+
+/* Whether packets of the TUN device have to wait in the queue.  While nothing limits the socket they are
+ * sealed where they were read. */
+static bool is_limited(const struct sw_pump *pump) {
+  return pump->full || pump->queue.bytes > 0 || sw_drain_limits(&pump->drain);
+}
+
+/* Whether packets wait until there is a session. */
+static bool waits_for_session(const struct sw_pump *pump, uint64_t now) {
+  return now < pump->wait_end;
+}
+
+/* Seals packets of the queue until the outbox holds what is to be sent at once. */
+static void seal_queue(struct sw_pump *pump, uint64_t now) {
+  const size_t run = sw_drain_run(&pump->drain);
+  struct sw_outbox *outbox = &pump->outbox;
+  struct sw_offload offload;
+  while (!sw_outbox_is_full(outbox) && (outbox->used == 0 || outbox->used < run)) {
+    const size_t length =
+        sw_queue_take(&pump->queue, now, run - outbox->used, pump->packet, &offload);
+    if (length == 0) break;
+    seal_packet(pump, now, length, &offload);
+  }
+  sw_link_drop(pump->link, SW_DROP_QUEUE, pump->queue.dropped);
+  pump->queue.dropped = 0;
+}
+
+/* Sends what waits in the queue until the socket is full. */
+static void send_queue(struct sw_pump *pump, uint64_t now) {
+  if (waits_for_session(pump, now)) return;
+  for (size_t sent = 0; !pump->full && pump->queue.bytes > 0 && sent < SENT_MAX;) {
+    seal_queue(pump, now);
+    sent += pump->outbox.used;
+    count_sent(pump, now, pump->outbox.used);
+    send_outbox(pump);
+  }
 }
 
 /* Sends what waits, then what the link itself has to send. */
@@ -104,7 +201,7 @@ static void flush(struct sw_pump *pump) {
   size_t length;
   bool whole;
   send_outbox(pump);
-  if (!sw_outbox_is_empty(outbox)) {
+  if (pump->full) {
     sw_link_expire(pump->link, now);
     return;
   }
@@ -115,12 +212,17 @@ static void flush(struct sw_pump *pump) {
     else
       sw_outbox_add(outbox, length, &path, SW_ECN_NOT_ECT);
   send_outbox(pump);
+  send_queue(pump, now);
 }
 
 /* ---- waiting ---- */
 
+static bool is_blocked(const struct sw_pump *pump, uint64_t now) {
+  return pump->full || (pump->queue.bytes > 0 && !waits_for_session(pump, now));
+}
+
 static void listen_udp(struct sw_pump *pump) {
-  pump->blocked = !sw_outbox_is_empty(&pump->outbox);
+  pump->blocked = is_blocked(pump, sw_clock_now());
   uv_poll_start(&pump->udp_poll, UV_READABLE | (pump->blocked ? UV_WRITABLE : 0), on_udp);
 }
 
@@ -132,11 +234,11 @@ static void watch_session(struct sw_pump *pump, uint64_t now) {
     pump->wait_end = now + SESSION_WAIT;
 }
 
-/* While the socket is full, and for a while without a session, the TUN device is not read: packets
- * wait in the interface's queue, or are dropped there, as on any network device.  So the first
- * packets of a link, and those sent while the peer restarts, are not lost. */
+/* For a while without a session the TUN device is not read: packets wait in the interface's queue, or
+ * are dropped there, as on any network device.  So the first packets of a link, and those sent while
+ * the peer restarts, are not lost. */
 static void listen_tun(struct sw_pump *pump, uint64_t now) {
-  const bool wait = pump->blocked || now < pump->wait_end;
+  const bool wait = waits_for_session(pump, now);
   if (wait != (bool)uv_is_active((uv_handle_t *)&pump->tun_poll)) return;
   if (wait)
     uv_poll_stop(&pump->tun_poll);
@@ -146,7 +248,7 @@ static void listen_tun(struct sw_pump *pump, uint64_t now) {
 
 /* When the timer has to fire.  While the socket is full the link cannot send, but keys still expire. */
 static uint64_t next_deadline(const struct sw_pump *pump, uint64_t now) {
-  if (sw_outbox_is_empty(&pump->outbox)) {
+  if (!pump->full) {
     const uint64_t deadline = sw_link_deadline(pump->link);
     return now < pump->wait_end && pump->wait_end < deadline ? pump->wait_end : deadline;
   }
@@ -187,7 +289,7 @@ static void wipe_stack(struct sw_pump *pump) {
 static void wait_again(struct sw_pump *pump) {
   const uint64_t now = sw_clock_now();
   watch_session(pump, now);
-  if (pump->blocked == sw_outbox_is_empty(&pump->outbox)) listen_udp(pump);
+  if (pump->blocked != is_blocked(pump, now)) listen_udp(pump);
   listen_tun(pump, now);
   resume_reports(pump);
   set_timer(pump, now);
@@ -211,39 +313,6 @@ static void on_timer(uv_timer_t *timer) {
 
 /* ---- TUN to UDP ---- */
 
-/* Seals a large super-packet with the workers' help.  Returns false if it is to be sealed here. */
-static bool seal_batch(struct sw_pump *pump, uint64_t now, const struct sw_gso *gso,
-                       const struct sw_path *path, uint8_t tos) {
-  struct sw_outbox *outbox = &pump->outbox;
-  size_t each;
-  int64_t left = sw_batch_seal(&pump->batch, pump->link, now, gso, sw_outbox_room(outbox), &each);
-  if (left < 0) return false;
-  for (; left > 0; left -= (int64_t)each)
-    sw_outbox_add(outbox, (size_t)left < each ? (size_t)left : each, path, tos);
-  return true;
-}
-
-/* Segments the packet and seals the segments into the outbox. */
-static void seal_packet(struct sw_pump *pump, uint64_t now, size_t length,
-                        const struct sw_offload *offload) {
-  struct sw_gso gso;
-  struct sw_segment segment;
-  if (sw_gso_start(&gso, pump->packet, length, offload) != 0) {
-    sw_link_drop(pump->link, SW_DROP_OFFLOAD, 1);
-    return;
-  }
-  const struct sw_path path = *sw_link_path(pump->link);
-  const uint8_t tos = sw_ecn_outer(pump->packet, &gso.view, pump->dscp);
-  /* a super-packet is never a SYN */
-  if (offload->gso == SW_GSO_NONE) sw_mss_clamp(pump->packet, &gso.view, gso.partial, pump->mtu);
-  if (seal_batch(pump, now, &gso, &path, tos)) return;
-  while (sw_gso_next(&gso, &segment)) {
-    const int64_t sealed = sw_link_seal(pump->link, now, segment.packet, segment.length,
-                                        segment.partial, sw_outbox_room(&pump->outbox));
-    if (sealed > 0) sw_outbox_add(&pump->outbox, (size_t)sealed, &path, tos);
-  }
-}
-
 static void on_tun(uv_poll_t *poll, int status, int events) {
   struct sw_pump *pump = poll->data;
   (void)events;
@@ -257,16 +326,20 @@ static void on_tun(uv_poll_t *poll, int status, int events) {
                    length == -EBADFD ? "the interface was deleted" : strerror((int)-length));
       return;
     }
+    if (is_limited(pump)) {
+      if (sw_queue_add(&pump->queue, now, pump->packet, (size_t)length, &offload) != 0)
+        sw_link_drop(pump->link, SW_DROP_OFFLOAD, 1);
+      continue;
+    }
     seal_packet(pump, now, (size_t)length, &offload);
-    if (!sw_outbox_is_full(&pump->outbox)) continue;
-    send_outbox(pump);
-    if (!sw_outbox_is_empty(&pump->outbox)) break;
+    if (sw_outbox_is_full(&pump->outbox)) send_outbox(pump);
   }
   if (status < 0) { /* libuv has stopped the handle */
     pump->failed(pump->user, "the interface was deleted");
     return;
   }
-  send_outbox(pump);
+  if (!pump->full) send_outbox(pump);
+  send_queue(pump, now);
   wait_again(pump);
 }
 
@@ -403,12 +476,25 @@ static void on_udp(uv_poll_t *poll, int status, int events) {
   wait_again(pump);
 }
 
+struct sw_queue_status sw_pump_queue_status(const struct sw_pump *pump) {
+  const struct sw_queue *queue = &pump->queue;
+  const uint64_t rate = pump->drain.rate;
+  return (struct sw_queue_status){.bytes = queue->bytes,
+                                  .time = rate ? queue->bytes * SW_SECOND / rate : 0,
+                                  .marked = queue->marked};
+}
+
 /* ---- start and stop ---- */
 
 static int allocate(struct sw_pump *pump) {
   uint8_t *at = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return -errno;
   pump->memory = at;
+  uint8_t key[SW_QUEUE_KEY_BYTES];
+  randombytes_buf(key, sizeof(key));
+  sw_queue_init(&pump->queue, at, key); /* first, because it wants alignment */
+  at += SW_QUEUE_MEMORY;
+  sw_drain_init(&pump->drain);
   pump->packet = at + SW_HEADROOM;
   at += PACKET_BUFFER;
   sw_outbox_init(&pump->outbox, at);

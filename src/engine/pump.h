@@ -11,11 +11,14 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "channel/channel.h"
 #include "engine/batch.h"
+#include "engine/drain.h"
 #include "engine/outbox.h"
 #include "linux/tun.h"
 #include "linux/udp.h"
 #include "packet/gro.h"
+#include "packet/queue.h"
 #include "saltway/link.h"
 
 /** Most runs that one system call receives. */
@@ -33,15 +36,18 @@ struct sw_pump {
   void (*failed)(void *user, const char *what); /* called when the pump cannot go on */
   void *user;
 
-  uv_poll_t tun_poll; /* active while packets can be sent, see listen_tun */
+  uv_poll_t tun_poll; /* active unless packets wait for a session, see listen_tun */
   uv_poll_t udp_poll;
-  bool blocked; /* the socket is full: the poll asks for room in it, too */
+  bool full;    /* the socket has refused what is in the outbox */
+  bool blocked; /* packets wait for the socket: the poll asks for room in it, too */
   uv_timer_t timer;
   uint64_t deadline; /* when the timer is to fire; UINT64_MAX: never */
 
   uint8_t *memory; /* holds all buffers below */
   uint8_t *packet; /* the packet that the TUN device has given */
   struct sw_outbox outbox;
+  struct sw_queue queue; /* packets that wait while the socket is full */
+  struct sw_drain drain;
   struct sw_run inbox[SW_PUMP_RECEIVE];
   unsigned receive_count; /* runs that the next system call asks for */
   uint32_t overflows;     /* datagrams lost to a full socket buffer, as the kernel counts them */
@@ -58,6 +64,8 @@ int sw_pump_start(struct sw_pump *pump);
 
 /** Sends what the link itself has to send now. */
 void sw_pump_flush(struct sw_pump *pump);
+
+struct sw_queue_status sw_pump_queue_status(const struct sw_pump *pump);
 
 /** Sends the link's farewell and stops.  The handles are closed when the loop has run out. */
 void sw_pump_stop(struct sw_pump *pump);

@@ -262,11 +262,12 @@ int sw_sandbox_filter(struct sw_error *error) {
       ALLOW(exit),
       ALLOW(exit_group),
       ALLOW_WITHOUT_EXEC(mprotect),
-      UNLESS(SYS_setsockopt, 21), /* whether ICMP errors are reported, and what is fragmented */
+      UNLESS(SYS_setsockopt, 26), /* ICMP reports, fragmentation, how much waits to be sent */
       ALLOW_OPTION(IPPROTO_IP, IP_RECVERR),
       ALLOW_OPTION(IPPROTO_IPV6, IPV6_RECVERR),
       ALLOW_OPTION(IPPROTO_IP, IP_MTU_DISCOVER),
       ALLOW_OPTION(IPPROTO_IPV6, IPV6_MTU_DISCOVER),
+      ALLOW_OPTION(SOL_SOCKET, SO_SNDBUF),
       RETURN(SECCOMP_RET_KILL_PROCESS),
       ALLOW_WITH(tgkill, 0, self), /* glibc's abort(3) */
       ALLOW_WITH(tkill, 0, self),  /* musl's, in the main thread */

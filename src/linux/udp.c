@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdio.h>
@@ -20,8 +21,6 @@
 #define RECEIVE_BUFFER (16 << 20)
 /* how often a send that failed is repeated, as the error may be a report about another datagram */
 #define REPORT_RETRIES 2
-/* small, so that packets wait in the TUN device's queue, where none is lost */
-#define SEND_BUFFER (128 << 10)
 
 #ifndef UDP_SEGMENT /* Linux 4.18 and 5.0; older libc headers lack them */
 #define UDP_SEGMENT 103
@@ -125,7 +124,7 @@ static void set_whole(struct sw_udp *udp, bool whole) {
 static void set_options(struct sw_udp *udp) {
   if (option(udp, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER) < 0)
     option(udp, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
-  option(udp, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+  option(udp, SOL_SOCKET, SO_SNDBUF, SW_UDP_BUFFER_SENT / 2);
   option(udp, SOL_SOCKET, SO_RXQ_OVFL, 1);
   option(udp, IPPROTO_IP, IP_PKTINFO, 1);
   if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
@@ -136,6 +135,19 @@ static void set_options(struct sw_udp *udp) {
 
 void sw_udp_fragment_set(struct sw_udp *udp, bool fragment) {
   udp->fragment = fragment;
+}
+
+size_t sw_udp_waiting(const struct sw_udp *udp) {
+  uint32_t memory[SK_MEMINFO_VARS];
+  socklen_t size = sizeof(memory);
+  if (getsockopt(udp->fd, SOL_SOCKET, SO_MEMINFO, memory, &size) < 0) return 0;
+  return memory[SK_MEMINFO_WMEM_ALLOC];
+}
+
+/* By number, as set_reports.  The kernel doubles the value. */
+void sw_udp_buffer_set(const struct sw_udp *udp, size_t bytes) {
+  const int half = (int)(bytes / 2);
+  syscall(SYS_setsockopt, udp->fd, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
 }
 
 int sw_udp_open(struct sw_udp *udp, uint16_t port, uint32_t fwmark, bool offload,

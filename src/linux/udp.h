@@ -26,6 +26,10 @@
 /** Room for the longest run that can arrive. */
 #define SW_UDP_BUFFER 65536
 
+/** Bytes of memory for what was sent and has not left the host, as the kernel counts them, at the
+ * start.  Small, so that a slow line is noticed before a queue of this host is full. */
+#define SW_UDP_BUFFER_SENT (64 << 10)
+
 struct sw_udp {
   int fd;           /* non-blocking, close-on-exec; -1: closed */
   bool v4;          /* an IPv4 socket */
@@ -68,6 +72,14 @@ int sw_udp_rebind(struct sw_udp *udp);
 /** Sets whether datagrams may be fragmented on the way; not so after sw_udp_open.  Without fragments
  * ICMP is ignored. */
 void sw_udp_fragment_set(struct sw_udp *udp, bool fragment);
+
+/** The bytes of memory that hold what was sent and has not left the host; 0 if the kernel does not
+ * tell. */
+size_t sw_udp_waiting(const struct sw_udp *udp);
+
+/** Sets how many of them there may be before a send returns -EAGAIN.  The socket is writable again
+ * when there are less than half of them. */
+void sw_udp_buffer_set(const struct sw_udp *udp, size_t bytes);
 
 void sw_udp_close(struct sw_udp *udp);
 

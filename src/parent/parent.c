@@ -81,6 +81,7 @@ static struct sw_facts facts_of(const struct parent *parent) {
   return (struct sw_facts){
       .config = parent->config,
       .link = &parent->snapshot.link,
+      .queue = &parent->snapshot.queue,
       .now = sw_clock_now(),
       .port = parent->host.udp.port,
       .mark = parent->host.mark,

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "channel/channel.h"
 #include "config/config.h"
 #include "saltway/link.h"
 
@@ -81,6 +82,7 @@ enum sw_condition {
 struct sw_facts {
   const struct sw_config *config;
   const struct sw_link_status *link;
+  const struct sw_queue_status *queue;
   uint64_t now;
   uint16_t port;            /* our own */
   uint32_t mark;            /* of our datagrams; 0: none */

@@ -77,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (message.kind == SW_CHANNEL_FAILED) check_text(message.text, sizeof(message.text));
   if (message.kind != SW_CHANNEL_SNAPSHOT) return 0;
   facts.link = &message.snapshot.link;
+  facts.queue = &message.snapshot.queue;
   check_report(&facts, &(struct sw_report){.condition = (how >> 2) % (SW_CONDITION_VERSION + 1)});
   return 0;
 }

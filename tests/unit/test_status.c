@@ -67,6 +67,7 @@ static void whole_text_of_a_link_that_is_up(void **state) {
                             "  latest datagram: 0 s ago\n"
                             "  received: 12 packets, 1.50 KiB, now 7.20 Gbit/s\n"
                             "  sent: 9 packets, 700 B\n"
+                            "  queue: empty\n"
                             "  dropped: 3 short (datagram too short for the protocol)\n"
                             "\n"
                             "  path: 192.0.2.2:51900 from 192.0.2.1 (in use)\n"
@@ -87,6 +88,8 @@ static void lines_say_what_is_not_the_case(void **state) {
     const char *changes, *line;
   } situations[] = {
       {"{'drops':{}}", "\n  dropped: none\n"},
+      {"{'queue_bytes':3072,'queue_ms':1.25}", "\n  queue: 3.00 KiB, 1.2 ms\n"},
+      {"{'marked':7}", "\n  queue: empty; 7 packets marked (ECN)\n"},
       {"{'drops':{'short':0,'replayed':2}}", "\n  dropped: 2 replayed ("},
       {"{'last_handshake':null}", "\n  latest handshake: never\n"},
       {"{'last_received':null}", "\n  latest datagram: never\n"},
