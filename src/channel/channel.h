@@ -50,6 +50,12 @@ struct sw_channel_sources {
   struct sw_prefix ranges[SW_CHANNEL_SOURCES_MAX];
 };
 
+/** The rate that the link's datagrams are held to. */
+struct sw_shaping {
+  uint64_t bandwidth; /* bits per second of the line; 0: no limit */
+  uint32_t overhead;  /* bytes that the line adds to each datagram, beyond the IP header */
+};
+
 struct sw_channel_settings {
   uint32_t source_count; /* of the messages before */
   uint32_t own_count;
@@ -57,6 +63,7 @@ struct sw_channel_settings {
   uint32_t persistent_keepalive; /* seconds */
   uint32_t mtu;                  /* configured; 0: that of the path */
   bool dscp;
+  struct sw_shaping shaping;
 };
 
 /** The packets that wait in the engine because more is to be sent than the line carries. */

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "saltway/link.h"
+#include "channel/channel.h"
 
 struct sw_tun;
 struct sw_udp;
@@ -19,7 +19,8 @@ struct sw_udp;
 struct sw_setup {
   const struct sw_tun *tun;
   const struct sw_udp *udp;
-  bool dscp;            /* datagrams get the DSCP of their packets */
+  bool dscp; /* datagrams get the DSCP of their packets */
+  struct sw_shaping shaping;
   bool confined;        /* give up all privileges before the first packet */
   struct sw_psks *psks; /* from sodium_malloc; the same as link.psks */
   struct sw_link_options link;

@@ -116,6 +116,9 @@ static void print_queue(const struct page *page, const json_t *link) {
     fprintf(page->out, "%s, %.1f ms", sw_units_bytes((double)bytes, text),
             json_number_value(json_object_get(link, "queue_ms")));
   if (marked > 0) fprintf(page->out, "; %lld packets marked (ECN)", marked);
+  const json_t *bandwidth = json_object_get(link, "bandwidth");
+  if (json_is_integer(bandwidth))
+    fprintf(page->out, "; limited to %s", sw_units_rate(json_number_value(bandwidth), text));
   fprintf(page->out, "\n");
 }
 

@@ -45,6 +45,15 @@ static void check_mtu(struct sw_config_reader *reader) {
               config->mtu, sw_prefix_text(v6, text), MTU_IPV6_MIN);
 }
 
+static void check_overhead(struct sw_config_reader *reader) {
+  const unsigned line = reader->key_lines[SW_CONFIG_KEY_OVERHEAD];
+  if (reader->config->overhead > 0 && reader->key_lines[SW_CONFIG_KEY_BANDWIDTH] == 0)
+    sw_complain(
+        &reader->complaints, line,
+        "Overhead counts for the limit of Bandwidth, and there is none; add Bandwidth = RATE, "
+        "like 95mbit, or remove this line");
+}
+
 /* Hooks run as the user who starts the link, so nobody else may be able to write them. */
 static void check_hooks(struct sw_config_reader *reader, const struct stat *status) {
   const mode_t mode = status->st_mode;
@@ -72,5 +81,6 @@ static void check_hooks(struct sw_config_reader *reader, const struct stat *stat
 void sw_config_check(struct sw_config_reader *reader, const struct stat *status) {
   check_sections(reader);
   check_mtu(reader);
+  check_overhead(reader);
   check_hooks(reader, status);
 }

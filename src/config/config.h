@@ -53,6 +53,8 @@ struct sw_config {
   uint32_t table;                     /* if SW_CONFIG_TABLE_NUMBER */
   uint32_t metric;                    /* of the routes; 0: not given */
   uint32_t fwmark;                    /* 0: not given */
+  uint64_t bandwidth;                 /* bits per second; 0: no limit */
+  uint16_t overhead;                  /* bytes that the line adds to each datagram */
   bool dscp;                          /* of packets is copied to datagrams; false if not given */
   char netns[PATH_MAX];               /* of the interface, a name or a path; empty: our own */
   bool offload;                       /* true if not given */

@@ -37,6 +37,10 @@ bool sw_config_same(const struct sw_config *a, const struct sw_config *b, enum s
     return a->fwmark == b->fwmark;
   case SW_CONFIG_KEY_DSCP:
     return a->dscp == b->dscp;
+  case SW_CONFIG_KEY_BANDWIDTH:
+    return a->bandwidth == b->bandwidth;
+  case SW_CONFIG_KEY_OVERHEAD:
+    return a->overhead == b->overhead;
   case SW_CONFIG_KEY_NETNS:
     return strcmp(a->netns, b->netns) == 0;
   case SW_CONFIG_KEY_OFFLOAD:
@@ -70,6 +74,8 @@ bool sw_config_changes_in_flight(enum sw_config_key key) {
   case SW_CONFIG_KEY_METRIC:
   case SW_CONFIG_KEY_FWMARK:
   case SW_CONFIG_KEY_DSCP:
+  case SW_CONFIG_KEY_BANDWIDTH:
+  case SW_CONFIG_KEY_OVERHEAD:
   case SW_CONFIG_KEY_POST_UP:
   case SW_CONFIG_KEY_PRE_DOWN:
   case SW_CONFIG_KEY_PSK_FILE:

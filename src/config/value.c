@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -127,6 +128,46 @@ int sw_value_fwmark(struct sw_config *config, const char *text, struct sw_error 
 int sw_value_dscp(struct sw_config *config, const char *text, struct sw_error *error) {
   (void)error;
   return parse_choice(text, "copy", "off", &config->dscp);
+}
+
+/* Reads a rate as tc(8) writes it: a number, with up to three decimals, and its unit. */
+static bool parse_rate(const char *text, uint64_t *rate) {
+  static const struct {
+    const char *name;
+    uint64_t bits;
+  } units[] = {{"kbit", 1000}, {"mbit", 1000000}, {"gbit", 1000000000}};
+  const char *const digits = "0123456789";
+  char number[16];
+  const size_t whole = strspn(text, digits);
+  const size_t point = text[whole] == '.';
+  const size_t decimals = point ? strspn(text + whole + 1, digits) : 0;
+  if (whole == 0 || whole > 9 || decimals > 3 || (point && decimals == 0)) return false;
+  snprintf(number, sizeof(number), "%.*s%.*s%.*s", (int)whole, text, (int)decimals,
+           text + whole + point, (int)(3 - decimals), "000");
+  for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+    if (strcasecmp(text + whole + point + decimals, units[i].name) != 0) continue;
+    *rate = strtoull(number, NULL, 10) * units[i].bits / 1000;
+    return true;
+  }
+  return false;
+}
+
+int sw_value_bandwidth(struct sw_config *config, const char *text, struct sw_error *error) {
+  uint64_t rate = 0;
+  (void)error;
+  if (strcasecmp(text, "off") != 0 &&
+      (!parse_rate(text, &rate) || rate < SW_VALUE_BANDWIDTH_MIN || rate > SW_VALUE_BANDWIDTH_MAX))
+    return -EINVAL;
+  config->bandwidth = rate;
+  return 0;
+}
+
+int sw_value_overhead(struct sw_config *config, const char *text, struct sw_error *error) {
+  uint64_t bytes;
+  (void)error;
+  if (!parse_number(text, 10, SW_VALUE_OVERHEAD_MAX, &bytes)) return -EINVAL;
+  config->overhead = (uint16_t)bytes;
+  return 0;
 }
 
 int sw_value_offload(struct sw_config *config, const char *text, struct sw_error *error) {

@@ -15,6 +15,10 @@
 
 #define SW_VALUE_MTU_MIN 576   /* RFC 791: every IPv4 host accepts this much */
 #define SW_VALUE_MTU_MAX 65479 /* SW_PACKET_MAX of saltway/link.h */
+#define SW_VALUE_OVERHEAD_MAX 256
+/* bits per second */
+#define SW_VALUE_BANDWIDTH_MIN UINT64_C(64000)
+#define SW_VALUE_BANDWIDTH_MAX UINT64_C(100000000000)
 
 int sw_value_address(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_listen_port(struct sw_config *config, const char *text, struct sw_error *error);
@@ -24,6 +28,8 @@ int sw_value_metric(struct sw_config *config, const char *text, struct sw_error 
 int sw_value_netns(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_fwmark(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_dscp(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_bandwidth(struct sw_config *config, const char *text, struct sw_error *error);
+int sw_value_overhead(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_offload(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_sandbox(struct sw_config *config, const char *text, struct sw_error *error);
 int sw_value_post_up(struct sw_config *config, const char *text, struct sw_error *error);

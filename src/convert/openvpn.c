@@ -241,6 +241,18 @@ static void read_passtos(struct reader *reader, int count, char **words) {
   reader->ends->ours.dscp = reader->ends->theirs.dscp = true;
 }
 
+/* Bytes per second of what leaves. */
+static void read_shaper(struct reader *reader, int count, char **words) {
+  struct sw_error error = {""};
+  char rate[32];
+  if (!has(reader, count, words, 1, "BYTES")) return;
+  const unsigned long bytes = strtoul(words[1], NULL, 10);
+  snprintf(rate, sizeof(rate), "%lu.%03lukbit", bytes / 125, bytes % 125 * 8);
+  if (sw_value_bandwidth(&reader->ends->ours, rate, &error) != 0)
+    drop(reader, "shaper",
+         "a link's Bandwidth is at least 64kbit, which are 8000 bytes per second");
+}
+
 static void read_secret(struct reader *reader, int count, char **words) {
   (void)count;
   reader->secret = true;
@@ -277,6 +289,7 @@ static const struct option options[] = {
     {"ping", read_ping},
     {"mark", read_mark},
     {"passtos", read_passtos},
+    {"shaper", read_shaper},
     {"secret", read_secret},
     {"client", refuse_tls},
     {"server", refuse_tls},

@@ -103,7 +103,6 @@ static const struct {
     {"rcvbuf", buffers},
     {"txqueuelen", buffers},
     {"fast-io", buffers},
-    {"shaper", "the link does not limit its rate; use tc(8) on its interface"},
     {"replay-window", replay},
     {"no-replay", replay},
     {"replay-persist", replay},

@@ -1,5 +1,6 @@
 #include "convert/writer.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define RANGES_A_LINE 8
@@ -24,6 +25,9 @@ void sw_config_write(FILE *out, const struct sw_config *config, const char *comm
   if (config->table_kind == SW_CONFIG_TABLE_OFF) fputs("Table = off\n", out);
   if (config->table_kind == SW_CONFIG_TABLE_NUMBER) fprintf(out, "Table = %u\n", config->table);
   if (config->fwmark) fprintf(out, "FwMark = 0x%x\n", config->fwmark);
+  if (config->bandwidth)
+    fprintf(out, "Bandwidth = %" PRIu64 ".%03ukbit\n", config->bandwidth / 1000,
+            (unsigned)(config->bandwidth % 1000));
   if (config->dscp) fputs("DSCP = copy\n", out);
   for (size_t i = 0; i < config->post_up_count; i++)
     fprintf(out, "PostUp = %s\n", config->post_up[i]);

@@ -40,6 +40,7 @@ void sw_outbox_add(struct sw_outbox *outbox, size_t length, const struct sw_path
   assert(outbox->used + length <= SW_OUTBOX_BYTES + SW_OUTBOX_PACKET_SEALED);
   run->length += length;
   outbox->segments++;
+  outbox->datagrams++;
   outbox->closed = length < run->segment;
   outbox->used += length;
 }
@@ -57,6 +58,7 @@ int sw_outbox_send(struct sw_outbox *outbox, struct sw_udp *udp) {
   if (result == 0) {
     outbox->count = 0;
     outbox->used = 0;
+    outbox->datagrams = 0;
   }
   return result;
 }

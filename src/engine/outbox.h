@@ -30,9 +30,10 @@ struct sw_outbox {
   size_t used;
   struct sw_run runs[SW_OUTBOX_RUNS + SW_OUTBOX_PACKET_RUNS];
   unsigned count;
-  unsigned segments; /* datagrams in the last run */
-  bool closed;       /* the last run ends with a shorter datagram */
-  size_t refused;    /* bytes that the kernel refused in the latest sw_outbox_send */
+  unsigned segments;  /* datagrams in the last run, */
+  unsigned datagrams; /* and in all */
+  bool closed;        /* the last run ends with a shorter datagram */
+  size_t refused;     /* bytes that the kernel refused in the latest sw_outbox_send */
 };
 
 /** Makes an empty outbox in `buffer`, SW_OUTBOX_BUFFER bytes of the caller's. */

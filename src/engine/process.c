@@ -110,6 +110,7 @@ static void take_settings(struct process *process, const struct sw_channel_setti
   sw_link_keepalive_set(pump->link, sw_clock_now(), settings->persistent_keepalive * SW_SECOND);
   sw_link_mtu_set(pump->link, sw_clock_now(), settings->mtu);
   pump->dscp = settings->dscp;
+  sw_shaper_set(&pump->shaper, &settings->shaping);
   sw_pump_flush(pump);
   on_link_changed(process);
 }
@@ -223,6 +224,7 @@ int sw_engine_main(const struct sw_setup *setup) {
                                   .tun = &process.tun,
                                   .udp = &process.udp,
                                   .dscp = setup->dscp,
+                                  .shaper = {.shaping = setup->shaping},
                                   .workers = &process.workers,
                                   .observe = on_link_changed,
                                   .failed = on_pump_failed,

@@ -25,8 +25,13 @@ static void on_timer(uv_timer_t *timer);
 
 /* ---- waiting ---- */
 
+/* Whether packets of the queue could be sent, or could if there were room in the socket. */
+static bool has_ready(const struct sw_pump *pump, uint64_t now) {
+  return pump->queue.bytes > 0 && !sw_pump_waits_for_session(pump, now);
+}
+
 static bool is_blocked(const struct sw_pump *pump, uint64_t now) {
-  return pump->full || (pump->queue.bytes > 0 && !sw_pump_waits_for_session(pump, now));
+  return pump->full || (has_ready(pump, now) && pump->shaper.next <= now);
 }
 
 static void listen_udp(struct sw_pump *pump) {
@@ -54,14 +59,21 @@ static void listen_tun(struct sw_pump *pump, uint64_t now) {
     uv_poll_start(&pump->tun_poll, UV_READABLE, on_tun);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b) {
+  return a < b ? a : b;
+}
+
 /* When the timer has to fire.  While the socket is full the link cannot send, but keys still expire. */
 static uint64_t next_deadline(const struct sw_pump *pump, uint64_t now) {
-  if (!pump->full) {
-    const uint64_t deadline = sw_link_deadline(pump->link);
-    return now < pump->wait_end && pump->wait_end < deadline ? pump->wait_end : deadline;
+  if (pump->full) {
+    const uint64_t latest = now + EXPIRE_EVERY;
+    return pump->deadline > now ? earlier(pump->deadline, latest) : latest;
   }
-  const uint64_t latest = now + EXPIRE_EVERY;
-  return pump->deadline > now && pump->deadline < latest ? pump->deadline : latest;
+  uint64_t deadline = sw_link_deadline(pump->link);
+  if (sw_pump_waits_for_session(pump, now)) deadline = earlier(deadline, pump->wait_end);
+  if (has_ready(pump, now) && pump->shaper.next > now)
+    deadline = earlier(deadline, pump->shaper.next);
+  return deadline;
 }
 
 static void set_timer(struct sw_pump *pump, uint64_t now) {

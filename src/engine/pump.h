@@ -15,6 +15,7 @@
 #include "engine/batch.h"
 #include "engine/drain.h"
 #include "engine/outbox.h"
+#include "engine/shaper.h"
 #include "linux/tun.h"
 #include "linux/udp.h"
 #include "packet/gro.h"
@@ -29,9 +30,10 @@ struct sw_pump {
   struct sw_link *link;
   struct sw_tun *tun;
   struct sw_udp *udp;
-  struct sw_workers *workers;                   /* already started, or NULL */
-  unsigned mtu;                                 /* of the TUN interface */
-  bool dscp;                                    /* datagrams get the DSCP of their packets */
+  struct sw_workers *workers; /* already started, or NULL */
+  unsigned mtu;               /* of the TUN interface */
+  bool dscp;                  /* datagrams get the DSCP of their packets */
+  struct sw_shaper shaper;
   void (*observe)(void *user);                  /* called after the link may have changed */
   void (*failed)(void *user, const char *what); /* called when the pump cannot go on */
   void *user;
@@ -46,7 +48,7 @@ struct sw_pump {
   uint8_t *memory; /* holds all buffers below */
   uint8_t *packet; /* the packet that the TUN device has given */
   struct sw_outbox outbox;
-  struct sw_queue queue; /* packets that wait while the socket is full */
+  struct sw_queue queue; /* packets that wait for the socket, or for the shaper */
   struct sw_drain drain;
   struct sw_run inbox[SW_PUMP_RECEIVE];
   unsigned receive_count; /* runs that the next system call asks for */

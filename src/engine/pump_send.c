@@ -71,9 +71,13 @@ static void measure_drain(struct sw_pump *pump) {
   resize_buffer(pump, before);
 }
 
-static void count_sent(struct sw_pump *pump, uint64_t now, size_t bytes) {
+/* Tells the shaper and the measurement what is to be sent. */
+static void count_outbox(struct sw_pump *pump, uint64_t now) {
+  const struct sw_outbox *outbox = &pump->outbox;
   const size_t before = pump->drain.buffer;
-  sw_drain_sent(&pump->drain, now, bytes);
+  const bool v4 = sw_ip_is_v4(sw_link_path(pump->link)->peer.ip);
+  sw_shaper_sent(&pump->shaper, now, outbox->used, outbox->datagrams, v4);
+  sw_drain_sent(&pump->drain, now, outbox->used);
   resize_buffer(pump, before);
 }
 
@@ -137,12 +141,19 @@ static void seal_packet(struct sw_pump *pump, uint64_t now, size_t length,
 /* Whether packets of the TUN device have to wait in the queue.  While nothing limits the socket they are
  * sealed where they were read. */
 static bool is_limited(const struct sw_pump *pump) {
-  return pump->full || pump->queue.bytes > 0 || sw_drain_limits(&pump->drain);
+  return pump->full || pump->queue.bytes > 0 || sw_drain_limits(&pump->drain) ||
+         sw_shaper_limits(&pump->shaper);
+}
+
+/* The bytes that are to be sent at once. */
+static size_t run_of(const struct sw_pump *pump) {
+  const size_t drain = sw_drain_run(&pump->drain), shaper = sw_shaper_run(&pump->shaper);
+  return drain < shaper ? drain : shaper;
 }
 
 /* Seals packets of the queue until the outbox holds what is to be sent at once. */
 static void seal_queue(struct sw_pump *pump, uint64_t now) {
-  const size_t run = sw_drain_run(&pump->drain);
+  const size_t run = run_of(pump);
   struct sw_outbox *outbox = &pump->outbox;
   struct sw_offload offload;
   while (!sw_outbox_is_full(outbox) && (outbox->used == 0 || outbox->used < run)) {
@@ -155,13 +166,14 @@ static void seal_queue(struct sw_pump *pump, uint64_t now) {
   pump->queue.dropped = 0;
 }
 
-/* Sends what waits in the queue until the socket is full. */
+/* Sends what waits in the queue until the socket is full, or the shaper has had enough. */
 static void send_queue(struct sw_pump *pump, uint64_t now) {
   if (sw_pump_waits_for_session(pump, now)) return;
   for (size_t sent = 0; !pump->full && pump->queue.bytes > 0 && sent < SENT_MAX;) {
+    if (pump->shaper.next > now) return;
     seal_queue(pump, now);
     sent += pump->outbox.used;
-    count_sent(pump, now, pump->outbox.used);
+    count_outbox(pump, now);
     send_outbox(pump);
   }
 }
@@ -183,6 +195,7 @@ void sw_pump_send(struct sw_pump *pump) {
       sw_outbox_add_whole(outbox, length, &path);
     else
       sw_outbox_add(outbox, length, &path, SW_ECN_NOT_ECT);
+  count_outbox(pump, now);
   send_outbox(pump);
   send_queue(pump, now);
 }
@@ -211,7 +224,8 @@ int sw_pump_read(struct sw_pump *pump) {
 
 struct sw_queue_status sw_pump_queue_status(const struct sw_pump *pump) {
   const struct sw_queue *queue = &pump->queue;
-  const uint64_t rate = pump->drain.rate;
+  const uint64_t drain = pump->drain.rate, limit = pump->shaper.shaping.bandwidth / 8;
+  const uint64_t rate = limit && (!drain || limit < drain) ? limit : drain;
   return (struct sw_queue_status){.bytes = queue->bytes,
                                   .time = rate ? queue->bytes * SW_SECOND / rate : 0,
                                   .marked = queue->marked};

@@ -212,6 +212,10 @@ static struct sw_prefix *sources_of(const struct sw_config *config, size_t *coun
   return sources;
 }
 
+static struct sw_shaping shaping_of(const struct sw_config *config) {
+  return (struct sw_shaping){.bandwidth = config->bandwidth, .overhead = config->overhead};
+}
+
 static size_t own_of(const struct sw_config *config,
                      struct sw_prefix own[SW_CONFIG_ADDRESSES_MAX]) {
   for (size_t i = 0; i < config->address_count; i++) {
@@ -241,6 +245,7 @@ int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engin
       .tun = &host->tun,
       .udp = &host->udp,
       .dscp = config->dscp,
+      .shaping = shaping_of(config),
       .confined = sw_child_confined(config),
       .psks = psks,
       .link = {.psks = psks->keys,
@@ -301,6 +306,7 @@ static int send_settings(struct sw_child *child, const struct sw_config *config,
   message->settings.persistent_keepalive = config->persistent_keepalive;
   message->settings.mtu = mtu;
   message->settings.dscp = config->dscp;
+  message->settings.shaping = shaping_of(config);
   return failed ? failed : sw_channel_send_waiting(child->channel, message);
 }
 

@@ -140,6 +140,8 @@ char *sw_status_json(const struct sw_facts *facts, const struct sw_report *repor
   json_object_set_new(root, "bytes_out", integer(link->bytes_out));
   json_object_set_new(root, "rate_in", rate_json(&running->rates, running->rates.in));
   json_object_set_new(root, "rate_out", rate_json(&running->rates, running->rates.out));
+  json_object_set_new(root, "bandwidth",
+                      config->bandwidth ? integer(config->bandwidth) : json_null());
   json_object_set_new(root, "queue_bytes", integer(facts->queue->bytes));
   json_object_set_new(root, "queue_ms", json_real((double)facts->queue->time / 1e6));
   json_object_set_new(root, "marked", integer(facts->queue->marked));

@@ -4,6 +4,7 @@
  * same.
  */
 #include <assert.h>
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <string.h>
@@ -58,6 +59,10 @@ static void write_config(FILE *out, const struct sw_config *config) {
   if (config->netns[0]) fprintf(out, "NetNS = %s\n", config->netns);
   if (config->metric) fprintf(out, "Metric = %u\n", config->metric);
   fprintf(out, "DSCP = %s\n", config->dscp ? "copy" : "off");
+  fprintf(out,
+          config->bandwidth ? "Bandwidth = %" PRIu64 ".%03ukbit\nOverhead = %u\n"
+                            : "Bandwidth = off\n",
+          config->bandwidth / 1000, (unsigned)(config->bandwidth % 1000), config->overhead);
   fprintf(out, "Offload = %s\n", config->offload ? "auto" : "off");
   fprintf(out, "Sandbox = %s\n", config->sandbox ? "on" : "off");
   write_hooks(out, "PostUp", config->post_up, config->post_up_count);
@@ -86,6 +91,7 @@ static void assert_same(const struct sw_config *a, const struct sw_config *b) {
   assert(a->listen_port == b->listen_port && a->mtu == b->mtu && a->fwmark == b->fwmark &&
          a->metric == b->metric && strcmp(a->netns, b->netns) == 0);
   assert(a->table_kind == b->table_kind && a->table == b->table);
+  assert(a->bandwidth == b->bandwidth && a->overhead == b->overhead);
   assert(a->dscp == b->dscp && a->offload == b->offload && a->sandbox == b->sandbox);
   assert(a->persistent_keepalive == b->persistent_keepalive);
   assert(strcmp(a->key_file, b->key_file) == 0);

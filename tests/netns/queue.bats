@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # A line that is slower than what is sent: packets wait in the engine, by flow, and few of them.
 #
-#   a ==== tbf, both ways ==== b
+#   a ==== tbf, both ways ==== b       the first three
+#   a ==== nothing limits ==== b       Bandwidth
 #
 # Timing does not decide: the limits are far from what is measured (6 ms), and farther from what a line with one queue
 # would give (400 ms, and the TUN device's 512 super-packets).
@@ -73,4 +74,47 @@ refused_nowhere() { # but in the queue
   eventually eval '[ "$(status_of a ".queue_bytes > 0 and .queue_ms > 0")" = true ]'
   run in_ns a "$SALTWAY" status sw0
   [[ $output = *"  queue: "* ]]
+}
+
+# sent_in SECONDS: bytes that a's device has sent, with Ethernet headers, and the milliseconds until they were read.
+sent_in() {
+  local start bytes
+  start=$(date +%s%N)
+  bytes=$(ip netns exec "$A" cat /sys/class/net/v0/statistics/tx_bytes)
+  sleep "$1"
+  echo $(($(ip netns exec "$A" cat /sys/class/net/v0/statistics/tx_bytes) - bytes)) $((($(date +%s%N) - start) / 1000000))
+}
+
+@test "Bandwidth holds the link to a rate, a ping does not wait for it, and a reload changes it" {
+  topology_pair
+  config a 192.0.2.2:51900 'Bandwidth = 10mbit'$'\n''Overhead = 14' # Ethernet
+  config b 192.0.2.1:51900
+  up a
+  up b
+  wait_up
+  [ "$(status_of a .bandwidth) $(status_of b .bandwidth)" = "10000000 null" ]
+  fill 8
+  read -r bytes ms < <(sent_in 2)
+  echo "10mbit: $bytes bytes in $ms ms"
+  [ $((bytes * 8)) -le $((ms * 10100 + 100000)) ] # bits; 100,000 are 10 ms
+  [ $((bytes * 8)) -ge $((ms * 5000)) ]
+  ip netns exec "$A" ping -q -c 40 -i 0.05 10.77.0.2 >"$work/ping" 3>&- &
+  ping=$!
+  sleep 0.5
+  sed -i 's/10mbit/30mbit/' "$work/a/sw0.conf"
+  in_ns a "$SALTWAY" reload sw0
+  wait "$ping" || { cat "$work/ping"; false; }
+  cat "$work/ping"
+  grep -q ' 0% packet loss' "$work/ping"
+  average=$(sed -En 's|.*= [0-9.]+/([0-9]+).*|\1|p' "$work/ping")
+  [ "$average" -lt 150 ]
+  [ "$(status_of a .bandwidth)" = 30000000 ]
+  read -r bytes ms < <(sent_in 1)
+  echo "30mbit: $bytes bytes in $ms ms"
+  [ $((bytes * 8)) -le $((ms * 30300 + 300000)) ]
+  [ $((bytes * 8)) -ge $((ms * 12000)) ]
+  wait "$filling"
+  refused_nowhere
+  run in_ns a "$SALTWAY" status sw0
+  [[ $output = *"limited to 30.0 Mbit/s"* ]]
 }

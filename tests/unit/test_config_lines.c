@@ -17,7 +17,7 @@ static void nearest_known_key_is_suggested(void **state) {
   assert_interface_mistake("FirewallMark = 1",
                            "unknown key \"FirewallMark\"; [Interface] has "
                            "Address, ListenPort, MTU, Table, Metric, NetNS, FwMark, "
-                           "DSCP, Offload, Sandbox, PostUp, PreDown\n");
+                           "DSCP, Bandwidth, Overhead, Offload, Sandbox, PostUp, PreDown\n");
   assert_peer_mistake("Keepalive = 1", "unknown key \"Keepalive\"; [Peer] has PresharedKeyFile, "
                                        "Endpoint, AllowedIPs, PersistentKeepalive\n");
   assert_peer_mistake("PersistantKeepalive = 25", "did you mean \"PersistentKeepalive\"?");

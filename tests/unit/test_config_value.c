@@ -173,6 +173,20 @@ static void number_out_of_range_is_reported(void **state) {
     const char *line, *words;
   } cases[] = {
       {"DSCP = 46", "DSCP: \"46\" is not a traffic class of datagrams; write copy or off"},
+      {"Bandwidth = 95", "Bandwidth: \"95\" is not a rate; write off, or like 95mbit, 800kbit or "
+                         "1.5gbit (64kbit to 100gbit)"},
+      {"Bandwidth = 95 Mbit/s", "\"95 Mbit/s\" is not a rate"},
+      {"Bandwidth = mbit", "is not a rate"},
+      {"Bandwidth = .5gbit", "is not a rate"},
+      {"Bandwidth = 5.mbit", "is not a rate"},
+      {"Bandwidth = 5.1234mbit", "is not a rate"},
+      {"Bandwidth = -5mbit", "is not a rate"},
+      {"Bandwidth = 63.999kbit", "is not a rate"},
+      {"Bandwidth = 100.001gbit", "is not a rate"},
+      {"Bandwidth = 1000000000kbit", "is not a rate"},
+      {"Bandwidth = 0mbit", "is not a rate"},
+      {"Overhead = 257", "Overhead: \"257\" is not a number of bytes; write 0 to 256"},
+      {"Overhead = -4", "is not a number of bytes"},
       {"Sandbox = auto", "Sandbox: \"auto\" is not a way to confine the engine; write on or off"},
       {"Offload = on",
        "Offload: \"on\" is not a way to exchange packets with the kernel; write auto or off"},
@@ -210,6 +224,43 @@ static void number_out_of_range_is_reported(void **state) {
 static void mtu_limit_is_that_of_a_packet(void **state) {
   (void)state;
   assert_int_equal(SW_VALUE_MTU_MAX, SW_PACKET_MAX);
+}
+
+static void rates_have_units(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    uint64_t rate;
+  } cases[] = {
+      {"64kbit", 64000},
+      {"95mbit", 95000000},
+      {"1.5gbit", 1500000000},
+      {"2.25Mbit", 2250000},
+      {"1.001MBIT", 1001000},
+      {"100gbit", 100000000000},
+      {"64.001kbit", 64001},
+      {"100000000kbit", 100000000000},
+      {"100.000gbit", 100000000000},
+      {"off", 0},
+  };
+  for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    char text[256];
+    snprintf(text, sizeof(text), INTERFACE "Bandwidth = %s\n" PEER, cases[i].text);
+    assert_good(text);
+    assert_true(config.bandwidth == cases[i].rate);
+    assert_int_equal(config.overhead, 0);
+  }
+  assert_good(INTERFACE "Overhead = 256\nBandwidth = 1mbit\n" PEER);
+  assert_int_equal(config.overhead, 256);
+}
+
+static void overhead_counts_for_a_bandwidth(void **state) {
+  (void)state;
+  assert_interface_mistake("Overhead = 8",
+                           "Overhead counts for the limit of Bandwidth, and there is "
+                           "none; add Bandwidth = RATE, like 95mbit, or remove");
+  assert_good(INTERFACE "Bandwidth = off\nOverhead = 8\n" PEER);
+  assert_interface_mistake("Bandwidth = x\nOverhead = 8", "is not a rate");
 }
 
 static void mtu_is_large_enough_for_ipv6(void **state) {
@@ -413,6 +464,8 @@ static void mistake_in_the_key_file_is_reported_at_its_line(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(words_stand_for_numbers),
+      TEST(rates_have_units),
+      TEST(overhead_counts_for_a_bandwidth),
       TEST(namespace_is_a_name_or_an_absolute_path),
       TEST(table_auto_replaces_a_number),
       TEST(number_with_zeros_in_front_is_decimal),

@@ -102,6 +102,8 @@ static const struct {
      "old:4: keepalive: its second number"},
     {LEAST "ping 7\n", "PersistentKeepalive = 7\n", "PersistentKeepalive = 7\n", ""},
     {LEAST "passtos\n", "DSCP = copy\n", "DSCP = copy\n", ""},
+    {LEAST "shaper 1000001\n", "Bandwidth = 8000.008kbit\n", NULL, ""},
+    {LEAST "shaper 7999\n", NULL, NULL, "old:4: shaper is not carried over: a link's Bandwidth is"},
     {LEAST "mark 51\n", "FwMark = 0x33\n", NULL, ""},
     {LEAST "dev tun7\n", NULL, NULL, "old:4: dev: the interface has the name of the link, new"},
     {LEAST "--verb 3\n", NULL, NULL, "old:4: verb is not carried over: "},

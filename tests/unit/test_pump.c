@@ -577,6 +577,34 @@ static void packets_that_the_queue_drops_are_counted(void **state) {
   stop();
 }
 
+/* What is sent is held to the rate, although the socket would take it at once. */
+static void packets_wait_for_the_shaper(void **state) {
+  (void)state;
+  full_from = full_until = 0;
+  offered = 200;
+  start(NULL);
+  sw_shaper_set(&pump.shaper, &(struct sw_shaping){.bandwidth = 20000000, .overhead = 22});
+  const uint64_t begin = sw_clock_now();
+  const uint64_t *drops = &sw_link_status(pump.link)->drops[SW_DROP_QUEUE];
+  bool waited = false;
+  while (offered > 0 || pump.queue.bytes > 0) {
+    uv_run(&loop, UV_RUN_NOWAIT);
+    if (pump.shaper.next <= sw_clock_now()) continue;
+    waited |= !pump.blocked && pump.deadline == pump.shaper.next && pump.queue.bytes > 0;
+  }
+  assert_true(waited);
+  assert_int_equal(sent_datagrams + *drops, 200);
+  /* 48: headers of IPv6 and UDP; all but the first 2 ms and the last run of 1 ms took their time */
+  const uint64_t wire = sent_bytes + sent_datagrams * (48 + 22);
+  assert_true(sw_clock_now() - begin >= wire * 8 * SW_SECOND / 20000000 - 4 * SW_SECOND / 1000);
+  /* the rate changes, and goes */
+  offered = 100;
+  sw_shaper_set(&pump.shaper, &(struct sw_shaping){.bandwidth = 0});
+  for (unsigned i = 0; i < 100; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(sent_datagrams + *drops, 300);
+  stop();
+}
+
 static void end_session(void) {
   sw_sessions_wipe(&pump.link->sessions, pump.link->sessions.current);
   sw_pump_flush(&pump);
@@ -740,6 +768,7 @@ int main(void) {
       cmocka_unit_test(keys_expire_while_the_socket_is_full),
       cmocka_unit_test(packets_wait_in_the_queue_while_the_socket_is_full),
       cmocka_unit_test(packets_that_the_queue_drops_are_counted),
+      cmocka_unit_test(packets_wait_for_the_shaper),
       cmocka_unit_test(packets_wait_for_a_session),
       cmocka_unit_test(packets_in_the_queue_wait_for_a_session_too),
       cmocka_unit_test(packets_wait_for_a_session_for_a_limited_time),

@@ -89,6 +89,9 @@ static void lines_say_what_is_not_the_case(void **state) {
   } situations[] = {
       {"{'drops':{}}", "\n  dropped: none\n"},
       {"{'queue_bytes':3072,'queue_ms':1.25}", "\n  queue: 3.00 KiB, 1.2 ms\n"},
+      {"{'queue_bytes':3072,'queue_ms':1.25,'bandwidth':95000000}",
+       "\n  queue: 3.00 KiB, 1.2 ms; limited to 95.0 Mbit/s\n"},
+      {"{'bandwidth':null}", "\n  queue: empty\n"},
       {"{'marked':7}", "\n  queue: empty; 7 packets marked (ECN)\n"},
       {"{'drops':{'short':0,'replayed':2}}", "\n  dropped: 2 replayed ("},
       {"{'last_handshake':null}", "\n  latest handshake: never\n"},
