@@ -18,6 +18,9 @@ MANDIR      ?= $(PREFIX)/share/man
 DATADIR     ?= $(PREFIX)/share/saltway
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+# of OpenRC, where it is installed; packagers set it
+INITDIR     ?= $(if $(wildcard /sbin/openrc-run),$(SYSCONFDIR)/init.d)
+UNITS       := saltway@.service saltway.target saltway-metrics@.service saltway-metrics.socket
 PKG_CONFIG  ?= pkg-config
 CFLAGS      ?= -O2 -g
 DIST        ?= saltway-$(VERSION).tar.gz
@@ -104,7 +107,8 @@ lint:
 	  --inline-suppr --suppress=missingIncludeSystem --suppress=ctuuninitvar -Iinclude -Isrc src
 	@printf '%s\n' $(SOURCES) | xargs -P 2 -I {} gcc $(ALL_CFLAGS) -Werror -fanalyzer -c -o /dev/null {}
 	@printf '%s\n' $(SOURCES) | xargs -P 2 -I {} clang-tidy --quiet {} -- $(ALL_CFLAGS)
-	shellcheck -S warning contrib/demo contrib/install-packages .ci/run .ci/bare-root tests/build/layers tests/netns/*.bash
+	shellcheck -S warning contrib/demo contrib/install-packages .ci/run .ci/bare-root tests/build/layers tests/netns/*.bash \
+	  contrib/openrc/saltway contrib/openwrt/saltway.init
 	mandoc -T lint -W warning docs/saltway.8 docs/saltway.conf.5
 
 format:
@@ -125,15 +129,20 @@ install: all
 	install -m 0644 docs/saltway.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 0644 docs/saltway.conf.5 $(DESTDIR)$(MANDIR)/man5/
 	install -m 0644 docs/status.schema.json $(DESTDIR)$(DATADIR)/
-	for unit in saltway@.service saltway-metrics@.service saltway-metrics.socket; do \
+	for unit in $(UNITS); do \
 	  sed "s,/usr/local/sbin,$(SBINDIR)," contrib/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit || exit; done
 	install -m 0644 contrib/sysusers.d/saltway.conf $(DESTDIR)$(SYSUSERSDIR)/
+ifneq ($(INITDIR),)
+	install -d $(DESTDIR)$(INITDIR)
+	sed "s,/usr/local/sbin,$(SBINDIR)," contrib/openrc/saltway >$(DESTDIR)$(INITDIR)/saltway
+	chmod 0755 $(DESTDIR)$(INITDIR)/saltway
+endif
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/saltway $(DESTDIR)$(LIBDIR)/libsaltway.a $(DESTDIR)$(LIBDIR)/pkgconfig/saltway.pc \
 	  $(DESTDIR)$(MANDIR)/man8/saltway.8 $(DESTDIR)$(MANDIR)/man5/saltway.conf.5 \
-	  $(DESTDIR)$(UNITDIR)/saltway@.service $(DESTDIR)$(SYSUSERSDIR)/saltway.conf \
-	  $(DESTDIR)$(UNITDIR)/saltway-metrics@.service $(DESTDIR)$(UNITDIR)/saltway-metrics.socket
+	  $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) $(DESTDIR)$(SYSUSERSDIR)/saltway.conf \
+	  $(if $(INITDIR),$(DESTDIR)$(INITDIR)/saltway)
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/saltway $(DESTDIR)$(DATADIR)
 	[ ! -d $(DESTDIR)$(SYSCONFDIR)/saltway ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SYSCONFDIR)/saltway
 

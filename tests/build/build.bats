@@ -15,7 +15,7 @@ setup_file() {
   export one=$BATS_FILE_TMPDIR/one other=$BATS_FILE_TMPDIR/another/and-longer/place
   for tree in "$one" "$other"; do
     mkdir -p "$tree"
-    cp -R Makefile contrib docs include src "$tree"
+    cp -R Makefile LICENSE contrib docs include src "$tree"
     mkdir "$tree/tests"
     cp tests/tests.mk "$tree/tests"
   done
@@ -172,15 +172,15 @@ install_packages() {
 
 @test "what is installed works, and uninstall removes all of it" {
   local root=$BATS_TEST_TMPDIR/root
-  make_in "$one" install DESTDIR="$root" PREFIX=/usr
+  make_in "$one" install DESTDIR="$root" PREFIX=/usr INITDIR=/etc/init.d
   "$root/usr/sbin/saltway" genkey | grep -qE '^[A-Za-z0-9+/]{43}=$'
   grep -qF 'ExecStart=/usr/sbin/saltway' "$root/usr/lib/systemd/system/saltway@.service"
   grep -qF 'exec /usr/sbin/saltway status --metrics' "$root/usr/lib/systemd/system/saltway-metrics@.service"
   jq -e '.type == "array"' "$root/usr/share/saltway/status.schema.json"
   grep -qE '^u saltway - ' "$root/usr/lib/sysusers.d/saltway.conf"
   [ "$(find "$root" -type f | wc -l)" -gt 8 ]
-  make_in "$one" uninstall DESTDIR="$root" PREFIX=/usr
-  [ -z "$(find "$root" -type f)" ]
+  make_in "$one" uninstall DESTDIR="$root" PREFIX=/usr INITDIR=/etc/init.d
+  [ -z "$(find "$root" ! -type d)" ]
   [ ! -e "$root/etc/saltway" ]
 }
 
@@ -238,6 +238,111 @@ OUTPUT
   [ -z "$output" ]
   # the unit says why it is not less
   systemd-analyze security --offline=true --threshold=26 "$unit"
+}
+
+# as_openrc SERVICE FUNCTION: runs a function of OpenRC's script as that service.
+as_openrc() {
+  (
+    RC_SVCNAME=$1
+    eerror() { echo "$*"; }
+    checkpath() { :; }
+    # shellcheck disable=SC1091
+    . "$one/contrib/openrc/saltway"
+    command=$saltway
+    "$2"
+  )
+}
+
+@test "OpenRC starts a link of its name, unless its configuration has a mistake" {
+  link_of() { echo "$command $command_args"; }
+  [ "$(as_openrc saltway.site-b link_of)" = "$saltway up site-b" ]
+  run as_openrc saltway start_pre
+  [ "$status" = 1 ]
+  [[ $output == *saltway.NAME* ]]
+  run as_openrc saltway.no-such-link start_pre
+  [ "$status" = 1 ]
+}
+
+# as_openwrt UCI-FILE FUNCTION...: runs a function of OpenWrt's script, with what OpenWrt gives to it. Prints what procd is told.
+as_openwrt() {
+  cat >"$BATS_TEST_TMPDIR/openwrt" <<'SH'
+config() { CONFIG_SECTION=$2; config_cb "$@"; }
+option() { option_cb "$@"; }
+list() { list_cb "$@"; }
+config_load() { CONFIG_SECTION=; . "$UCI"; ${CONFIG_SECTION:+config_cb}; }
+procd_open_instance() { echo "instance $1"; }
+procd_set_param() { echo "  $*"; }
+procd_close_instance() { :; }
+procd_kill() { echo "kill $2"; }
+ln() { :; }
+start() { start_service; }
+. "$INIT"
+FILES=$WORK PROG=$PROGRAM
+"$@"
+SH
+  mkdir -p "$BATS_TEST_TMPDIR/etc"
+  UCI=$1 INIT=$one/contrib/openwrt/saltway.init WORK=$BATS_TEST_TMPDIR/etc PROGRAM=$saltway \
+    dash "$BATS_TEST_TMPDIR/openwrt" "${@:2}"
+}
+
+@test "OpenWrt's example is a link, and procd runs it once it is enabled" {
+  local uci=$BATS_TEST_TMPDIR/uci conf=$BATS_TEST_TMPDIR/etc/site_b.conf
+  (umask 077 && "$saltway" genkey >"$BATS_TEST_TMPDIR/site_b.key")
+  sed "s,/etc/saltway/site_b.key,$BATS_TEST_TMPDIR/site_b.key," "$one/contrib/openwrt/saltway.config" >"$uci"
+  [ -z "$(as_openwrt "$uci" start_service)" ]
+  sed -i "s/enabled '0'/enabled '1'/" "$uci"
+  printf "%s\n" "config link other" "  list post_up 'echo \"%i\" | cat'" "  list post_up true" "  option mtu 1400" \
+    "  option AllowedIPs '10.3.0.0/16'" >>"$uci"
+  run as_openwrt "$uci" start_service
+  echo "$output"
+  [ "$(grep -c ^instance <<<"$output")" = 2 ]
+  grep -qF "  command $saltway up $conf" <<<"$output"
+  "$saltway" check "$conf"
+  diff - "$conf" <<CONF
+[Interface]
+address = 10.77.0.1/30
+listenport = 51900
+[Peer]
+presharedkeyfile = $BATS_TEST_TMPDIR/site_b.key
+endpoint = b.example.net:51900
+allowedips = 10.2.0.0/16
+CONF
+  diff - "$BATS_TEST_TMPDIR/etc/other.conf" <<'CONF'
+[Interface]
+postup = echo "%i" | cat
+postup = true
+mtu = 1400
+[Peer]
+allowedips = 10.3.0.0/16
+CONF
+}
+
+@test "OpenWrt starts a link again that cannot be reloaded, but not one whose configuration has a mistake" {
+  local uci=$BATS_TEST_TMPDIR/uci
+  (umask 077 && "$saltway" genkey >"$BATS_TEST_TMPDIR/site_b.key")
+  export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR # no link runs
+  printf "%s\n" "config link good" "  option listen_port 51900" "  option preshared_key_file $BATS_TEST_TMPDIR/site_b.key" \
+    "  option allowed_ips 10.2.0.0/16" "config link bad" "  option listen_port 0" >"$uci"
+  run as_openwrt "$uci" reload_service
+  echo "$output"
+  grep -qx 'kill good' <<<"$output"
+  refute grep -q 'kill bad' <<<"$output"
+  [ "$(grep -c ^instance <<<"$output")" = 2 ]
+}
+
+@test "OpenWrt's package installs files that exist" {
+  local top=$BATS_TEST_TMPDIR/top root=$BATS_TEST_TMPDIR/root
+  mkdir -p "$top/include"
+  : >"$top/rules.mk"
+  printf 'test: ; $(Build/Prepare)\n\t$(call Package/saltway/install,$(ROOT))\n' >"$top/include/package.mk"
+  mkdir -p "$top/build/build"
+  cp "$saltway" "$top/build/build/"
+  make -f "$one/contrib/openwrt/Makefile" test TOPDIR="$top" INCLUDE_DIR="$top/include" PKG_BUILD_DIR="$top/build" ROOT="$root" \
+    CP='cp -R' INSTALL_DIR='install -d' INSTALL_BIN='install -m 0755' INSTALL_CONF='install -m 0600'
+  [ -x "$root/etc/init.d/saltway" ]
+  [ -x "$root/usr/sbin/saltway" ]
+  [ -s "$root/etc/config/saltway" ]
+  make_in "$top/build" -n build/saltway >/dev/null
 }
 
 @test "the tarball has the files that git tracks" {
