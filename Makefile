@@ -18,6 +18,9 @@ MANDIR      ?= $(PREFIX)/share/man
 DATADIR     ?= $(PREFIX)/share/saltway
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+BASHDIR     ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR      ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR     ?= $(PREFIX)/share/fish/vendor_completions.d
 # of OpenRC, where it is installed; packagers set it
 INITDIR     ?= $(if $(wildcard /sbin/openrc-run),$(SYSCONFDIR)/init.d)
 UNITS       := saltway@.service saltway.target saltway-metrics@.service saltway-metrics.socket
@@ -108,7 +111,7 @@ lint:
 	@printf '%s\n' $(SOURCES) | xargs -P 2 -I {} gcc $(ALL_CFLAGS) -Werror -fanalyzer -c -o /dev/null {}
 	@printf '%s\n' $(SOURCES) | xargs -P 2 -I {} clang-tidy --quiet {} -- $(ALL_CFLAGS)
 	shellcheck -S warning contrib/demo contrib/install-packages .ci/run .ci/bare-root tests/build/layers tests/netns/*.bash \
-	  contrib/openrc/saltway contrib/openwrt/saltway.init
+	  contrib/openrc/saltway contrib/openwrt/saltway.init contrib/completion/saltway.bash
 	mandoc -T lint -W warning docs/saltway.8 docs/saltway.conf.5
 
 format:
@@ -118,7 +121,7 @@ format:
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/saltway \
 	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(SYSCONFDIR) \
-	  $(DESTDIR)$(DATADIR)
+	  $(DESTDIR)$(DATADIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
 	[ -d $(DESTDIR)$(SYSCONFDIR)/saltway ] || install -d -m 0700 $(DESTDIR)$(SYSCONFDIR)/saltway
 	install -m 0755 $(BUILD)/saltway $(DESTDIR)$(SBINDIR)/saltway
 	install -m 0644 $(BUILD)/libsaltway.a $(DESTDIR)$(LIBDIR)/
@@ -132,6 +135,9 @@ install: all
 	for unit in $(UNITS); do \
 	  sed "s,/usr/local/sbin,$(SBINDIR)," contrib/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit || exit; done
 	install -m 0644 contrib/sysusers.d/saltway.conf $(DESTDIR)$(SYSUSERSDIR)/
+	install -m 0644 contrib/completion/saltway.bash $(DESTDIR)$(BASHDIR)/saltway
+	install -m 0644 contrib/completion/_saltway $(DESTDIR)$(ZSHDIR)/
+	install -m 0644 contrib/completion/saltway.fish $(DESTDIR)$(FISHDIR)/
 ifneq ($(INITDIR),)
 	install -d $(DESTDIR)$(INITDIR)
 	sed "s,/usr/local/sbin,$(SBINDIR)," contrib/openrc/saltway >$(DESTDIR)$(INITDIR)/saltway
@@ -142,6 +148,7 @@ uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/saltway $(DESTDIR)$(LIBDIR)/libsaltway.a $(DESTDIR)$(LIBDIR)/pkgconfig/saltway.pc \
 	  $(DESTDIR)$(MANDIR)/man8/saltway.8 $(DESTDIR)$(MANDIR)/man5/saltway.conf.5 \
 	  $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) $(DESTDIR)$(SYSUSERSDIR)/saltway.conf \
+	  $(DESTDIR)$(BASHDIR)/saltway $(DESTDIR)$(ZSHDIR)/_saltway $(DESTDIR)$(FISHDIR)/saltway.fish \
 	  $(if $(INITDIR),$(DESTDIR)$(INITDIR)/saltway)
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/saltway $(DESTDIR)$(DATADIR)
 	[ ! -d $(DESTDIR)$(SYSCONFDIR)/saltway ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SYSCONFDIR)/saltway

@@ -177,6 +177,7 @@ install_packages() {
   grep -qF 'ExecStart=/usr/sbin/saltway' "$root/usr/lib/systemd/system/saltway@.service"
   grep -qF 'exec /usr/sbin/saltway status --metrics' "$root/usr/lib/systemd/system/saltway-metrics@.service"
   jq -e '.type == "array"' "$root/usr/share/saltway/status.schema.json"
+  bash -c '. "$0"; complete -p saltway' "$root/usr/share/bash-completion/completions/saltway"
   grep -qE '^u saltway - ' "$root/usr/lib/sysusers.d/saltway.conf"
   [ "$(find "$root" -type f | wc -l)" -gt 8 ]
   make_in "$one" uninstall DESTDIR="$root" PREFIX=/usr INITDIR=/etc/init.d
@@ -343,6 +344,46 @@ CONF
   [ -x "$root/usr/sbin/saltway" ]
   [ -s "$root/etc/config/saltway" ]
   make_in "$top/build" -n build/saltway >/dev/null
+}
+
+# completed WORD...: prints what bash offers for the last word.
+completed() {
+  local COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+  _saltway
+  printf '%s\n' "${COMPREPLY[@]}" | sort | paste -sd ' '
+}
+
+@test "bash completes subcommands, options, and the names of links" {
+  local etc=$BATS_TEST_TMPDIR/etc here; here=$(stat -L -c %i /proc/self/ns/net)
+  export RUNTIME_DIRECTORY=$BATS_TEST_TMPDIR/run
+  mkdir "$etc" "$RUNTIME_DIRECTORY"
+  touch "$etc/site-a.conf" "$etc/site-b.conf" "$etc/site-b.key" "$RUNTIME_DIRECTORY/no-socket@$here.sock"
+  for name in "site-b@$here" "test@$here" "site-c@1"; do
+    python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$RUNTIME_DIRECTORY/$name.sock"
+  done
+  sed "s,/etc/saltway,$etc," "$one/contrib/completion/saltway.bash" >"$BATS_TEST_TMPDIR/completion"
+  # shellcheck disable=SC1091
+  . "$BATS_TEST_TMPDIR/completion"
+  [ "$(completed "$saltway" d)" = "doctor down" ]
+  [ "$(completed "$saltway" '' | wc -w)" = $(($("$saltway" --help | grep -c '^  saltway') + 1)) ] # --help and --version share a line
+  [ "$(completed saltway up '')" = "site-a site-b" ]
+  [ "$(completed saltway check site-a site-)" = "site-a site-b" ]
+  [ "$(completed saltway down '')" = "site-b test" ]
+  [ "$(completed saltway reload t)" = test ]
+  [ "$(completed saltway doctor site-)" = "site-a site-b" ]
+  [ "$(completed saltway status --)" = "--json --metrics --watch" ]
+  [ "$(completed saltway status --json '')" = "--json --metrics --watch site-b test" ]
+  [ "$(completed saltway pair --n)" = "--networks-a --networks-b" ]
+  [ -z "$(completed saltway pair --port '')" ]
+  rm -r "$etc" "$RUNTIME_DIRECTORY"
+  [ -z "$(completed saltway down '')$(completed saltway up '')" ]
+}
+
+@test "zsh and fish understand their completions" {
+  local shell=none
+  if command -v zsh >/dev/null; then zsh -n "$one/contrib/completion/_saltway"; shell=zsh; fi
+  if command -v fish >/dev/null; then fish -n "$one/contrib/completion/saltway.fish"; shell=fish; fi
+  [ $shell != none ] || skip "neither is installed"
 }
 
 @test "the tarball has the files that git tracks" {
