@@ -246,6 +246,17 @@ static void largest_answer_counts_at_once(void **state) {
   assert_int_not_equal(search()->id, 0);
 }
 
+static void former_result_counts_until_a_round_has_ended(void **state) {
+  (void)state;
+  begin(8928);
+  ASSERT_TAKEN(1280, 1376, 1440, 4064, 8928);
+  acknowledge(1440);
+  assert_int_equal(path_mtu(), 8928);
+  refuse(4064);
+  assert_int_equal(path_mtu(), 1440);
+  assert_int_not_equal(search()->id, 0);
+}
+
 /* ---- rounds ---- */
 
 static void lost_probe_is_repeated_once(void **state) {
@@ -309,6 +320,31 @@ static void next_round_begins_when_all_sizes_have_a_result(void **state) {
   ASSERT_TAKEN(3360);
   acknowledge(3360);
   ASSERT_TAKEN(3488, 3680, 3872);
+}
+
+static void sizes_below_a_late_answer_are_not_sent_again(void **state) {
+  (void)state;
+  begin_by_hand();
+  pair.now += 300 * MS;
+  assert_int_equal(take(), 1280);
+  acknowledge(1440);
+  ASSERT_TAKEN(4064, 8928);
+}
+
+static void refused_size_and_those_above_it_are_not_sent_again(void **state) {
+  (void)state;
+  begin_by_hand();
+  assert_true(refuse(4064));
+  pair.now += 300 * MS;
+  ASSERT_TAKEN(1280, 1376, 1440);
+}
+
+static void sizes_below_a_refused_one_are_still_sent(void **state) {
+  (void)state;
+  begin(0);
+  assert_int_equal(take(), 1280);
+  assert_false(refuse(4064)); /* data */
+  ASSERT_TAKEN(1376, 1440);
 }
 
 /* Between its limits no quarter is one of whole blocks. */
@@ -617,10 +653,31 @@ static void data_that_is_refused_during_a_search_is_an_upper_limit(void **state)
   assert_true(search()->id != 0);
   acknowledge(4064);
   ASSERT_TAKEN(4256, 4512, 4704);
-  refuse(5000);
-  refuse(9500);
+  assert_false(refuse(5000));
+  assert_false(refuse(9500));
   acknowledge(4704);
   assert_int_equal(path_mtu(), 4704);
+  ASSERT_TAKEN(4768, 4832, 4896);
+}
+
+static void refused_data_above_all_sizes_of_a_round_leaves_them(void **state) {
+  (void)state;
+  begin_by_hand();
+  acknowledge(4064);
+  refuse(8928);
+  refuse(8000);
+  ASSERT_TAKEN(5280, 6496, 7712);
+}
+
+static void size_that_is_refused_after_it_passed_begins_the_search_anew(void **state) {
+  (void)state;
+  begin_by_hand();
+  acknowledge(1440);
+  assert_false(refuse(1440)); /* data */
+  ASSERT_TAKEN(1280, 1376);
+  refuse(1280);
+  assert_int_equal(search()->id, 0);
+  assert_true(fragments());
 }
 
 static void datagram_without_data_is_not_too_long(void **state) {
@@ -911,6 +968,24 @@ static void result_for_a_configured_mtu_comes_at_the_end(void **state) {
   assert_true(fragments());
 }
 
+static void round_is_no_result_for_a_configured_mtu(void **state) {
+  (void)state;
+  sw_link_mtu_set(left->link, pair.now, 5000);
+  ASSERT_TAKEN(1280, 1376, 1440, 4064, 5000);
+  acknowledge(1440);
+  refuse(4064);
+  assert_int_not_equal(search()->id, 0);
+  assert_int_equal(path_mtu(), 5000);
+  assert_false(fragments());
+}
+
+static void first_probe_after_the_mtu_was_configured_can_be_refused(void **state) {
+  (void)state;
+  sw_link_mtu_set(left->link, pair.now, 1440);
+  ASSERT_TAKEN(1280, 1376, 1440);
+  assert_true(refuse(1280));
+}
+
 /* Nothing else would tell: datagrams of data are fragmented. */
 static void configured_mtu_is_searched_again(void **state) {
   (void)state;
@@ -1098,6 +1173,9 @@ int main(void) {
       TEST(answer_to_the_repeated_probe_counts),
       TEST(late_answer_of_an_earlier_round_counts),
       TEST(next_round_begins_when_all_sizes_have_a_result),
+      TEST(sizes_below_a_late_answer_are_not_sent_again),
+      TEST(refused_size_and_those_above_it_are_not_sent_again),
+      TEST(sizes_below_a_refused_one_are_still_sent),
       TEST(last_size_below_the_upper_limit_is_tried),
       TEST(limit_of_the_interface_is_found_without_waiting),
       TEST(limit_of_the_interface_that_became_smaller_is_found_without_waiting),
@@ -1122,6 +1200,8 @@ int main(void) {
       TEST(refused_data_starts_a_search_for_something_shorter),
       TEST(refused_data_is_no_probe),
       TEST(data_that_is_refused_during_a_search_is_an_upper_limit),
+      TEST(refused_data_above_all_sizes_of_a_round_leaves_them),
+      TEST(size_that_is_refused_after_it_passed_begins_the_search_anew),
       TEST(datagram_without_data_is_not_too_long),
       TEST(each_path_has_its_own_result),
       TEST(answer_to_a_probe_of_the_former_path_does_not_count),
@@ -1136,7 +1216,10 @@ int main(void) {
       TEST(configured_mtu_that_passes_is_the_result),
       TEST(configured_mtu_above_the_longest_probe_is_not_proved),
       TEST(path_that_carries_less_than_the_configured_mtu_needs_fragments),
+      TEST(former_result_counts_until_a_round_has_ended),
       TEST(result_for_a_configured_mtu_comes_at_the_end),
+      TEST(round_is_no_result_for_a_configured_mtu),
+      TEST(first_probe_after_the_mtu_was_configured_can_be_refused),
       TEST(configured_mtu_is_searched_again),
       TEST(configured_mtu_is_assumed_on_a_new_path),
       TEST(configured_mtu_ends_a_search),
