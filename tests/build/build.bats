@@ -216,19 +216,6 @@ OUTPUT
   [ "$(cat "$root/etc/saltway/site.key")" = secret ]
 }
 
-@test "README's first commands work as written, after make install" {
-  local root=$BATS_TEST_TMPDIR/root readme=$BATS_TEST_DIRNAME/../../README.md
-  make_in "$one" install DESTDIR="$root"
-  # the configuration is the first indented block; the commands for the key follow it
-  sed "s,/etc/saltway,$root/etc/saltway," "$readme" >"$BATS_TEST_TMPDIR/readme"
-  sed -n '/^    # .*site-b\.conf/,/^[^ ]/ s/^    //p' "$BATS_TEST_TMPDIR/readme" >"$root/etc/saltway/site-b.conf"
-  grep -q '^Endpoint = ' "$root/etc/saltway/site-b.conf"
-  grep -E '^    .*saltway genkey >' "$BATS_TEST_TMPDIR/readme" >"$BATS_TEST_TMPDIR/commands"
-  PATH=$root/usr/local/sbin:$PATH bash -e "$BATS_TEST_TMPDIR/commands"
-  [ "$(stat -c %a "$root/etc/saltway/site-b.key")" = 600 ]
-  "$root/usr/local/sbin/saltway" check "$root/etc/saltway/site-b.conf"
-}
-
 @test "systemd accepts the unit, and rates it as hardened" {
   command -v systemd-analyze || skip "no systemd-analyze"
   local unit=$BATS_TEST_TMPDIR/saltway@x.service
