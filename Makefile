@@ -112,7 +112,7 @@ lint:
 	@printf '%s\n' $(SOURCES) | xargs -P 2 -I {} clang-tidy --quiet {} -- $(ALL_CFLAGS)
 	shellcheck -S warning contrib/demo contrib/install-packages .ci/run .ci/bare-root tests/build/layers tests/netns/*.bash \
 	  contrib/openrc/saltway contrib/openwrt/saltway.init contrib/completion/saltway.bash
-	mandoc -T lint -W warning docs/saltway.8 docs/saltway.conf.5
+	mandoc -T lint -W warning docs/saltway.8 docs/saltway.conf.5 docs/saltway-protocol.7
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
@@ -120,7 +120,7 @@ format:
 # The configuration directory is for its owner only, because it holds keys. An existing one keeps its mode.
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/saltway \
-	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(SYSCONFDIR) \
+	  $(addprefix $(DESTDIR)$(MANDIR)/,man5 man7 man8) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(SYSCONFDIR) \
 	  $(DESTDIR)$(DATADIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
 	[ -d $(DESTDIR)$(SYSCONFDIR)/saltway ] || install -d -m 0700 $(DESTDIR)$(SYSCONFDIR)/saltway
 	install -m 0755 $(BUILD)/saltway $(DESTDIR)$(SBINDIR)/saltway
@@ -131,6 +131,7 @@ install: all
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/saltway.pc
 	install -m 0644 docs/saltway.8 $(DESTDIR)$(MANDIR)/man8/
 	install -m 0644 docs/saltway.conf.5 $(DESTDIR)$(MANDIR)/man5/
+	install -m 0644 docs/saltway-protocol.7 $(DESTDIR)$(MANDIR)/man7/
 	install -m 0644 docs/status.schema.json $(DESTDIR)$(DATADIR)/
 	for unit in $(UNITS); do \
 	  sed "s,/usr/local/sbin,$(SBINDIR)," contrib/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit || exit; done
@@ -146,7 +147,7 @@ endif
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/saltway $(DESTDIR)$(LIBDIR)/libsaltway.a $(DESTDIR)$(LIBDIR)/pkgconfig/saltway.pc \
-	  $(DESTDIR)$(MANDIR)/man8/saltway.8 $(DESTDIR)$(MANDIR)/man5/saltway.conf.5 \
+	  $(addprefix $(DESTDIR)$(MANDIR)/,man8/saltway.8 man5/saltway.conf.5 man7/saltway-protocol.7) \
 	  $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) $(DESTDIR)$(SYSUSERSDIR)/saltway.conf \
 	  $(DESTDIR)$(BASHDIR)/saltway $(DESTDIR)$(ZSHDIR)/_saltway $(DESTDIR)$(FISHDIR)/saltway.fish \
 	  $(if $(INITDIR),$(DESTDIR)$(INITDIR)/saltway)

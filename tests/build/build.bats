@@ -176,6 +176,7 @@ install_packages() {
   "$root/usr/sbin/saltway" genkey | grep -qE '^[A-Za-z0-9+/]{43}=$'
   grep -qF 'ExecStart=/usr/sbin/saltway' "$root/usr/lib/systemd/system/saltway@.service"
   grep -qF 'exec /usr/sbin/saltway status --metrics' "$root/usr/lib/systemd/system/saltway-metrics@.service"
+  [ -s "$root/usr/share/man/man7/saltway-protocol.7" ]
   jq -e '.type == "array"' "$root/usr/share/saltway/status.schema.json"
   bash -c '. "$0"; complete -p saltway' "$root/usr/share/bash-completion/completions/saltway"
   grep -qE '^u saltway - ' "$root/usr/lib/sysusers.d/saltway.conf"
