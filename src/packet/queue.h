@@ -70,7 +70,7 @@ struct sw_queue {
 void sw_queue_init(struct sw_queue *queue, uint8_t *memory, const uint8_t key[SW_QUEUE_KEY_BYTES]);
 
 /** Adds a copy of a packet that the TUN device has given at `now`.  Returns 0, or -EINVAL if it is no
- * IP packet or not as `offload` describes it: then it is not added. */
+ * IP packet, or a super-packet that is not as `offload` describes it: then it is not added. */
 int sw_queue_add(struct sw_queue *queue, uint64_t now, const uint8_t *packet, size_t length,
                  const struct sw_offload *offload);
 
