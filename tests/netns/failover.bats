@@ -44,22 +44,6 @@ link_over() {
 peer_of() { status_of "$1" .endpoint; }
 sends_to() { [ "$(peer_of "$1")" = "$2" ]; }
 
-# stream: pings from a, ten a second, for as long as the test lasts. Lost ones are counted by stream_stop.
-stream() {
-  ip netns exec "$A" ping -i 0.1 -O 10.77.0.2 >"$work/ping" 2>&1 3>&- &
-  stream=$!
-  pids+=("$stream")
-}
-
-# stream_stop WHAT: prints the largest number of pings in a row that were not answered.
-stream_stop() {
-  local gap
-  kill -INT "$stream"; wait "$stream" || true
-  gap=$(awk -F 'icmp_seq=' '/bytes from/ {split($2, f, " "); if (f[1] - last - 1 > gap) gap = f[1] - last - 1; last = f[1]} END {print gap + 0}' "$work/ping")
-  echo "# $1: at most $gap pings in a row lost, of 10 a second" >&3
-  [ "$gap" -le 60 ]
-}
-
 # cut HOW: the first provider fails.
 cut() {
   case $1 in
@@ -78,7 +62,7 @@ fails_over() {
   topology_providers
   link_over 192.0.2.2:51900 198.51.100.2:51900
   sends_to a 192.0.2.2:51900
-  stream
+  pings_start
   tcp_stream
   sleep 2
   cut "$1"
@@ -88,7 +72,7 @@ fails_over() {
   mend
   eventually sends_to a 192.0.2.2:51900
   eventually sends_to b 192.0.2.1:51900
-  stream_stop "$1"
+  pings_stop "$1"
   tcp_goes_on
   [ "$(status_of a .handshakes)" -le 3 ] # the session survived
 }
@@ -126,44 +110,44 @@ readdress() {
 @test "the IPv4 address of a side changes: the other side follows, and nothing is configured" {
   topology_providers
   link_over 192.0.2.2:51900
-  stream
+  pings_start
   sleep 2
   readdress 192.0.2.1/24 192.0.2.11/24
   eventually sends_to b 192.0.2.11:51900
   sleep 2
-  stream_stop "IPv4 to IPv4"
+  pings_stop "IPv4 to IPv4"
 }
 
 @test "the IPv6 address of a side changes: the other side follows, and nothing is configured" {
   topology_providers
   link_over '[2001:db8::2]:51900'
-  stream
+  pings_start
   sleep 2
   readdress 2001:db8::1/64 2001:db8::11/64
   eventually sends_to b '[2001:db8::11]:51900'
   sleep 2
-  stream_stop "IPv6 to IPv6"
+  pings_stop "IPv6 to IPv6"
 }
 
 @test "a side loses its IPv4 addresses, and later its IPv6 addresses: the link goes over the other family" {
   topology_providers
   link_over 192.0.2.2:51900 '[2001:db8::2]:51900'
   eventually sends_to b 192.0.2.1:51900
-  stream
+  pings_start
   sleep 2
   ip -n "$A" -4 addr flush dev p0
   eventually sends_to b '[2001:db8::1]:51900'
   eventually sends_to a '[2001:db8::2]:51900'
   sleep 2
-  stream_stop "IPv4 to IPv6"
+  pings_stop "IPv4 to IPv6"
   ip -n "$A" addr add 192.0.2.1/24 dev p0
-  stream
+  pings_start
   sleep 2
   ip -n "$A" addr del 2001:db8::1/64 dev p0
   eventually sends_to b 192.0.2.1:51900
   eventually sends_to a 192.0.2.2:51900
   sleep 2
-  stream_stop "IPv6 to IPv4"
+  pings_stop "IPv6 to IPv4"
   [ "$(status_of a .handshakes)" -le 3 ] # the session survived
 }
 
@@ -184,12 +168,12 @@ NFT
   nat 40001
   link_over 192.0.2.2:51900
   eventually sends_to b 192.0.2.1:40001
-  stream
+  pings_start
   sleep 2
   nat 40002
   eventually sends_to b 192.0.2.1:40002
   sleep 2
-  stream_stop "a NAT's port"
+  pings_stop "a NAT's port"
 }
 
 @test "a route that takes precedence leads the link over the other provider, and the other side follows when the first fails" {
@@ -198,7 +182,7 @@ NFT
   ip -n "$A" route add 203.0.113.2/32 via 192.0.2.2
   link_over 203.0.113.2:51900
   eventually sends_to b 192.0.2.1:51900
-  stream
+  pings_start
   sleep 2
   # the packets leave by p1 from now on, and the first provider forwards nothing from there
   ip -n "$A" route replace 203.0.113.2/32 via 198.51.100.2
@@ -210,19 +194,19 @@ NFT
   cut silently
   eventually sends_to b 198.51.100.1:51900
   sleep 2
-  stream_stop "a route"
+  pings_stop "a route"
 }
 
 @test "a path that fails in one direction is noticed by the side that sends on it" {
   topology_providers
   link_over 192.0.2.2:51900
-  stream
+  pings_start
   sleep 2
   ip netns exec "$A" nft 'table inet cut { chain out { type filter hook output priority 0; udp dport 51900 drop; }; }'
   eventually refute is_up a
   ip netns exec "$A" nft delete table inet cut
   eventually is_up a
-  kill -INT "$stream"
+  kill -INT "$pings"
 }
 
 @test "without ListenPort a link that hears nothing for 30 s goes on from another port, past a mapping that is stale" {

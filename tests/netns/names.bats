@@ -131,6 +131,8 @@ PreDown = ip rule del uidrange $user-$user table main"
   up a
   wait_up
   refute grep -q 'b.example.net' "$work/a/up.log" # nothing to tell
+  pings_start
+  sleep 6 # a name is looked up every 5 s at most
   # side a has to find side b
   ip netns exec "$A" nft 'table inet f { chain i { type filter hook input priority 0; ct state established accept; udp dport 51900 drop; }; }'
   resolves_to a 192.0.2.22
@@ -138,6 +140,8 @@ PreDown = ip rule del uidrange $user-$user table main"
   ip -n "$B" addr add 192.0.2.22/24 dev v0
   eventually eval '[ "$(status_of a .endpoint)" = 192.0.2.22:51900 ]'
   eventually is_up a
+  sleep 1
+  pings_stop "by DNS"
   [ "$(lines_with a 'b.example.net has changed: 192.0.2.22:51900 (before: 192.0.2.2:51900)')" = 1 ]
 }
 

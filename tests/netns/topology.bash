@@ -115,6 +115,22 @@ file_of() {
   echo "$work/run-$1/sw0@$(stat -L -c %i "/run/netns/$ns").$2"
 }
 
+# pings_start: pings from a, ten a second, for as long as the test lasts. Lost ones are counted by pings_stop.
+pings_start() {
+  ip netns exec "$A" ping -i 0.1 -O 10.77.0.2 >"$work/pings" 2>&1 3>&- &
+  pings=$!
+  pids+=("$pings")
+}
+
+# pings_stop WHAT: prints the largest number of pings in a row that were not answered.
+pings_stop() {
+  local gap
+  kill -INT "$pings"; wait "$pings" || true
+  gap=$(awk -F 'icmp_seq=' '/bytes from/ {split($2, f, " "); if (f[1] - last - 1 > gap) gap = f[1] - last - 1; last = f[1]} END {print gap + 0}' "$work/pings")
+  echo "# $1: at most $gap pings in a row lost, of 10 a second" >&3
+  [ "$gap" -le 60 ]
+}
+
 # refute COMMAND...: the command must fail (`! command` does not fail a test).
 refute() {
   if "$@"; then echo "should have failed: $*"; return 1; fi
