@@ -41,7 +41,6 @@ void sw_link_advance(struct sw_link *link, uint64_t now) {
 void sw_link_endpoints_set(struct sw_link *link, uint64_t now, const struct sw_address *endpoints,
                            size_t count) {
   sw_link_advance(link, now);
-  if (!link->endpoints.count) link->retry.at = 0;
   sw_endpoints_set(&link->endpoints, endpoints, count);
   sw_paths_configure(link, endpoints, count);
 }

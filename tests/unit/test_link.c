@@ -67,6 +67,7 @@ static void link_comes_up_with_four_datagrams_and_probes_its_path(void **state) 
   assert_string_equal(left->sent, "ippa");
   assert_string_equal(right->sent, "rap");
   const struct sw_link_status *status = sw_link_status(left->link);
+  assert_int_equal(status->attempts, 0);
   assert_int_equal(status->handshakes, 1);
   assert_int_equal(status->handshake_time, pair.now);
   assert_int_equal(status->received_time, pair.now);
@@ -80,6 +81,7 @@ static void states_are_reported(void **state) {
   (void)state;
   assert_int_equal(pair_state(right), SW_LINK_WAITING);
   assert_int_equal(pair_state(left), SW_LINK_CONNECTING);
+  assert_int_equal(sw_link_status(left->link)->rtt, 0);
   sw_link_endpoints_set(left->link, pair.now, NULL, 0);
   assert_int_equal(pair_state(left), SW_LINK_WAITING);
   pair_introduce(left);

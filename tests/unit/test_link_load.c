@@ -190,6 +190,11 @@ static void cookies_of_two_links_differ(void **state) {
   assert_false(sw_cookies_verify(&other, 0, &left->address, point, cookie));
 }
 
+static void new_link_has_a_secret_for_its_cookies(void **state) {
+  (void)state;
+  assert_false(sodium_is_zero(left->link->cookies.secret[0], SW_KEY_BYTES));
+}
+
 static void second_cookie_for_one_init_is_dropped(void **state) {
   (void)state;
   struct pair_datagram init, cookie, again;
@@ -278,6 +283,7 @@ int main(void) {
       APART(copied_init_from_elsewhere_does_not_block_a_known_peer),
       APART(cookie_is_valid_for_two_to_four_minutes),
       APART(cookies_of_two_links_differ),
+      APART(new_link_has_a_secret_for_its_cookies),
       APART(second_cookie_for_one_init_is_dropped),
       APART(cookie_does_not_delay_the_next_attempt),
       APART(no_more_sources_than_the_limit_are_accepted),

@@ -229,6 +229,13 @@ static void close_wipes_handshakes_in_progress(void **state) {
   assert_int_equal(sw_link_deadline(right->link), SW_NEVER);
 }
 
+static void close_drops_every_reply(void **state) {
+  (void)state;
+  for (unsigned i = 0; i < SW_REPLIES; i++) left->link->replies[i].length = 1;
+  sw_link_close(left->link, pair.now);
+  for (unsigned i = 0; i < SW_REPLIES; i++) assert_int_equal(left->link->replies[i].length, 0);
+}
+
 static void handshake_begins_a_second_after_the_peer_closes(void **state) {
   (void)state;
   sw_link_close(right->link, pair.now);
@@ -326,6 +333,7 @@ int main(void) {
       CONNECTED(session_ids_are_never_zero_or_taken),
       CONNECTED(close_is_sent_in_every_session_and_then_nothing),
       APART(close_wipes_handshakes_in_progress),
+      APART(close_drops_every_reply),
       CONNECTED(handshake_begins_a_second_after_the_peer_closes),
       CONNECTED(close_of_an_older_session_keeps_the_current_one),
       CONNECTED(close_while_silent_ends_the_silence),

@@ -837,6 +837,42 @@ static void time_never_goes_backwards(void **state) {
   assert_int_equal(left->link->now, now);
 }
 
+static void every_call_tells_the_time(void **state) {
+  (void)state;
+  struct pair_datagram datagram;
+  pair.now += 7 * MS;
+  pair_seal(left, 100, &datagram);
+  assert_int_equal(sw_link_status(left->link)->sent_time, pair.now);
+  pair.now += 7 * MS;
+  sw_link_mtu_set(left->link, pair.now, 1400);
+  assert_int_equal(left->link->now, pair.now);
+  pair.now += 7 * MS;
+  sw_link_too_long(left->link, pair.now, 1400);
+  assert_int_equal(left->link->now, pair.now);
+  pair.now += 7 * MS;
+  sw_link_close(left->link, pair.now);
+  assert_int_equal(left->link->now, pair.now);
+}
+
+static void packet_of_no_or_too_many_bytes_is_not_sealed(void **state) {
+  (void)state;
+  static uint8_t packet[SW_PACKET_MAX + 1], datagram[SW_PACKET_MAX + SW_OVERHEAD + 1];
+  assert_int_equal(sw_link_seal(left->link, pair.now, packet, 0, false, datagram), -EMSGSIZE);
+  pair_assert_drop(left, SW_DROP_TOO_BIG);
+  assert_int_equal(sw_link_seal(left->link, pair.now, packet, SW_PACKET_MAX + 1, false, datagram),
+                   -EMSGSIZE);
+  pair_assert_drop(left, SW_DROP_TOO_BIG);
+}
+
+static void longest_packet_of_a_batch_is_noted(void **state) {
+  (void)state;
+  struct sw_sealing sealing;
+  left->link->paths.longest = 0;
+  assert_int_equal(sw_link_seal_begin(left->link, pair.now, 3, 1001 + 1001 + 999, false, &sealing),
+                   0);
+  assert_int_equal(left->link->paths.longest, 1001);
+}
+
 static void link_that_may_not_start_has_no_deadline(void **state) {
   (void)state;
   assert_int_equal(sw_link_deadline(right->link), SW_NEVER);
@@ -945,6 +981,9 @@ int main(void) {
       CONNECTED(session_is_renewed_when_half_its_counters_are_used),
       CONNECTED(session_ends_after_180_s),
       CONNECTED(time_never_goes_backwards),
+      CONNECTED(every_call_tells_the_time),
+      CONNECTED(packet_of_no_or_too_many_bytes_is_not_sealed),
+      CONNECTED(longest_packet_of_a_batch_is_noted),
       APART(link_that_may_not_start_has_no_deadline),
       APART(peer_at_port_0_makes_no_busy_loop),
       CONNECTED(deadline_is_when_something_is_due_and_never_past),

@@ -685,6 +685,8 @@ static void datagram_without_data_is_not_too_long(void **state) {
   for (size_t length = 0; length <= SW_OVERHEAD; length++)
     assert_false(sw_link_too_long(left->link, pair.now, length));
   assert_int_equal(search()->id, 0);
+  assert_false(refuse(1));
+  assert_int_equal(search()->failed, 1);
 }
 
 /* ---- paths ---- */
