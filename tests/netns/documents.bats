@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # What README.md and docs/guide tell people to type is typed here, read from there. The rules for their fenced blocks:
 #
-#   sh    commands; the first line says where: `# on a`, `# on b` or `# on both`
+#   sh    commands; the first line says where: `# on a`, `# on b`, `# on both`, `# on any machine`
 #   ini   a file; the first line says which: `# on a: /etc/saltway/site-b.conf`. Without `on a: ` it is only checked
 #   text  what the commands above it print; `...` stands for any lines, and fingerprints may differ
 #
@@ -149,9 +149,9 @@ without_skipped() {
 # type_in SIDE COMMANDS: runs the commands on the machine, and keeps what they print.
 type_in() {
   local side
-  for side in $([ "$1" = both ] && echo a b || echo "$1"); do
+  for side in $(case $1 in both) echo a b ;; any*) echo a ;; *) echo "$1" ;; esac); do
     printf '%s\n' "$2" | without_skipped >"$work/$side/commands"
-    PATH=$work/bin:$PATH machine "$side" bash -e commands >>"$work/printed" 2>&1 ||
+    PATH=$work/bin:$PATH machine "$side" bash -e commands >>"$work/printed" 2>&1 </dev/null ||
       { echo "$document, on $side:"; cat "$work/$side/commands"; echo "printed:"; cat "$work/printed"; return 1; }
   done
 }
@@ -180,7 +180,7 @@ follow() {
     for ((; count > 0; count--)); do IFS= read -r first; text+=$first$'\n'; done
     first=${text%%$'\n'*} rest=${text#*$'\n'}
     case "$kind $first" in
-      'sh # on a' | 'sh # on b' | 'sh # on both')
+      'sh # on a' | 'sh # on b' | 'sh # on both' | 'sh # on any machine')
         : >"$work/printed"
         type_in "${first#\# on }" "$rest" || return
         while IFS= read -r first; do
