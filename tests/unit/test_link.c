@@ -295,6 +295,22 @@ static void both_sides_at_once_converge(void **state) {
   assert_in_range(sw_link_status(left->link)->handshakes, 9, 20);
 }
 
+static void own_init_is_wiped_with_the_first_datagram_of_the_peers_session(void **state) {
+  (void)state;
+  struct pair_datagram init, own, response, probe;
+  pair_introduce(right);
+  pair_take_letter(left, 'i', &init);
+  pair_take_letter(right, 'i', &own);
+  pair_give(right, &init);
+  pair_take_letter(right, 'r', &response);
+  pair_give(left, &response);
+  pair_take_letter(left, 'p', &probe);
+  assert_int_not_equal(right->link->initiation.local, 0);
+  pair_give(right, &probe);
+  const struct sw_initiation *initiation = &right->link->initiation;
+  assert_true(sodium_is_zero((const uint8_t *)initiation, sizeof(*initiation)));
+}
+
 static void link_of_a_second_of_latency_comes_up_from_both_sides(void **state) {
   (void)state;
   pair_introduce(right);
@@ -384,6 +400,7 @@ int main(void) {
       APART(packet_confirms_a_session),
       APART(pending_answer_is_valid_for_5_s),
       APART(both_sides_at_once_converge),
+      APART(own_init_is_wiped_with_the_first_datagram_of_the_peers_session),
       APART(link_of_a_second_of_latency_comes_up_from_both_sides),
       APART(replayed_init_does_not_abort_our_own_handshake),
       CONNECTED(replayed_init_affects_no_session),

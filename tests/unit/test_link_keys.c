@@ -211,6 +211,17 @@ static void other_keys_leave_empty_sessions_empty(void **state) {
   }
 }
 
+static void another_first_key_renews_the_session_in_any_row_and_nothing_else(void **state) {
+  (void)state;
+  struct sw_session *last = &left->link->sessions.rows[SW_SESSIONS - 1];
+  *last = *left->link->sessions.current;
+  set_two(left, next, old);
+  assert_int_equal(last->rekey_at, pair.now);
+  assert_int_equal(left->link->sessions.current->rekey_at, pair.now);
+  const struct sw_pending *pending = &left->link->sessions.pending;
+  assert_true(sodium_is_zero((const uint8_t *)pending, sizeof(*pending)));
+}
+
 static void another_first_key_ends_the_init_in_progress(void **state) {
   (void)state;
   struct pair_datagram init;
@@ -434,6 +445,7 @@ int main(void) {
       APART(the_same_keys_keep_the_init_in_progress),
       CONNECTED(keys_are_changed_at_the_time_that_is_passed),
       CONNECTED(other_keys_leave_empty_sessions_empty),
+      CONNECTED(another_first_key_renews_the_session_in_any_row_and_nothing_else),
       APART(another_first_key_ends_the_init_in_progress),
       CONNECTED(second_key_causes_no_handshake),
       CONNECTED(another_first_key_begins_one_handshake),

@@ -229,6 +229,23 @@ static void close_wipes_handshakes_in_progress(void **state) {
   assert_int_equal(sw_link_deadline(right->link), SW_NEVER);
 }
 
+static void
+close_is_sent_on_the_active_path_and_to_the_peer_of_an_unconfirmed_session(void **state) {
+  (void)state;
+  struct pair_datagram first, second;
+  const struct sw_address active = pair_address(88), other = pair_address(77);
+  struct sw_session *unconfirmed = &left->link->sessions.rows[SW_SESSIONS - 1];
+  *unconfirmed = *left->link->sessions.current;
+  unconfirmed->state = SW_SESSION_UNCONFIRMED;
+  unconfirmed->path.peer = other;
+  left->link->paths.active->path.peer = active;
+  sw_link_close(left->link, pair.now);
+  pair_take_letter(left, 'x', &first);
+  pair_take_letter(left, 'x', &second);
+  assert_true(sw_address_equal(&first.to, &active));
+  assert_true(sw_address_equal(&second.to, &other));
+}
+
 static void close_drops_every_reply(void **state) {
   (void)state;
   for (unsigned i = 0; i < SW_REPLIES; i++) left->link->replies[i].length = 1;
@@ -334,6 +351,7 @@ int main(void) {
       CONNECTED(close_is_sent_in_every_session_and_then_nothing),
       APART(close_wipes_handshakes_in_progress),
       APART(close_drops_every_reply),
+      CONNECTED(close_is_sent_on_the_active_path_and_to_the_peer_of_an_unconfirmed_session),
       CONNECTED(handshake_begins_a_second_after_the_peer_closes),
       CONNECTED(close_of_an_older_session_keeps_the_current_one),
       CONNECTED(close_while_silent_ends_the_silence),

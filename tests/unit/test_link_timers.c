@@ -717,6 +717,22 @@ static void unconfirmed_session_is_probed_and_wiped_after_5_s(void **state) {
         sodium_is_zero((const uint8_t *)&left->link->sessions.rows[i], sizeof(struct sw_session)));
 }
 
+static void probes_of_an_unconfirmed_session_have_random_tokens(void **state) {
+  (void)state;
+  struct pair_datagram datagram;
+  uint64_t tokens[3];
+  pair_take_letter(left, 'i', &datagram);
+  pair_give(right, &datagram);
+  pair_take_letter(right, 'r', &datagram);
+  pair_give(left, &datagram);
+  for (unsigned i = 0; i < 3; i++) {
+    sw_sessions_unconfirmed(&left->link->sessions)->probe_at = pair.now;
+    pair_take_letter(left, 'p', &datagram);
+    tokens[i] = token_of(&datagram);
+  }
+  assert_true(tokens[0] != tokens[1] && tokens[1] != tokens[2]);
+}
+
 static void unconfirmed_session_is_probed_and_given_up_at_random_times(void **state) {
   struct span first = NO_SPAN, last = NO_SPAN, next = NO_SPAN;
   for (unsigned i = 0; i < 100; i++) {
@@ -974,6 +990,7 @@ int main(void) {
       APART(endpoints_have_their_own_times_and_errors),
       APART(no_more_than_16_endpoints_are_kept),
       APART(unconfirmed_session_is_probed_and_wiped_after_5_s),
+      APART(probes_of_an_unconfirmed_session_have_random_tokens),
       APART(unconfirmed_session_is_probed_and_given_up_at_random_times),
       CONNECTED(closed_link_is_restarted_after_a_random_time),
       CONNECTED(initiator_renews_the_session_after_115_to_120_s),
