@@ -14,8 +14,8 @@ topology_router() {
     ip netns add "$ns"
     ip -n "$ns" link set lo up
     ip netns exec "$ns" sysctl -qw net.ipv4.conf.all.rp_filter=2 net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
-    # the congestion control of the test, not of the host: one that marks ECT(0) and answers to CE
-    ip netns exec "$ns" sysctl -qw net.ipv4.tcp_ecn=1 net.ipv4.tcp_congestion_control=reno
+    # the congestion control of the test, not of the host: one that marks ECT(0) and answers to CE, also after a lost SYN
+    ip netns exec "$ns" sysctl -qw net.ipv4.tcp_ecn=1 net.ipv4.tcp_ecn_fallback=0 net.ipv4.tcp_congestion_control=reno
   done
   ip link add v0 netns "$A" type veth peer name va netns "$R"
   ip link add v0 netns "$B" type veth peer name vb netns "$R"
