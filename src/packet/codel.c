@@ -31,7 +31,7 @@ static bool above(struct sw_codel *codel, uint64_t now, uint64_t wait, bool few)
 /* Starts where the last dropping state ended if that was not long ago. */
 static void begin(struct sw_codel *codel, uint64_t now) {
   const uint32_t delta = codel->count - codel->last_count;
-  const bool recent = now < codel->drop_next || now - codel->drop_next < 16 * SW_CODEL_INTERVAL;
+  const bool recent = now < codel->drop_next + 16 * SW_CODEL_INTERVAL;
   codel->count = delta > 1 && recent ? delta : 1;
   codel->last_count = codel->count;
   codel->drop_next = control_law(now, codel->count);

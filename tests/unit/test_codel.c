@@ -220,6 +220,7 @@ static void an_empty_queue_ends_the_dropping(void **state) {
   sw_codel_empty(&codel);
   for (uint64_t wait = 0; wait < SW_CODEL_INTERVAL; wait += MS)
     assert_false(sw_codel_drop(&codel, 1 + 3 * SW_CODEL_INTERVAL + wait, SW_CODEL_TARGET, false));
+  assert_true(sw_codel_drop(&codel, 1 + 4 * SW_CODEL_INTERVAL, SW_CODEL_TARGET, false));
 }
 
 int main(void) {

@@ -128,6 +128,49 @@ static void one_measurement_is_exact(void **state) {
   assert_int_equal(drain.rate, 15000000);
 }
 
+static void begin_at_15000000(void) {
+  begin();
+  sw_drain_sent(&drain, now, 5000); /* before it was full: that does not count */
+  sw_drain_full(&drain, now, 40000);
+  sw_drain_left(&drain, now += 2 * MS, 10000);
+  assert_int_equal(drain.rate, 15000000);
+}
+
+static void empty_buffer_shows_a_lower_bound_only(void **state) {
+  (void)state;
+  begin_at_15000000();
+  /* the same rate: it does not count */
+  sw_drain_full(&drain, now, 30000);
+  sw_drain_left(&drain, now += 2 * MS, 0);
+  sw_drain_full(&drain, now, 30000);
+  sw_drain_left(&drain, now += 3 * MS, 15000);
+  assert_int_equal(drain.rate, UINT64_C(43125) * 1000000000 / 4875000);
+  /* more */
+  begin_at_15000000();
+  sw_drain_full(&drain, now, 60000);
+  sw_drain_left(&drain, now += MS, 0);
+  assert_int_equal(drain.rate, UINT64_C(88125) * 1000000000 / 2875000);
+  /* a byte is left */
+  begin_at_15000000();
+  sw_drain_full(&drain, now, 30001);
+  sw_drain_left(&drain, now += 20 * MS, 1);
+  assert_int_equal(drain.rate, UINT64_C(58125) * 1000000000 / 21875000);
+}
+
+static void limits_are_exact(void **state) {
+  (void)state;
+  drain.rate = (256 << 10) * UINT64_C(500);
+  assert_false(sw_drain_limits(&drain));
+  drain.rate -= 500;
+  assert_true(sw_drain_limits(&drain));
+  begin_at_15000000();
+  now = drain.full_time + MS;
+  sw_drain_sent(&drain, now, (1 << 20) + 4 * 15000);
+  assert_int_equal(drain.rate, 15000000);
+  sw_drain_sent(&drain, now, 1);
+  assert_int_equal(drain.rate, 0);
+}
+
 static void stalled_line_is_no_error(void **state) {
   (void)state;
   begin();
@@ -138,6 +181,10 @@ static void stalled_line_is_no_error(void **state) {
   assert_int_equal(drain.rate, 1);
   sw_drain_full(&drain, now, 300000);
   sw_drain_left(&drain, now += 1, 400000); /* control datagrams were sent */
+  assert_int_equal(drain.rate, 1);
+  begin();
+  sw_drain_full(&drain, now, 1000);
+  sw_drain_left(&drain, now += 100 * MS, 2000);
   assert_int_equal(drain.rate, 1);
 }
 
@@ -168,6 +215,8 @@ int main(void) {
       cmocka_unit_test(rate_follows_the_line),
       cmocka_unit_test(buffer_grows_while_wakeups_find_it_empty),
       cmocka_unit_test(one_measurement_is_exact),
+      cmocka_unit_test(empty_buffer_shows_a_lower_bound_only),
+      cmocka_unit_test(limits_are_exact),
       cmocka_unit_test(stalled_line_is_no_error),
       cmocka_unit_test(limit_is_forgotten_when_more_passes),
   };

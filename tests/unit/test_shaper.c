@@ -78,6 +78,13 @@ static void nothing_is_saved_up_but_2_ms(void **state) {
   assert_int_equal(shaper.next, 9 * SECOND + 4 * MS + 1);
 }
 
+static void slowest_rate_is_a_limit(void **state) {
+  (void)state;
+  struct sw_shaper shaper;
+  sw_shaper_set(&shaper, &(struct sw_shaping){.bandwidth = 1});
+  assert_true(sw_shaper_limits(&shaper));
+}
+
 static void change_forgets_what_was_sent(void **state) {
   (void)state;
   struct sw_shaper shaper;
@@ -103,6 +110,7 @@ int main(void) {
       cmocka_unit_test(without_a_rate_nothing_is_limited),
       cmocka_unit_test(line_is_used_and_not_overrun),
       cmocka_unit_test(nothing_is_saved_up_but_2_ms),
+      cmocka_unit_test(slowest_rate_is_a_limit),
       cmocka_unit_test(change_forgets_what_was_sent),
       cmocka_unit_test(run_is_a_millisecond),
   };
