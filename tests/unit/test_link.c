@@ -126,6 +126,7 @@ static void initiator_sends_to_the_source_of_the_response_if_its_init_went_there
   sw_link_error(left->link, pair.now, &endpoints[0], ECONNREFUSED);
   pair.now += 125 * MS; /* the init is repeated, to the second endpoint */
   give_response_from(&endpoints[0], &probe);
+  assert_int_equal(sw_link_status(left->link)->endpoints[0].answer_time, pair.now);
   assert_true(sw_address_equal(&probe.to, &endpoints[0]));
 }
 
@@ -295,6 +296,20 @@ static void both_sides_at_once_converge(void **state) {
   assert_in_range(sw_link_status(left->link)->handshakes, 9, 20);
 }
 
+static void last_datagram_that_may_begin_a_session_begins_it(void **state) {
+  (void)state;
+  struct pair_datagram datagram;
+  pair_take_letter(left, 'i', &datagram);
+  pair_give(right, &datagram);
+  pair_take_letter(right, 'r', &datagram);
+  pair_give(left, &datagram);
+  sw_sessions_unconfirmed(&left->link->sessions)->counter = SW_REJECT_AFTER_COUNTER - 1;
+  pair_take_letter(left, 'p', &datagram);
+  pair.now += SW_PENDING_LIFETIME - 1;
+  assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
+  assert_int_equal(pair_state(right), SW_LINK_UP);
+}
+
 static void own_init_is_wiped_with_the_first_datagram_of_the_peers_session(void **state) {
   (void)state;
   struct pair_datagram init, own, response, probe;
@@ -400,6 +415,7 @@ int main(void) {
       APART(packet_confirms_a_session),
       APART(pending_answer_is_valid_for_5_s),
       APART(both_sides_at_once_converge),
+      APART(last_datagram_that_may_begin_a_session_begins_it),
       APART(own_init_is_wiped_with_the_first_datagram_of_the_peers_session),
       APART(link_of_a_second_of_latency_comes_up_from_both_sides),
       APART(replayed_init_does_not_abort_our_own_handshake),

@@ -246,6 +246,18 @@ close_is_sent_on_the_active_path_and_to_the_peer_of_an_unconfirmed_session(void 
   assert_true(sw_address_equal(&second.to, &other));
 }
 
+static void reply_takes_the_place_of_all_that_were_not_sent(void **state) {
+  (void)state;
+  const uint8_t plain[SW_PROBE_BYTES] = {0};
+  struct pair_datagram probe;
+  const uint64_t lost = sw_link_status(left->link)->drops[SW_DROP_REPLY_LOST];
+  for (unsigned i = 0; i < SW_REPLIES; i++) left->link->replies[i].length = 1;
+  pair_seal_kind(right, SW_KIND_PROBE, plain, sizeof(plain), &probe);
+  assert_int_equal(pair_give(left, &probe), SW_RECEIVED_CONTROL);
+  assert_int_equal(sw_link_status(left->link)->drops[SW_DROP_REPLY_LOST], lost + SW_REPLIES);
+  for (unsigned i = 1; i < SW_REPLIES; i++) assert_int_equal(left->link->replies[i].length, 0);
+}
+
 static void close_drops_every_reply(void **state) {
   (void)state;
   for (unsigned i = 0; i < SW_REPLIES; i++) left->link->replies[i].length = 1;
@@ -350,6 +362,7 @@ int main(void) {
       CONNECTED(session_ids_are_never_zero_or_taken),
       CONNECTED(close_is_sent_in_every_session_and_then_nothing),
       APART(close_wipes_handshakes_in_progress),
+      CONNECTED(reply_takes_the_place_of_all_that_were_not_sent),
       APART(close_drops_every_reply),
       CONNECTED(close_is_sent_on_the_active_path_and_to_the_peer_of_an_unconfirmed_session),
       CONNECTED(handshake_begins_a_second_after_the_peer_closes),
