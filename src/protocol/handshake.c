@@ -18,7 +18,7 @@ enum {
   INIT_VERSION = 1,
   INIT_ME = 2,
   INIT_SENDER = INIT_ME + SW_ME_BYTES,
-  INIT_FEATURES = INIT_SENDER + 4,
+  INIT_FEATURES = INIT_SENDER + 4, /* all zero: none is defined, and unknown ones are ignored */
   INIT_POINT = INIT_FEATURES + 4,
   INIT_COOKIE = INIT_POINT + SW_POINT_BYTES,
 
@@ -151,7 +151,6 @@ void sw_initiation_begin(struct sw_initiation *initiation, const struct sw_keys 
   plain[INIT_VERSION] = SW_VERSION;
   memcpy(plain + INIT_ME, me, SW_ME_BYTES);
   sw_store32(plain + INIT_SENDER, local);
-  sw_store32(plain + INIT_FEATURES, SW_FEATURES);
   crypto_scalarmult_base(plain + INIT_POINT, initiation->secret);
   sw_message_hash(plain, initiation->length, initiation->hash);
 }
@@ -213,7 +212,6 @@ void sw_response_compose(const uint8_t me[SW_ME_BYTES], const struct sw_agreemen
   memcpy(plain + REPLY_ME, me, SW_ME_BYTES);
   sw_store32(plain + RESPONSE_SENDER, agreement->local);
   sw_store32(plain + RESPONSE_RECEIVER, agreement->remote);
-  sw_store32(plain + RESPONSE_FEATURES, SW_FEATURES);
   memcpy(plain + RESPONSE_POINT, point, SW_POINT_BYTES);
   memcpy(plain + RESPONSE_HASH, hash, SW_HASH_BYTES);
 }

@@ -51,7 +51,6 @@ enum sw_kind {
 #define SW_HANDSHAKE_NONCE_BYTES 16
 #define SW_ME_BYTES 16
 #define SW_COOKIE_BYTES 16
-#define SW_FEATURES 0 /* of init and response: none is defined; unknown ones are ignored */
 enum sw_message { SW_MESSAGE_INIT = 1, SW_MESSAGE_RESPONSE = 2, SW_MESSAGE_COOKIE = 3 };
 #define SW_INIT_FIXED_BYTES (1 + 1 + SW_ME_BYTES + 4 + 4 + SW_POINT_BYTES + SW_COOKIE_BYTES)
 #define SW_RESPONSE_FIXED_BYTES (1 + SW_ME_BYTES + 4 + 4 + 4 + SW_POINT_BYTES + SW_HASH_BYTES)
