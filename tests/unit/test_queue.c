@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 #include <sodium.h>
@@ -374,6 +375,62 @@ static void memory_takes_what_it_should(void **state) {
   assert_all_accounted();
 }
 
+/* The longest packet that one block holds. */
+static size_t longest_of_one_block(void) {
+  size_t length = 0;
+  begin();
+  do {
+    length++;
+    add(2, length, 0, SW_ECN_NOT_ECT);
+  } while (queue.available == SW_QUEUE_BLOCKS - length);
+  return headers_of(2) + length - 1;
+}
+
+static void memory_is_used_to_the_last_block(void **state) {
+  (void)state;
+  const size_t one = longest_of_one_block();
+  assert_in_range(one, SW_QUEUE_BLOCK - 64, SW_QUEUE_BLOCK);
+  const size_t lengths[] = {one, one + 1, one + SW_QUEUE_BLOCK, one + SW_QUEUE_BLOCK + 1};
+  for (unsigned i = 0; i < 4; i++) {
+    const unsigned blocks = 1 + (i + 1) / 2, fit = SW_QUEUE_BLOCKS / blocks;
+    begin();
+    for (unsigned n = 0; n < fit; n++) add(0, lengths[i] - headers_of(0), 0, SW_ECN_NOT_ECT);
+    assert_int_equal(queue.dropped, 0);
+    const unsigned left = queue.available;
+    assert_int_equal(left, SW_QUEUE_BLOCKS - fit * blocks);
+    add(0, lengths[i] - headers_of(0), 0, SW_ECN_NOT_ECT);
+    assert_int_equal(queue.dropped, (64 - left + blocks - 1) / blocks);
+    assert_all_accounted();
+  }
+}
+
+static void every_flow_is_empty_at_the_start(void **state) {
+  (void)state;
+  for (unsigned i = 0; i < SW_QUEUE_FLOWS; i++) queue.flows[i].head = 7;
+  begin();
+  for (unsigned i = 0; i < SW_QUEUE_FLOWS; i++)
+    assert_int_equal(queue.flows[i].head, queue.flows[1].head);
+  assert_true(queue.flows[1].head >= SW_QUEUE_BLOCKS);
+}
+
+static void nothing_behind_a_packet_is_read(void **state) {
+  (void)state;
+  uint8_t *guarded =
+      mmap(NULL, 2 * 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_ptr_not_equal(guarded, MAP_FAILED);
+  assert_int_equal(mprotect(guarded + 65536, 65536, PROT_NONE), 0);
+  struct sw_offload offload;
+  begin();
+  for (size_t payload = 1; payload < 5 * SW_QUEUE_BLOCK; payload++) {
+    const size_t length = make(0, payload, 0, SW_ECN_NOT_ECT, &offload);
+    memcpy(guarded + 65536 - length, packet, length);
+    assert_int_equal(sw_queue_add(&queue, now, guarded + 65536 - length, length, &offload), 0);
+    assert_int_equal(sw_queue_take(&queue, now, SIZE_MAX, taken, &offload), length);
+    assert_memory_equal(taken, packet, length);
+  }
+  munmap(guarded, 2 * 65536);
+}
+
 /* ---- CoDel ---- */
 
 /* A flow that fills the queue for a second, at one packet in 2 ms. */
@@ -436,6 +493,9 @@ int main(void) {
       cmocka_unit_test(flow_that_holds_most_pays),
       cmocka_unit_test(flood_of_short_packets_pays_for_blocks),
       cmocka_unit_test(memory_takes_what_it_should),
+      cmocka_unit_test(memory_is_used_to_the_last_block),
+      cmocka_unit_test(every_flow_is_empty_at_the_start),
+      cmocka_unit_test(nothing_behind_a_packet_is_read),
       cmocka_unit_test(packets_are_dropped_one_by_one),
       cmocka_unit_test(packets_are_marked_where_that_is_understood),
       cmocka_unit_test(what_cannot_be_segmented_is_not_added),
