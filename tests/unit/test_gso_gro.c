@@ -917,8 +917,17 @@ static void packet_with_enough_room_behind_it_is_not_moved(void **state) {
   }
 }
 
+static void flags_are_those_of_the_rfc(void **state) { /* RFC 9293 §3.1 */
+  (void)state;
+  assert_int_equal(SW_TCP_ACK, 0x10);
+  assert_int_equal(SW_TCP_PSH, 0x08);
+  assert_int_equal(SW_TCP_SYN, 0x02);
+  assert_int_equal(SW_TCP_FIN, 0x01);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(flags_are_those_of_the_rfc),
       cmocka_unit_test(packet_is_unchanged_after_segmentation_and_coalescing),
       cmocka_unit_test(behind_extension_headers_segments_have_full_checksums_and_are_not_coalesced),
       cmocka_unit_test(segments_with_ip_options_are_not_coalesced),
