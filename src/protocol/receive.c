@@ -346,7 +346,7 @@ enum sw_received sw_link_receive(struct sw_link *link, uint64_t now, const struc
                                  const uint8_t *datagram, size_t length, uint8_t *packet,
                                  size_t *packet_length) {
   struct sw_opening opening = {path, datagram, length, .packet = packet};
-  struct sw_opened opened;
+  struct sw_opened opened = {.partial = false};
   read_header(link, now, &opening, true);
   const enum sw_received received = sw_link_open_finish(link, &opening, &opened);
   if (received != SW_RECEIVED_PACKET) return received;

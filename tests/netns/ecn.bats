@@ -69,6 +69,7 @@ BROKEN='ip ecn set ce
 
 # link_up FAMILY [LINES]: a link over IPv4 or IPv6.  LINES go into [Interface] of both sides.
 link_up() {
+  rm -rf "$work"/state-? # else the last address is tried, too
   case $1 in
     4) config a 198.51.100.1:51900 "${2:-}"; config b 192.0.2.1:51900 "${2:-}" ;;
     6) config a '[2001:db8:2::1]:51900' "${2:-}"; config b '[2001:db8:1::1]:51900' "${2:-}" ;;
@@ -170,6 +171,8 @@ reported() {
   without=$(reported 'tcp dport 5001' 198.51.100.1)
   through=$(reported 'udp dport 51900' 10.77.0.2)
   echo "# of the marks: $without % without the link, $through % through it" >&3
+  [ "$without" -ge 90 ]  # classic ECN reports others: it says that marks arrived, not how many
+  [ "$without" -le 110 ]
   [ $((without - through)) -le 10 ]
   [ $((through - without)) -le 10 ]
 }

@@ -28,7 +28,7 @@ static void carry(uint64_t rate, unsigned times) {
     if (late) time += (uint64_t)rand() % late;
     now += time;
     const uint64_t drained = rate * (time / 1000) / 1000000;
-    sw_drain_left(&drain, now, drained < full ? full - drained : 0);
+    sw_drain_left(&drain, now, drained < full ? (size_t)(full - drained) : 0);
   }
 }
 

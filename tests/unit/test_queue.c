@@ -47,7 +47,10 @@ static unsigned below(unsigned limit) {
 static void begin(void) {
   static const uint8_t key[SW_QUEUE_KEY_BYTES] = {1};
   sw_queue_init(&queue, (uint8_t *)memory, key);
-  for (unsigned i = 0; i < FLOWS; i++) flows[i].added = flows[i].passed = flows[i].bytes = 0;
+  for (unsigned i = 0; i < FLOWS; i++) {
+    flows[i].added = flows[i].passed = 0;
+    flows[i].bytes = 0;
+  }
   lost = marked = 0;
   now = 1000 * MS;
 }
