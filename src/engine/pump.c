@@ -49,9 +49,9 @@ static void watch_session(struct sw_pump *pump, uint64_t now) {
 
 /* For a while without a session the TUN device is not read: packets wait in the interface's queue, or
  * are dropped there, as on any network device.  So the first packets of a link, and those sent while
- * the peer restarts, are not lost. */
+ * the peer restarts, are not lost.  Nor is it read while the pump is stopped. */
 static void listen_tun(struct sw_pump *pump, uint64_t now) {
-  const bool wait = sw_pump_waits_for_session(pump, now);
+  const bool wait = sw_pump_waits_for_session(pump, now) || sw_pump_is_stopped(pump);
   if (wait != (bool)uv_is_active((uv_handle_t *)&pump->tun_poll)) return;
   if (wait)
     uv_poll_stop(&pump->tun_poll);

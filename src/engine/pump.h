@@ -38,7 +38,7 @@ struct sw_pump {
   void (*failed)(void *user, const char *what); /* called when the pump cannot go on */
   void *user;
 
-  uv_poll_t tun_poll; /* active unless packets wait for a session, see listen_tun */
+  uv_poll_t tun_poll; /* active unless packets wait in the device, see listen_tun */
   uv_poll_t udp_poll;
   bool full;    /* the socket has refused what is in the outbox */
   bool blocked; /* packets wait for the socket: the poll asks for room in it, too */

@@ -15,6 +15,13 @@ static inline bool sw_pump_waits_for_session(const struct sw_pump *pump, uint64_
   return now < pump->wait_end;
 }
 
+/** Whether packets wait in the TUN device because the socket is full and the line is not known to be
+ * slow: that costs nothing. */
+static inline bool sw_pump_is_stopped(const struct sw_pump *pump) {
+  return pump->full && pump->queue.bytes == 0 && !sw_drain_limits(&pump->drain) &&
+         !sw_shaper_limits(&pump->shaper);
+}
+
 /** Sends what the TUN device has.  Returns 0 or the negative errno that reading failed with. */
 int sw_pump_read(struct sw_pump *pump);
 

@@ -204,7 +204,7 @@ void sw_pump_send(struct sw_pump *pump) {
 
 int sw_pump_read(struct sw_pump *pump) {
   const uint64_t now = sw_clock_now();
-  for (unsigned reads = 0; reads < READS_MAX; reads++) {
+  for (unsigned reads = 0; reads < READS_MAX && !sw_pump_is_stopped(pump); reads++) {
     struct sw_offload offload;
     const ssize_t length = sw_tun_read(pump->tun, pump->packet, SW_GSO_PACKET_MAX, &offload);
     if (length == -EAGAIN || length == -EIO) break;

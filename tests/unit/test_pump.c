@@ -525,7 +525,34 @@ static void keys_expire_while_the_socket_is_full(void **state) {
   close(full_pair[1]);
 }
 
-/* The device is read while the socket is full: packets wait where flows are told apart. */
+/* Nothing is copied as long as the line is not known to be slow. */
+static void packets_wait_in_the_device_until_the_line_is_known_to_be_slow(void **state) {
+  (void)state;
+  full_from = 1;
+  full_until = UINT32_MAX;
+  offered = 500;
+  waiting = 100000;
+  socket_is_full = true;
+  start(NULL);
+  for (unsigned i = 0; i < 20; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_true(pump.full);
+  assert_in_range(reads, 20, 40); /* an outbox */
+  assert_int_equal(pump.queue.bytes, 0);
+  assert_false(uv_is_active((uv_handle_t *)&pump.tun_poll));
+  /* it has drained fast */
+  waiting = 0;
+  full_until = 0;
+  char drained[4096];
+  while (recv(full_pair[1], drained, sizeof(drained), MSG_DONTWAIT) > 0) continue;
+  for (unsigned i = 0; i < 200; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(sent_datagrams, 500);
+  assert_true(uv_is_active((uv_handle_t *)&pump.tun_poll));
+  socket_is_full = false;
+  stop();
+  close(full_pair[1]);
+}
+
+/* Then the device is read while the socket is full: packets wait where flows are told apart. */
 static void packets_wait_in_the_queue_while_the_socket_is_full(void **state) {
   (void)state;
   full_from = 1;
@@ -766,6 +793,7 @@ int main(void) {
       cmocka_unit_test(links_own_datagram_waits_for_a_full_socket),
       cmocka_unit_test(only_refused_datagrams_are_lost),
       cmocka_unit_test(keys_expire_while_the_socket_is_full),
+      cmocka_unit_test(packets_wait_in_the_device_until_the_line_is_known_to_be_slow),
       cmocka_unit_test(packets_wait_in_the_queue_while_the_socket_is_full),
       cmocka_unit_test(packets_that_the_queue_drops_are_counted),
       cmocka_unit_test(packets_wait_for_the_shaper),
