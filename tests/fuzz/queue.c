@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "offload.h"
 #include "packet/gso.h"
 #include "packet/queue.h"
 
@@ -31,12 +32,7 @@ static uint64_t segments_of(uint8_t *bytes, size_t length, const struct sw_offlo
 
 static void add(const uint8_t *data, size_t size) {
   if (size < 8) return;
-  const struct sw_offload offload = {.gso = data[0] % 4,
-                                     .ecn = data[0] & 16,
-                                     .partial = data[0] & 32,
-                                     .size = (uint16_t)(data[1] | data[2] << 8),
-                                     .csum_start = data[3] * 2U,
-                                     .csum_offset = data[4] % 32};
+  const struct sw_offload offload = offload_of(data);
   const size_t repeat = 1 + data[5]; /* packets larger than the fuzzer tends to make */
   const size_t length = (size - 8) * repeat;
   if (length == 0 || length > 65535) return;

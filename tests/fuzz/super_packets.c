@@ -5,18 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "offload.h"
 #include "packet/gro.h"
 #include "packet/gso.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static uint8_t buffer[SW_GRO_BUFFER];
   if (size < 8) return 0;
-  const struct sw_offload offload = {.gso = data[0] % 4,
-                                     .ecn = data[0] & 16,
-                                     .partial = data[0] & 32,
-                                     .size = (uint16_t)(data[1] | data[2] << 8),
-                                     .csum_start = data[3] * 2U,
-                                     .csum_offset = data[4] % 32};
+  const struct sw_offload offload = offload_of(data);
   const size_t repeat = 1 + data[5] % 8; /* packets larger than the fuzzer tends to make */
   data += 8;
   size -= 8;

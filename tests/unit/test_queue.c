@@ -464,6 +464,51 @@ static void packets_are_marked_where_that_is_understood(void **state) {
 
 /* ---- what is no packet ---- */
 
+/* A flow in which `count` packets wait, of the two lengths in turn; every `interval` one is added and
+ * one taken, for a second.  Returns how many were dropped. */
+static uint64_t drops_of(unsigned count, size_t first, size_t second, uint64_t interval) {
+  begin();
+  for (unsigned i = 0; i < count - 1; i++)
+    add(0, (i % 2 ? second : first) - headers_of(0), 0, SW_ECN_NOT_ECT);
+  for (unsigned i = count - 1; i < 1000 * MS / interval; i++) {
+    add(0, (i % 2 ? second : first) - headers_of(0), 0, SW_ECN_NOT_ECT);
+    now += interval;
+    assert_int_equal(take(SIZE_MAX), 0);
+  }
+  const uint64_t drops = queue.dropped;
+  assert_all_accounted();
+  return drops;
+}
+
+static void short_waits_drop_nothing(void **state) {
+  (void)state;
+  assert_int_equal(drops_of(4, 1400, 1400, MS), 0);
+  assert_true(drops_of(4, 1400, 1400, 2 * MS) > 0);
+}
+
+/* What is behind the packet is compared with a packet of the largest size. */
+static void one_packet_behind_is_few(void **state) {
+  (void)state;
+  assert_int_equal(drops_of(2, 1000, 1000, 10 * MS), 0);
+  assert_int_equal(drops_of(2, 500, 1000, 10 * MS), 0);
+  assert_int_equal(drops_of(2, 1514, 1514, 10 * MS), 0);
+  assert_int_equal(drops_of(2, 1515, 1515, 10 * MS), 0);
+  assert_int_equal(drops_of(2, 3000, 3000, 10 * MS), 0);
+  assert_true(drops_of(3, 1000, 1000, 10 * MS) > 0);
+}
+
+static void segments_behind_are_not_few(void **state) {
+  (void)state;
+  begin();
+  add(0, 44 * 1400, 1400, SW_ECN_NOT_ECT);
+  while (queue.bytes > 0) {
+    now += 10 * MS;
+    take(1500);
+  }
+  assert_true(queue.dropped > 0);
+  assert_all_accounted();
+}
+
 static void what_cannot_be_segmented_is_not_added(void **state) {
   (void)state;
   begin();
@@ -501,6 +546,9 @@ int main(void) {
       cmocka_unit_test(nothing_behind_a_packet_is_read),
       cmocka_unit_test(packets_are_dropped_one_by_one),
       cmocka_unit_test(packets_are_marked_where_that_is_understood),
+      cmocka_unit_test(short_waits_drop_nothing),
+      cmocka_unit_test(one_packet_behind_is_few),
+      cmocka_unit_test(segments_behind_are_not_few),
       cmocka_unit_test(what_cannot_be_segmented_is_not_added),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
