@@ -3,7 +3,8 @@
 
 usage: peers.py [-r ROUNDS] [-t SECONDS] [-o results.json] [peer ...]
 
-Each round runs every peer once, in turn, so that noise of the machine affects all alike. The output is medians, and
+Each round runs every peer once, in turn, so that noise of the machine affects all alike; every other round runs them
+backwards. 64-byte UDP and ping, which vary most, are measured three times in a round. The output is medians, and
 their ratios to the reference (wireguard-go), to the plain peer of a variant, and to the other builds of a peer. Measured
 are TCP (with all retransmits, and the datagrams that overflowed the receive buffers of UDP sockets), processor time of the
 daemons and of the machine, 64-byte UDP, ping, and memory. A peer whose program is missing is skipped. Environment
@@ -227,6 +228,16 @@ def iperf(target, args):
     finally: s.terminate(); s.wait()
     return o
 
+def rtt(target):
+    """Returns the mean round trip of 500 pings, in microseconds."""
+    out = ns(A, f"ping -q -c 500 -i 0.002 {target}", check=False)
+    return float(re.search(r"= [\d.]+/([\d.]+)/", out)[1]) * 1000
+
+def udp64(target, secs):
+    """Returns the packets of 64 bytes that arrive, in thousands a second."""
+    o = iperf(target, f"-u -l 64 -b 0 -w 4M -t {secs}")["end"]["sum"]
+    return (o["packets"] - o["lost_packets"]) / o["seconds"] / 1e3
+
 def wait_up(peer, procs):
     for _ in range(60):
         if " 0% packet loss" in ns(A, f"ping -c1 -W1 {peer.target()}", check=False): return
@@ -248,8 +259,7 @@ def measure(peer, secs):
     procs = peer.start()
     try:
         wait_up(peer, procs)
-        p = ns(A, f"ping -q -c 500 -i 0.002 {t}", check=False)
-        r["rtt_us"] = float(re.search(r"= [\d.]+/([\d.]+)/", p)[1]) * 1000
+        r["rtt_us"] = statistics.median(rtt(t) for _ in range(3))
         for name, args in (("tcp1", ""), ("tcp1_rev", "-R"), ("tcp4", "-P 4")):
             c0, b0 = cpu(procs), busy()
             o = iperf(t, f"-t {secs} {args}")["end"]
@@ -258,8 +268,7 @@ def measure(peer, secs):
             r["retrans"] = r.get("retrans", 0) + o["sum_sent"].get("retransmits", 0)
             if name == "tcp1": r["cpu_s_per_gb"] = (cpu(procs) - c0) / gb; r["busy_s_per_gb"] = (busy() - b0) / gb
         r["dropped"] = sum(socket_drops(n) for n in (A, B))
-        o = iperf(t, f"-u -l 64 -b 0 -w 4M -t {max(2, secs // 2)}")["end"]["sum"]
-        r["udp64_kpps"] = (o["packets"] - o["lost_packets"]) / o["seconds"] / 1e3
+        r["udp64_kpps"] = statistics.median(udp64(t, max(2, secs // 2)) for _ in range(3))
         r["rss_mib"] = rss(procs) if procs else 0
     finally: stop(procs)
     return r
@@ -283,7 +292,7 @@ def main():
         if n not in names: print(f"{n}: {peer_of(n).program} not found", file=sys.stderr)
     got = {n: [] for n in names}
     with cubic_allowed():
-        for n in names * a.r:
+        for n in (names + names[::-1]) * (a.r // 2) + names * (a.r % 2):
             d = tempfile.mkdtemp(prefix="peers.")
             peer = peer_of(n, d)
             try:
