@@ -15,6 +15,7 @@
 
 #include "hostility.h"
 #include "scenarios.h"
+#include "states.h"
 #include "verdict.h"
 
 #define SEEDS_DEFAULT 2000
@@ -93,7 +94,8 @@ int main(int argc, char **argv) {
     if (!arguments.first) arguments = (struct arguments){.first = 1, .last = SEEDS_DEFAULT};
     for (uint64_t seed = arguments.first; seed <= arguments.last; seed++)
       run_seed(seed, arguments.verbose);
-    printf("seeds %" PRIu64 " to %" PRIu64 "\n", arguments.first, arguments.last);
+    printf("seeds %" PRIu64 " to %" PRIu64 ": %zu states of the two links\n", arguments.first,
+           arguments.last, states_count());
   }
   verdict_close();
   return 0;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "states.h"
 #include "verdict.h"
 
 /* Datagrams that a link may transmit at once: replies, an init, a session's probe, a probe of each
@@ -138,6 +139,7 @@ static void drain(struct world *world, struct host *host, const struct flight *p
   }
   host_check(host);
   check_destination(world, host);
+  states_see(world->hosts);
 }
 
 bool world_send(struct world *world, unsigned side) {
