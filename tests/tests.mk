@@ -70,10 +70,10 @@ $(BUILD)/tests/netns/%: tests/netns/%.c
 	$(Q)$(CC) -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
 
 # Compares saltway with the tunnels that are installed; see tests/bench/peers.py. BENCH names the peers. If its first
-# word is `queues`, the others are the arguments of tests/bench/queues.py.
+# word is `queues` or `fleet`, the others are the arguments of tests/bench/queues.py or fleet.py.
 bench:
 	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_DEMO) $(DEBIAN_BENCH)'
-	@$(MAKE) --no-print-directory $(if $(filter queues,$(firstword $(BENCH))),measure-queues,measure)
+	@$(MAKE) --no-print-directory measure$(addprefix -,$(filter queues fleet,$(firstword $(BENCH))))
 
 measure: $(BUILD)/saltway $(BUILD)/tests/bench/micro $(BUILD)/tests/bench/threads
 	$(BUILD)/tests/bench/micro
@@ -83,6 +83,9 @@ measure: $(BUILD)/saltway $(BUILD)/tests/bench/micro $(BUILD)/tests/bench/thread
 measure-queues: $(BUILD)/saltway $(BUILD)/tests/bench/wan
 	SALTWAY=$(abspath $(BUILD)/saltway) WAN=$(abspath $(BUILD)/tests/bench/wan) \
 	  tests/bench/queues.py -o $(BUILD)/queues.json --svg $(BUILD)/queues.svg $(wordlist 2,$(words $(BENCH)),$(BENCH))
+
+measure-fleet: $(BUILD)/saltway
+	SALTWAY=$(abspath $(BUILD)/saltway) tests/bench/fleet.py -o $(BUILD)/fleet.json $(wordlist 2,$(words $(BENCH)),$(BENCH))
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/rest.a $(BUILD)/libsaltway.a
 	$(call say,LD    $@)
@@ -127,4 +130,4 @@ build/fuzz/%: build/fuzz/tests/fuzz/%.o build/fuzz/saltway.a
 	$(Q)clang -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -o $@ $^ $(LIBS)
 
 .PHONY: check check-unit check-tsan check-threads check-sim check-build check-netns bench measure measure-queues \
-        mutation fuzz fuzz-corpus
+        measure-fleet mutation fuzz fuzz-corpus
