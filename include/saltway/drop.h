@@ -42,7 +42,7 @@
   X(SW_DROP_TRUNCATED, "truncated", "datagram larger than the receive buffer")                     \
   X(SW_DROP_SOCKET, "socket-full", "datagram dropped by the kernel: the socket buffer was full")   \
   X(SW_DROP_QUEUE, "queue",                                                                        \
-    "outgoing packet dropped so that others do not wait: more is sent than the line carries")      \
+    "packet dropped so that others do not wait: more than the line or a processor carries")        \
   X(SW_DROP_SEND, "send-failed", "datagram that the kernel refused to send")                       \
   X(SW_DROP_TUN, "tun-failed", "packet that the TUN device refused")
 

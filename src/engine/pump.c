@@ -9,6 +9,7 @@
 
 #define EXPIRE_EVERY SW_SECOND       /* while the socket is full */
 #define SESSION_WAIT (5 * SW_SECOND) /* most time that packets wait for a session */
+#define ARRIVALS_TARGET (SW_SECOND / 500)
 #define STACK_USED \
   49152 /* by a wake-up, in bytes; libuv has 12 KiB of events, a control datagram 9 */
 
@@ -179,6 +180,7 @@ static int allocate(struct sw_pump *pump) {
   for (unsigned i = 0; i < SW_PUMP_RECEIVE; i++, at += INBOX_BUFFER)
     pump->inbox[i].bytes = at + SW_HEADROOM;
   pump->receive_count = SW_PUMP_COALESCED;
+  pump->arrivals.target = ARRIVALS_TARGET;
   sw_gro_start(&pump->gro, at, pump->tun->udp);
   return sw_batch_start(&pump->batch, pump->workers, at);
 }

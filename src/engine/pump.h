@@ -51,8 +51,11 @@ struct sw_pump {
   struct sw_queue queue; /* packets that wait for the socket, or for the shaper */
   struct sw_drain drain;
   struct sw_run inbox[SW_PUMP_RECEIVE];
-  unsigned receive_count; /* runs that the next system call asks for */
-  uint32_t overflows;     /* datagrams lost to a full socket buffer, as the kernel counts them */
+  unsigned receive_count;   /* runs that the next system call asks for */
+  struct sw_codel arrivals; /* keeps the wait in the socket short */
+  bool excess;              /* the next packet that is opened was in it for too long */
+  bool strangers;           /* since the last call it held datagrams that were not ours, too */
+  uint32_t overflows;       /* datagrams lost to a full socket buffer, as the kernel counts them */
   struct sw_gro gro;
   struct sw_batch batch;
   bool wipe;             /* the timer is to wipe the stack */

@@ -20,11 +20,14 @@ static void write_merged(struct sw_pump *pump) {
 }
 
 /* Writes a packet that was opened, or coalesces it with the ones before it.  `tos`: of its datagram.
- */
+ * A socket in which datagrams wait for too long is a congested router on the way: the packet is
+ * marked, or dropped. */
 static void deliver(struct sw_pump *pump, uint8_t *packet, const struct sw_opened *opened,
                     uint8_t tos) {
-  if (!sw_ecn_combine(packet, &opened->view, tos)) {
-    sw_link_drop(pump->link, SW_DROP_ECN, 1);
+  const bool excess = pump->excess;
+  pump->excess = false;
+  if (!sw_ecn_combine(packet, &opened->view, excess ? SW_ECN_CE : tos)) {
+    sw_link_drop(pump->link, excess ? SW_DROP_QUEUE : SW_DROP_ECN, 1);
     return;
   }
   sw_mss_clamp(packet, &opened->view, opened->partial, pump->mtu);
@@ -47,6 +50,7 @@ static void handle_opened(struct sw_pump *pump, enum sw_received received, uint8
     sw_pump_send(pump);
     break;
   case SW_RECEIVED_DROPPED:
+    pump->strangers = true;
     break;
   }
 }
@@ -101,6 +105,15 @@ static void set_receive_count(struct sw_pump *pump, unsigned received) {
     pump->receive_count *= 2;
 }
 
+/* Decides whether datagrams wait in the socket for too long, because the processor is busy.  Where that
+ * is the work of strangers it would not help to lose packets of the link. */
+static void watch_arrivals(struct sw_pump *pump, uint64_t now, unsigned received) {
+  const bool last = received < pump->receive_count || pump->strangers;
+  pump->strangers = false;
+  for (unsigned i = 0; i < received; i++)
+    pump->excess |= sw_codel_drop(&pump->arrivals, now, pump->inbox[i].waited, last);
+}
+
 void sw_pump_receive(struct sw_pump *pump) {
   for (unsigned i = 0; i < pump->receive_count; i++) pump->inbox[i].length = SW_UDP_BUFFER;
   const uint32_t before = pump->overflows;
@@ -108,6 +121,7 @@ void sw_pump_receive(struct sw_pump *pump) {
   if (count <= 0) return;
   if (pump->overflows != before) sw_link_drop(pump->link, SW_DROP_SOCKET, pump->overflows - before);
   const uint64_t now = sw_clock_now();
+  watch_arrivals(pump, now, (unsigned)count);
   size_t bytes = 0;
   for (int i = 0; i < count; i++) bytes += pump->inbox[i].length;
   const bool spread = sw_batch_opens(&pump->batch, bytes);

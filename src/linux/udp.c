@@ -19,6 +19,8 @@
 
 /* four TCP streams have this much in flight; half of it overflowed */
 #define RECEIVE_BUFFER (16 << 20)
+/* A run that has waited for longer came before the clock was set. */
+#define WAITED_MOST UINT64_C(1000000000)
 /* how often a send that failed is repeated, as the error may be a report about another datagram */
 #define REPORT_RETRIES 2
 
@@ -126,6 +128,7 @@ static void set_options(struct sw_udp *udp) {
     option(udp, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
   option(udp, SOL_SOCKET, SO_SNDBUF, SW_UDP_BUFFER_SENT / 2);
   option(udp, SOL_SOCKET, SO_RXQ_OVFL, 1);
+  option(udp, SOL_SOCKET, SO_TIMESTAMPNS, 1);
   option(udp, IPPROTO_IP, IP_PKTINFO, 1);
   if (!udp->v4) option(udp, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   option(udp, IPPROTO_IP, IP_RECVTOS, 1);
@@ -360,12 +363,29 @@ int sw_udp_send(struct sw_udp *udp, struct sw_run *runs, unsigned count, size_t 
 
 /* ---- receiving ---- */
 
+static uint64_t nanoseconds(const struct timespec *time) {
+  return (uint64_t)time->tv_sec * UINT64_C(1000000000) + (uint64_t)time->tv_nsec;
+}
+
+/* How long something has waited that arrived at this time, by the clock that the kernel's timestamps
+ * have. */
+static uint64_t time_since(const struct timespec *arrived) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  const uint64_t since = nanoseconds(&now) - nanoseconds(arrived);
+  return since <= WAITED_MOST ? since : 0;
+}
+
 /* IPv4 on an IPv6 socket comes with both kinds of information, that of IPv4 last.  It names a source
  * for the reply even if the datagram was broadcast. */
 static void read_control(const struct cmsghdr *part, struct sw_run *run, uint32_t *overflows) {
   const void *value = CMSG_DATA(part);
   if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SO_RXQ_OVFL) {
     memcpy(overflows, value, sizeof(*overflows));
+  } else if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SO_TIMESTAMPNS) {
+    struct timespec arrived;
+    memcpy(&arrived, value, sizeof(arrived));
+    run->waited = time_since(&arrived);
   } else if (part->cmsg_level == SOL_UDP && part->cmsg_type == UDP_GRO) {
     int segment;
     memcpy(&segment, value, sizeof(segment));
@@ -395,9 +415,9 @@ int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count
   struct iovec parts[SW_UDP_BATCH];
   union socket_address addresses[SW_UDP_BATCH];
   union {
-    char bytes[CMSG_SPACE(sizeof(uint32_t)) + CMSG_SPACE(sizeof(int)) +
-               CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)) +
-               CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(sizeof(uint32_t)) + CMSG_SPACE(sizeof(struct timespec)) +
+               CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+               CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(int))];
     struct cmsghdr align;
   } controls[SW_UDP_BATCH];
   for (unsigned i = 0; i < count; i++) {
@@ -419,6 +439,7 @@ int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count
     from_socket(&addresses[i], &run->path.peer);
     memset(run->path.local, 0, SW_IP_BYTES);
     run->tos = 0;
+    run->waited = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c))
       read_control(c, run, overflows);
   }

@@ -52,6 +52,7 @@ struct sw_run {
   struct sw_path path; /* of all its datagrams */
   uint8_t tos;         /* of all its datagrams: DSCP and ECN field of the IP header */
   bool whole;          /* when sending: never fragmented */
+  uint64_t waited;     /* when receiving: nanoseconds in the socket; 0: it is not known */
   bool truncated;      /* when receiving: the datagram was longer than the buffer */
 };
 

@@ -17,7 +17,7 @@ static uint64_t control_law(uint64_t from, uint32_t count) {
 
 /* Whether packets have waited longer than the target for an interval. */
 static bool above(struct sw_codel *codel, uint64_t now, uint64_t wait, bool few) {
-  if (wait < SW_CODEL_TARGET || few) {
+  if (wait < (codel->target ? codel->target : SW_CODEL_TARGET) || few) {
     codel->first_above = 0;
     return false;
   }

@@ -16,8 +16,9 @@
 #define SW_CODEL_TARGET UINT64_C(5000000)
 #define SW_CODEL_INTERVAL UINT64_C(100000000)
 
-/** All zero at the start. */
+/** All zero at the start, but for the target. */
 struct sw_codel {
+  uint64_t target;      /* nanoseconds that packets may always wait; 0: SW_CODEL_TARGET */
   uint64_t first_above; /* when packets have waited too long for an interval; 0: they have not */
   uint64_t drop_next;
   uint32_t count;      /* drops in this dropping state */

@@ -173,6 +173,16 @@ static void short_waits_and_short_queues_are_left_alone(void **state) {
     assert_false(sw_codel_drop(&codel, now, SW_CODEL_TARGET * 100, true));
 }
 
+static void target_may_be_another(void **state) {
+  (void)state;
+  begin();
+  codel.target = 2 * MS;
+  assert_false(sw_codel_drop(&codel, 1, 2 * MS, false));
+  assert_true(sw_codel_drop(&codel, 1 + SW_CODEL_INTERVAL, 2 * MS, false));
+  assert_false(sw_codel_drop(&codel, 2 + SW_CODEL_INTERVAL, 2 * MS - 1, false));
+  assert_false(codel.dropping);
+}
+
 static void long_waits_are_borne_for_an_interval(void **state) {
   (void)state;
   begin();
@@ -227,6 +237,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(drops_are_those_of_the_rfc),
       cmocka_unit_test(short_waits_and_short_queues_are_left_alone),
+      cmocka_unit_test(target_may_be_another),
       cmocka_unit_test(long_waits_are_borne_for_an_interval),
       cmocka_unit_test(rate_of_drops_is_remembered_for_16_intervals),
       cmocka_unit_test(an_empty_queue_ends_the_dropping),

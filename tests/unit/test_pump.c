@@ -37,7 +37,8 @@ static const struct sw_prefix everywhere[] = {{.ip = {[10] = 0xff, [11] = 0xff},
 static struct sw_link *echo; /* the other side, which returns every packet */
 static struct sw_run returning;
 static bool copies_dscp;
-static uint8_t returning_tos; /* of what the other side returns: as if a router had marked it */
+static uint64_t returning_waited; /* nanoseconds in the socket */
+static uint8_t returning_tos;     /* of what the other side returns: as if a router had marked it */
 static uint8_t returning_bytes[SW_UDP_BUFFER];
 
 /* ---- a SYN in both directions ---- */
@@ -260,6 +261,7 @@ int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count
   runs[0].segment = returning.segment;
   runs[0].path.peer = returning.path.peer;
   runs[0].tos = returning_tos;
+  runs[0].waited = returning_waited;
   returning.length = 0;
   return 1;
 }
@@ -418,12 +420,21 @@ static void large_batches_pass_both_ways_with_any_number_of_workers(void **state
   }
 }
 
+static unsigned
+    busy; /* the processor has been for a while: runs that one call asks for; 0: it was not */
+static bool strangers; /* have sent something, too */
+
 /* Offers a SYN, which the other side returns. */
 static void start_with_syn(bool offload) {
   full_from = full_until = offered = supers_offered = supers_made = 0;
   syns_sent = syns_written = 0;
   syn_offered = true;
   start(NULL);
+  if (busy) {
+    pump.receive_count = busy;
+    pump.arrivals.first_above = 1;
+    pump.strangers = strangers;
+  }
   tun.offload = offload;
   echo = other;
   eventfd_read(udp.fd, &(eventfd_t){0});
@@ -455,6 +466,46 @@ static void packet_without_ecn_in_a_marked_datagram_is_dropped(void **state) {
     echo = NULL;
     stop();
   }
+}
+
+static void packets_that_wait_in_the_socket_for_too_long_are_dropped(void **state) {
+  (void)state;
+  static const struct {
+    uint64_t waited;
+    unsigned asked;
+    bool strangers, dropped;
+  } cases[] = {
+      {2000000, 1, false, true},
+      {1999999, 1, false, false},
+      {2000000, 2, false, false}, /* and no other is in the socket */
+      {2000000, 1, true, false},
+  };
+  returning_tos = SW_ECN_NOT_ECT;
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    returning_waited = cases[i].waited;
+    busy = cases[i].asked;
+    strangers = cases[i].strangers;
+    start_with_syn(true);
+    assert_int_equal(syns_written, !cases[i].dropped);
+    assert_int_equal(sw_link_status(pump.link)->drops[SW_DROP_QUEUE], cases[i].dropped);
+    assert_false(pump.excess);
+    echo = NULL;
+    stop();
+  }
+  busy = 0;
+  returning_waited = 0;
+}
+
+static void datagrams_of_strangers_are_noticed(void **state) {
+  (void)state;
+  start_with_syn(true);
+  assert_false(pump.strangers);
+  memset(returning_bytes + SW_HEADROOM, 1, SYN_LENGTH);
+  returning.length = returning.segment = SYN_LENGTH;
+  for (unsigned i = 0; i < 10; i++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_true(pump.strangers);
+  echo = NULL;
+  stop();
 }
 
 static void links_own_datagram_waits_for_a_full_socket(void **state) {
@@ -808,6 +859,8 @@ int main(void) {
       cmocka_unit_test(large_batches_pass_both_ways_with_any_number_of_workers),
       cmocka_unit_test(mss_is_lowered_both_ways_with_offloads_and_without),
       cmocka_unit_test(packet_without_ecn_in_a_marked_datagram_is_dropped),
+      cmocka_unit_test(packets_that_wait_in_the_socket_for_too_long_are_dropped),
+      cmocka_unit_test(datagrams_of_strangers_are_noticed),
       cmocka_unit_test(all_packets_leave_after_a_full_socket_whenever_that_happens),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

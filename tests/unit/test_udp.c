@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -124,6 +126,43 @@ static void run_is_sent_and_received(void **state) {
   assert_int_equal(run.sent, 6400);
   assert_int_equal(calls, 1);
   assert_int_equal(received(100), 64);
+}
+
+/* The time that the code under test reads is ahead by this many seconds. */
+static time_t clock_set;
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+  struct timeval now;
+  (void)clock;
+  gettimeofday(&now, NULL);
+  *time = (struct timespec){.tv_sec = now.tv_sec + clock_set, .tv_nsec = now.tv_usec * 1000};
+  return 0;
+}
+
+/* Returns how long a datagram has waited in the socket, by its own account. */
+static uint64_t waited_after(useconds_t microseconds) {
+  uint8_t buffer[SW_UDP_BUFFER];
+  uint32_t overflows = 0;
+  struct sw_run run = run_of(100, 100), arrived = {.bytes = buffer, .length = sizeof(buffer)};
+  assert_int_equal(sw_udp_send(&udp, &run, 1, &refused), 0);
+  usleep(microseconds);
+  assert_int_equal(sw_udp_receive(&peer, &arrived, 1, &overflows), 1);
+  return arrived.waited;
+}
+
+static void wait_in_the_socket_is_known(void **state) {
+  (void)state;
+  uint64_t waited;
+  do waited = waited_after(20000);
+  while (waited == 0); /* more than a second on a busy machine */
+  assert_in_range(waited, 19999000, 1000000000);
+}
+
+static void clock_that_is_set_makes_no_wait(void **state) {
+  (void)state;
+  for (clock_set = -10000; clock_set <= 10000; clock_set += 20000)
+    assert_int_equal(waited_after(20000), 0);
+  clock_set = 0;
 }
 
 static void runs_are_sent_completely_in_any_number_of_calls(void **state) {
@@ -395,6 +434,8 @@ static void host_without_ipv6_sends_nothing_to_an_ipv6_peer(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(run_is_sent_and_received),
+      TEST(wait_in_the_socket_is_known),
+      TEST(clock_that_is_set_makes_no_wait),
       TEST(runs_are_sent_completely_in_any_number_of_calls),
       TEST(full_socket_leaves_the_rest_for_later),
       TEST(run_that_cannot_be_segmented_is_sent_as_single_datagrams),
