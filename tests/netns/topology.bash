@@ -164,13 +164,13 @@ two_sides() {
 condition_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r '.[0].condition'; }
 status_of() { in_ns "$1" "$SALTWAY" status --json sw0 | jq -r ".[0] | $2"; }
 # nothing_dropped: neither side has dropped anything, except packets before the link was up, and the superfluous
-# handshake messages of two sides that started at the same time.
+# handshake messages of two sides that started at the same time, and what keeps queues short on a busy machine.
 nothing_dropped() {
   local side
   for side in a b; do
     status_of $side .drops
     # one from outside AllowedIPs: the kernel's report of its multicast groups, from ::
-    [ "$(status_of $side '.drops | if .source <= 1 then del(.source) else . end | del(."no-session", ."unexpected-reply", ."repeated-init") | add')" = 0 ]
+    [ "$(status_of $side '.drops | if .source <= 1 then del(.source) else . end | del(."no-session", ."unexpected-reply", ."repeated-init", .queue) | add')" = 0 ]
   done
 }
 
