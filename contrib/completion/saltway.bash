@@ -28,12 +28,13 @@ _saltway() {
     return
   fi
   case ${COMP_WORDS[COMP_CWORD - 1]} in
-    -o | --output | --port | --networks* | --name | --host | --peer) return ;;
+    -o | -t | --output | --port | --networks* | --name | --host | --peer) return ;;
   esac
   case ${COMP_WORDS[1]} in
     check | up) offered=$(_saltway_configured) ;;
     reload | down) offered=$(_saltway_running) ;;
     status) offered="--json --metrics --watch $(_saltway_running)" ;;
+    test) offered="--listen --keep --json -t $(_saltway_running)" ;;
     doctor) offered=$( (_saltway_configured; _saltway_running) | sort -u) ;;
     pair) offered='-o --port --networks-a --networks-b' ;;
     import) offered='-o --name --host --networks --peer' ;;

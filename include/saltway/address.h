@@ -56,6 +56,10 @@ bool sw_prefix_contains(const struct sw_prefix *prefix, const uint8_t ip[SW_IP_B
 /** The same range with the bits past its length cleared. */
 struct sw_prefix sw_prefix_network(const struct sw_prefix *prefix);
 
+/** Writes the other host of a network of two, an IPv4 /30 or /31 or an IPv6 /126 or /127, to `ip`.
+ * Returns whether it is one. */
+bool sw_prefix_other(const struct sw_prefix *prefix, uint8_t ip[SW_IP_BYTES]);
+
 /** Writes "10.2.0.0/16" or "fd02::/64" to `text`, and returns it. */
 char *sw_prefix_text(const struct sw_prefix *prefix, char text[SW_PREFIX_TEXT]);
 

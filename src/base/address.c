@@ -54,6 +54,14 @@ struct sw_prefix sw_prefix_network(const struct sw_prefix *prefix) {
   return network;
 }
 
+bool sw_prefix_other(const struct sw_prefix *prefix, uint8_t ip[SW_IP_BYTES]) {
+  const unsigned host_bits = 8 * SW_IP_BYTES - prefix->length;
+  if (host_bits != 1 && host_bits != 2) return false;
+  memcpy(ip, prefix->ip, SW_IP_BYTES);
+  ip[SW_IP_BYTES - 1] ^= host_bits == 1 ? 1 : 3;
+  return true;
+}
+
 char *sw_prefix_text(const struct sw_prefix *prefix, char text[SW_PREFIX_TEXT]) {
   const bool v4 = prefix_is_v4(prefix);
   char ip[INET6_ADDRSTRLEN];

@@ -30,6 +30,7 @@ static const struct {
     {"down", sw_cli_down, "NAME|FILE", "stop a running link"},
     {"status", sw_cli_status, "[OPTION] [NAME|FILE]", "show running links, and what is wrong"},
     {"doctor", sw_cli_doctor, "[NAME|FILE]", "find what keeps a link from working, and the fix"},
+    {"test", sw_cli_test, "[OPTION] NAME|FILE", "measure a running link"},
 };
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 

@@ -43,14 +43,10 @@ struct echo {
 /* The peer's address is not configured.  In networks of two addresses it is the other one; in larger
  * ones people give the sides 1 and 2. */
 static void other_side(const struct sw_prefix *own, uint8_t ip[SW_IP_BYTES]) {
+  if (sw_prefix_other(own, ip)) return;
   memcpy(ip, own->ip, SW_IP_BYTES);
   uint8_t *last = &ip[SW_IP_BYTES - 1];
-  if (own->length == 8 * SW_IP_BYTES - 1)
-    *last ^= 1;
-  else if (own->length == 8 * SW_IP_BYTES - 2)
-    *last ^= 3;
-  else
-    *last = *last == 1 ? 2 : 1;
+  *last = *last == 1 ? 2 : 1;
 }
 
 static bool find_peer(const struct sw_config *config, bool v4, struct echo *echo) {

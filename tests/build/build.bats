@@ -361,6 +361,8 @@ completed() {
   [ "$(completed saltway doctor site-)" = "site-a site-b" ]
   [ "$(completed saltway status --)" = "--json --metrics --watch" ]
   [ "$(completed saltway status --json '')" = "--json --metrics --watch site-b test" ]
+  [ "$(completed saltway test --)" = "--listen --keep --json" ]
+  [ "$(completed saltway test --listen s)" = site-b ]
   [ "$(completed saltway pair --n)" = "--networks-a --networks-b" ]
   [ -z "$(completed saltway pair --port '')" ]
   rm -r "$etc" "$RUNTIME_DIRECTORY"

@@ -80,7 +80,7 @@ exec $(command -v iperf3) "\$@"
 SH
   real=$(realpath "$SALTWAY")
   stand_in saltway <<SH
-[ "\$1" != status ] || exec patiently $real "\$@"
+case "\$1 \$2" in status* | test\ -t*) exec patiently $real "\$@" ;; esac
 exec $real "\$@"
 SH
 }

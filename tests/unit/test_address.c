@@ -114,6 +114,22 @@ static void ipv6_range_contains_no_ipv4_address(void **state) {
   assert_false(sw_prefix_contains(&all_v4, prefix("::").ip));
 }
 
+static void a_network_of_two_has_another_host(void **state) {
+  (void)state;
+  static const struct {
+    const char *own, *other; /* NULL: the network is not one of two */
+  } cases[] = {{"10.77.0.1/30", "10.77.0.2"}, {"10.77.0.6/30", "10.77.0.5"},
+               {"10.77.0.6/31", "10.77.0.7"}, {"fd77::1/127", "fd77::"},
+               {"fd77::1/126", "fd77::2"},    {"10.77.0.1/29", NULL},
+               {"10.77.0.1/32", NULL},        {"fd77::1/64", NULL}};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    const struct sw_prefix own = prefix(cases[i].own);
+    uint8_t ip[SW_IP_BYTES];
+    assert_int_equal(sw_prefix_other(&own, ip), cases[i].other != NULL);
+    if (cases[i].other) assert_memory_equal(ip, prefix(cases[i].other).ip, SW_IP_BYTES);
+  }
+}
+
 static void invalid_prefix_is_refused(void **state) {
   (void)state;
   static const char *const texts[] = {
@@ -153,6 +169,7 @@ int main(void) {
       cmocka_unit_test(prefix_without_length_is_the_whole_address),
       cmocka_unit_test(prefix_contains_the_addresses_of_its_length),
       cmocka_unit_test(ipv6_range_contains_no_ipv4_address),
+      cmocka_unit_test(a_network_of_two_has_another_host),
       cmocka_unit_test(invalid_prefix_is_refused),
   };
   return cmocka_run_group_tests_name("address", tests, NULL, NULL);
