@@ -134,8 +134,7 @@ static void drain(struct world *world, struct host *host, const struct flight *p
     bool whole;
     unsigned key;
     struct sw_address sessions[SW_SESSIONS];
-    for (unsigned i = 0; i < SW_SESSIONS; i++)
-      sessions[i] = host->link->sessions.rows[i].path.peer;
+    for (unsigned i = 0; i < SW_SESSIONS; i++) sessions[i] = host->link->sessions.rows[i].path.peer;
     const size_t length = host_transmit(host, world->now, datagram, &path, &whole, &key);
     if (!length) break;
     if (++count > TRANSMITS_AT_ONCE) verdict_fail("%c does not stop transmitting", host_name(host));
