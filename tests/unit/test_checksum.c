@@ -104,6 +104,30 @@ static void ip_header_checksum_verifies(void **state) {
   assert_int_equal(naive(0, packet, 20), 0xffff);
 }
 
+static void partial_checksum_needs_a_whole_header(void **state) {
+  (void)state;
+  static const struct {
+    uint8_t protocol;
+    uint16_t left;
+    bool fragment, may;
+  } cases[] = {
+      {SW_PROTOCOL_TCP, SW_TCP_HEADER, false, true},
+      {SW_PROTOCOL_TCP, SW_TCP_HEADER - 1, false, false},
+      {SW_PROTOCOL_TCP, SW_TCP_HEADER, true, false},
+      {SW_PROTOCOL_UDP, SW_UDP_HEADER, false, true},
+      {SW_PROTOCOL_UDP, SW_UDP_HEADER - 1, false, false},
+      {SW_PROTOCOL_UDP, SW_UDP_HEADER, true, false},
+      {1, SW_TCP_HEADER, false, false},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    const struct sw_view view = {.protocol = cases[i].protocol,
+                                 .fragment = cases[i].fragment,
+                                 .transport = SW_IP4_HEADER,
+                                 .length = SW_IP4_HEADER + cases[i].left};
+    assert_int_equal(sw_view_may_be_partial(&view), cases[i].may);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sum_agrees_with_rfc_1071),
@@ -112,6 +136,7 @@ int main(void) {
       cmocka_unit_test(completed_checksum_verifies),
       cmocka_unit_test(checksum_of_zero_is_written_as_all_ones),
       cmocka_unit_test(ip_header_checksum_verifies),
+      cmocka_unit_test(partial_checksum_needs_a_whole_header),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
