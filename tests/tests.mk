@@ -3,7 +3,7 @@
 SEEDS        ?= 1-2000
 FUZZ_SECONDS ?= 60
 
-DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux mount python3 jq nftables tmux python3-jsonschema python3-prometheus-client
+DEBIAN_TEST  := libcmocka-dev bats socat iperf3 ethtool procps util-linux mount python3 jq nftables tmux python3-jsonschema python3-prometheus-client bird2
 DEBIAN_BENCH := iperf3 ethtool procps python3 gnuplot-nox
 DEBIAN_FUZZ  := clang libclang-rt-dev
 

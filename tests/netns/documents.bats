@@ -3,7 +3,9 @@
 #
 #   sh    commands; the first line says where: `# on a`, `# on b`, `# on both`, `# on any machine`
 #   ini   a file; the first line says which: `# on a: /etc/saltway/site-b.conf`. Without `on a: ` it is only checked
-#   text  what the commands above it print; `...` stands for any lines, and fingerprints may differ
+#   bird  a file, too, of that router: `# on both: /etc/bird/bird.conf`
+#   text  what the commands above it print; `...` stands for any lines, and fingerprints may differ. Commands that only
+#         look are typed again until they print it
 #
 # A document begins on two machines that have saltway and nothing else, or with the machines that another document
 # leaves behind: "begins where the [quick start](quick-start.md) ends". The machines are namespaces of the network and of
@@ -56,6 +58,7 @@ case "$*" in
     while kill -0 $!; do compgen -G "/run/saltway/$link@*.sock" >/dev/null && exit; sleep 0.1; done
     cat "$link.log" >&2
     exit 1 ;;
+  "enable --now bird") mkdir /run/bird; exec bird </dev/null >/dev/null 2>&1 3>&- ;;
   "disable --now saltway@"*) exec saltway down "$link" ;;
 esac
 echo "systemctl: not understood: $*" >&2
@@ -94,7 +97,7 @@ machine_start() {
     mount -t tmpfs -o mode=755 none /etc; mount -t tmpfs -o mode=755 none /run; mount -t tmpfs -o mode=755 none /var/lib
     find "$1/etc" -mindepth 1 -maxdepth 1 -type f -exec cp -pt /etc {} +
     find "$1/etc" -mindepth 1 -maxdepth 1 -type d -regextype posix-extended \
-      ! -regex ".*/(saltway|sysctl.d|openvpn|wireguard)" -exec ln -st /etc {} +
+      ! -regex ".*/(saltway|sysctl.d|openvpn|wireguard|bird)" -exec ln -st /etc {} +
     mkdir /etc/sysctl.d
     rm -f /etc/resolv.conf
     cat >/etc/hosts
@@ -173,9 +176,24 @@ compare() {
     { echo "$document: the commands print"; cat "$work/printed"; return 1; }
 }
 
+# looks COMMANDS: they change nothing.
+looks() { ! grep -vE '^(saltway status|birdc show|ip (-6 )?route show) ' <<<"$1" | grep -q .; }
+
+# again SIDE COMMANDS TEXT: the commands print this now.
+again() { : >"$work/printed"; type_in "$1" "$2" && compare "$3"; }
+
+# file_on MACHINES FILE: makes the file from standard input.
+file_on() {
+  local side text
+  text=$(cat)
+  for side in ${1/both/a b}; do
+    PATH=$work/bin:$PATH machine "$side" sh -c "umask 077; mkdir -p '$(dirname "$2")'; cat >'$2'" <<<"$text"
+  done
+}
+
 # follow DOCUMENT: does what it says. The count of commands up to the first ping is in $to_ping.
 follow() {
-  local document=$1 before kind count first rest side text
+  local document=$1 before kind count first rest side text typed
   commands=0 to_ping=
   before=$(tr '\n' ' ' <"$document" | grep -oE 'begins where the \[[^]]*\]\([a-z-]+\.md\) ends' | sed 's/.*(//; s/).*//')
   [ -z "$before" ] || follow "$(dirname "$document")/$before"
@@ -186,23 +204,26 @@ follow() {
     first=${text%%$'\n'*} rest=${text#*$'\n'}
     case "$kind $first" in
       'sh # on a' | 'sh # on b' | 'sh # on both' | 'sh # on any machine')
+        side=${first#\# on } typed=$rest
         : >"$work/printed"
-        type_in "${first#\# on }" "$rest" || return
+        type_in "$side" "$typed" || return
         while IFS= read -r first; do
           [[ -z $first || $first == \#* ]] && continue
           commands=$((commands + 1))
           [[ $first != ping* || -n $to_ping ]] || to_ping=$commands
         done <<<"$rest" ;;
-      'ini # on '[ab]': /'*)
-        side=${first#\# on } side=${side%%:*} first=${first#*: }
-        PATH=$work/bin:$PATH machine "$side" sh -c "umask 077; mkdir -p '$(dirname "$first")'; cat >'$first'" <<<"${rest%$'\n'}" ;;
+      'ini # on '[ab]': /'* | 'bird # on both: /'*)
+        side=${first#\# on }
+        file_on "${side%%:*}" "${first#*: }" <<<"$rest" ;;
       'ini # /etc/saltway/'*)
         mkdir -p "$work/checked"
         first=${first#\# } first=$(basename "${first%% *}")
         sed 's,/etc/saltway/,,' <<<"$text" >"$work/checked/$first"
         (umask 077 && "$SALTWAY" genkey >"$work/checked/${first%.conf}.key")
         "$SALTWAY" check "$work/checked/$first" || return ;;
-      text*) compare "${text%$'\n'}" || return ;;
+      text*)
+        text=${text%$'\n'}
+        compare "$text" || { looks "$typed" && eventually again "$side" "$typed" "$text"; } || return ;;
       *) echo "$document: what is this block? $kind: $first"; return 1 ;;
     esac
   done < <(blocks "$document")
@@ -246,6 +267,43 @@ NFT
 @test "the guide: troubleshooting" { guide troubleshooting; }
 
 @test "the guide: performance" { guide performance; }
+
+# ways SIDE NETWORK COUNT: the routing protocol has made a route with so many ways.
+ways() {
+  local ns; [ "$1" = a ] && ns=$A || ns=$B
+  [ "$(ip -n "$ns" route show "$2" proto bird | grep -cE '(^|nexthop) ?.*via ')" = "$3" ]
+}
+both_ways() { ways a 10.2.0.0/16 "$1" && ways b 10.1.0.0/16 "$1"; }
+# link_to ADDRESS: which link leads from a's network to this address.
+link_to() { ip -n "$A" route get "$1" from 10.1.0.1 | grep -oE 'sw-b[12]'; }
+
+@test "the guide: many sites; connections spread over two links, and go on when the line of theirs fails" {
+  local n line
+  machines
+  for n in 1 2; do
+    [ $n = 1 ] && ns=$A || ns=$B
+    ip -n "$ns" -batch - <<<"addr flush dev lo to 10.0.0.0/8
+      addr flush dev lo to fd00::/8
+      link add lan type veth peer name lan-host
+      addr add 10.$n.0.1/16 dev lan
+      addr add fd0$n::1/64 dev lan nodad
+      link set lan up
+      link set lan-host up"
+  done
+  guide many-sites
+  eventually both_ways 2
+  [ "$(for n in $(seq 32); do link_to 10.2.0.$n; done | sort -u | wc -l)" = 2 ]
+  line=$(link_to 10.2.0.1) line=eth$((${line#sw-b} + 1))
+  pings_start -I 10.1.0.1 10.2.0.1
+  sleep 1
+  ip -n "$router" link set "$line" down
+  eventually both_ways 1
+  sleep 1
+  ip -n "$router" link set "$line" up
+  eventually both_ways 2
+  sleep 1
+  pings_stop "a line fails, of two with a link each under OSPF and BFD"
+}
 
 @test "every guide is in the index, and those with commands have a test" {
   local file name

@@ -115,9 +115,9 @@ file_of() {
   echo "$work/run-$1/sw0@$(stat -L -c %i "/run/netns/$ns").$2"
 }
 
-# pings_start: pings from a, ten a second, for as long as the test lasts. Lost ones are counted by pings_stop.
+# pings_start [OPTIONS ADDRESS]: pings from a, ten a second, for as long as the test lasts. pings_stop counts lost ones.
 pings_start() {
-  ip netns exec "$A" ping -i 0.1 -O 10.77.0.2 >"$work/pings" 2>&1 3>&- &
+  ip netns exec "$A" ping -i 0.1 -O "${@:-10.77.0.2}" >"$work/pings" 2>&1 3>&- &
   pings=$!
   pids+=("$pings")
 }
