@@ -4,6 +4,7 @@
 #   sudo make demo    install missing packages, build, and show a link between two namespaces
 #   sudo make check   install missing packages, build, and run all tests (SANITIZE=1: under ASan and UBSan)
 #   make check-unit check-sim    the tests that need no root, no network and no package manager
+#   make deb          Debian's packages, in build/deb
 #   make bench, fuzz, lint, mutation    see docs/testing.md
 #
 # V=1 prints the commands. Packagers set PREFIX, SYSCONFDIR, DESTDIR, CC, PKG_CONFIG, CPPFLAGS, CFLAGS and LDFLAGS.
@@ -35,9 +36,10 @@ say    = $(if $(Q),@echo '  $(1)')
 PACKAGES     := libsodium libuv libnl-route-3.0 jansson
 DEBIAN_BUILD := gcc libc6-dev make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libjansson-dev
 DEBIAN_DEMO  := iproute2 iputils-ping tcpdump
+DEBIAN_DEB   := build-essential dpkg-dev debhelper libcmocka-dev
 DEBIAN_LINT  := clang clang-tidy cppcheck shellcheck mandoc
 
-ifneq ($(filter-out clean deps demo check bench fuzz lint uninstall format dist,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean deps demo check bench fuzz lint uninstall format dist deb,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(shell for p in $(PACKAGES); do $(PKG_CONFIG) --exists $$p || echo $$p; done)
 ifneq ($(MISSING),)
 $(error missing: $(MISSING). On Debian: sudo apt-get install $(DEBIAN_BUILD))
@@ -110,7 +112,7 @@ lint:
 	  --inline-suppr --suppress=missingIncludeSystem --suppress=ctuuninitvar -Iinclude -Isrc src
 	@printf '%s\n' $(SOURCES) | xargs -P 2 -I {} gcc $(ALL_CFLAGS) -Werror -fanalyzer -c -o /dev/null {}
 	@printf '%s\n' $(SOURCES) | xargs -P 2 -I {} clang-tidy --quiet {} -- $(ALL_CFLAGS)
-	shellcheck -S warning contrib/demo contrib/install-packages .ci/run .ci/bare-root tests/build/layers tests/netns/*.bash \
+	shellcheck -S warning contrib/demo contrib/install-packages .ci/run .ci/bare-root tests/build/layers tests/netns/*.bash tests/packages/[mrs]* \
 	  contrib/openrc/saltway contrib/openwrt/saltway.init contrib/completion/saltway.bash
 	mandoc -T lint -W warning docs/saltway.8 docs/saltway.conf.5 docs/saltway-protocol.7
 
@@ -154,12 +156,25 @@ uninstall:
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/saltway $(DESTDIR)$(DATADIR)
 	[ ! -d $(DESTDIR)$(SYSCONFDIR)/saltway ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SYSCONFDIR)/saltway
 
+# Debian's packages of this tree, in build/deb: built from a copy, because Debian wants its files at the top. keys/ may
+# have keys.
+EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y Makefile))
+DEB  := build/deb/saltway-$(VERSION)
+deb:
+	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_DEB)'
+	rm -rf build/deb && mkdir -p $(DEB)
+	cp -R Makefile LICENSE *.md contrib docs include src tests $(DEB)
+	cp -R contrib/debian $(DEB)/debian
+	printf 'saltway ($(VERSION)) unstable; urgency=medium\n\n  * Version $(VERSION).\n\n -- %s  %s\n' \
+	  "$$(sed -n 's/^Maintainer: //p' contrib/debian/control)" "$$(LC_ALL=C date -u -R -d @$(EPOCH))" >$(DEB)/debian/changelog
+	cd $(DEB) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc
+
 dist:
 	git archive --prefix=saltway-$(VERSION)/ -o $(DIST) HEAD
 
 clean:
 	rm -rf build
 
-.PHONY: all deps demo lint format install uninstall dist clean
+.PHONY: all deps demo lint format install uninstall deb dist clean
 .SECONDARY:
--include $(shell find $(BUILD) -path $(BUILD)/portability -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find $(addprefix $(BUILD)/,src tests fuzz) -name '*.d' -print 2>/dev/null)
