@@ -5,6 +5,7 @@
 #   sudo make check   install missing packages, build, and run all tests (SANITIZE=1: under ASan and UBSan)
 #   make check-unit check-sim    the tests that need no root, no network and no package manager
 #   make deb          Debian's packages, in build/deb
+#   make dist         a tarball of HEAD, and what it is made of, as SPDX
 #   make bench, fuzz, lint, mutation    see docs/testing.md
 #
 # V=1 prints the commands. Packagers set PREFIX, SYSCONFDIR, DESTDIR, CC, PKG_CONFIG, CPPFLAGS, CFLAGS and LDFLAGS.
@@ -112,7 +113,7 @@ lint:
 	  --inline-suppr --suppress=missingIncludeSystem --suppress=ctuuninitvar -Iinclude -Isrc src
 	@printf '%s\n' $(SOURCES) | xargs -P 2 -I {} gcc $(ALL_CFLAGS) -Werror -fanalyzer -c -o /dev/null {}
 	@printf '%s\n' $(SOURCES) | xargs -P 2 -I {} clang-tidy --quiet {} -- $(ALL_CFLAGS)
-	shellcheck -S warning contrib/demo contrib/install-packages .ci/run .ci/bare-root tests/build/layers tests/netns/*.bash tests/packages/[mrs]* \
+	shellcheck -S warning contrib/demo contrib/install-packages contrib/sbom .ci/run .ci/bare-root tests/build/layers tests/netns/*.bash tests/packages/[mrs]* \
 	  contrib/openrc/saltway contrib/openwrt/saltway.init contrib/completion/saltway.bash
 	mandoc -T lint -W warning docs/saltway.8 docs/saltway.conf.5 docs/saltway-protocol.7
 
@@ -169,8 +170,11 @@ deb:
 	  "$$(sed -n 's/^Maintainer: //p' contrib/debian/control)" "$$(LC_ALL=C date -u -R -d @$(EPOCH))" >$(DEB)/debian/changelog
 	cd $(DEB) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc
 
+# The same bytes for a commit: git sorts the files, and gives them the time of the commit. Beside it, its SPDX document.
 dist:
-	git archive --prefix=saltway-$(VERSION)/ -o $(DIST) HEAD
+	git -c tar.umask=0022 archive --format=tar --prefix=saltway-$(VERSION)/ -o $(DIST:.gz=) HEAD
+	gzip -9nf $(DIST:.gz=)
+	PKG_CONFIG='$(PKG_CONFIG)' contrib/sbom $(VERSION) $(DIST) $(EPOCH) >$(DIST:.tar.gz=.spdx.json)
 
 clean:
 	rm -rf build

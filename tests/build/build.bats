@@ -384,6 +384,44 @@ completed() {
     <(tar tf "$BATS_TEST_TMPDIR/saltway.tar.gz" | grep -v '/$' | sed 's,^[^/]*/,,' | sort)
 }
 
+@test "the tarballs of a commit are the same bytes, and one builds without git" {
+  cd "$BATS_TEST_DIRNAME/../.." || return
+  git rev-parse --verify HEAD >/dev/null 2>&1 || skip "not a git repository"
+  local work=$BATS_TEST_TMPDIR version
+  version=$(sed -n 's/^VERSION *:= *//p' Makefile)
+  git clone -q . "$work/clone"
+  git -C "$work/clone" config tar.umask 0077
+  make_in . dist DIST="$work/one.tar.gz"
+  (umask 077; TZ=Asia/Tokyo make_in "$work/clone" dist DIST="$work/other.tar.gz")
+  cmp "$work/one.tar.gz" "$work/other.tar.gz"
+  [ "$(tar tvzf "$work/one.tar.gz" --numeric-owner | awk '{print $2}' | sort -u)" = 0/0 ]
+  tar xzf "$work/one.tar.gz" -C "$work"
+  make_in "$work/saltway-$version" -j2 CFLAGS=-O0
+  [[ $("$work/saltway-$version/build/saltway" --version) == "saltway $version "* ]]
+}
+
+# What SPDX 2.3 requires of a document and of each package.
+@test "the tarball's SPDX document has it and the libraries, with their versions" {
+  cd "$BATS_TEST_DIRNAME/../.." || return
+  git rev-parse --verify HEAD >/dev/null 2>&1 || skip "not a git repository"
+  local work=$BATS_TEST_TMPDIR
+  make_in . dist DIST="$work/s.tar.gz"
+  jq -e --arg sum "$(sha256sum "$work/s.tar.gz" | cut -d ' ' -f 1)" --arg sodium "$(pkg-config --modversion libsodium)" \
+    --arg uv "$(pkg-config --modversion libuv)" --arg version "$(sed -n 's/^VERSION *:= *//p' Makefile)" '
+    .spdxVersion == "SPDX-2.3" and .dataLicense == "CC0-1.0" and .SPDXID == "SPDXRef-DOCUMENT" and (.name | length > 0)
+    and (.documentNamespace | test("^https://[^#]+$"))
+    and (.creationInfo.created | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"))
+    and (.creationInfo.creators | all(test("^(Tool|Person|Organization): .")))
+    and (.packages | all(.SPDXID | test("^SPDXRef-[A-Za-z0-9.-]+$")))
+    and (.packages | all((.name | length > 0) and has("downloadLocation") and (.versionInfo | test("^[0-9]"))))
+    and ([.packages[].name] | sort == ["jansson", "libnl", "libsodium", "libuv", "saltway"])
+    and (INDEX(.packages[]; .name) | .libsodium.versionInfo == $sodium and .libuv.versionInfo == $uv
+      and .saltway.versionInfo == $version and .saltway.checksums[0].checksumValue == $sum)
+    and ([.packages[].SPDXID] as $known | .relationships
+      | all(.relatedSpdxElement | IN($known[])) and any(.relationshipType == "DESCRIBES")
+      and ([.[] | select(.relationshipType == "DEPENDS_ON")] | length == 4))' "$work/s.spdx.json"
+}
+
 @test "every include points down the layers" {
   "$BATS_TEST_DIRNAME/layers"
 }
