@@ -35,6 +35,7 @@ _saltway() {
     reload | down) offered=$(_saltway_running) ;;
     status) offered="--json --metrics --watch $(_saltway_running)" ;;
     test) offered="--listen --keep --json -t $(_saltway_running)" ;;
+    bench) offered=--json ;;
     doctor) offered=$( (_saltway_configured; _saltway_running) | sort -u) ;;
     pair) offered='-o --port --networks-a --networks-b' ;;
     import) offered='-o --name --host --networks --peer' ;;

@@ -32,7 +32,7 @@ complete -c saltway -n '__fish_seen_subcommand_from status' -l metrics -d 'for P
 complete -c saltway -n '__fish_seen_subcommand_from status' -l watch -d 'once a second'
 complete -c saltway -n '__fish_seen_subcommand_from test' -l listen -d 'for a test from the other side'
 complete -c saltway -n '__fish_seen_subcommand_from test' -l keep -d 'after a test, too'
-complete -c saltway -n '__fish_seen_subcommand_from test' -l json -d 'for programs'
+complete -c saltway -n '__fish_seen_subcommand_from test bench' -l json -d 'for programs'
 complete -c saltway -n '__fish_seen_subcommand_from test' -s t -x -d 'seconds each way'
 complete -c saltway -n '__fish_seen_subcommand_from pair import' -s o -r -d 'directory to make'
 complete -c saltway -n '__fish_seen_subcommand_from pair' -l port -x -d 'of both ends'

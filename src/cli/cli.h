@@ -18,6 +18,7 @@ int sw_cli_reload(int argc, char **argv);
 int sw_cli_status(int argc, char **argv);
 int sw_cli_doctor(int argc, char **argv);
 int sw_cli_test(int argc, char **argv);
+int sw_cli_bench(int argc, char **argv);
 
 /** Turns the NAME or FILE that a user typed into the link's name; the file need not exist.  Returns
  * 0, or 1 after writing to standard error why it cannot be a name. */

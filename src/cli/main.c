@@ -31,6 +31,7 @@ static const struct {
     {"status", sw_cli_status, "[OPTION] [NAME|FILE]", "show running links, and what is wrong"},
     {"doctor", sw_cli_doctor, "[NAME|FILE]", "find what keeps a link from working, and the fix"},
     {"test", sw_cli_test, "[OPTION] NAME|FILE", "measure a running link"},
+    {"bench", sw_cli_bench, "[--json]", "measure what this machine can carry"},
 };
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 

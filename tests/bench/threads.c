@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/bench_links.h"
 #include "engine/batch.h"
 #include "protocol/link_state.h"
 
@@ -18,37 +19,15 @@
 #define HEADER 40
 #define LENGTH (HEADER + SEGMENTS * SEGMENT)
 
-static struct sw_link *left, *right;
+static struct sw_bench_links links;
 static uint8_t packet[SW_HEADROOM + 65536 + SW_SLACK], datagrams[SW_HEADROOM + 131072 + SW_SLACK];
 static uint8_t room[SW_GRO_BUFFER];
-static const struct sw_address address = {.ip = {[15] = 1}, .port = 1};
-static uint64_t now = SW_SECOND;
+static const uint64_t now = SW_BENCH_NOW;
 
 static double now_ns(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void connect_links(void) {
-  static const struct sw_prefix everywhere[] = {{.ip = {[10] = 0xff, [11] = 0xff}, .length = 96}};
-  struct sw_psk psk;
-  sw_psk_generate(&psk);
-  const struct sw_link_options options = {
-      .psks = &psk, .psk_count = 1, .sources = everywhere, .source_count = 1};
-  left = sw_link_new(&options);
-  right = sw_link_new(&options);
-  if (!left || !right) abort();
-  sw_link_endpoints_set(left, now, &address, 1);
-  for (unsigned i = 0; i < 8; i++) {
-    struct sw_link *const from = i % 2 ? right : left, *const into = i % 2 ? left : right;
-    uint8_t datagram[SW_CONTROL_MAX], opened[SW_CONTROL_MAX];
-    struct sw_path path;
-    size_t length;
-    bool whole;
-    while ((length = sw_link_transmit(from, now, datagram, &path, &whole)) > 0)
-      sw_link_receive(into, now, &path, datagram, length, opened, &length);
-  }
 }
 
 /* Makes the TCP super-packet again: sealing overwrites it. */
@@ -75,10 +54,10 @@ static void seal_batch(struct sw_batch *batch) {
   uint8_t *datagram = datagrams + SW_HEADROOM;
   size_t each;
   make(&gso);
-  if (sw_batch_seal(batch, left, now, &gso, datagram, &each) > 0) return;
+  if (sw_batch_seal(batch, links.left, now, &gso, datagram, &each) > 0) return;
   while (sw_gso_next(&gso, &segment)) {
     const int64_t length =
-        sw_link_seal(left, now, segment.packet, segment.length, segment.partial, datagram);
+        sw_link_seal(links.left, now, segment.packet, segment.length, segment.partial, datagram);
     if (length < 0) abort();
     datagram += length;
   }
@@ -87,22 +66,23 @@ static void seal_batch(struct sw_batch *batch) {
 static void open_batch(struct sw_batch *batch) {
   const size_t each = SW_OVERHEAD + HEADER + SEGMENT;
   struct sw_opened opened;
-  memset(&right->sessions.rows[0].replay, 0,
-         sizeof(right->sessions.rows[0].replay)); /* the counters repeat */
-  const struct sw_run run = {.path.peer = address};
+  memset(&links.right->sessions.rows[0].replay, 0,
+         sizeof(links.right->sessions.rows[0].replay)); /* the counters repeat */
+  const struct sw_run run = {.path = links.path};
   const bool spread = sw_batch_opens(batch, SEGMENTS * each);
   for (unsigned i = 0; i < SEGMENTS; i++) {
     const uint8_t *datagram = datagrams + SW_HEADROOM + i * each;
     if (spread) {
-      if (!sw_batch_add(batch, right, now, &run, datagram, each)) abort();
-    } else if (sw_link_open(right, now, &run.path, datagram, each, room + SW_HEADROOM, &opened) !=
-               SW_RECEIVED_PACKET) {
+      if (!sw_batch_add(batch, links.right, now, &run, datagram, each)) abort();
+    } else if (sw_link_open(links.right, now, &run.path, datagram, each, room + SW_HEADROOM,
+                            &opened) != SW_RECEIVED_PACKET) {
       abort();
     }
   }
   const unsigned count = sw_batch_open(batch);
   for (unsigned i = 0; i < count; i++)
-    if (sw_link_open_finish(right, &batch->openings[i], &opened) != SW_RECEIVED_PACKET) abort();
+    if (sw_link_open_finish(links.right, &batch->openings[i], &opened) != SW_RECEIVED_PACKET)
+      abort();
 }
 
 static int compare(const void *a, const void *b) {
@@ -143,7 +123,7 @@ int main(int argc, char **argv) {
     return 1;
   workers.engaged = true; /* for the whole run */
   workers.next = UINT64_MAX;
-  connect_links();
+  if (!sw_bench_links_make(&links)) return 1;
   printf("ns per packet of %u bytes, %u per batch, on 1 and on %u threads\n", HEADER + SEGMENT,
          SEGMENTS, count + 1);
   compare_threads("seal", seal_batch, &alone, &helped);
@@ -151,7 +131,6 @@ int main(int argc, char **argv) {
   sw_workers_stop(&workers);
   sw_batch_stop(&alone);
   sw_batch_stop(&helped);
-  sw_link_free(left);
-  sw_link_free(right);
+  sw_bench_links_free(&links);
   return 0;
 }

@@ -361,8 +361,9 @@ completed() {
   [ "$(completed saltway doctor site-)" = "site-a site-b" ]
   [ "$(completed saltway status --)" = "--json --metrics --watch" ]
   [ "$(completed saltway status --json '')" = "--json --metrics --watch site-b test" ]
-  [ "$(completed saltway test --)" = "--listen --keep --json" ]
+  [ "$(completed saltway test --)" = "--json --keep --listen" ]
   [ "$(completed saltway test --listen s)" = site-b ]
+  [ "$(completed saltway bench -)" = --json ]
   [ "$(completed saltway pair --n)" = "--networks-a --networks-b" ]
   [ -z "$(completed saltway pair --port '')" ]
   rm -r "$etc" "$RUNTIME_DIRECTORY"

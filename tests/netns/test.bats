@@ -114,3 +114,19 @@ hostile() { in_ns a python3 "$BATS_TEST_DIRNAME/test_clients.py" 10.77.0.2 "$@";
   measured() { in_ns a "$SALTWAY" test -t 1 sw0; }
   eventually measured
 }
+
+@test "the bench needs no root and no link, and measures the cipher and the path on one core and on all" {
+  local cores; cores=$(nproc)
+  run setpriv --reuid=65534 --regid=65534 --clear-groups "$SALTWAY" bench --json
+  echo "$output"
+  [ "$status" = 0 ]
+  jq -e --argjson cores "$cores" '(.results | map([.what, .bytes, .cores] | join(" "))) as $lines | .gso != null and .gro != null and
+    (["seal", "open"] - (.results | map(select(.cores == $cores) | .what)) == []) and
+    ($lines | contains(["path 1440 1", "path 64 1", "seal 1440 1", "open 64 1"])) and
+    (.results | all(.bits_per_second > 1e5 and .packets_per_second > 100))' <<<"$output"
+  run "$SALTWAY" bench
+  [ "$status" = 0 ]
+  [[ $output == *"seal  1440 bytes     1 core "*"bit/s"*"kpps"*"path: sealed, sent over loopback"* ]]
+  run "$SALTWAY" bench x
+  [ "$status" = 2 ]
+}
