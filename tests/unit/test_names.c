@@ -546,7 +546,7 @@ static void a_resolver_that_cannot_be_made_is_reported_and_made_later(void **sta
   setrlimit(RLIMIT_NOFILE, &limit);
   assert_string_equal(names.failure, "cannot resolve names: Too many open files");
   assert_int_equal(names.count, 2);
-  assert_int_equal(pause_of(), 1);
+  assert_in_range(pause_of(), 1, 2); /* 2: on a machine so slow that a second has passed */
   resolve();
   assert_string_equal(names.failure, "");
 }
