@@ -5,6 +5,7 @@
 #   sudo make check   install missing packages, build, and run all tests (SANITIZE=1: under ASan and UBSan)
 #   make check-unit check-sim    the tests that need no root, no network and no package manager
 #   make deb          Debian's packages, in build/deb
+#   make static       build/static/saltway, which needs no library of the machine
 #   make dist         a tarball of HEAD, and what it is made of, as SPDX
 #   make bench, fuzz, lint, mutation    see docs/testing.md
 #
@@ -38,9 +39,10 @@ PACKAGES     := libsodium libuv libnl-route-3.0 jansson
 DEBIAN_BUILD := gcc libc6-dev make pkg-config libsodium-dev libuv1-dev libnl-route-3-dev libjansson-dev
 DEBIAN_DEMO  := iproute2 iputils-ping tcpdump
 DEBIAN_DEB   := build-essential dpkg-dev debhelper libcmocka-dev
+DEBIAN_MUSL  := musl-tools linux-libc-dev dpkg-dev patch xz-utils autoconf automake libtool flex bison
 DEBIAN_LINT  := clang clang-tidy cppcheck shellcheck mandoc
 
-ifneq ($(filter-out clean deps demo check bench fuzz lint uninstall format dist deb,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean deps demo check bench fuzz lint uninstall format dist deb static,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(shell for p in $(PACKAGES); do $(PKG_CONFIG) --exists $$p || echo $$p; done)
 ifneq ($(MISSING),)
 $(error missing: $(MISSING). On Debian: sudo apt-get install $(DEBIAN_BUILD))
@@ -170,6 +172,15 @@ deb:
 	  "$$(sed -n 's/^Maintainer: //p' contrib/debian/control)" "$$(LC_ALL=C date -u -R -d @$(EPOCH))" >$(DEB)/debian/changelog
 	cd $(DEB) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc
 
+# build/static/saltway needs no library of the machine: musl, and the others built from Debian's sources. Without WERROR,
+# because macros in musl's headers convert signs.
+MUSL := $(CURDIR)/build/portability/musl
+static:
+	@$(MAKE) --no-print-directory deps PACKAGES_FOR='$(DEBIAN_MUSL)'
+	tests/portability/musl $(MUSL)
+	PKG_CONFIG_LIBDIR=$(MUSL)/root/lib/pkgconfig $(MAKE) --no-print-directory BUILD=build/static CC=$(MUSL)/cc WERROR= \
+	  LDFLAGS='-static -no-pie' build/static/saltway
+
 # The same bytes for a commit: git sorts the files, and gives them the time of the commit. Beside it, its SPDX document.
 dist:
 	git -c tar.umask=0022 archive --format=tar --prefix=saltway-$(VERSION)/ -o $(DIST:.gz=) HEAD
@@ -179,6 +190,6 @@ dist:
 clean:
 	rm -rf build
 
-.PHONY: all deps demo lint format install uninstall deb dist clean
+.PHONY: all deps demo lint format install uninstall deb static dist clean
 .SECONDARY:
 -include $(shell find $(addprefix $(BUILD)/,src tests fuzz) -name '*.d' -print 2>/dev/null)
