@@ -79,8 +79,8 @@ struct sw_doctor_facts {
   struct sw_error port_error;
   char port_holder[64]; /* "socat (pid 7)"; empty: not known */
 
-  char unresolved[SW_NAMES_FAILURE + SW_NAMES_HOST];    /* "b.example.net: why"; empty: none */
-  struct sw_doctor_endpoint servers[SW_DOCTOR_SERVERS]; /* of names */
+  char unresolved[SW_NAMES_FAILURE + SW_NAMES_HOST + 2]; /* "b.example.net: why"; empty: none */
+  struct sw_doctor_endpoint servers[SW_DOCTOR_SERVERS];  /* of names */
   unsigned server_count;
 
   struct sw_doctor_endpoint endpoints[SW_ENDPOINTS_MAX + 1];
