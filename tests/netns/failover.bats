@@ -61,7 +61,7 @@ mend() {
 fails_over() {
   topology_providers
   link_over 192.0.2.2:51900 198.51.100.2:51900
-  sends_to a 192.0.2.2:51900
+  eventually sends_to a 192.0.2.2:51900
   pings_start
   tcp_stream
   sleep 2
