@@ -165,7 +165,7 @@ static int serve(const struct options *options, const json_t *status, struct sw_
     fprintf(stderr, "saltway: %s\n", error.text);
     return 1;
   }
-  const uint64_t end = options->keep ? 0 : sw_clock_now() + LISTEN_MINUTES * 60 * SW_TEST_NS;
+  const uint64_t end = options->keep ? 0 : sw_clock_now() + LISTEN_MINUTES * (60 * SW_TEST_NS);
   fprintf(stderr, "listening for a test of %s, until %s\n", link->name,
           options->keep ? "Ctrl-C" : "one has ended or 10 minutes have passed");
   if (sw_test_listen_run(&listener, end)) return 0;

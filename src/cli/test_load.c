@@ -8,6 +8,9 @@
 
 #include "base/clock.h"
 
+/* Numbers of the kernel are well formed. */
+/* NOLINTBEGIN(cert-err34-c) */
+
 bool sw_test_load_process(const char *stat, uint64_t *ticks) {
   const char *rest = strrchr(stat, ')'); /* the name may have spaces and parentheses */
   uint64_t user, system;
@@ -29,6 +32,8 @@ bool sw_test_load_cores(const char *stat, uint64_t *busy, uint64_t *all) {
   *all = *busy + t[3] + t[4];
   return true;
 }
+
+/* NOLINTEND(cert-err34-c) */
 
 /* The first bytes of the file; empty: it cannot be read. */
 static const char *contents(int fd, char text[1024]) {

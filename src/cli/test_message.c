@@ -4,6 +4,12 @@
 
 #include "packet/packet.h"
 
+/* The first bytes of each message. */
+#define REQUEST UINT32_C(0x73775431) /* "swT1" */
+#define PROBE UINT32_C(0x73775450)   /* "swTP" */
+#define ANSWER UINT32_C(0x73775441)  /* "swTA" */
+#define RESULT UINT32_C(0x73775452)  /* "swTR" */
+
 /* Bounds of a result: more than any machine has or does. */
 #define BYTES_MAX (UINT64_C(1) << 50)
 #define TIME_MAX ((SW_TEST_SECONDS_MAX + SW_TEST_GRACE_S) * SW_TEST_NS)
@@ -19,10 +25,6 @@ static uint64_t get64(const uint8_t *bytes) {
   return (uint64_t)sw_get32(bytes) << 32 | sw_get32(bytes + 4);
 }
 
-static bool begins(const uint8_t *bytes, const char *magic) {
-  return memcmp(bytes, magic, 4) == 0;
-}
-
 static bool are_zero(const uint8_t *bytes, size_t count) {
   while (count > 0 && bytes[count - 1] == 0) count--;
   return count == 0;
@@ -30,7 +32,7 @@ static bool are_zero(const uint8_t *bytes, size_t count) {
 
 void sw_test_request_write(const struct sw_test_request *request, uint8_t bytes[SW_TEST_REQUEST]) {
   memset(bytes, 0, SW_TEST_REQUEST);
-  memcpy(bytes, "swT1", 4);
+  sw_put32(bytes, REQUEST);
   bytes[4] = (uint8_t)request->kind;
   bytes[5] = request->last;
   sw_put16(bytes + 6, request->seconds);
@@ -38,7 +40,7 @@ void sw_test_request_write(const struct sw_test_request *request, uint8_t bytes[
 }
 
 bool sw_test_request_parse(struct sw_test_request *request, const uint8_t bytes[SW_TEST_REQUEST]) {
-  if (!begins(bytes, "swT1") || bytes[4] >= SW_TEST_KINDS || bytes[5] > 1 ||
+  if (sw_get32(bytes) != REQUEST || bytes[4] >= SW_TEST_KINDS || bytes[5] > 1 ||
       !are_zero(bytes + 24, SW_TEST_REQUEST - 24))
     return false;
   *request = (struct sw_test_request){
@@ -49,14 +51,14 @@ bool sw_test_request_parse(struct sw_test_request *request, const uint8_t bytes[
 
 void sw_test_probe_write(const struct sw_test_probe *probe, uint8_t bytes[SW_TEST_PROBE]) {
   memset(bytes, 0, SW_TEST_PROBE);
-  memcpy(bytes, probe->answer ? "swTA" : "swTP", 4);
+  sw_put32(bytes, probe->answer ? ANSWER : PROBE);
   sw_put32(bytes + 4, probe->sequence);
   memcpy(bytes + 8, probe->token, SW_TEST_TOKEN);
 }
 
 bool sw_test_probe_parse(struct sw_test_probe *probe, const uint8_t bytes[SW_TEST_PROBE]) {
-  const bool answer = begins(bytes, "swTA");
-  if ((!answer && !begins(bytes, "swTP")) || !are_zero(bytes + 24, SW_TEST_PROBE - 24))
+  const bool answer = sw_get32(bytes) == ANSWER;
+  if ((!answer && sw_get32(bytes) != PROBE) || !are_zero(bytes + 24, SW_TEST_PROBE - 24))
     return false;
   *probe = (struct sw_test_probe){.answer = answer, .sequence = sw_get32(bytes + 4)};
   memcpy(probe->token, bytes + 8, SW_TEST_TOKEN);
@@ -65,7 +67,7 @@ bool sw_test_probe_parse(struct sw_test_probe *probe, const uint8_t bytes[SW_TES
 
 void sw_test_side_write(const struct sw_test_side *side, uint8_t bytes[SW_TEST_RESULT]) {
   memset(bytes, 0, SW_TEST_RESULT);
-  memcpy(bytes, "swTR", 4);
+  sw_put32(bytes, RESULT);
   put64(bytes + 4, side->bytes);
   put64(bytes + 12, side->time);
   put64(bytes + 20, side->bandwidth);
@@ -81,7 +83,7 @@ static bool is_share(uint32_t thousandths, uint32_t cores) {
 }
 
 bool sw_test_side_parse(struct sw_test_side *side, const uint8_t bytes[SW_TEST_RESULT]) {
-  if (!begins(bytes, "swTR") || !are_zero(bytes + 48, SW_TEST_RESULT - 48)) return false;
+  if (sw_get32(bytes) != RESULT || !are_zero(bytes + 48, SW_TEST_RESULT - 48)) return false;
   *side = (struct sw_test_side){.bytes = get64(bytes + 4),
                                 .time = get64(bytes + 12),
                                 .bandwidth = get64(bytes + 20),

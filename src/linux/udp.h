@@ -49,10 +49,10 @@ struct sw_run {
   size_t length;
   size_t segment;
   size_t sent;         /* when sending: bytes that need not be sent any more */
+  uint64_t waited;     /* when receiving: nanoseconds in the socket; 0: it is not known */
   struct sw_path path; /* of all its datagrams */
   uint8_t tos;         /* of all its datagrams: DSCP and ECN field of the IP header */
   bool whole;          /* when sending: never fragmented */
-  uint64_t waited;     /* when receiving: nanoseconds in the socket; 0: it is not known */
   bool truncated;      /* when receiving: the datagram was longer than the buffer */
 };
 
