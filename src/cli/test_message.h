@@ -2,10 +2,11 @@
  * What the two sides of `saltway test` say to each other, inside the link.
  *
  * A test has stages.  In each of them the client connects and sends a request, which the listener
- * answers with a byte when it is ready.  Then one side sends data, or none does, while the client sends
- * probes from a UDP socket, which the listener returns.  The client shuts its direction down when it has enough, and the listener ends the connection with a
- * result.  All messages have a fixed size.  What arrives is not trusted: a message that parses has
- * only numbers within the bounds that are given here.  Big-endian; nothing here is secret.
+ * answers with a byte when it is ready.  Then one side sends data, or none does, while the client
+ * sends probes from a UDP socket, which the listener returns.  The client shuts its direction down
+ * when it has enough, and the listener ends the connection with a result.  All messages have a fixed
+ * size.  What arrives is not trusted: a message that parses has only numbers within the bounds that
+ * are given here.  Big-endian; nothing here is secret.
  */
 #ifndef SALTWAY_CLI_TEST_MESSAGE_H
 #define SALTWAY_CLI_TEST_MESSAGE_H

@@ -16,7 +16,7 @@
 #define SW_CODEL_TARGET UINT64_C(5000000)
 #define SW_CODEL_INTERVAL UINT64_C(100000000)
 
-/** All zero at the start, but for the target. */
+/** All zero at the start, but for a target of the caller's. */
 struct sw_codel {
   uint64_t target;      /* nanoseconds that packets may always wait; 0: SW_CODEL_TARGET */
   uint64_t first_above; /* when packets have waited too long for an interval; 0: they have not */

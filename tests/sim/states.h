@@ -1,7 +1,7 @@
 /*
- * How many different states the pair of links came through in all runs.  A state is what decides
- * what a link does next, without times, addresses and keys: the more of them, the more the seeds
- * have tried.
+ * How many different states the pair of links came through in all runs.  A state is a summary of
+ * both sides (struct host): the link's state, its sessions, attempts, paths, endpoints and keys, as
+ * small numbers, without times and addresses.  The more of them, the more the seeds have tried.
  */
 #ifndef SIM_STATES_H
 #define SIM_STATES_H

@@ -420,8 +420,9 @@ static void large_batches_pass_both_ways_with_any_number_of_workers(void **state
   }
 }
 
-static unsigned
-    busy; /* the processor has been for a while: runs that one call asks for; 0: it was not */
+/* Datagrams have waited in the socket for an interval, and one call asks for so many runs; 0: they
+ * have not. */
+static unsigned busy;
 static bool strangers; /* have sent something, too */
 
 /* Offers a SYN, which the other side returns. */
