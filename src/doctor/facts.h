@@ -1,6 +1,6 @@
 /*
  * What saltway doctor knows of a link and of its machine.  The functions in gather*.c fill it, and
- * checks.c judges it; judges change nothing and ask nothing.  It holds no secret.  Main thread only.
+ * those in judge*.c judge it; judges change nothing and ask nothing.  It holds no secret.  Main thread only.
  */
 #ifndef SALTWAY_DOCTOR_FACTS_H
 #define SALTWAY_DOCTOR_FACTS_H
@@ -116,5 +116,19 @@ struct sw_doctor_facts {
 
   struct sw_doctor_echo echo;
 };
+
+/** Whether the link runs and packets pass. */
+bool sw_doctor_is_up(const struct sw_doctor_facts *facts);
+
+/** Whether the link runs and gives this reason for its state, a word of `saltway status --json`. */
+bool sw_doctor_reason_is(const struct sw_doctor_facts *facts, const char *reason);
+
+/** The interface with this index, which is a part of the facts; NULL: none. */
+const struct sw_lookup_interface *sw_doctor_interface_at(const struct sw_doctor_facts *facts,
+                                                         unsigned index);
+
+/** Whether the route to AllowedIPs' range `i`, which is below range_count, does not lead into the link.
+ * Routes to parts of the range are none of ours. */
+bool sw_doctor_leads_elsewhere(const struct sw_doctor_facts *facts, size_t i);
 
 #endif

@@ -42,7 +42,4 @@ void sw_doctor_clock(struct sw_doctor_facts *facts);
 /** Sends echo requests to the peer through the link, if it is up. */
 void sw_doctor_echo(struct sw_doctor_facts *facts);
 
-/** Whether the link runs and packets pass. */
-bool sw_doctor_is_up(const struct sw_doctor_facts *facts);
-
 #endif

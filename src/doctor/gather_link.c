@@ -107,11 +107,6 @@ void sw_doctor_status(struct sw_doctor_facts *facts) {
   } while (sw_clock_now() < end);
 }
 
-bool sw_doctor_is_up(const struct sw_doctor_facts *facts) {
-  const char *state = facts->status.state;
-  return facts->status.running && (strcmp(state, "up") == 0 || strcmp(state, "degraded") == 0);
-}
-
 /* ---- the other links ---- */
 
 static void add_other(struct sw_doctor_facts *facts, const char *link,

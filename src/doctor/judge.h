@@ -19,12 +19,16 @@ void sw_judge_offload(const struct sw_doctor_facts *facts, struct sw_verdict *ve
 void sw_judge_congestion(const struct sw_doctor_facts *facts, struct sw_verdict *verdict);
 void sw_judge_clock(const struct sw_doctor_facts *facts, struct sw_verdict *verdict);
 
-/* of the network */
+/* of the way to the peer */
 void sw_judge_names(const struct sw_doctor_facts *facts, struct sw_verdict *verdict);
 void sw_judge_route(const struct sw_doctor_facts *facts, struct sw_verdict *verdict);
 void sw_judge_rp_filter(const struct sw_doctor_facts *facts, struct sw_verdict *verdict);
+
+/* of the networks on both sides */
 void sw_judge_networks(const struct sw_doctor_facts *facts, struct sw_verdict *verdict);
 void sw_judge_forwarding(const struct sw_doctor_facts *facts, struct sw_verdict *verdict);
+
+/* of the link */
 void sw_judge_firewall(const struct sw_doctor_facts *facts, struct sw_verdict *verdict);
 void sw_judge_link(const struct sw_doctor_facts *facts, struct sw_verdict *verdict);
 void sw_judge_mtu(const struct sw_doctor_facts *facts, struct sw_verdict *verdict);
