@@ -208,54 +208,38 @@ user_of_resolver() { id -u saltway-resolver 2>/dev/null || id -u saltway 2>/dev/
   [[ "$output" == *"sandbox: "*"/empty can be written to by others than root"* ]]
 }
 
-# as_unit COMMAND...: runs the command with the capabilities, the umask, the read-only paths, the view of /proc and, where
-# systemd is installed, the filter of system calls that systemd gives to the unit.
-as_unit() {
-  local unit=$BATS_TEST_DIRNAME/../../contrib/systemd/saltway@.service allowed writable path filter=()
-  allowed=$(sed -n 's/^CapabilityBoundingSet=//p' "$unit")
-  allowed=${allowed,,}
-  writable=$(sed -n 's/^ReadWritePaths=-//p' "$unit")
-  [ -n "$writable" ]
-  grep -qx ProtectKernelTunables=yes "$unit"
-  umask "$(sed -n 's/^UMask=//p' "$unit")"
-  mount -t proc -o "hidepid=$(sed -n 's/^ProtectProc=//p' "$unit")" proc /proc
-  mount --bind /proc/sys /proc/sys
-  mount -o remount,bind,ro /proc/sys
-  mount -o remount,bind,ro /sys
-  for path in $writable; do
-    [ -e "$path" ] || continue
-    mount --bind "$path" "$path"
-    mount -o remount,bind,rw "$path"
-  done
-  ! command -v systemd-analyze >/dev/null || filter=("$BATS_TEST_DIRNAME/under_filter.py" "$unit")
-  exec setpriv --no-new-privs --bounding-set "-all,+$(sed 's/^cap_//; s/ cap_/,+/g' <<<"$allowed")" "${filter[@]}" "$@"
-}
-
 @test "the systemd unit allows what the link and its hooks need, and killing an engine that does not stop" {
   not_sanitized "not confined"
   topology_pair
   mkdir -p "/etc/netns/$A"
   echo "192.0.2.2 b.test" >"/etc/netns/$A/hosts"
+  cat >"$work/io_uring.py" <<'PYTHON'
+import ctypes, errno, sys
+libc = ctypes.CDLL(None, use_errno=True)
+sys.exit(libc.syscall(425, 1, None) != -1 or ctypes.get_errno() != errno.EPERM) # io_uring_setup; EFAULT if allowed
+PYTHON
   config a b.test:51900 "PostUp = sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.%i.rp_filter=2
 PostUp = ip rule add fwmark 77 table 77 && ip route add 10.99.0.0/16 dev %i table 77
 PostUp = nft add table inet %i
 PostUp = python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)' # as iptables-legacy
 PostUp = ! test -w /proc/sys/kernel/core_pattern && ! test -w /sys/class/net/%i/tx_queue_len && ! test -e /proc/$$
+$(! command -v systemd-analyze >/dev/null || echo "PostUp = python3 '$work/io_uring.py'")
+PostUp = touch '$work/hooks_succeeded'
 PreDown = nft delete table inet %i"
   config b 192.0.2.1:51900
   local engine
-  export -f as_unit
-  export BATS_TEST_DIRNAME
   [ "$(ip netns exec "$A" sysctl -n net.ipv4.ip_forward)" = 0 ]
   ip netns exec "$A" env RUNTIME_DIRECTORY="$work/run-a" \
-    bash -ec 'as_unit "$@"' - "$SALTWAY" up "$work/a/sw0.conf" >>"$work/a/up.log" 2>&1 3>&- &
+    bash -ec 'as_unit "$@"' - saltway@ "$SALTWAY" up "$work/a/sw0.conf" >>"$work/a/up.log" 2>&1 3>&- &
   pid_a=$!
   pids+=("$pid_a")
   up b
   wait_up
+  eventually test -e "$work/hooks_succeeded"
   ping_from a 10.77.0.2
   [ "$(ip netns exec "$A" sysctl -n net.ipv4.ip_forward)" = 1 ]
   ip netns exec "$A" nft list table inet sw0
+  in_ns a "$SALTWAY" reload sw0
   engine=$(engine_of a)
   kill -STOP "$engine"
   kill -TERM "$pid_a"

@@ -100,6 +100,36 @@ up() {
   eval "pid_$side=$!"
 }
 
+# as_unit UNIT COMMAND...: runs the command with the capabilities, the umask, the read-only paths, the view of /proc and,
+# where systemd is installed, the filter of system calls that systemd gives to the unit. For a mount namespace only, as
+# that of `ip netns exec`; in another shell it needs BATS_TEST_DIRNAME.
+as_unit() {
+  local unit=$BATS_TEST_DIRNAME/../../contrib/systemd/$1.service allowed writable subset path filter=()
+  shift
+  allowed=$(sed -n 's/^CapabilityBoundingSet=//p' "$unit")
+  allowed=${allowed,,}
+  allowed=${allowed:+,+$(sed 's/^cap_//; s/ cap_/,+/g' <<<"$allowed")}
+  writable=$(sed -n 's/^ReadWritePaths=-//p' "$unit")
+  subset=$(sed -n 's/^ProcSubset=//p' "$unit")
+  grep -qx ProtectKernelTunables=yes "$unit"
+  umask "$(sed -n 's/^UMask=//p' "$unit")"
+  mount -t proc -o "hidepid=$(sed -n 's/^ProtectProc=//p' "$unit")${subset:+,subset=$subset}" proc /proc
+  for path in /proc/sys /sys; do
+    [ -e "$path" ] || continue
+    mount --bind "$path" "$path"
+    mount -o remount,bind,ro "$path"
+  done
+  for path in $writable; do
+    [ -e "$path" ] || continue
+    mount --bind "$path" "$path"
+    mount -o remount,bind,rw "$path"
+  done
+  ! command -v systemd-analyze >/dev/null || filter=("$BATS_TEST_DIRNAME/under_filter.py" "$unit")
+  exec setpriv --no-new-privs --bounding-set "-all$allowed" "${filter[@]}" "$@"
+}
+export -f as_unit
+export BATS_TEST_DIRNAME
+
 # killed SIDE: kills the parent of the side's link.  The engine and the interface are gone, too, when it returns.
 killed() {
   local ns pid; [ "$1" = a ] && ns=$A || ns=$B
