@@ -101,7 +101,7 @@ has_ended() {
   screen_has "sw0"
 }
 
-@test "the unit for scrapes answers over HTTP with OpenMetrics" {
+@test "the unit for scrapes, confined as systemd does it, answers over HTTP with OpenMetrics" {
   topology_pair
   config a
   up a
@@ -115,7 +115,7 @@ import socket, subprocess, sys, threading, urllib.request
 listener = socket.create_server(("127.0.0.1", 0))
 def serve():
     connection = listener.accept()[0]
-    subprocess.run(["sh", sys.argv[1]], stdin=connection, stdout=connection)
+    subprocess.run(["bash", "-ec", 'as_unit "$@"', "-", "saltway-metrics@", "sh", sys.argv[1]], stdin=connection, stdout=connection)
     connection.close()
 threading.Thread(target=serve).start()
 answer = urllib.request.urlopen("http://127.0.0.1:%d/metrics" % listener.getsockname()[1], timeout=60)
