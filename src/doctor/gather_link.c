@@ -16,7 +16,7 @@
 #include "base/stack.h"
 #include "config/endpoint.h"
 
-#define PATIENCE_NS (15 * SW_SECOND) /* more than a round of tries (parent/report.h) */
+#define PATIENCE_NS (15 * SW_SECOND) /* more than a round of tries (parent/outcome.h) */
 #define AGAIN_MS 200
 
 /* ---- the configuration ---- */

@@ -11,36 +11,15 @@
 #ifndef SALTWAY_PARENT_REPORT_H
 #define SALTWAY_PARENT_REPORT_H
 
-#include <stdbool.h>
-
-#include "channel/channel.h"
-#include "config/config.h"
-#include "saltway/link.h"
-
-/** Size of the sentence; a line of the log holds it. */
-#define SW_REPORT_TEXT 960
+#include "parent/facts.h"
+#include "parent/loss.h"
+#include "parent/sentence.h"
 
 /** How long an observation is believed to explain why a link is not up. */
 #define SW_REPORT_MEMORY (30 * SW_SECOND)
 
-/** The longest pause between two tries, each of which is to all endpoints.  Two are a full round. */
-#define SW_REPORT_TRY (6 * SW_SECOND)
-#define SW_REPORT_ROUND (2 * SW_REPORT_TRY)
-
 /** An answer that reaches the peer leads to a session within this time. */
 #define SW_REPORT_ANSWER (2 * SW_SECOND)
-
-/** The most endpoints that one sentence names. */
-#define SW_REPORT_ENDPOINTS 3
-
-/** Loss is measured over windows of at least so many probes and this time. */
-#define SW_REPORT_PROBES 25
-#define SW_REPORT_WINDOW (60 * SW_SECOND)
-
-/** A link that loses this share of its probes, in percent, is degraded, until it loses less than the
- * second number. */
-#define SW_REPORT_LOSS 10
-#define SW_REPORT_LOSS_OVER 5
 
 /** What the link does. */
 enum sw_state {
@@ -78,27 +57,6 @@ enum sw_condition {
   SW_CONDITION_INTERFACE_DOWN,
 };
 
-/** What is known of a link at the time `now`. */
-struct sw_facts {
-  const struct sw_config *config;
-  const struct sw_link_status *link;
-  const struct sw_queue_status *queue;
-  uint64_t now;
-  uint16_t port;            /* our own */
-  uint32_t mark;            /* of our datagrams; 0: none */
-  const char *unresolved;   /* why a name could not be resolved, or "" */
-  struct sw_address server; /* the name server, if it is reached through the link; port 0: not */
-  bool interface_down;
-  unsigned place; /* of the configured endpoint that is in use, from 0 */
-};
-
-/** The probes of a link since it came up, or since the last window was full. */
-struct sw_report_window {
-  uint64_t start;      /* 0: the link is not up */
-  uint64_t sent, lost; /* what the link had counted at that time */
-  unsigned loss;       /* in the window before, percent */
-};
-
 /** All zero before the first report. */
 struct sw_report {
   enum sw_state state;
@@ -107,8 +65,8 @@ struct sw_report {
   struct sw_address endpoint; /* that the condition is about; port 0: none, or not known */
   uint64_t since;             /* when this condition of this endpoint was first observed */
   uint64_t observed;          /* when it was last observed */
-  struct sw_report_window window;
-  char text[SW_REPORT_TEXT];
+  struct sw_loss loss;
+  char text[SW_SENTENCE_TEXT];
 };
 
 /** Diagnoses the link.  If the condition or the endpoint of a fault differs from that of `before`,

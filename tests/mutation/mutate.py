@@ -30,8 +30,8 @@ import threading
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NOT_MUTATED = ["src/protocol/drop.c", "src/config/regular_file.c"]  # tables of texts; errors that the kernel does not report on demand
 FILES = [file for pattern in ("src/protocol/*.c", "src/packet/*.c", "src/packet/packet.h", "src/engine/outbox.c", "src/engine/drain.c", "src/engine/shaper.c",
-                              "src/channel/channel.c", "src/config/*.c", "src/parent/report.c",
-                              "src/parent/last_peer.c")
+                              "src/channel/channel.c", "src/config/*.c", "src/parent/facts.h", "src/parent/report.c",
+                              "src/parent/outcome.c", "src/parent/degradation.c", "src/parent/loss.c", "src/parent/sentence.c", "src/parent/last_peer.c")
          for file in sorted(glob.glob(pattern, root_dir=ROOT)) if file not in NOT_MUTATED]
 TESTS_THEMSELVES = ["agrees"]  # the cipher's self-test: its data is arbitrary
 SIM = ["./sim", "--seeds", "1-100"]

@@ -321,7 +321,7 @@ link_to() { ip -n "$A" route get "$1" from 10.1.0.1 | grep -oE 'sw-b[12]'; }
   while read -r option; do
     grep -qE "^\|.*\`$option( [A-Z0]+)*\`" "$root/docs/guide/from-openvpn.md" || { echo "not in the guide: $option"; return 1; }
   done <"$work/options"
-  said=$(cat "$root"/src/parent/report.c "$root"/src/doctor/*.c | tr -d '\n' | sed -E 's/" *"//g')
+  said=$(cat "$root"/src/parent/{report,outcome,degradation}.c "$root"/src/doctor/*.c | tr -d '\n' | sed -E 's/" *"//g')
   while read -r sentence; do
     [[ $said == *"$sentence"* ]] || { echo "nobody says: $sentence"; return 1; }
   done < <(grep -oE '“[^”]+”' "$root/docs/guide/troubleshooting.md" | tr -d '“”')

@@ -1,4 +1,5 @@
 /* The diagnosis of a link: facts in, condition and sentence out. */
+#include "parent/degradation.h"
 #include "parent/report.h"
 
 #include <arpa/inet.h>
@@ -801,7 +802,7 @@ static void loss_is_measured_over_enough_probes_and_time(void **state) {
   (void)state;
   start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
   step(1);
-  assert_false(probe(600, SW_REPORT_PROBES - 1, 20)); /* too few */
+  assert_false(probe(600, SW_LOSS_PROBES - 1, 20)); /* too few */
   assert_int_equal(report.condition, SW_CONDITION_UP);
   assert_true(probe(601, 1, 0));
   assert_int_equal(report.condition, SW_CONDITION_LOSS);
@@ -823,13 +824,13 @@ static void loss_has_hysteresis(void **state) {
   (void)state;
   start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
   step(0.5);
-  assert_false(probe(61, 100, SW_REPORT_LOSS - 1));
+  assert_false(probe(61, 100, SW_DEGRADATION_LOSS - 1));
   assert_int_equal(report.condition, SW_CONDITION_UP);
-  assert_true(probe(122, 100, SW_REPORT_LOSS));
-  assert_false(probe(183, 100, SW_REPORT_LOSS_OVER));
+  assert_true(probe(122, 100, SW_DEGRADATION_LOSS));
+  assert_false(probe(183, 100, SW_DEGRADATION_LOSS_OVER));
   assert_non_null(strstr(report.text, "5 % of"));
   assert_false(step(243));
-  assert_false(probe(244, 100, SW_REPORT_LOSS_OVER - 1));
+  assert_false(probe(244, 100, SW_DEGRADATION_LOSS_OVER - 1));
   assert_false(step(273)); /* half a minute after it was last observed */
   assert_int_equal(report.state, SW_STATE_DEGRADED);
   assert_true(step(273.1));
@@ -891,7 +892,7 @@ static void a_long_sentence_is_truncated(void **state) {
                             .endpoints = {TRIED(A4, 500)},
                             .unresolved = name});
   assert_true(step(1));
-  assert_int_equal(strlen(report.text), SW_REPORT_TEXT - 1);
+  assert_int_equal(strlen(report.text), SW_SENTENCE_TEXT - 1);
 }
 
 /* ---- ten minutes ---- */
