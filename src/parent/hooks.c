@@ -1,125 +1,89 @@
 #include "parent/hooks.h"
 
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
+#include "base/runtime.h"
+#include "parent/notify.h"
+#include "parent/undo.h"
 
-#define GRACE_MS 2000  /* between SIGTERM and SIGKILL */
-#define QUOTE_BYTES 80 /* of a command that a message names */
+#define HOOK_TIME "EXTEND_TIMEOUT_USEC=40000000\n" /* longer than a hook may take, with its end */
 
-static void write_command(FILE *out, const char *hook, const char *interface) {
-  for (const char *at; (at = strstr(hook, "%i")); hook = at + 2)
-    fprintf(out, "%.*s%s", (int)(at - hook), hook, interface);
-  fprintf(out, "%s\n", hook);
-}
-
-char *sw_hook_commands(char *const *hooks, size_t count, const char *interface) {
-  char *text = NULL;
-  size_t size;
-  FILE *out = open_memstream(&text, &size);
-  if (!out) return NULL;
-  for (size_t i = 0; i < count; i++) write_command(out, hooks[i], interface);
-  const bool failed = ferror(out);
-  if (fclose(out) == 0 && !failed) return text;
-  free(text);
-  return NULL;
-}
-
-static void set_failure(struct sw_hook *hook, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void set_failure(struct sw_hook *hook, const char *format, ...) {
-  if (hook->failure[0]) return;
-  char what[128];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(what, sizeof(what), format, arguments);
-  va_end(arguments);
-  snprintf(hook->failure, sizeof(hook->failure), "hook \"%.*s%s\" %s", QUOTE_BYTES, hook->command,
-           strlen(hook->command) > QUOTE_BYTES ? "..." : "", what);
-}
-
-static void on_hook_closed(uv_handle_t *handle) {
-  struct sw_hook *hook = handle->data;
-  hook->open_handles--;
-}
-
-static void close_handles(struct sw_hook *hook) {
-  uv_close((uv_handle_t *)&hook->process, on_hook_closed);
-  uv_close((uv_handle_t *)&hook->timer, on_hook_closed);
-}
-
-static void on_exit_of(uv_process_t *process, int64_t status, int signal) {
-  struct sw_hook *hook = process->data;
-  if (signal)
-    set_failure(hook, "was ended by signal %d (%s)", signal, strsignal(signal));
-  else if (status)
-    set_failure(hook, "failed with status %d (run it by hand to see why)", (int)status);
-  close_handles(hook);
-}
-
-/* The group is the shell's, which is not reaped yet: no other process can have its number. */
-static void signal_group(const struct sw_hook *hook, int signal) {
-  kill(-hook->process.pid, signal);
-}
-
-static void on_grace_over(uv_timer_t *timer) {
-  signal_group(timer->data, SIGKILL);
-}
-
-static void end_group(struct sw_hook *hook) {
-  signal_group(hook, SIGTERM);
-  uv_timer_start(&hook->timer, on_grace_over, GRACE_MS, 0);
-}
-
-static void on_limit(uv_timer_t *timer) {
-  struct sw_hook *hook = timer->data;
-  set_failure(hook,
-              "has not ended after %d s, and was ended (let it start what takes longer in the "
-              "background)",
-              SW_HOOK_SECONDS);
-  end_group(hook);
-}
-
-void sw_hook_start(struct sw_hook *hook, uv_loop_t *loop, const char *command) {
-  char *arguments[] = {"sh", "-c", (char *)command, NULL};
-  uv_stdio_container_t standard[] = {
-      {.flags = UV_INHERIT_FD, .data.fd = STDIN_FILENO},
-      {.flags = UV_INHERIT_FD, .data.fd = STDOUT_FILENO},
-      {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
-  };
-  const uv_process_options_t options = {.file = "/bin/sh",
-                                        .args = arguments,
-                                        .flags = UV_PROCESS_DETACHED, /* a session of its own */
-                                        .stdio = standard,
-                                        .stdio_count = 3,
-                                        .exit_cb = on_exit_of};
-  sw_log(SW_LOG_INFO, "running: %s", command);
-  hook->command = command;
-  hook->failure[0] = '\0';
-  hook->open_handles = 2;
-  uv_timer_init(loop, &hook->timer);
-  const int failed = uv_spawn(loop, &hook->process, &options);
-  hook->process.data = hook->timer.data = hook;
-  if (failed) {
-    set_failure(hook, "cannot be run: %s (/bin/sh)", strerror(-failed));
-    close_handles(hook);
-    return;
+/* Runs a command to its end; for PostUp until the link ends.  Returns whether it succeeded. */
+static bool run(struct sw_hooks *hooks, const char *command, bool post_up) {
+  sw_notify(HOOK_TIME);
+  sw_hook_start(&hooks->hook, hooks->loop, command);
+  while (sw_hook_running(&hooks->hook)) {
+    uv_run(hooks->loop, UV_RUN_ONCE);
+    if (post_up && !hooks->running(hooks->user)) sw_hook_stop(&hooks->hook);
   }
-  uv_timer_start(&hook->timer, on_limit, SW_HOOK_SECONDS * UINT64_C(1000), 0);
+  return !hooks->hook.failure[0];
 }
 
-bool sw_hook_running(const struct sw_hook *hook) {
-  return hook->open_handles > 0;
+/* The PreDown commands of the configuration, from malloc; NULL with `error` filled. */
+static char *pre_down(const struct sw_hooks *hooks, struct sw_error *error) {
+  const struct sw_config *config = hooks->config;
+  char *undo = sw_hook_commands(config->pre_down, config->pre_down_count, config->name);
+  if (!undo) sw_error_set(error, 0, NULL, "no memory for PreDown");
+  return undo;
 }
 
-void sw_hook_stop(struct sw_hook *hook) {
-  if (!uv_is_active((uv_handle_t *)&hook->process) || hook->failure[0]) return;
-  set_failure(hook, "was ended before its time");
-  end_group(hook);
+/* A command that fails ends the start, but not a link that runs. */
+static int post_up(struct sw_hooks *hooks, bool starting, struct sw_error *error) {
+  const struct sw_config *config = hooks->config;
+  char *commands = sw_hook_commands(config->post_up, config->post_up_count, config->name);
+  if (!commands) return sw_error_set(error, 0, NULL, "no memory for PostUp");
+  if (*hooks->undo && sw_undo_write(config->name, SW_RUNTIME_UNDO, hooks->undo, error) != 0)
+    sw_log(SW_LOG_WARNING,
+           "%s; going on, but the next start will not undo what hooks did if this "
+           "run is killed",
+           error->text);
+  int failed = 0;
+  char *rest;
+  for (char *command = strtok_r(commands, "\n", &rest);
+       command && !failed && hooks->running(hooks->user); command = strtok_r(NULL, "\n", &rest)) {
+    if (run(hooks, command, true) || !hooks->running(hooks->user)) continue;
+    if (starting)
+      failed = sw_error_set(error, 0, NULL, "%s", hooks->hook.failure);
+    else
+      sw_log(SW_LOG_ERROR, "%s", hooks->hook.failure);
+  }
+  free(commands);
+  return failed;
+}
+
+bool sw_hooks_read(struct sw_hooks *hooks) {
+  struct sw_error error;
+  if (sw_undo_read(hooks->config->name, SW_RUNTIME_UNDO, &hooks->undo, &error) != 0)
+    sw_log(SW_LOG_WARNING, "%s", error.text);
+  return hooks->undo != NULL;
+}
+
+int sw_hooks_start(struct sw_hooks *hooks, struct sw_error *error) {
+  hooks->undo = pre_down(hooks, error);
+  if (!hooks->undo) return -ENOMEM;
+  return hooks->config->post_up_count ? post_up(hooks, true, error) : 0;
+}
+
+int sw_hooks_change(struct sw_hooks *hooks, struct sw_error *error) {
+  char *next = pre_down(hooks, error);
+  if (!next) return -ENOMEM;
+  sw_hooks_undo(hooks);
+  hooks->undo = next;
+  if (!hooks->config->post_up_count || !hooks->running(hooks->user)) return 0;
+  return post_up(hooks, false, error);
+}
+
+/* Goes on after a command that fails. */
+void sw_hooks_undo(struct sw_hooks *hooks) {
+  char *rest;
+  if (!hooks->undo) return;
+  for (char *command = strtok_r(hooks->undo, "\n", &rest); command;
+       command = strtok_r(NULL, "\n", &rest))
+    if (!run(hooks, command, false)) sw_log(SW_LOG_WARNING, "%s", hooks->hook.failure);
+  free(hooks->undo);
+  hooks->undo = NULL;
+  sw_undo_remove(hooks->config->name, SW_RUNTIME_UNDO);
 }

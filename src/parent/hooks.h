@@ -1,40 +1,43 @@
 /*
- * One hook of the configuration (PostUp, PreDown): a shell command that runs beside the loop, in a
- * process group of its own, for a limited time.  Its output goes where the log goes.
+ * The hooks of a run: its PostUp commands, and the PreDown commands that undo what they did.  A record
+ * (undo.h) of the latter is kept while they are due, so that the next run can undo what a killed one
+ * left.
  *
- * The struct is its owner's and must outlive the loop's run.
+ * Each of these functions but sw_hooks_read runs the loop until its commands have ended.  The struct is
+ * its owner's and must outlive the loop's run.
  */
 #ifndef SALTWAY_PARENT_HOOKS_H
 #define SALTWAY_PARENT_HOOKS_H
 
-#include <stdbool.h>
-#include <uv.h>
-
-#include "base/error.h"
 #include "config/config.h"
+#include "parent/hook.h"
 
-#define SW_HOOK_SECONDS 30 /* a hook may take this long */
+struct sw_hooks {
+  /* set by the owner */
+  uv_loop_t *loop;
+  const struct sw_config *config;
+  bool (*running)(const void *user); /* the link is: once it is not, PostUp ends, too */
+  const void *user;
 
-struct sw_hook {
-  uv_process_t process;
-  uv_timer_t timer;
-  unsigned open_handles; /* 0: it does not run (any more) */
-  const char *command;
-  char failure[SW_ERROR_TEXT]; /* of the latest; empty: it succeeded */
+  struct sw_hook hook; /* the command that runs */
+  char *undo;          /* the PreDown commands that are due, a line for each; NULL: none */
 };
 
-/** The hooks as a text from malloc: a line for each command, with every "%i" replaced by the
- * interface's name.  NULL: no memory. */
-char *sw_hook_commands(char *const *hooks, size_t count, const char *interface);
+/** Reads what a killed run of this name was to undo, for sw_hooks_undo.  Returns whether there is
+ * something; the log has why a record is not accepted. */
+bool sw_hooks_read(struct sw_hooks *hooks);
 
-/** Starts a command, which must stay valid until the hook has ended.  Run the loop until
- * sw_hook_running is false, then read `failure`, which also tells of a failed start. */
-void sw_hook_start(struct sw_hook *hook, uv_loop_t *loop, const char *command);
+/** Runs PostUp at the start of a link, until a command fails.  Returns 0, or a negative errno with
+ * `error` filled; PreDown is due then, too, unless memory was too short to keep it. */
+int sw_hooks_start(struct sw_hooks *hooks, struct sw_error *error);
 
-bool sw_hook_running(const struct sw_hook *hook);
+/** Takes over the hooks of a reload: runs the PreDown that was due, and the PostUp of the configuration
+ * as it is now.  A command that fails is logged.  Returns 0, or a negative errno with `error` filled if
+ * memory is short. */
+int sw_hooks_change(struct sw_hooks *hooks, struct sw_error *error);
 
-/** Ends a running hook before its time: its process group gets SIGTERM, and SIGKILL if the shell is
- * still there two seconds later. */
-void sw_hook_stop(struct sw_hook *hook);
+/** Runs the PreDown commands that are due, each to its end, and removes their record.  A command that
+ * fails is logged. */
+void sw_hooks_undo(struct sw_hooks *hooks);
 
 #endif

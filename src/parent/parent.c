@@ -23,7 +23,6 @@
 #include "parent/report.h"
 #include "parent/signals.h"
 #include "parent/status_json.h"
-#include "parent/undo.h"
 #include "parent/watch.h"
 
 #define OBSERVE_MS 1000                /* between snapshots while the link is not up */
@@ -33,8 +32,7 @@
 #define HOST_STEP_US 50000             /* between tries to get what a killed link still holds */
 #define HOST_STEPS 40
 #define NAMESPACE "SALTWAY_NETNS" /* the variable that tells hooks of the interface's namespace */
-#define HOOK_TIME "EXTEND_TIMEOUT_USEC=40000000\n" /* longer than a hook may take, with its end */
-#define DESCRIPTORS 32                             /* more than a link ever has open */
+#define DESCRIPTORS 32            /* more than a link ever has open */
 
 struct parent {
   struct sw_config *config;
@@ -43,7 +41,7 @@ struct parent {
   struct sw_host host;
   struct sw_watch watch;
   struct sw_child child;
-  struct sw_hook hook;
+  struct sw_hooks hooks;
   struct sw_snapshot snapshot; /* the engine's latest */
   struct sw_control control;
   struct sw_names names;
@@ -230,65 +228,18 @@ static bool on_command(void *user, const char *command, char **answer) {
 
 /* ---- hooks ---- */
 
-/* Runs a command to its end; for PostUp until the link ends.  Returns whether it succeeded. */
-static bool run_hook(struct parent *parent, const char *command, bool post_up) {
-  sw_notify(HOOK_TIME);
-  sw_hook_start(&parent->hook, &parent->loop, command);
-  while (sw_hook_running(&parent->hook)) {
-    turn(parent);
-    if (post_up && !running(parent)) sw_hook_stop(&parent->hook);
-  }
-  return !parent->hook.failure[0];
-}
-
-/* Runs all commands, one for each line.  Goes on after one that fails. */
-static void run_undo(struct parent *parent, char *commands) {
-  char *rest;
-  for (char *command = strtok_r(commands, "\n", &rest); command;
-       command = strtok_r(NULL, "\n", &rest))
-    if (!run_hook(parent, command, false)) sw_log(SW_LOG_WARNING, "%s", parent->hook.failure);
+static bool still_running(const void *parent) {
+  return running(parent);
 }
 
 /* Undoes what a killed run left behind. */
 static void undo_killed_run(struct parent *parent) {
-  const char *name = parent->config->name;
-  struct sw_error error;
-  char *commands;
-  if (sw_undo_read(name, SW_RUNTIME_UNDO, &commands, &error) != 0)
-    sw_log(SW_LOG_WARNING, "%s", error.text);
-  if (!commands) return;
-  sw_log(SW_LOG_WARNING, "the last run of %s was killed: running its PreDown", name);
+  if (!sw_hooks_read(&parent->hooks)) return;
+  sw_log(SW_LOG_WARNING, "the last run of %s was killed: running its PreDown",
+         parent->config->name);
   parent->report = (struct sw_report){.since = sw_clock_now(),
                                       .text = "not started yet: undoing what a killed run left"};
-  run_undo(parent, commands);
-  free(commands);
-  sw_undo_remove(name, SW_RUNTIME_UNDO);
-}
-
-/* A command that fails ends the start, but not a link that runs. */
-static void post_up(struct parent *parent, const char *undo, bool starting) {
-  const struct sw_config *config = parent->config;
-  struct sw_error error;
-  char *commands = sw_hook_commands(config->post_up, config->post_up_count, config->name);
-  if (!commands) {
-    end_with(parent, "no memory for PostUp");
-    return;
-  }
-  if (*undo && sw_undo_write(config->name, SW_RUNTIME_UNDO, undo, &error) != 0)
-    sw_log(SW_LOG_WARNING,
-           "%s; going on, but the next start will not undo what hooks did if this "
-           "run is killed",
-           error.text);
-  char *rest;
-  for (char *command = strtok_r(commands, "\n", &rest); command && running(parent);
-       command = strtok_r(NULL, "\n", &rest)) {
-    if (run_hook(parent, command, true) || !running(parent)) continue;
-    if (starting)
-      end_with(parent, parent->hook.failure);
-    else
-      sw_log(SW_LOG_ERROR, "%s", parent->hook.failure);
-  }
-  free(commands);
+  sw_hooks_undo(&parent->hooks);
 }
 
 /* ---- start, run, end ---- */
@@ -365,30 +316,11 @@ static void carry(struct parent *parent) {
 
 /* ---- reload ---- */
 
-/* The PreDown commands, or NULL with the link ending. */
-static char *undo_of(struct parent *parent) {
-  const struct sw_config *config = parent->config;
-  char *undo = sw_hook_commands(config->pre_down, config->pre_down_count, config->name);
-  if (!undo) end_with(parent, "no memory for PreDown");
-  return undo;
-}
-
 /* Logs each line of `text`, which it cuts up. */
 static void log_lines(enum sw_log_level level, char *text) {
   char *rest;
   for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
     sw_log(level, "%s", line);
-}
-
-/* What the hooks did is undone by the former PreDown, and done by the present PostUp. */
-static void change_hooks(struct parent *parent, char **undo) {
-  char *next = undo_of(parent);
-  if (!next) return;
-  run_undo(parent, *undo);
-  sw_undo_remove(parent->config->name, SW_RUNTIME_UNDO);
-  free(*undo);
-  *undo = next;
-  if (parent->config->post_up_count && running(parent)) post_up(parent, next, false);
 }
 
 /* The first line of an answer is for the client.  From malloc; NULL if memory is short. */
@@ -397,12 +329,12 @@ static char *reload_answer(bool done, const char *text) {
   return asprintf(&answer, "%s\n%s", done ? "ok" : "refused", text) < 0 ? NULL : answer;
 }
 
-/* `undo` are the PreDown commands. */
-static void reload(struct parent *parent, char **undo) {
+static void reload(struct parent *parent) {
   struct sw_reload what = {.config = parent->config,
                            .host = &parent->host,
                            .child = &parent->child,
                            .names = &parent->names};
+  struct sw_error error;
   char *text = NULL;
   size_t length;
   bool done = false;
@@ -417,29 +349,27 @@ static void reload(struct parent *parent, char **undo) {
   log_lines(done ? SW_LOG_INFO : SW_LOG_ERROR, text ? text : (char[]){"no memory for a reload"});
   free(answer);
   free(text);
-  if (done && what.hooks) change_hooks(parent, undo);
+  if (done && what.hooks && sw_hooks_change(&parent->hooks, &error) != 0)
+    end_with(parent, error.text);
   ask_engine(parent);
 }
 
 /* From PostUp to PreDown. */
 static void serve(struct parent *parent) {
-  const struct sw_config *config = parent->config;
-  char *undo = undo_of(parent);
-  if (!undo) return;
-  if (config->post_up_count) post_up(parent, undo, true);
+  struct sw_error error;
+  if (sw_hooks_start(&parent->hooks, &error) != 0) end_with(parent, error.text);
+  if (!parent->hooks.undo) return;
   if (running(parent)) sw_notify("READY=1\n");
   parent->serving = true;
   while (running(parent)) {
     if (parent->reload)
-      reload(parent, &undo);
+      reload(parent);
     else
       turn(parent);
   }
   parent->serving = false;
   sw_notify("STOPPING=1\n");
-  run_undo(parent, undo);
-  free(undo);
-  sw_undo_remove(config->name, SW_RUNTIME_UNDO);
+  sw_hooks_undo(&parent->hooks);
 }
 
 static void stop_engine(struct parent *parent) {
@@ -501,6 +431,8 @@ int sw_parent_run(struct sw_config *config, struct sw_psks *psks, sw_setup_main 
   parent->watchdog = sw_notify_watchdog();
   parent->host = SW_HOST_CLOSED;
   parent->watch.fd = -1;
+  parent->hooks = (struct sw_hooks){
+      .loop = &parent->loop, .config = config, .running = still_running, .user = parent};
   parent->child.heard = on_snapshot;
   parent->child.user = parent;
   parent->control.lock = -1;

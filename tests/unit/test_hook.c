@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "parent/hooks.h"
+#include "parent/hook.h"
 
 static uv_loop_t loop;
 static struct sw_hook hook;
