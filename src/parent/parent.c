@@ -19,14 +19,11 @@
 #include "parent/last_peer.h"
 #include "parent/names.h"
 #include "parent/notify.h"
+#include "parent/observer.h"
 #include "parent/reload.h"
-#include "parent/report.h"
 #include "parent/signals.h"
-#include "parent/status_json.h"
 #include "parent/watch.h"
 
-#define OBSERVE_MS 1000                /* between snapshots while the link is not up */
-#define OBSERVE_UP_MS 10000            /* while it is */
 #define RESOLVE_FIRST (10 * SW_SECOND) /* routes and PostUp wait that long for an address */
 #define REBIND_AFTER (30 * SW_SECOND)  /* nothing was received */
 #define HOST_STEP_US 50000             /* between tries to get what a killed link still holds */
@@ -42,16 +39,11 @@ struct parent {
   struct sw_watch watch;
   struct sw_child child;
   struct sw_hooks hooks;
-  struct sw_snapshot snapshot; /* the engine's latest */
   struct sw_control control;
   struct sw_names names;
   struct sw_last_peer last_peer;
   struct sw_signals signals;
-  uv_timer_t observer;
-  struct sw_report report;
-  struct sw_rates rates;
-  uint64_t watchdog; /* between signs of life for systemd, milliseconds; 0: it does not watch */
-  uint64_t started;
+  struct sw_observer observer;
   uint64_t bound;              /* the port was chosen */
   bool serving;                /* it can be reloaded */
   bool reload;                 /* as soon as it can be */
@@ -68,6 +60,10 @@ static bool running(const struct parent *parent) {
   return !parent->ending && parent->child.pid;
 }
 
+static bool still_running(const void *parent) {
+  return running(parent);
+}
+
 static void end_with(struct parent *parent, const char *what) {
   if (!parent->failure[0]) snprintf(parent->failure, sizeof(parent->failure), "%s", what);
   parent->ending = true;
@@ -75,64 +71,14 @@ static void end_with(struct parent *parent, const char *what) {
 
 /* ---- the link's condition ---- */
 
-static struct sw_facts facts_of(const struct parent *parent) {
-  return (struct sw_facts){
-      .config = parent->config,
-      .link = &parent->snapshot.link,
-      .queue = &parent->snapshot.queue,
-      .now = sw_clock_now(),
-      .port = parent->host.udp.port,
-      .mark = parent->host.mark,
-      .unresolved = parent->names.failure,
-      .interface_down = parent->watch.down,
-      .server = parent->names.server,
-      .place = sw_names_place(&parent->names, &parent->snapshot.link.peer),
-  };
-}
-
-/* From malloc; NULL if memory is short. */
-static char *status_text(const struct parent *parent) {
-  const struct sw_facts facts = facts_of(parent);
-  struct sw_running running = {.started = parent->started,
-                               .mtu = parent->host.mtu,
-                               .engine = parent->child.pid,
-                               .confined = sw_child_confined(parent->config),
-                               .rates = parent->rates};
-  memcpy(running.fingerprints, parent->child.fingerprints, sizeof(running.fingerprints));
-  return sw_status_json(&facts, &parent->report, &running);
-}
-
-static void ask_engine(struct parent *parent) {
-  struct sw_channel_message message;
-  memset(&message, 0, sizeof(message));
-  message.kind = SW_CHANNEL_ASK;
-  sw_child_send(&parent->child, &message);
-}
-
 static void answer_status(struct parent *parent) {
-  char *json = status_text(parent);
+  char *json = sw_observer_status(&parent->observer);
   if (json) sw_control_answer(&parent->control, "status", json);
   free(json);
 }
 
-static bool packets_pass(const struct sw_report *report) {
-  return report->state == SW_STATE_UP || report->state == SW_STATE_DEGRADED;
-}
-
-static void on_observer(uv_timer_t *timer) {
-  struct parent *parent = timer->data;
-  ask_engine(parent); /* on_snapshot observes */
-}
-
-static void observe_every(struct parent *parent, uint64_t ms) {
-  if (parent->watchdog && parent->watchdog < ms) ms = parent->watchdog;
-  if (uv_timer_get_repeat(&parent->observer) != ms)
-    uv_timer_start(&parent->observer, on_observer, ms, ms);
-}
-
 /* A NAT may keep a mapping to an address that is gone for as long as we send from the same port. */
-static void rebind(struct parent *parent) {
-  const struct sw_link_status *link = &parent->snapshot.link;
+static void rebind(struct parent *parent, const struct sw_link_status *link) {
   const uint64_t now = sw_clock_now();
   const uint64_t since = link->received_time > parent->bound ? link->received_time : parent->bound;
   struct sw_error error;
@@ -142,36 +88,25 @@ static void rebind(struct parent *parent) {
   if (sw_host_rebind(&parent->host, &error) != 0) sw_log(SW_LOG_WARNING, "%s", error.text);
 }
 
-/* Logs the link's condition whenever it changes, and tells systemd. */
-static void observe(struct parent *parent) {
-  if (parent->ending) return;
-  const struct sw_facts facts = facts_of(parent);
-  const struct sw_report report = sw_report_make(&facts, &parent->report);
-  if (report.since != parent->report.since)
-    sw_log(report.condition > SW_CONDITION_UP ? SW_LOG_WARNING : SW_LOG_INFO, "%s", report.text);
-  if (strcmp(report.text, parent->report.text) != 0) sw_notify_status(report.text);
-  parent->report = report;
-  sw_names_link(&parent->names, packets_pass(&report));
-  observe_every(parent, packets_pass(&report) ? OBSERVE_UP_MS : OBSERVE_MS);
-}
-
 static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
   struct parent *parent = user;
   const struct sw_link_status *link = &snapshot->link;
-  parent->snapshot = *snapshot;
-  if (parent->watchdog) sw_notify("WATCHDOG=1\n"); /* this process and the engine are alive */
-  sw_rates_count(&parent->rates, sw_clock_now(), link->bytes_in, link->bytes_out);
-  rebind(parent);
+  sw_observer_take(&parent->observer, snapshot);
+  rebind(parent, link);
   sw_host_follow_path(&parent->host, link->path_mtu);
   if (link->state == SW_LINK_UP)
     sw_last_peer_note(&parent->last_peer, parent->config->name, &link->peer, link->fingerprint,
                       sw_clock_now());
-  observe(parent);
+  if (!parent->ending) {
+    sw_observer_report(&parent->observer);
+    sw_names_link(&parent->names, sw_observer_is_up(&parent->observer));
+  }
   if (sw_control_asked(&parent->control, "status")) answer_status(parent);
 }
 
 static void on_interface(void *user) {
-  ask_engine(user); /* on_snapshot observes */
+  struct parent *parent = user;
+  sw_observer_ask(&parent->observer); /* on_snapshot reports */
 }
 
 /* ---- where the peer is ---- */
@@ -205,9 +140,9 @@ static bool on_command(void *user, const char *command, char **answer) {
   struct parent *parent = user;
   if (strcmp(command, "status") == 0) {
     if (parent->child.pid)
-      ask_engine(parent); /* on_snapshot answers */
+      sw_observer_ask(&parent->observer); /* on_snapshot answers */
     else
-      *answer = status_text(parent);
+      *answer = sw_observer_status(&parent->observer);
     return true;
   }
   if (strcmp(command, "reload") == 0) {
@@ -226,23 +161,17 @@ static bool on_command(void *user, const char *command, char **answer) {
   return false;
 }
 
-/* ---- hooks ---- */
-
-static bool still_running(const void *parent) {
-  return running(parent);
-}
+/* ---- start, run, end ---- */
 
 /* Undoes what a killed run left behind. */
 static void undo_killed_run(struct parent *parent) {
   if (!sw_hooks_read(&parent->hooks)) return;
   sw_log(SW_LOG_WARNING, "the last run of %s was killed: running its PreDown",
          parent->config->name);
-  parent->report = (struct sw_report){.since = sw_clock_now(),
-                                      .text = "not started yet: undoing what a killed run left"};
+  parent->observer.report = (struct sw_report){
+      .since = sw_clock_now(), .text = "not started yet: undoing what a killed run left"};
   sw_hooks_undo(&parent->hooks);
 }
-
-/* ---- start, run, end ---- */
 
 /* Fails only if the link is up already. */
 static int open_control(struct parent *parent, struct sw_error *error) {
@@ -286,7 +215,7 @@ static void resolve_first(struct parent *parent) {
                 send_endpoints, parent);
   send_endpoints(parent);
   while (running(parent) && parent->config->endpoint_count && !parent->names.count &&
-         !packets_pass(&parent->report) && sw_clock_now() - begin < RESOLVE_FIRST)
+         !sw_observer_is_up(&parent->observer) && sw_clock_now() - begin < RESOLVE_FIRST)
     turn(parent);
 }
 
@@ -302,16 +231,15 @@ static void say_started(const struct parent *parent) {
 
 static void carry(struct parent *parent) {
   say_started(parent);
-  parent->started = parent->bound = sw_clock_now();
-  parent->report = (struct sw_report){.since = parent->started};
-  observe_every(parent, OBSERVE_MS);
+  sw_observer_start(&parent->observer);
+  parent->bound = parent->observer.started;
   sw_watch_start(&parent->watch, &parent->loop, &parent->host, on_interface, parent);
   sw_last_peer_read(&parent->last_peer, parent->config->name, parent->child.fingerprints,
                     parent->child.psk_count);
   resolve_first(parent);
   struct sw_error error;
   if (running(parent) && sw_host_route(&parent->host, &error) != 0) end_with(parent, error.text);
-  ask_engine(parent);
+  sw_observer_ask(&parent->observer);
 }
 
 /* ---- reload ---- */
@@ -351,7 +279,7 @@ static void reload(struct parent *parent) {
   free(text);
   if (done && what.hooks && sw_hooks_change(&parent->hooks, &error) != 0)
     end_with(parent, error.text);
-  ask_engine(parent);
+  sw_observer_ask(&parent->observer);
 }
 
 /* From PostUp to PreDown. */
@@ -400,11 +328,10 @@ static int run_on_loop(struct parent *parent, sw_setup_main *engine, struct sw_e
     return failed;
   }
   sw_signals_open(&parent->signals, &parent->loop, on_signal, parent);
-  uv_timer_init(&parent->loop, &parent->observer);
-  parent->observer.data = parent;
+  sw_observer_open(&parent->observer, &parent->loop);
   failed = run(parent, engine, error);
   if (parent->names.loop) sw_names_close(&parent->names);
-  uv_close((uv_handle_t *)&parent->observer, NULL);
+  sw_observer_close(&parent->observer);
   sw_watch_stop(&parent->watch);
   sw_host_close(&parent->host);
   sw_control_close(&parent->control); /* last: then `saltway down` knows that the rest is gone */
@@ -428,11 +355,15 @@ int sw_parent_run(struct sw_config *config, struct sw_psks *psks, sw_setup_main 
   if (!parent) return sw_error_set(error, ENOMEM, NULL, "cannot start");
   parent->config = config;
   parent->psks = psks;
-  parent->watchdog = sw_notify_watchdog();
   parent->host = SW_HOST_CLOSED;
   parent->watch.fd = -1;
   parent->hooks = (struct sw_hooks){
       .loop = &parent->loop, .config = config, .running = still_running, .user = parent};
+  parent->observer = (struct sw_observer){.config = config,
+                                          .host = &parent->host,
+                                          .watch = &parent->watch,
+                                          .names = &parent->names,
+                                          .child = &parent->child};
   parent->child.heard = on_snapshot;
   parent->child.user = parent;
   parent->control.lock = -1;
