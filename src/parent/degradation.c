@@ -84,7 +84,6 @@ void sw_degradation_add(struct sw_report *report, const struct sw_facts *facts,
 bool sw_degradation_lasts(const struct sw_facts *facts, const struct sw_report *before) {
   for (unsigned i = 0; i < DEGRADATIONS; i++)
     if (before->condition == degradations[i].condition)
-      return facts->link->state == SW_LINK_UP &&
-             sw_facts_within(facts, before->observed, degradations[i].memory);
+      return sw_facts_within(facts, before->observed, degradations[i].memory);
   return false;
 }

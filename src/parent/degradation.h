@@ -17,8 +17,8 @@
 void sw_degradation_add(struct sw_report *report, const struct sw_facts *facts,
                         const struct sw_report *before);
 
-/** Whether the report before tells of a degradation that still holds, although it was not observed
- * now. */
+/** Of a link that is up: whether the report before tells of a degradation that still holds, although it
+ * was not observed now. */
 bool sw_degradation_lasts(const struct sw_facts *facts, const struct sw_report *before);
 
 #endif

@@ -2,7 +2,8 @@
 
 void sw_loss_count(struct sw_loss *loss, const struct sw_facts *facts) {
   const struct sw_link_status *link = facts->link;
-  const struct sw_loss next = {facts->now, link->probes_sent, link->probes_lost, 0};
+  const struct sw_loss next = {
+      .start = facts->now, .sent = link->probes_sent, .lost = link->probes_lost};
   const uint64_t sent = next.sent - loss->sent, lost = next.lost - loss->lost;
   if (link->state != SW_LINK_UP) {
     *loss = (struct sw_loss){.start = 0};

@@ -263,8 +263,8 @@ static bool lasts(const struct sw_facts *facts, const struct sw_report *before,
   const bool up = facts->link->state == SW_LINK_UP;
   if (observed > before->condition && is_fault(observed)) return false;
   if (before->condition == SW_CONDITION_INTERFACE_DOWN) return false;
-  if (is_degraded(before->condition)) return sw_degradation_lasts(facts, before);
-  return is_fault(before->condition) && !up &&
+  if (up) return sw_degradation_lasts(facts, before);
+  return is_fault(before->condition) && !is_degraded(before->condition) &&
          sw_facts_within(facts, before->observed, SW_OUTCOME_ROUND);
 }
 
