@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #define PATIENCE_S 5
 #define ANSWER_MAX (1 << 20)
 #define SET_DIRECTORY "set RUNTIME_DIRECTORY to a directory of yours"
+#define ELSEWHERE "it may be up in another one: run this there, with ip netns exec or nsenter --net"
 
 static int too_long(struct sw_error *error) {
   return sw_error_set(error, ENAMETOOLONG, NULL, "control: the runtime directory's path");
@@ -110,6 +112,18 @@ int sw_runtime_empty(struct sw_error *error) {
 
 /* ---- the control socket ---- */
 
+/* Whether the link whose socket would be at `path` has one of another network namespace. */
+static bool is_elsewhere(const char *path) {
+  char pattern[SW_RUNTIME_PATH];
+  glob_t found = {.gl_pathc = 0};
+  const int length = (int)(strrchr(path, '@') - path);
+  snprintf(pattern, sizeof(pattern), "%.*s@*." SW_RUNTIME_SOCKET, length, path);
+  const bool here = access(path, F_OK) == 0;
+  const bool elsewhere = glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc > here;
+  globfree(&found);
+  return elsewhere;
+}
+
 int sw_runtime_connect(const char *name, struct sw_error *error) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   const int failed = sw_runtime_path(name, SW_RUNTIME_SOCKET, address.sun_path, error);
@@ -124,8 +138,8 @@ int sw_runtime_connect(const char *name, struct sw_error *error) {
   const int code = errno;
   close(fd);
   if (code == ENOENT || code == ECONNREFUSED) {
-    sw_error_set(error, 0, NULL,
-                 "%s is not up in this network namespace (no saltway answers at %s)", name,
+    sw_error_set(error, 0, is_elsewhere(address.sun_path) ? ELSEWHERE : NULL,
+                 "%s is not up in this network namespace: no saltway answers at %s", name,
                  address.sun_path);
     return -code;
   }

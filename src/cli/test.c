@@ -45,25 +45,33 @@ static const char *string_of(const json_t *link, const char *key) {
   return text ? text : "";
 }
 
+static int enter(const char *netns_name, struct sw_error *error) {
+  const int netns = sw_netns_open(netns_name, error);
+  if (netns < 0) return netns;
+  const int before = sw_netns_enter(netns, error);
+  close(netns);
+  if (before < 0) return before;
+  close(before);
+  return 0;
+}
+
 /* The interface may be in another network namespace, which only the configuration names. */
 static int enter_netns(const char *name_or_file, const char *name, struct sw_error *error) {
   if (if_nametoindex(name) != 0) return 0;
   struct sw_config *config = calloc(1, sizeof(*config));
   struct sw_psks psks;
   FILE *nowhere = fopen("/dev/null", "we");
-  int failed = -ENOENT;
+  int failed = sw_error_set(error, 0, "if its configuration has NetNS, give that file's path",
+                            "test: there is no interface %s here", name);
   if (config && nowhere && sw_config_locate(name_or_file, config, nowhere) == 0 &&
       sw_config_load(config, &psks, nowhere) == 0) {
     sodium_memzero(&psks, sizeof(psks));
-    const int netns = config->netns[0] ? sw_netns_open(config->netns, error) : -ENOENT;
-    failed = netns < 0 ? netns : sw_netns_enter(netns, error);
+    if (config->netns[0]) failed = enter(config->netns, error);
     sw_config_free(config);
   }
   if (nowhere) (void)fclose(nowhere);
   free(config);
-  if (failed >= 0) return 0;
-  return sw_error_set(error, 0, "is it in another network namespace?",
-                      "test: there is no interface %s here", name);
+  return failed;
 }
 
 /* What arrives comes from strangers, if only from those at the other side. */

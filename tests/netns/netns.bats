@@ -86,6 +86,39 @@ PostUp = ip -n \$SALTWAY_NETNS link set lo up"
   in_inner ping -q -c 3 -i 0.05 -W 5 10.77.0.2
 }
 
+@test "a link is tested from where saltway was started, with its configuration's path" {
+  inner_namespace
+  inner_link "$I"
+  in_ns b "$SALTWAY" test --listen "$work/b/sw0.conf" >"$work/b/test.log" 2>&1 3>&- &
+  pids+=($!)
+  eventually eval 'ip netns exec "$B" ss -Hltn sport = :51909 | grep 51909'
+  run in_ns a "$SALTWAY" test --json -t 1 "$work/a/sw0.conf"
+  echo "$output"
+  [ "$status" = 0 ]
+  in_ns a "$SALTWAY" test --listen "$work/a/sw0.conf" >"$work/a/test.log" 2>&1 3>&- &
+  pids+=($!)
+  eventually eval 'in_inner ss -Hltn sport = :51909 | grep 51909'
+  run in_ns b "$SALTWAY" test --json -t 1 sw0
+  echo "$output"
+  [ "$status" = 0 ]
+  run in_ns a "$SALTWAY" test sw0 # its configuration is not in /etc/saltway
+  echo "$output"
+  [ "$status" = 1 ]
+  [[ $output == *"there is no interface sw0 here (if its configuration has NetNS, give that file's path)"* ]]
+  run in_ns a setpriv --bounding-set -sys_admin "$SALTWAY" test "$work/a/sw0.conf"
+  echo "$output"
+  [ "$status" = 1 ]
+  [[ $output == *"cannot enter the network namespace: Operation not permitted (NetNS needs CAP_SYS_ADMIN"* ]]
+  local options
+  for options in "" "--listen"; do
+    # shellcheck disable=SC2086 # no word or one
+    run in_inner env RUNTIME_DIRECTORY="$work/run-a" "$SALTWAY" test $options "$work/a/sw0.conf"
+    echo "$output"
+    [ "$status" = 1 ]
+    [[ $output == *"sw0 is not up in this network namespace: "*" (it may be up in another one: run this there, with ip netns exec "* ]]
+  done
+}
+
 @test "a namespace that is missing, or is none, is reported" {
   topology_pair
   config a 192.0.2.2:51900 "NetNS = sw-none-$id"
