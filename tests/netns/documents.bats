@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # What README.md and docs/guide tell people to type is typed here, read from there. The rules for their fenced blocks:
 #
-#   sh    commands; the first line says where: `# on a`, `# on b`, `# on both`, `# on any machine`
+#   sh    commands; the first line says where: `# on a`, `# on both`, `# on any machine`, `# on every gateway`
 #   ini   a file; the first line says which: `# on a: /etc/saltway/site-b.conf`. Without `on a: ` it is only checked
-#   bird  a file, too, of that router: `# on both: /etc/bird/bird.conf`
+#   bird  a file, too, of that router
 #   text  what the commands above it print; `...` stands for any lines, and fingerprints may differ. Commands that only
 #         look are typed again until they print it
 #
@@ -14,6 +14,8 @@
 #   a.example.net ---- router ---- b.example.net, backup.b.example.net
 #   192.0.2.1                      198.51.100.1,  203.0.113.1
 #   10.1.0.1                       10.2.0.1, fd02::1                     in the networks behind them
+#
+# Where sites have two gateways, these are a1.example.net, a2, b1 and b2, and a and b are routers behind them.
 
 load topology
 
@@ -38,8 +40,8 @@ exec nsenter -t "\$(cat $work/\$side/pid)" -n -m env -i PATH=$work/bin:$PATH HOM
   sh -c 'cd "\$HOME" && exec "\$@"' sh "\$@"
 SH
   stand_in ssh <<'SH'
-to=${1#root@}; shift
-exec machine "$(grep -oE '[ab]\.example\.net' <<<"$to" | head -c 1)" sh -c "$*"
+to=$(grep -oE '[ab][12]?\.example\.net' <<<"$1"); shift
+exec machine "${to%%.*}" sh -c "$*"
 SH
   stand_in scp <<SH
 set -e
@@ -91,7 +93,7 @@ SH
 # machine_start SIDE NAMESPACE: with an /etc of its own, and the names of both.
 machine_start() {
   local side=$1 ns=$2
-  mkdir "$work/$side/etc"
+  mkdir -p "$work/$side/etc"
   # shellcheck disable=SC2016
   ip netns exec "$ns" sh -ec 'mount --bind /etc "$1/etc"; mount -o remount,bind,ro "$1/etc"
     mount -t tmpfs -o mode=755 none /etc; mount -t tmpfs -o mode=755 none /run; mount -t tmpfs -o mode=755 none /var/lib
@@ -107,6 +109,10 @@ machine_start() {
 192.0.2.1 a.example.net
 198.51.100.1 b.example.net
 203.0.113.1 backup.b.example.net
+192.0.2.1 a1.example.net
+192.0.2.2 b1.example.net
+198.51.100.1 a2.example.net
+198.51.100.2 b2.example.net
 HOSTS
   pids+=($!)
   eventually test -s "$work/$side/pid"
@@ -154,10 +160,21 @@ without_skipped() {
   done
 }
 
-# type_in SIDE COMMANDS: runs the commands on the machine, and keeps what they print.
+# machines_of WHERE: prints which machines a block is for.
+machines_of() {
+  case $1 in
+    both) echo a b ;;
+    'any machine') echo a ;;
+    'every gateway') echo a1 a2 b1 b2 ;;
+    'every machine') echo a1 a2 b1 b2 a b ;;
+    *) echo "$1" ;;
+  esac
+}
+
+# type_in WHERE COMMANDS: runs the commands on the machines, and keeps what they print.
 type_in() {
   local side
-  for side in $(case $1 in both) echo a b ;; any*) echo a ;; *) echo "$1" ;; esac); do
+  for side in $(machines_of "$1"); do
     printf '%s\n' "$2" | without_skipped >"$work/$side/commands"
     PATH=$work/bin:$PATH machine "$side" bash -e commands >>"$work/printed" 2>&1 </dev/null ||
       { echo "$document, on $side:"; cat "$work/$side/commands"; echo "printed:"; cat "$work/printed"; return 1; }
@@ -186,7 +203,7 @@ again() { : >"$work/printed"; type_in "$1" "$2" && compare "$3"; }
 file_on() {
   local side text
   text=$(cat)
-  for side in ${1/both/a b}; do
+  for side in $(machines_of "$1"); do
     PATH=$work/bin:$PATH machine "$side" sh -c "umask 077; mkdir -p '$(dirname "$2")'; cat >'$2'" <<<"$text"
   done
 }
@@ -203,7 +220,7 @@ follow() {
     for ((; count > 0; count--)); do IFS= read -r first; text+=$first$'\n'; done
     first=${text%%$'\n'*} rest=${text#*$'\n'}
     case "$kind $first" in
-      'sh # on a' | 'sh # on b' | 'sh # on both' | 'sh # on any machine')
+      'sh # on '[ab] | 'sh # on '[ab][12] | 'sh # on both' | 'sh # on any machine' | 'sh # on every '*)
         side=${first#\# on } typed=$rest
         : >"$work/printed"
         type_in "$side" "$typed" || return
@@ -212,7 +229,7 @@ follow() {
           commands=$((commands + 1))
           [[ $first != ping* || -n $to_ping ]] || to_ping=$commands
         done <<<"$rest" ;;
-      'ini # on '[ab]': /'* | 'bird # on both: /'*)
+      'ini # on '[ab]': /'* | 'ini # on '[ab][12]': /'* | 'bird # on '*': /'*)
         side=${first#\# on }
         file_on "${side%%:*}" "${first#*: }" <<<"$rest" ;;
       'ini # /etc/saltway/'*)
@@ -270,8 +287,9 @@ NFT
 
 # ways SIDE NETWORK COUNT: the routing protocol has made a route with so many ways.
 ways() {
-  local ns; [ "$1" = a ] && ns=$A || ns=$B
-  [ "$(ip -n "$ns" route show "$2" proto bird | grep -cE '(^|nexthop) ?.*via ')" = "$3" ]
+  local ns family=-4; [ "$1" = a ] && ns=$A || ns=$B
+  [[ $2 != *:* ]] || family=-6
+  [ "$(ip -n "$ns" $family route show "$2" proto bird | grep -c 'via ')" = "$3" ]
 }
 both_ways() { ways a 10.2.0.0/16 "$1" && ways b 10.1.0.0/16 "$1"; }
 # link_to ADDRESS: which link leads from a's network to this address.
@@ -303,6 +321,134 @@ link_to() { ip -n "$A" route get "$1" from 10.1.0.1 | grep -oE 'sw-b[12]'; }
   eventually both_ways 2
   sleep 1
   pings_stop "a line fails, of two with a link each under OSPF and BFD"
+}
+
+# site N SIDE: the router of the site, its two gateways, and the network core between them.
+site() {
+  local n=$1 side=$2 gateway i=10
+  ip netns add "${ns[$side]}"
+  # the gateways of b are in the other order, so that what goes by one comes back by the other if all kernels hash alike
+  for gateway in $([ "$n" = 1 ] && echo a1 a2 || echo b2 b1); do
+    i=$((i + 1))
+    ip netns add "${ns[$gateway]}"
+    ip link add core netns "${ns[$gateway]}" type veth peer name "$gateway" netns "${ns[$side]}"
+    ip -n "${ns[$gateway]}" -batch - <<<"link set lo up
+      addr add 10.10$n.0.$i/24 dev core
+      link set core up"
+  done
+  ip -n "${ns[$side]}" -batch - <<<"link set lo up
+    link add core type bridge
+    link set ${side}1 master core up
+    link set ${side}2 master core up
+    addr add 10.10$n.0.1/24 dev core
+    link set core up
+    link add lan type veth peer name lan-host
+    addr add 10.$n.0.1/16 dev lan
+    addr add fd0$n::1/64 dev lan nodad
+    link set lan up
+    link set lan-host up"
+}
+
+# two_sites_of_two: both, and a line between each two gateways.
+two_sites_of_two() {
+  local n side
+  declare -gA ns=([a]=$A [b]=$B)
+  for side in a1 a2 b1 b2; do ns[$side]=sw-$side-$id; done
+  stand_ins
+  site 1 a
+  site 2 b
+  for n in 1:192.0.2 2:198.51.100; do
+    ip link add eth0 netns "${ns[a${n%:*}]}" type veth peer name eth0 netns "${ns[b${n%:*}]}"
+    for side in a:1 b:2; do
+      ip -n "${ns[${side%:*}${n%:*}]}" -batch - <<<"addr add ${n#*:}.${side#*:}/24 dev eth0
+        link set eth0 up"
+    done
+  done
+  for side in "${!ns[@]}"; do machine_start "$side" "${ns[$side]}"; done
+}
+
+# on GATEWAY COMMAND...: runs it there.
+on() { ip netns exec "${ns[$1]}" "${@:2}"; }
+
+# connections_watch: from now on the gateways of a keep the number of each connection that their link carries.
+connections_watch() {
+  local gateway
+  for gateway in a1 a2; do
+    on $gateway nft -f - <<'NFT'
+table inet seen
+delete table inet seen
+table inet seen {
+  set out { type inet_service; flags dynamic; size 1000; }
+  set back { type inet_service; flags dynamic; size 1000; }
+  chain forward {
+    type filter hook forward priority 0;
+    oifname "sw-*" tcp dport 5005 add @out { tcp sport }
+    iifname "sw-*" tcp sport 5005 add @back { tcp dport }
+  }
+}
+NFT
+  done
+}
+
+# carried out|back GATEWAY...: prints the numbers of the connections whose packets went, or came back, by the gateways.
+carried() {
+  local gateway
+  for gateway in "${@:2}"; do
+    on "$gateway" nft -j list set inet seen "$1" | jq '.nftables[] | select(.set).set | .elem // [] | .[]'
+  done | sort -n
+}
+# all_by GATEWAY...: all connections were seen at these, in both directions, and each at one of them.
+all_by() {
+  local direction
+  for direction in out back; do
+    [ "$(carried $direction "$@")" = "$(seq 20001 $((20000 + connections)))" ] || return
+  done
+}
+# spread: over both gateways, those over IPv4 (odd numbers) as well as those over IPv6.
+spread() {
+  local gateway
+  all_by a1 a2 || return
+  for gateway in a1 a2; do
+    carried out $gateway | grep -q '[13579]$' && carried out $gateway | grep -q '[02468]$' || return
+  done
+}
+
+# ways_are COUNT: both routers have so many ways to each other's networks.
+ways_are() { both_ways "$1" && ways a fd02::/64 "$1" && ways b fd01::/64 "$1"; }
+
+@test "the guide: two gateways; connections spread over them, go by the other one when one is cut off, and come back" {
+  local connections=48 client direction
+  two_sites_of_two
+  guide two-gateways
+  eventually ways_are 2
+  ip netns exec "$B" python3 "$BATS_TEST_DIRNAME/trickle.py" serve >"$work/b/trickle.log" 2>&1 3>&- &
+  pids+=($!)
+  eventually eval 'ip netns exec "$B" ss -Hltn sport = :5005 | grep -q 5005'
+  ip netns exec "$A" python3 "$BATS_TEST_DIRNAME/trickle.py" keep $connections 10.2.0.1 fd02::1 >"$work/a/trickle.log" 2>&1 3>&- &
+  client=$!
+  pids+=("$client")
+  eventually grep -x 'all are open' "$work/a/trickle.log"
+  connections_watch
+  eventually spread
+  sleep 1
+  spread # still: none has moved
+  [ "$(carried out a1)" != "$(carried back a1)" ]
+
+  ip -n "$A" link set a1 down
+  ip -n "${ns[b1]}" link set eth0 down
+  eventually ways_are 1
+  connections_watch
+  eventually all_by a2
+
+  ip -n "$A" link set a1 up
+  ip -n "${ns[b1]}" link set eth0 up
+  eventually ways_are 2
+  connections_watch
+  eventually spread
+
+  kill -TERM $client
+  wait $client
+  echo "# a gateway is cut off, of two under OSPF and BFD: $(tail -n 1 "$work/a/trickle.log")" >&3
 }
 
 @test "every guide is in the index, and those with commands have a test" {
