@@ -62,6 +62,7 @@ struct situation {
   const char *allowed; /* AllowedIPs */
   enum sw_config_table table;
   uint32_t fwmark;
+  const char *netns; /* of the interface */
   /* expected */
   enum sw_condition condition;
   const char *about;
@@ -88,6 +89,7 @@ static void arrange(const struct situation *s) {
   }
   config.table_kind = s->table;
   config.fwmark = s->fwmark;
+  snprintf(config.netns, sizeof(config.netns), "%s", s->netns ? s->netns : "");
   config.mtu = s->mtu;
   if (s->allowed) {
     assert_int_equal(sw_prefix_parse("10.2.0.0/16", &allowed[0]), 0);
@@ -243,6 +245,9 @@ static const struct situation situations[] = {
      .allowed = "192.0.2.0/24", .fwmark = 7, .condition = SW_CONDITION_SILENT},
     {"no routes are made", SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)},
      .allowed = "192.0.2.0/24", .table = SW_CONFIG_TABLE_OFF, .condition = SW_CONDITION_SILENT},
+    {"the interface is in another namespace", SW_LINK_CONNECTING, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .allowed = "192.0.2.0/24", .netns = "x",
+     .condition = SW_CONDITION_SILENT},
     {"default routes through the link", SW_LINK_CONNECTING, .attempts = 3,
      .endpoints = {TRIED(A4, 500)}, .allowed = "0.0.0.0/0", .condition = SW_CONDITION_SILENT},
     {"AllowedIPs elsewhere", SW_LINK_CONNECTING, .attempts = 3, .endpoints = {TRIED(A4, 500)},
@@ -820,6 +825,8 @@ static void loss_is_measured_over_enough_probes_and_time(void **state) {
   start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
   step(1);
   probe(60.9, 100, 50); /* too early */
+  facts.now = NOW + SW_SECOND + SW_LOSS_WINDOW - 1;
+  report = sw_report_make(&facts, &report);
   assert_int_equal(report.condition, SW_CONDITION_UP);
   step(61);
   assert_int_equal(report.condition, SW_CONDITION_LOSS);
@@ -850,6 +857,9 @@ static void a_degraded_link_that_goes_down_is_reported_at_once(void **state) {
   step(1);
   assert_true(probe(61, 100, 100));
   assert_non_null(strstr(report.text, " 100 % of"));
+  status.peer = address_of(B4);
+  assert_false(step(61.5)); /* the sentence lasts */
+  assert_non_null(strstr(report.text, "up with " A4));
   status.state = SW_LINK_SILENT;
   assert_true(step(62));
   assert_int_equal(report.condition, SW_CONDITION_STARTING);
