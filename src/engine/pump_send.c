@@ -11,6 +11,7 @@
 /* Work done in one wake-up, so that neither direction starves the other. */
 #define READS_MAX 64       /* packets read from the TUN device */
 #define SENT_MAX (1 << 20) /* bytes that have waited in the queue */
+#define TURNS 8            /* of flows, in what is sent at once */
 #define REPORTS_MAX 64     /* reports of the network */
 
 #define REPORTS_PAUSE (10 * SW_SECOND) /* while a session works */
@@ -151,11 +152,21 @@ static size_t run_of(const struct sw_pump *pump) {
   return drain < shaper ? drain : shaper;
 }
 
+/* A flow's turn: on a fast line long enough for super-packets, but several flows share what is sent at
+ * once. */
+static uint32_t quantum_of(size_t run) {
+  const size_t turn = run / TURNS;
+  return turn < SW_QUEUE_QUANTUM    ? SW_QUEUE_QUANTUM
+         : turn < SW_GSO_PACKET_MAX ? (uint32_t)turn
+                                    : SW_GSO_PACKET_MAX;
+}
+
 /* Seals packets of the queue until the outbox holds what is to be sent at once. */
 static void seal_queue(struct sw_pump *pump, uint64_t now) {
   const size_t run = run_of(pump);
   struct sw_outbox *outbox = &pump->outbox;
   struct sw_offload offload;
+  pump->queue.quantum = quantum_of(run);
   while (!sw_outbox_is_full(outbox) && (outbox->used == 0 || outbox->used < run)) {
     const size_t length =
         sw_queue_take(&pump->queue, now, run - outbox->used, pump->packet, &offload);

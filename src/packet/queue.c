@@ -326,8 +326,8 @@ size_t sw_queue_take(struct sw_queue *queue, uint64_t now, size_t most, uint8_t 
       end_turn(queue, list);
       continue;
     }
-    const size_t turn = (size_t)flow->deficit;
-    const size_t length = take_part(queue, flow, now, most < turn ? most : turn, packet, offload);
+    const size_t part = most < queue->quantum ? most : queue->quantum;
+    const size_t length = take_part(queue, flow, now, part, packet, offload);
     if (length > 0) return length;
   }
 }

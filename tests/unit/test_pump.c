@@ -684,6 +684,28 @@ static void packets_wait_for_the_shaper(void **state) {
   stop();
 }
 
+/* On a fast line a turn is long enough for super-packets, but several flows share what is sent at once. */
+static void turns_of_flows_are_longer_on_faster_lines(void **state) {
+  (void)state;
+  const struct {
+    uint64_t bandwidth;
+    uint32_t quantum;
+  } cases[] = {{20000000, SW_QUEUE_QUANTUM},
+               {96896000, SW_QUEUE_QUANTUM},
+               {96960000, SW_QUEUE_QUANTUM + 1},
+               {1000000000, 15625},
+               {10000000000, SW_GSO_PACKET_MAX}};
+  full_from = full_until = 0;
+  for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    offered = 10;
+    start(NULL);
+    sw_shaper_set(&pump.shaper, &(struct sw_shaping){.bandwidth = cases[i].bandwidth});
+    while (offered > 0 || pump.queue.bytes > 0) uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(pump.queue.quantum, cases[i].quantum);
+    stop();
+  }
+}
+
 static void end_session(void) {
   sw_sessions_wipe(&pump.link->sessions, pump.link->sessions.current);
   sw_pump_flush(&pump);
@@ -849,6 +871,7 @@ int main(void) {
       cmocka_unit_test(packets_wait_in_the_queue_while_the_socket_is_full),
       cmocka_unit_test(packets_that_the_queue_drops_are_counted),
       cmocka_unit_test(packets_wait_for_the_shaper),
+      cmocka_unit_test(turns_of_flows_are_longer_on_faster_lines),
       cmocka_unit_test(packets_wait_for_a_session),
       cmocka_unit_test(packets_in_the_queue_wait_for_a_session_too),
       cmocka_unit_test(packets_wait_for_a_session_for_a_limited_time),
