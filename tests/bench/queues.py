@@ -40,6 +40,7 @@ HOST = "10.77.0.3"                  # a second host behind A
 SECONDS = 8                         # of a transfer
 TBF_100 = "tbf rate 100mbit burst 32k latency 50ms"
 TBF_20 = "tbf rate 20mbit burst 16k latency 400ms"
+TBF_1000 = "tbf rate 1gbit burst 256k latency 50ms"
 TBF_SHALLOW = "tbf rate 200mbit burst 4000 limit 20000"
 
 # ---- the path: a context in which the namespaces exist, the peer runs, and the target answers ----
@@ -246,6 +247,7 @@ def scenarios():
     s = {
         "table-100": Scenario("100 Mbit/s, 50 ms of buffer, 4 streams", lambda n: beside(n, TBF_100), ping_ms="<= 10", mbps=">= 90", **no_wait),
         "table-20": Scenario("20 Mbit/s, 400 ms of buffer, 4 streams", lambda n: beside(n, TBF_20), ping_ms="<= 25", mbps=">= 18", **no_wait),
+        "table-1000": Scenario("1 Gbit/s, 50 ms of buffer, 16 streams", lambda n: beside(n, TBF_1000, 16), ping_ms="<= 10", mbps=">= 900", **no_wait),
         "table-nolimit": Scenario("no limit but the processors, 1 stream", lambda n: beside(n, streams=1), ping_ms="<= 2.5", **no_wait),
         "table-shallow": Scenario("200 Mbit/s, burst 4000, limit 20000, 4 streams", lambda n: beside(n, TBF_SHALLOW), mbps=">= none"),
         "table-streams": Scenario("100 streams against 1, no limit", many, hundred_to_one=">= 0.95")}

@@ -70,6 +70,9 @@ static void buffer_has_limits(void **state) {
   assert_in_range(drain.buffer, 3 * DATAGRAM, 4 * DATAGRAM);
   assert_true(sw_drain_run(&drain) < DATAGRAM);
   assert_true(sw_drain_limits(&drain));
+  carry(312500000, 300); /* 2.5 Gbit/s */
+  assert_int_equal(drain.buffer, 256 << 10);
+  assert_true(sw_drain_limits(&drain));
   carry(UINT64_C(2000000000), 300);
   assert_int_equal(drain.buffer, 256 << 10);
   assert_false(sw_drain_limits(&drain));
@@ -159,9 +162,9 @@ static void empty_buffer_shows_a_lower_bound_only(void **state) {
 
 static void limits_are_exact(void **state) {
   (void)state;
-  drain.rate = (256 << 10) * UINT64_C(500);
+  drain.rate = 500000000;
   assert_false(sw_drain_limits(&drain));
-  drain.rate -= 500;
+  drain.rate--;
   assert_true(sw_drain_limits(&drain));
   begin_at_15000000();
   now = drain.full_time + MS;
