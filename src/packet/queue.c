@@ -222,7 +222,7 @@ int sw_queue_add(struct sw_queue *queue, uint64_t now, const uint8_t *packet, si
   struct sw_gso gso = {.header = 0};
   const bool several = offload->gso != SW_GSO_NONE;
   if (length > SW_GSO_PACKET_MAX || !sw_view_parse(&gso.view, packet, length)) return -EINVAL;
-  /* of a super-packet it reads the headers only */
+  /* of a super-packet it reads the headers only; of a single packet it would complete the checksum */
   if (several && sw_gso_start(&gso, (uint8_t *)packet, length, offload) != 0) return -EINVAL;
   make_room(queue, blocks_of(length));
   const uint16_t index = flow_of(queue, packet, &gso.view);
@@ -246,7 +246,8 @@ int sw_queue_add(struct sw_queue *queue, uint64_t now, const uint8_t *packet, si
 static size_t part_of(const struct waiting *packet, size_t most) {
   const size_t left = payload_left(packet), segment = segment_of(packet);
   const size_t fit = most / (packet->header + segment);
-  return fit < 1 ? (left < segment ? left : segment) : fit * segment < left ? fit * segment : left;
+  const size_t payload = (fit > 0 ? fit : 1) * segment;
+  return payload < left ? payload : left;
 }
 
 /* Copies the next `payload` bytes of the flow's first packet, with headers.  Returns the length. */
@@ -263,7 +264,6 @@ static size_t copy_part(struct sw_queue *queue, struct sw_queue_flow *flow, size
   gso.at = packet->at;
   gso.index = packet->index;
   sw_gso_headers(&gso, out, payload);
-  if (payload <= offload->size) offload->gso = SW_GSO_NONE;
   return packet->header + payload;
 }
 

@@ -270,6 +270,30 @@ static void flow_that_begins_goes_first(void **state) {
   }
 }
 
+/* It has begun again when it had nothing to send in its turn, if only a byte of that is left. */
+static void flow_begins_again_after_a_turn_without_packets(void **state) {
+  (void)state;
+  begin();
+  for (unsigned i = 0; i < 4; i++) add(i, 60000, 1400, SW_ECN_NOT_ECT);
+  for (unsigned i = 0; i < 8; i++) take(1514);
+  add(20, SW_QUEUE_QUANTUM - headers_of(20), 0, SW_ECN_NOT_ECT);
+  add(20, SW_QUEUE_QUANTUM - 1 - headers_of(20), 0, SW_ECN_NOT_ECT);
+  assert_int_equal(take(1514), 20);
+  while (take(1514) != 20) continue;
+  assert_int_not_equal(take(1514), 20);
+  add(20, 100, 0, SW_ECN_NOT_ECT);
+  assert_int_equal(take(1514), 20);
+}
+
+static void turn_is_over_with_its_last_byte(void **state) {
+  (void)state;
+  begin();
+  for (unsigned i = 0; i < 2; i++)
+    for (unsigned flow = 0; flow < 3; flow++)
+      add(flow, SW_QUEUE_QUANTUM - headers_of(flow), 0, SW_ECN_NOT_ECT);
+  for (unsigned i = 0; i < 6; i++) assert_int_equal(take(SIZE_MAX), i % 3);
+}
+
 /* After its turn it waits for the others, also if it has nothing to send for a moment. */
 static void flow_that_has_begun_does_not_go_first_again_at_once(void **state) {
   (void)state;
@@ -283,6 +307,20 @@ static void flow_that_has_begun_does_not_go_first_again_at_once(void **state) {
     own += take(SIZE_MAX) == 20;
   }
   assert_in_range(own, 100 / 5, 100 / 5 + 5);
+}
+
+/* A long part may be the last of a flow: what waited before it counts no more. */
+static void packets_after_a_pause_are_not_dropped_for_those_before(void **state) {
+  (void)state;
+  begin();
+  queue.quantum = SW_GSO_PACKET_MAX;
+  for (unsigned i = 0; i < 30; i++) {
+    add(0, 60000, 1400, SW_ECN_NOT_ECT);
+    now += 6 * MS;
+    assert_int_equal(take(SIZE_MAX), 0);
+    assert_int_equal(take(SIZE_MAX), FLOWS);
+  }
+  assert_int_equal(queue.dropped, 0);
 }
 
 static void quantum_gives_large_parts(void **state) {
@@ -397,14 +435,42 @@ static void memory_is_used_to_the_last_block(void **state) {
   for (unsigned i = 0; i < 4; i++) {
     const unsigned blocks = 1 + (i + 1) / 2, fit = SW_QUEUE_BLOCKS / blocks;
     begin();
+    for (unsigned n = 0; n < SW_QUEUE_BLOCKS % blocks; n++) add(4, 10, 0, SW_ECN_NOT_ECT);
     for (unsigned n = 0; n < fit; n++) add(0, lengths[i] - headers_of(0), 0, SW_ECN_NOT_ECT);
     assert_int_equal(queue.dropped, 0);
-    const unsigned left = queue.available;
-    assert_int_equal(left, SW_QUEUE_BLOCKS - fit * blocks);
+    assert_int_equal(queue.available, 0);
     add(0, lengths[i] - headers_of(0), 0, SW_ECN_NOT_ECT);
-    assert_int_equal(queue.dropped, (64 - left + blocks - 1) / blocks);
+    assert_int_equal(queue.dropped, (64 + blocks - 1) / blocks);
     assert_all_accounted();
   }
+}
+
+static void longest_packet_fits(void **state) {
+  (void)state;
+  begin();
+  add(0, 65535 - headers_of(0), 0, SW_ECN_NOT_ECT);
+  add(0, 65535 - headers_of(0), 1400, SW_ECN_NOT_ECT);
+  struct sw_offload offload = {.gso = SW_GSO_NONE};
+  assert_int_equal(sw_queue_add(&queue, now, packet, 65536, &offload), -EINVAL);
+  assert_all_accounted();
+}
+
+/* A checksum that the link cannot complete later is completed when the packet is sealed, once. */
+static void single_packet_is_not_changed(void **state) {
+  (void)state;
+  begin();
+  struct sw_offload offload, described;
+  const size_t length = make(0, 200, 0, SW_ECN_NOT_ECT, &offload);
+  packet[9] = 132; /* SCTP */
+  described = offload;
+  static uint8_t before[65536];
+  memcpy(before, packet, length);
+  assert_int_equal(sw_queue_add(&queue, now, packet, length, &offload), 0);
+  assert_int_equal(sw_queue_take(&queue, now, SIZE_MAX, taken, &offload), length);
+  assert_memory_equal(packet, before, length);
+  assert_memory_equal(taken, before, length);
+  assert_int_equal(offload.partial, described.partial);
+  assert_int_equal(offload.csum_start, described.csum_start);
 }
 
 static void every_flow_is_empty_at_the_start(void **state) {
@@ -535,6 +601,9 @@ int main(void) {
       cmocka_unit_test(flows_share_evenly_in_bytes),
       cmocka_unit_test(flow_that_begins_goes_first),
       cmocka_unit_test(flow_that_has_begun_does_not_go_first_again_at_once),
+      cmocka_unit_test(flow_begins_again_after_a_turn_without_packets),
+      cmocka_unit_test(turn_is_over_with_its_last_byte),
+      cmocka_unit_test(packets_after_a_pause_are_not_dropped_for_those_before),
       cmocka_unit_test(quantum_gives_large_parts),
       cmocka_unit_test(addresses_protocol_and_ports_make_a_flow),
       cmocka_unit_test(key_decides_which_flows_share_a_queue),
@@ -542,6 +611,8 @@ int main(void) {
       cmocka_unit_test(flood_of_short_packets_pays_for_blocks),
       cmocka_unit_test(memory_takes_what_it_should),
       cmocka_unit_test(memory_is_used_to_the_last_block),
+      cmocka_unit_test(longest_packet_fits),
+      cmocka_unit_test(single_packet_is_not_changed),
       cmocka_unit_test(every_flow_is_empty_at_the_start),
       cmocka_unit_test(nothing_behind_a_packet_is_read),
       cmocka_unit_test(packets_are_dropped_one_by_one),
