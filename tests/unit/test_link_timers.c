@@ -248,7 +248,9 @@ static void idle_path_is_probed_every_20_to_25_s(void **state) {
   assert_in_range(intervals.least, 20 * SW_SECOND, 20 * SW_SECOND + 200 * SW_MILLISECOND);
   /* NATs must not see longer intervals */
   assert_in_range(intervals.most, 24800 * SW_MILLISECOND, 25 * SW_SECOND);
-  assert_int_equal(sw_link_status(left->link)->sent_time, left->sent_at[left->sent_count - 1]);
+  /* searches of the path MTU do not count as sent here: one may have been the last */
+  assert_in_range(sw_link_status(left->link)->sent_time, left->sent_at[left->sent_count - 1],
+                  pair.now);
   assert_int_equal(sw_link_status(left->link)->probes_sent,
                    probes + 1); /* with that of the start */
   assert_int_equal(sw_link_status(left->link)->probes_lost, 0);
