@@ -145,7 +145,9 @@ static bool diagnose_endpoints(const struct sw_facts *facts, struct sw_report *r
   if (most == SW_OUTCOME_PENDING) return false;
   if (most == SW_OUTCOME_SILENT && init_without_session(facts))
     return false; /* our answer is on its way */
-  if (most == SW_OUTCOME_SILENT && heard(facts)) {
+  if (most == SW_OUTCOME_SILENT && report->heard_since) {
+    /* a way that has just come back may not have carried one of our tries yet */
+    if (facts->now - report->heard_since < SW_OUTCOME_ROUND) return false;
     set(report, SW_CONDITION_ONE_WAY, &outcomes.endpoints[0]->address);
     sw_sentence_add(report->text, "datagrams of the peer arrive, but ours do not reach %s ",
                     sw_address_text(&outcomes.endpoints[0]->address, peer));
@@ -281,13 +283,15 @@ struct sw_report sw_report_make(const struct sw_facts *facts, const struct sw_re
                              .observed = facts->now,
                              .loss = before->loss};
   sw_loss_count(&report.loss, facts);
+  if (heard(facts)) report.heard_since = before->heard_since ? before->heard_since : facts->now;
   diagnose(facts, &report, before);
   if (same(&report, before)) {
     report.since = before->since;
   } else if (lasts(facts, before, report.condition)) {
-    const struct sw_loss loss = report.loss;
+    const struct sw_report observed = report;
     report = *before;
-    report.loss = loss;
+    report.loss = observed.loss;
+    report.heard_since = observed.heard_since;
   }
   set_state(&report, facts, before);
   return report;

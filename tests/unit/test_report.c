@@ -52,7 +52,7 @@ struct situation {
     unsigned attempt, answer, failed;
     int error;
   } endpoints[SW_ENDPOINTS_MAX + 1];
-  unsigned received, handshake, closed, foreign, stranger, init, version;
+  unsigned received, heard, handshake, closed, foreign, stranger, init, version;
   const char *foreign_from, *stranger_from, *init_from, *peer;
   const char *unresolved, *server;
   bool interface_down, fragments;
@@ -431,10 +431,13 @@ static const struct situation situations[] = {
     {"an init before the peer closed the link", SW_LINK_WAITING, .init = 6000, .init_from = A4,
      .closed = 5000, .received = 5000, .peer = A4, .condition = SW_CONDITION_CLOSED},
     {"the peer's packets arrive in an old session", SW_LINK_SILENT, .attempts = 3,
-     .endpoints = {TRIED(A4, 500)}, .received = 6000, .handshake = 90000,
+     .endpoints = {TRIED(A4, 500)}, .received = 6000, .heard = 12000, .handshake = 90000,
      .condition = SW_CONDITION_ONE_WAY, .about = A4,
      .says = {"datagrams of the peer arrive, but ours do not reach " A4 " (does a firewall"},
      .says_not = "nothing arrives"},
+    {"the peer's packets arrive again, and not all was tried since", SW_LINK_SILENT, .attempts = 3,
+     .endpoints = {TRIED(A4, 500)}, .received = 1, .heard = 11999, .handshake = 90000,
+     .condition = SW_CONDITION_STARTING, .says_not = "do not reach"},
     {"the peer's packets arrived until recently", SW_LINK_SILENT, .attempts = 3,
      .endpoints = {TRIED(A4, 500)}, .received = 6001, .handshake = 90000,
      .condition = SW_CONDITION_SILENT},
@@ -484,7 +487,8 @@ static void each_situation_has_its_sentence(void **state) {
   for (size_t i = 0; i < sizeof(situations) / sizeof(situations[0]); i++) {
     const struct situation *s = &situations[i];
     arrange(s);
-    const struct sw_report report = sw_report_make(&facts, &(struct sw_report){0});
+    const struct sw_report before = {.heard_since = s->heard ? facts.now - s->heard * MS : 0};
+    const struct sw_report report = sw_report_make(&facts, &before);
     if (report.condition != s->condition)
       fail_msg("%s: %s: %s", s->what, sw_condition_name(report.condition), report.text);
     for (unsigned j = 0; j < 4 && s->says[j]; j++) assert_says(s->what, report.text, s->says[j]);
@@ -600,6 +604,29 @@ static bool step(double seconds) {
 static void start(const struct situation *s) {
   arrange(s);
   report = (struct sw_report){.since = NOW - SW_SECOND};
+}
+
+/* The way was cut, and carries the peer's datagrams again before one of our tries. */
+static void way_that_comes_back_is_not_called_one_way(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_SILENT,
+                            .attempts = 3,
+                            .endpoints = {TRIED(A4, 500)},
+                            .received = 20000,
+                            .handshake = 90000});
+  assert_true(step(1));
+  assert_int_equal(report.condition, SW_CONDITION_SILENT);
+  for (unsigned i = 2; i < 14; i++) {
+    status.received_time = NOW + i * SW_SECOND;
+    assert_false(step(i));
+    assert_int_equal(report.condition, SW_CONDITION_SILENT);
+  }
+  assert_true(step(14)); /* nothing has come of a whole round of tries */
+  assert_int_equal(report.condition, SW_CONDITION_ONE_WAY);
+  step(20); /* the peer is not heard any more */
+  status.received_time = NOW + 40 * SW_SECOND;
+  step(40);
+  assert_int_not_equal(report.condition, SW_CONDITION_ONE_WAY);
 }
 
 static void lasting_condition_is_reported_once(void **state) {
@@ -1073,6 +1100,7 @@ int main(void) {
       cmocka_unit_test(an_answer_is_awaited_for_a_time),
       cmocka_unit_test(all_endpoints_and_no_more_are_examined),
       cmocka_unit_test(datagrams_of_another_key_are_reported_for_another_round),
+      cmocka_unit_test(way_that_comes_back_is_not_called_one_way),
       cmocka_unit_test(lasting_condition_is_reported_once),
       cmocka_unit_test(the_first_attempt_is_not_reported),
       cmocka_unit_test(more_specific_condition_is_reported_at_once),
