@@ -288,17 +288,17 @@ def table(name, scenario, med):
         print(f"{k:16}{scenario.wanted.get(k, ''):>14}" + "".join(map(number, values, heads)))
 
 def chart(results, path):
-    """Plots the ping beside four streams with gnuplot, a group of bars a path."""
-    groups = [s for s in ("table-100", "table-20") if s in results]
+    """Plots the ping beside streams with gnuplot, a group of bars a path."""
+    groups = [s for s in ("table-20", "table-100", "table-1000") if s in results]
     names = list(dict.fromkeys(n for s in groups for n in results[s]))
     if not names: return
-    rows = "\n".join(" ".join([f'"{scenarios()[s].title.removesuffix(", 4 streams")}"'] + [f"{results[s].get(n, {}).get('ping_ms', 'NaN')}" for n in names])
+    rows = "\n".join(" ".join([f'"{scenarios()[s].title.replace(" of buffer, ", chr(92) + "n")}"'] + [f"{results[s].get(n, {}).get('ping_ms', 'NaN')}" for n in names])
                      for s in groups)
     colours = ["#9aa5ab", "#2f6f8f", "#c98a3d", "#7a8f4b", "#8a5a83"]
     plots = ", ".join(f'$rows using {i + 2}:xtic(1) title "{n}" lc rgb "{colours[i % len(colours)]}"' for i, n in enumerate(names))
     program = f"""set terminal svg size 640,320 font "sans,12"; set output "{path}"
 set style data histograms; set style fill solid 0.8 noborder; set boxwidth 0.9; set yrange [0:*]; set grid y
-set ylabel "ping beside four TCP streams, ms"; set key noenhanced top left\n$rows << EOD\n{rows}\nEOD\nplot {plots}\n"""
+set ylabel "ping beside TCP streams, ms"; set key noenhanced top right\n$rows << EOD\n{rows}\nEOD\nplot {plots}\n"""
     subprocess.run(["gnuplot"], input=program, text=True, check=False)
 
 def interrupt(*_): raise KeyboardInterrupt
