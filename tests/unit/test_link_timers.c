@@ -712,7 +712,7 @@ static void unconfirmed_session_is_probed_and_wiped_after_5_s(void **state) {
   assert_non_null(sw_sessions_sending(&left->link->sessions));
   pair_run(&pair, 1);
   assert_null(sw_sessions_sending(&left->link->sessions));
-  assert_int_equal(pair_sent(left, 'i'), 0);
+  assert_in_range(pair_sent(left, 'i'), 0, 1); /* after a random wait, which may be 0 */
   pair_run(&pair, SW_RETRY_JITTER);
   assert_int_equal(left->sent[left->sent_count - 1], 'i');
   for (unsigned i = 0; i < SW_SESSIONS; i++)
