@@ -30,7 +30,8 @@
 /** Bytes of the caller's, aligned to 8. */
 #define SW_QUEUE_MEMORY ((size_t)SW_QUEUE_BLOCKS * SW_QUEUE_BLOCK)
 
-/** Bytes that a flow may send in its turn, unless the caller sets more. */
+/** Bytes that a flow may send in its turn, unless the caller sets more.  What a turn sends beyond them counts
+ * in the flow's next turn. */
 #define SW_QUEUE_QUANTUM 1514
 
 #define SW_QUEUE_KEY_BYTES 16
@@ -75,7 +76,8 @@ int sw_queue_add(struct sw_queue *queue, uint64_t now, const uint8_t *packet, si
                  const struct sw_offload *offload);
 
 /** Takes the packet that is to be sent next, or a part of a super-packet, into `packet`, with its
- * description in `offload`.  It has at most `most` bytes after segmentation, or is a single packet.
+ * description in `offload`.  It has at most `most` bytes after segmentation, or is one packet; a part of
+ * one segment is described as a super-packet, too.
  * Returns its length, or 0 if the queue is empty. */
 size_t sw_queue_take(struct sw_queue *queue, uint64_t now, size_t most, uint8_t *packet,
                      struct sw_offload *offload);
