@@ -55,22 +55,26 @@ static int enter(const char *netns_name, struct sw_error *error) {
   return 0;
 }
 
-/* The interface may be in another network namespace, which only the configuration names. */
+/* The link's interface may be in another network namespace, which only the configuration names.  This
+ * one may have an interface of the same name. */
 static int enter_netns(const char *name_or_file, const char *name, struct sw_error *error) {
-  if (if_nametoindex(name) != 0) return 0;
   struct sw_config *config = calloc(1, sizeof(*config));
   struct sw_psks psks;
   FILE *nowhere = fopen("/dev/null", "we");
-  int failed = sw_error_set(error, 0, "if its configuration has NetNS, give that file's path",
-                            "test: there is no interface %s here", name);
+  bool named = false;
+  int failed = 0;
   if (config && nowhere && sw_config_locate(name_or_file, config, nowhere) == 0 &&
       sw_config_load(config, &psks, nowhere) == 0) {
     sodium_memzero(&psks, sizeof(psks));
-    if (config->netns[0]) failed = enter(config->netns, error);
+    named = config->netns[0];
+    if (named) failed = enter(config->netns, error);
     sw_config_free(config);
   }
   if (nowhere) (void)fclose(nowhere);
   free(config);
+  if (!named && if_nametoindex(name) == 0)
+    failed = sw_error_set(error, 0, "if its configuration has NetNS, give that file's path",
+                          "test: there is no interface %s here", name);
   return failed;
 }
 

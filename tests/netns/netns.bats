@@ -92,9 +92,11 @@ PostUp = ip -n \$SALTWAY_NETNS link set lo up"
   in_ns b "$SALTWAY" test --listen "$work/b/sw0.conf" >"$work/b/test.log" 2>&1 3>&- &
   pids+=($!)
   eventually eval 'ip netns exec "$B" ss -Hltn sport = :51909 | grep 51909'
+  ip -n "$A" tuntap add mode tun dev sw0 # of the same name, and not the link's
   run in_ns a "$SALTWAY" test --json -t 1 "$work/a/sw0.conf"
   echo "$output"
   [ "$status" = 0 ]
+  ip -n "$A" link del sw0
   in_ns a "$SALTWAY" test --listen "$work/a/sw0.conf" >"$work/a/test.log" 2>&1 3>&- &
   pids+=($!)
   eventually eval 'in_inner ss -Hltn sport = :51909 | grep 51909'
