@@ -20,14 +20,16 @@ static bool within(const struct sw_prefix *inner, const struct sw_prefix *outer)
 }
 
 /* What another link has in common with ours.  Two links to the same network are meant if their routes
- * have different metrics. */
+ * have different metrics.  A single address may be that of several links. */
 static bool judge_other(const struct sw_doctor_facts *facts, const struct sw_doctor_other *other,
                         struct sw_verdict *verdict) {
   const struct sw_config *config = &facts->config;
   char text[SW_PREFIX_TEXT], theirs[SW_PREFIX_TEXT];
   sw_prefix_text(&other->prefix, theirs);
   for (size_t i = 0; i < config->address_count && other->own; i++) {
-    if (!sw_prefix_contains(&other->prefix, config->addresses[i].ip)) continue;
+    if (other->prefix.length == 8 * SW_IP_BYTES ||
+        !sw_prefix_contains(&other->prefix, config->addresses[i].ip))
+      continue;
     sw_verdict_set(verdict, SW_LEVEL_FAIL, "Address %s is in %s, the network of the link %s",
                    sw_prefix_text(&config->addresses[i], text), theirs, other->link);
     sw_verdict_fix(verdict, "give each link a network of its own");

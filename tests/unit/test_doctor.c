@@ -337,6 +337,9 @@ static void other_apart(void) {
 static void other_address(void) {
   add_other("sw1", "10.77.0.0/30", 0, true);
 }
+static void other_address_single(void) {
+  add_other("sw1", "10.77.0.1/32", 0, true);
+}
 static void other_smaller_then_same(void) {
   other_smaller();
   other_same();
@@ -647,6 +650,7 @@ static const struct situation {
     {"another link to another network", other_apart, "networks", SW_LEVEL_OK, NULL, ""},
     {"two links of one network", other_address, "networks", SW_LEVEL_FAIL,
      "Address 10.77.0.1/30 is in 10.77.0.0/30, the network of the link sw1", NULL},
+    {"two links of one address", other_address_single, "networks", SW_LEVEL_OK, NULL, ""},
     {"a failure comes before a warning", other_smaller_then_same, "networks", SW_LEVEL_FAIL,
      "leads into this link and into sw1", NULL},
     {"a failure comes before a warning", other_same_then_smaller, "networks", SW_LEVEL_FAIL,
