@@ -138,9 +138,13 @@ static int follow(struct sw_host *host, struct sw_error *error) {
 void sw_host_follow_path(struct sw_host *host, unsigned mtu) {
   struct sw_error error;
   if (sw_host_link_mtu(host, host->config) || mtu < SW_MTU_LEAST) return;
-  if (mtu == host->mtu) return;
+  const unsigned before = host->mtu;
+  if (mtu == before) return;
   host->mtu = mtu;
-  if (sw_host_within(host, follow, &error) != 0) sw_log(SW_LOG_WARNING, "%s", error.text);
+  if (sw_host_within(host, follow, &error) == 0) return;
+  host->mtu = before; /* it is tried again */
+  if (mtu != host->mtu_refused) sw_log(SW_LOG_WARNING, "%s", error.text);
+  host->mtu_refused = mtu;
 }
 
 /* The rules of default routes name the port. */
@@ -231,18 +235,25 @@ int sw_host_changes_open(struct sw_host *host, struct sw_error *error) {
   return sw_host_within(host, open_changes, error);
 }
 
+/* A part that cannot be restored keeps no other from it.  The first error is told. */
 static int restore(struct sw_host *host, struct sw_error *error) {
   struct sw_host_made *made = &host->made;
   const unsigned before = sw_netlink_added(host->netlink);
-  int failed = sw_host_add_addresses(host, error);
+  struct sw_error errors[3];
+  int failed[3] = {sw_host_add_addresses(host, &errors[0])};
   made->addresses = sw_netlink_added(host->netlink) - before;
-  if (failed || !host->routed) return failed;
-  failed = add_routes(host, error);
-  made->routes = sw_netlink_added(host->netlink) - before - made->addresses;
-  if (failed) return failed;
-  failed = sw_default_routes_restore(&host->defaults, host->netlink, error);
-  made->rules = sw_netlink_added(host->netlink) - before - made->addresses - made->routes;
-  return failed;
+  if (host->routed) {
+    failed[1] = add_routes(host, &errors[1]);
+    made->routes = sw_netlink_added(host->netlink) - before - made->addresses;
+    failed[2] = sw_default_routes_restore(&host->defaults, host->netlink, &errors[2]);
+    made->rules = sw_netlink_added(host->netlink) - before - made->addresses - made->routes;
+  }
+  for (unsigned i = 0; i < sizeof(failed) / sizeof(failed[0]); i++)
+    if (failed[i]) {
+      *error = errors[i];
+      return failed[i];
+    }
+  return 0;
 }
 
 int sw_host_restore(struct sw_host *host, struct sw_error *error) {

@@ -30,12 +30,16 @@ static void set_down(struct sw_watch *watch, bool down) {
 static void on_timer(uv_timer_t *timer) {
   struct sw_watch *watch = timer->data;
   set_down(watch, sw_host_is_down(watch->host));
-  if (!watch->down) repair(watch);
+  if (watch->down) return;
+  repair(watch);
+  watch->again = watch->in_vain;
+  if (watch->again) uv_timer_start(timer, on_timer, SW_WATCH_AGAIN_MS, 0);
 }
 
 static void schedule(struct sw_watch *watch) {
   const uint64_t now = uv_now(watch->timer.loop);
-  if (uv_is_active((uv_handle_t *)&watch->timer)) return;
+  if (uv_is_active((uv_handle_t *)&watch->timer) && !watch->again) return;
+  watch->again = false;
   if (now - watch->window >= SW_WATCH_WINDOW_MS) {
     watch->window = now;
     watch->repairs = 0;
@@ -64,12 +68,13 @@ static void on_change(void *user, const struct sw_change *change) {
 
 static void on_readable(uv_poll_t *poll, int status, int events) {
   struct sw_watch *watch = poll->data;
-  (void)status, (void)events;
-  for (unsigned i = 0; i < RECEIVES_MAX; i++) {
-    const int failed = sw_changes_receive(watch->fd, on_change, watch);
-    if (failed == -EAGAIN) return;
-    if (failed) schedule(watch); /* changes were lost */
+  int failed = 0;
+  (void)events;
+  for (unsigned i = 0; i < RECEIVES_MAX && failed != -EAGAIN; i++) {
+    failed = sw_changes_receive(watch->fd, on_change, watch);
+    if (failed && failed != -EAGAIN) schedule(watch); /* changes were lost */
   }
+  if (status < 0) uv_poll_start(poll, UV_READABLE, on_readable); /* libuv has stopped it for that */
 }
 
 void sw_watch_start(struct sw_watch *watch, uv_loop_t *loop, struct sw_host *host,

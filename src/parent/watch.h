@@ -13,7 +13,8 @@
 
 #include "parent/host.h"
 
-#define SW_WATCH_DELAY_MS 1000 /* what is removed together is made again together */
+#define SW_WATCH_DELAY_MS 1000  /* what is removed together is made again together */
+#define SW_WATCH_AGAIN_MS 10000 /* after a repair that failed: its reason may go unreported */
 
 /* Another program may remove it each time: after so many repairs in a window they have to wait. */
 #define SW_WATCH_REPAIRS 8
@@ -28,6 +29,7 @@ struct sw_watch {
   uv_timer_t timer;
   bool down;        /* somebody has set the interface down */
   bool in_vain;     /* the latest repair failed, and the log has the reason */
+  bool again;       /* the timer runs because of that */
   uint64_t window;  /* when it began, on the loop's clock */
   unsigned repairs; /* in it */
 };

@@ -56,6 +56,17 @@ link_up() {
   eventually complete
 }
 
+@test "a part that cannot be made again keeps no other from it, and is tried again" {
+  link_up
+  ip netns exec "$A" sysctl -qw net.ipv6.conf.sw0.disable_ipv6=1
+  eventually grep -q 'cannot make again what was removed' "$work/a/up.log"
+  ip -n "$A" route del 10.2.0.0/16 dev sw0
+  eventually eval 'ip -n "$A" route show 10.2.0.0/16 | grep "dev sw0"'
+  ip netns exec "$A" sysctl -qw net.ipv6.conf.sw0.disable_ipv6=0 # no report of the kernel tells it
+  eventually complete
+  [ "$(grep -c 'cannot make again what was removed' "$work/a/up.log")" = 1 ]
+}
+
 @test "an interface that is set down is a state with a time, and gets everything back when it is up" {
   link_up
   ip -n "$A" link set sw0 down
@@ -113,4 +124,8 @@ link_up() {
   ip netns exec "$A" awk -v pid="$pid_a" '$2 == 0 && $9 > 0 {found = 1} END {exit !found}' /proc/net/netlink
   kill -CONT "$pid_a"
   eventually complete
+  ip -n "$A" route del 10.2.0.0/16 dev sw0 # and it goes on
+  eventually complete
+  ip -n "$A" link set sw0 down
+  eventually eval '[ "$(status_of a .reason)" = interface-down ]'
 }
