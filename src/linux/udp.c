@@ -78,21 +78,29 @@ static void change_option(const struct sw_udp *udp, int level, int name, int val
   syscall(SYS_setsockopt, udp->fd, level, name, &value, sizeof(value));
 }
 
-static int bind_any(struct sw_udp *udp, uint16_t port) {
+static int find_port(struct sw_udp *udp) {
   union socket_address local;
-  const struct sw_address any = {.port = port};
-  socklen_t size = to_socket(udp, &any, &local);
-  if (bind(udp->fd, &local.any, size) < 0) return -errno;
+  socklen_t size = sizeof(local);
   if (getsockname(udp->fd, &local.any, &size) < 0) return -errno;
   udp->port = ntohs(udp->v4 ? local.v4.sin_port : local.v6.sin6_port);
   return 0;
 }
 
-/* connect(2) with AF_UNSPEC gives up a port that the kernel has chosen. */
+static int bind_any(struct sw_udp *udp, uint16_t port) {
+  union socket_address local;
+  const struct sw_address any = {.port = port};
+  const socklen_t size = to_socket(udp, &any, &local);
+  if (bind(udp->fd, &local.any, size) < 0) return -errno;
+  return find_port(udp);
+}
+
+/* connect(2) with AF_UNSPEC gives up a port that the kernel has chosen.  If the engine sends before
+ * bind(2), the kernel has chosen another one. */
 int sw_udp_rebind(struct sw_udp *udp) {
   const struct sockaddr none = {.sa_family = AF_UNSPEC};
   if (connect(udp->fd, &none, sizeof(none)) < 0) return -errno;
-  return bind_any(udp, 0);
+  const int failed = bind_any(udp, 0);
+  return failed == -EINVAL ? find_port(udp) : failed;
 }
 
 /* UDP_GRO exists since Linux 5.0 and is sound since 5.12.  Only the version tells. */

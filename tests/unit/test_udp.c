@@ -429,6 +429,25 @@ static void host_without_ipv6_sends_nothing_to_an_ipv6_peer(void **state) {
   assert_int_equal(received(1), 1);
 }
 
+/* The engine's send may come between giving a port up and taking another: the kernel has chosen one then,
+ * and bind(2) refuses a second, as it does for a port that was asked for. */
+static void port_that_the_kernel_chose_meanwhile_is_found(void **state) {
+  (void)state;
+  const uint16_t port = udp.port;
+  assert_int_not_equal(port, 0);
+  struct sw_error error;
+  struct sw_udp fixed;
+  sw_udp_close(&udp);
+  assert_int_equal(sw_udp_open(&fixed, port, 0, true, &error), 0);
+  fixed.port = 0;
+  assert_int_equal(sw_udp_rebind(&fixed), 0);
+  assert_int_equal(fixed.port, port);
+  sw_udp_close(&fixed);
+  assert_int_equal(sw_udp_open(&udp, 0, 0, true, &error), 0);
+  assert_int_equal(sw_udp_rebind(&udp), 0);
+  assert_int_not_equal(udp.port, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void) {
@@ -449,6 +468,7 @@ int main(void) {
       TEST(each_datagram_has_the_tos_of_its_run),
       TEST(ipv4_socket_sends_the_same_way),
       TEST(host_without_ipv6_sends_nothing_to_an_ipv6_peer),
+      TEST(port_that_the_kernel_chose_meanwhile_is_found),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
