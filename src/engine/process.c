@@ -134,6 +134,8 @@ static void obey(struct process *process, const struct sw_channel_message *messa
     on_link_changed(process);
     break;
   case SW_CHANNEL_ASK:
+    /* after the machine has slept it is the first to say so: libuv's timers do not know */
+    sw_pump_flush(&process->pump);
     send_snapshot(process);
     break;
   case SW_CHANNEL_STOP:
@@ -144,8 +146,9 @@ static void obey(struct process *process, const struct sw_channel_message *messa
 
 static void on_channel(uv_poll_t *poll, int status, int events) {
   struct process *process = poll->data;
-  (void)status;
   (void)events;
+  if (status < 0)
+    uv_poll_start(poll, UV_READABLE, on_channel); /* libuv has stopped it: the end comes */
   for (unsigned i = 0; i < MESSAGES_MAX && !process->stopping; i++) {
     struct sw_channel_message *message = process->message;
     const int kind = sw_channel_receive(process->channel, message);

@@ -78,3 +78,28 @@ lives_with() {
   ping_from b 10.77.0.1
   lives_with b 1970
 }
+
+# sleeps SIDE SECONDS: as if the machine had been suspended for so long
+sleeps() {
+  python3 -c 'import struct, sys; f = open(sys.argv[1], "r+b"); f.seek(2056); f.write(struct.pack("=q", int(sys.argv[2])))' \
+    "$work/$1/clock" "$2"
+}
+
+@test "an idle link whose machines have slept notices it soon, and agrees on new keys" {
+  not_sanitized "nothing can be preloaded"
+  topology_pair
+  config a 192.0.2.2:51900
+  config b 192.0.2.1:51900
+  for side in a b; do
+    echo 'PersistentKeepalive = off' >>"$work/$side/sw0.conf"
+    clock_is $side 2030
+    up_with_clock $side
+  done
+  wait_up
+  sleep 3 # whatever is sent at the beginning has been
+  local before; before=$(status_of a .handshakes)
+  sleeps a 3600
+  sleeps b 3600
+  eventually eval '[ "$(status_of a .handshakes)" -gt "$before" ]'
+  ping_from a 10.77.0.2
+}

@@ -1,7 +1,7 @@
 /*
  * A library for LD_PRELOAD that sets the wall clock of a program.  The file $WALL_CLOCK is a struct
  * wall, which may be changed while the program runs; it is mapped at the start, so that a confined
- * process has it, too.  All other clocks are the kernel's.
+ * process has it, too.  It can tell that the machine has slept as well.  All other clocks are the kernel's.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -26,6 +26,7 @@ struct asked {
 struct wall {
   int64_t ahead; /* of the kernel's, in seconds */
   struct asked early, late;
+  int64_t slept; /* seconds that only CLOCK_BOOTTIME counts */
 };
 
 static struct wall nowhere, *wall = &nowhere;
@@ -51,6 +52,7 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
   struct asked *asked = wall->ahead < 0 ? &wall->early : &wall->late;
   const int result = real(clock, now);
   note(asked->any);
+  if (clock == CLOCK_BOOTTIME) now->tv_sec += wall->slept;
   if (result != 0 || (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE)) return result;
   note(asked->wall);
   now->tv_sec += wall->ahead;
