@@ -78,6 +78,7 @@ static uint64_t next_deadline(const struct sw_pump *pump, uint64_t now) {
 }
 
 static void set_timer(struct sw_pump *pump, uint64_t now) {
+  if (pump->wipe) return; /* it fires at once, and is set then */
   const uint64_t deadline = next_deadline(pump, now);
   /* libuv's clock stands still while the machine sleeps: a deadline in the past is set again */
   if (deadline == pump->deadline && (deadline == UINT64_MAX || deadline > now)) return;

@@ -132,8 +132,9 @@ static void hear(struct sw_child *child, struct sw_channel_message *message) {
 
 static void on_channel(uv_poll_t *poll, int status, int events) {
   struct sw_child *child = poll->data;
-  (void)status;
   (void)events;
+  /* the engine has ended without reading all messages: the end comes, and libuv has stopped the handle */
+  if (status < 0) uv_poll_start(poll, UV_READABLE, on_channel);
   for (unsigned i = 0; i < MESSAGES_MAX && child->pid; i++) {
     struct sw_channel_message message;
     const int kind = sw_channel_receive(child->channel, &message);
