@@ -18,7 +18,7 @@ static void repair(struct sw_watch *watch) {
   if (failed && !watch->in_vain)
     sw_log(SW_LOG_WARNING, "cannot make again what was removed: %s", error.text);
   watch->in_vain = failed;
-  watch->repairs++;
+  if (!watch->again) watch->repairs++;
 }
 
 static void set_down(struct sw_watch *watch, bool down) {
