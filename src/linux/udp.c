@@ -81,6 +81,7 @@ static void change_option(const struct sw_udp *udp, int level, int name, int val
 static int find_port(struct sw_udp *udp) {
   union socket_address local;
   socklen_t size = sizeof(local);
+  memset(&local, 0, sizeof(local));
   if (getsockname(udp->fd, &local.any, &size) < 0) return -errno;
   udp->port = ntohs(udp->v4 ? local.v4.sin_port : local.v6.sin6_port);
   return 0;
