@@ -141,7 +141,10 @@ void sw_host_follow_path(struct sw_host *host, unsigned mtu) {
   const unsigned before = host->mtu;
   if (mtu == before) return;
   host->mtu = mtu;
-  if (sw_host_within(host, follow, &error) == 0) return;
+  if (sw_host_within(host, follow, &error) == 0) {
+    host->mtu_refused = 0;
+    return;
+  }
   host->mtu = before; /* it is tried again */
   if (mtu != host->mtu_refused) sw_log(SW_LOG_WARNING, "%s", error.text);
   host->mtu_refused = mtu;

@@ -37,7 +37,7 @@ struct sw_host {
   int netns;                  /* where the interface is; -1: where the process is */
   struct sw_netlink *netlink; /* in the interface's namespace; NULL: closed */
   unsigned mtu;               /* of the interface */
-  unsigned mtu_refused;       /* the latest that could not be set */
+  unsigned mtu_refused;       /* by the kernel, which the log has; 0: none */
   bool as_it_is;              /* without CAP_NET_ADMIN: the interface is not configured */
   bool routed;                /* sw_host_route was called */
   uint32_t mark;              /* of the link's own datagrams; 0: none */
