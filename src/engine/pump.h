@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "channel/channel.h"
+#include "engine/backlog.h"
 #include "engine/batch.h"
 #include "engine/drain.h"
 #include "engine/outbox.h"
@@ -50,6 +51,7 @@ struct sw_pump {
   struct sw_outbox outbox;
   struct sw_queue queue; /* packets that wait for the socket, or for the shaper */
   struct sw_drain drain;
+  struct sw_backlog backlog;
   struct sw_run inbox[SW_PUMP_RECEIVE];
   unsigned receive_count;   /* runs that the next system call asks for */
   struct sw_codel arrivals; /* keeps the wait in the socket short */

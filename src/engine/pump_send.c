@@ -9,10 +9,12 @@
 #include "packet/mss.h"
 
 /* Work done in one wake-up, so that neither direction starves the other. */
-#define READS_MAX 64       /* packets read from the TUN device */
-#define SENT_MAX (1 << 20) /* bytes that have waited in the queue */
-#define TURNS 8            /* of flows, in what is sent at once */
-#define REPORTS_MAX 64     /* reports of the network */
+#define READS_MAX 64         /* packets of the TUN device that are sealed where they were read, */
+#define QUEUED_MAX 512       /* or queued: all that it holds */
+#define SEALED_MAX (1 << 20) /* bytes of the device, or of the queue */
+#define TURNS 8              /* of flows, in what is sent at once, */
+#define TURNS_BACKLOG 2      /* or where the processor is the limit: super-packets cost it less */
+#define REPORTS_MAX 64       /* reports of the network */
 
 #define REPORTS_PAUSE (10 * SW_SECOND) /* while a session works */
 
@@ -143,19 +145,23 @@ static void seal_packet(struct sw_pump *pump, uint64_t now, size_t length,
  * sealed where they were read. */
 static bool is_limited(const struct sw_pump *pump) {
   return pump->full || pump->queue.bytes > 0 || sw_drain_limits(&pump->drain) ||
-         sw_shaper_limits(&pump->shaper);
+         sw_shaper_limits(&pump->shaper) || sw_backlog_limits(&pump->backlog);
+}
+
+static size_t smaller(size_t a, size_t b) {
+  return a < b ? a : b;
 }
 
 /* The bytes that are to be sent at once. */
 static size_t run_of(const struct sw_pump *pump) {
-  const size_t drain = sw_drain_run(&pump->drain), shaper = sw_shaper_run(&pump->shaper);
-  return drain < shaper ? drain : shaper;
+  return smaller(sw_backlog_run(&pump->backlog),
+                 smaller(sw_drain_run(&pump->drain), sw_shaper_run(&pump->shaper)));
 }
 
 /* A flow's turn: on a fast line long enough for super-packets, but several flows share what is sent at
  * once. */
-static uint32_t quantum_of(size_t run) {
-  const size_t turn = run / TURNS;
+static uint32_t quantum_of(const struct sw_pump *pump, size_t run) {
+  const size_t turn = run / (sw_backlog_limits(&pump->backlog) ? TURNS_BACKLOG : TURNS);
   return turn < SW_QUEUE_QUANTUM    ? SW_QUEUE_QUANTUM
          : turn < SW_GSO_PACKET_MAX ? (uint32_t)turn
                                     : SW_GSO_PACKET_MAX;
@@ -166,7 +172,7 @@ static void seal_queue(struct sw_pump *pump, uint64_t now) {
   const size_t run = run_of(pump);
   struct sw_outbox *outbox = &pump->outbox;
   struct sw_offload offload;
-  pump->queue.quantum = quantum_of(run);
+  pump->queue.quantum = quantum_of(pump, run);
   while (!sw_outbox_is_full(outbox) && (outbox->used == 0 || outbox->used < run)) {
     const size_t length =
         sw_queue_take(&pump->queue, now, run - outbox->used, pump->packet, &offload);
@@ -180,7 +186,8 @@ static void seal_queue(struct sw_pump *pump, uint64_t now) {
 /* Sends what waits in the queue until the socket is full, or the shaper has had enough. */
 static void send_queue(struct sw_pump *pump, uint64_t now) {
   if (sw_pump_waits_for_session(pump, now)) return;
-  for (size_t sent = 0; !pump->full && pump->queue.bytes > 0 && sent < SENT_MAX;) {
+  const size_t most = smaller(SEALED_MAX, sw_backlog_run(&pump->backlog));
+  for (size_t sent = 0; !pump->full && pump->queue.bytes > 0 && sent < most;) {
     if (pump->shaper.next > now) return;
     seal_queue(pump, now);
     sent += pump->outbox.used;
@@ -213,30 +220,56 @@ void sw_pump_send(struct sw_pump *pump) {
 
 /* ---- from the TUN device ---- */
 
+/* Takes note of a wake-up that has sealed `sealed` bytes where they were read, and found the device
+ * empty, or not.  A socket that is full says nothing about the processor. */
+static void watch_backlog(struct sw_pump *pump, uint64_t now, size_t sealed, bool empty) {
+  if (pump->full || (empty && pump->queue.bytes == 0))
+    sw_backlog_end(&pump->backlog);
+  else if (!empty && sealed > 0)
+    sw_backlog_left(&pump->backlog, now, sealed);
+}
+
 int sw_pump_read(struct sw_pump *pump) {
   const uint64_t now = sw_clock_now();
-  for (unsigned reads = 0; reads < READS_MAX && !sw_pump_is_stopped(pump); reads++) {
+  size_t sealed = 0;
+  bool empty = false;
+  for (unsigned reads = 0, queued = 0; reads < READS_MAX && queued < QUEUED_MAX &&
+                                       sealed < SEALED_MAX && !sw_pump_is_stopped(pump);) {
     struct sw_offload offload;
     const ssize_t length = sw_tun_read(pump->tun, pump->packet, SW_GSO_PACKET_MAX, &offload);
-    if (length == -EAGAIN || length == -EIO) break;
+    empty = length == -EAGAIN || length == -EIO;
+    if (empty) break;
     if (length < 0) return (int)length;
     if (is_limited(pump)) {
       if (sw_queue_add(&pump->queue, now, pump->packet, (size_t)length, &offload) != 0)
         sw_link_drop(pump->link, SW_DROP_OFFLOAD, 1);
+      queued++;
       continue;
     }
     seal_packet(pump, now, (size_t)length, &offload);
+    reads++;
+    sealed += (size_t)length;
     if (sw_outbox_is_full(&pump->outbox)) send_outbox(pump);
   }
   if (!pump->full) send_outbox(pump);
   send_queue(pump, now);
+  watch_backlog(pump, now, sealed, empty);
   return 0;
+}
+
+/* The rate at which the queue empties, in bytes a second; 0: not known. */
+static uint64_t rate_of(const struct sw_pump *pump) {
+  const uint64_t rates[] = {pump->drain.rate, pump->shaper.shaping.bandwidth / 8,
+                            sw_backlog_limits(&pump->backlog) ? pump->backlog.rate : 0};
+  uint64_t least = 0;
+  for (unsigned i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)
+    if (rates[i] && (!least || rates[i] < least)) least = rates[i];
+  return least;
 }
 
 struct sw_queue_status sw_pump_queue_status(const struct sw_pump *pump) {
   const struct sw_queue *queue = &pump->queue;
-  const uint64_t drain = pump->drain.rate, limit = pump->shaper.shaping.bandwidth / 8;
-  const uint64_t rate = limit && (!drain || limit < drain) ? limit : drain;
+  const uint64_t rate = rate_of(pump);
   return (struct sw_queue_status){.bytes = queue->bytes,
                                   .time = rate ? queue->bytes * SW_SECOND / rate : 0,
                                   .marked = queue->marked};

@@ -29,7 +29,7 @@ import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NOT_MUTATED = ["src/protocol/drop.c", "src/config/regular_file.c"]  # tables of texts; errors that the kernel does not report on demand
-FILES = [file for pattern in ("src/protocol/*.c", "src/packet/*.c", "src/packet/packet.h", "src/engine/outbox.c", "src/engine/drain.c", "src/engine/shaper.c",
+FILES = [file for pattern in ("src/protocol/*.c", "src/packet/*.c", "src/packet/packet.h", "src/engine/outbox.c", "src/engine/backlog.c", "src/engine/drain.c", "src/engine/shaper.c",
                               "src/channel/channel.c", "src/config/*.c", "src/parent/facts.h", "src/parent/report.c",
                               "src/parent/outcome.c", "src/parent/degradation.c", "src/parent/loss.c", "src/parent/sentence.c", "src/parent/last_peer.c")
          for file in sorted(glob.glob(pattern, root_dir=ROOT)) if file not in NOT_MUTATED]

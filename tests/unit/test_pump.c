@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -32,14 +33,25 @@ static size_t sent_bytes, sent_datagrams;
 static uint8_t sent_tos; /* of all of them, ORed */
 static unsigned observations;
 
+static uint64_t virtual_now; /* nanoseconds; 0: time is real */
+static uint64_t read_time;   /* nanoseconds that a read takes then, with all that follows from it */
+
 static const struct sw_prefix everywhere[] = {{.ip = {[10] = 0xff, [11] = 0xff}, .length = 96}};
 
 static struct sw_link *echo; /* the other side, which returns every packet */
 static struct sw_run returning;
 static bool copies_dscp;
+static bool returning_often;      /* as many times as is asked for */
 static uint64_t returning_waited; /* nanoseconds in the socket */
 static uint8_t returning_tos;     /* of what the other side returns: as if a router had marked it */
 static uint8_t returning_bytes[SW_UDP_BUFFER];
+
+uint64_t sw_clock_now(void) {
+  if (virtual_now) return virtual_now;
+  struct timespec now;
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return (uint64_t)now.tv_sec * SW_SECOND + (uint64_t)now.tv_nsec;
+}
 
 /* ---- a SYN in both directions ---- */
 
@@ -198,6 +210,7 @@ ssize_t sw_tun_read(const struct sw_tun *tun, uint8_t *packet, size_t size,
   if (offered == 0) return -EAGAIN;
   offered--;
   reads++;
+  if (virtual_now) virtual_now += read_time;
   const size_t length = 1000 + reads % 3; /* different lengths keep runs short */
   memset(packet, 0, length);
   packet[0] = 0x45;
@@ -254,16 +267,19 @@ void sw_udp_buffer_set(const struct sw_udp *socket, size_t bytes) {
 
 int sw_udp_receive(const struct sw_udp *udp, struct sw_run *runs, unsigned count,
                    uint32_t *overflows) {
-  (void)udp, (void)count, (void)overflows;
+  (void)udp, (void)overflows;
   if (returning.length == 0) return -EAGAIN;
-  memcpy(runs[0].bytes, returning_bytes + SW_HEADROOM, returning.length);
-  runs[0].length = returning.length;
-  runs[0].segment = returning.segment;
-  runs[0].path.peer = returning.path.peer;
-  runs[0].tos = returning_tos;
-  runs[0].waited = returning_waited;
+  if (!returning_often) count = 1;
+  for (unsigned i = 0; i < count; i++) {
+    memcpy(runs[i].bytes, returning_bytes + SW_HEADROOM, returning.length);
+    runs[i].length = returning.length;
+    runs[i].segment = returning.segment;
+    runs[i].path.peer = returning.path.peer;
+    runs[i].tos = returning_tos;
+    runs[i].waited = returning_waited;
+  }
   returning.length = 0;
-  return 1;
+  return (int)count;
 }
 
 int sw_udp_report(const struct sw_udp *socket, struct sw_address *about, int *code) {
@@ -361,6 +377,8 @@ static void stop(void) {
 
 /* Offers packets while the socket is full for some calls.  Asserts that all are sent. */
 static void assert_all_leave(unsigned packets, unsigned from, unsigned until) {
+  virtual_now = SW_SECOND;
+  read_time = 0;
   offered = packets;
   full_from = from;
   full_until = until;
@@ -371,6 +389,12 @@ static void assert_all_leave(unsigned packets, unsigned from, unsigned until) {
   assert_true(uv_is_active((uv_handle_t *)&pump.tun_poll)); /* the next packet will be read */
   assert_true(observations <= until - from + 2);            /* the loop does not spin */
   stop();
+}
+
+static int real_time(void **state) {
+  (void)state;
+  virtual_now = 0;
+  return 0;
 }
 
 static void packets_leave_in_batches(void **state) {
@@ -505,6 +529,28 @@ static void datagrams_of_strangers_are_noticed(void **state) {
   returning.length = returning.segment = SYN_LENGTH;
   for (unsigned i = 0; i < 10; i++) uv_run(&loop, UV_RUN_NOWAIT);
   assert_true(pump.strangers);
+  echo = NULL;
+  stop();
+}
+
+static void short_runs_are_asked_for_in_larger_numbers(void **state) {
+  (void)state;
+  static const struct {
+    size_t length;
+    unsigned asked;
+  } cases[] = {{100, 8}, {4095, 16}, {4095, 32}, {100, 32}, {4096, 4}, {4096, 4}, {4095, 8}};
+  returning_tos = SW_ECN_NOT_ECT;
+  start_with_syn(true);
+  returning_often = true;
+  assert_int_equal(pump.receive_count, 4);
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    returning.length = cases[i].length;
+    returning.segment = 100;
+    uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(returning.length, 0);
+    assert_int_equal(pump.receive_count, cases[i].asked);
+  }
+  returning_often = false;
   echo = NULL;
   stop();
 }
@@ -707,6 +753,44 @@ static void turns_of_flows_are_longer_on_faster_lines(void **state) {
   }
 }
 
+/* Reads 20 MB, and returns the most bytes that were in the queue. */
+static uint64_t most_queued(uint64_t time) {
+  full_from = full_until = 0;
+  virtual_now = SW_SECOND;
+  read_time = time;
+  offered = 20000;
+  start(NULL);
+  uint64_t most = 0;
+  for (unsigned i = 0; i < 5000; i++) {
+    const size_t before = sent_bytes;
+    const bool queued = pump.queue.bytes > 0;
+    uv_run(&loop, UV_RUN_NOWAIT);
+    if (pump.queue.bytes > most) most = pump.queue.bytes;
+    const struct sw_queue_status now = sw_pump_queue_status(&pump);
+    if (queued && sw_backlog_limits(&pump.backlog)) {
+      assert_int_equal(now.time, now.bytes * SW_SECOND / pump.backlog.rate);
+      assert_int_equal(pump.queue.quantum, pump.backlog.rate / 1000 / 2);
+    }
+    /* a millisecond for the device, one for the socket, and what the outbox holds beyond that */
+    if (queued) assert_true(sent_bytes - before < 4 * (SW_SECOND / 1000 / time) * 1100);
+  }
+  assert_int_equal(reads, 20000);
+  assert_int_equal(pump.queue.bytes, 0);
+  const struct sw_link_status *status = sw_link_status(pump.link);
+  assert_int_equal(status->packets_out + status->drops[SW_DROP_QUEUE], 20000);
+  assert_false(sw_backlog_limits(&pump.backlog));
+  stop();
+  return most;
+}
+
+/* Where the processor is fast they wait in the device, and are never copied. */
+static void packets_wait_in_the_queue_where_the_processor_is_slow(void **state) {
+  (void)state;
+  assert_true(most_queued(100000) > 100000); /* 10 MB/s */
+  assert_true(most_queued(12500) > 100000);  /* 80 MB/s */
+  assert_int_equal(most_queued(1000), 0);    /* 1 GB/s */
+}
+
 static void end_session(void) {
   sw_sessions_wipe(&pump.link->sessions, pump.link->sessions.current);
   sw_pump_flush(&pump);
@@ -868,7 +952,8 @@ static void refusal_by_the_kernel_itself_leaves_reports_on(void **state) {
 int main(void) {
   if (sodium_init() < 0) return 1;
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(packets_leave_in_batches),
+      cmocka_unit_test_teardown(packets_leave_in_batches, real_time),
+      cmocka_unit_test(short_runs_are_asked_for_in_larger_numbers),
       cmocka_unit_test(links_own_datagram_waits_for_a_full_socket),
       cmocka_unit_test(only_refused_datagrams_are_lost),
       cmocka_unit_test(keys_expire_while_the_socket_is_full),
@@ -877,6 +962,7 @@ int main(void) {
       cmocka_unit_test(packets_that_the_queue_drops_are_counted),
       cmocka_unit_test(packets_wait_for_the_shaper),
       cmocka_unit_test(turns_of_flows_are_longer_on_faster_lines),
+      cmocka_unit_test_teardown(packets_wait_in_the_queue_where_the_processor_is_slow, real_time),
       cmocka_unit_test(packets_wait_for_a_session),
       cmocka_unit_test(packets_in_the_queue_wait_for_a_session_too),
       cmocka_unit_test(packets_wait_for_a_session_for_a_limited_time),
@@ -890,7 +976,8 @@ int main(void) {
       cmocka_unit_test(packet_without_ecn_in_a_marked_datagram_is_dropped),
       cmocka_unit_test(packets_that_wait_in_the_socket_for_too_long_are_dropped),
       cmocka_unit_test(datagrams_of_strangers_are_noticed),
-      cmocka_unit_test(all_packets_leave_after_a_full_socket_whenever_that_happens),
+      cmocka_unit_test_teardown(all_packets_leave_after_a_full_socket_whenever_that_happens,
+                                real_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
