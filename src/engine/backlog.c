@@ -6,8 +6,7 @@
 #define SLOW 200000000 /* bytes a second; to copy them costs little beside sealing them */
 
 void sw_backlog_left(struct sw_backlog *backlog, uint64_t now, size_t bytes) {
-  if (!backlog->since) *backlog = (struct sw_backlog){.since = now};
-  const uint64_t time = now - backlog->since;
+  const uint64_t time = now - backlog->since; /* long, if none had been left */
   if (time >= PATIENCE)
     *backlog = (struct sw_backlog){.since = now, .rate = backlog->bytes * SECOND / time};
   backlog->bytes += bytes;

@@ -15,9 +15,9 @@
 
 /** All zero at the start. */
 struct sw_backlog {
-  uint64_t since; /* packets have been left in the device since; 0: they have not */
+  uint64_t since; /* when the measurement began; 0: packets have not been left in the device */
   uint64_t bytes; /* sealed since then */
-  uint64_t rate;  /* bytes a second, while the backlog lasted; 0: not known */
+  uint64_t rate;  /* bytes a second, of the measurement before; 0: there was none */
 };
 
 /** `bytes` of the device have been sealed in a wake-up that began at `now`, and it has more. */

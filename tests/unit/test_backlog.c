@@ -68,6 +68,18 @@ static void device_that_is_empty_now_and_then_does_not_limit(void **state) {
   }
 }
 
+static void slowest_rate_limits_too(void **state) {
+  (void)state;
+  begin();
+  sw_backlog_left(&backlog, now, 1);
+  sw_backlog_left(&backlog, now + 1000 * MS, 1);
+  assert_int_equal(backlog.rate, 1);
+  assert_true(sw_backlog_limits(&backlog));
+  sw_backlog_end(&backlog);
+  assert_int_equal(backlog.since, 0);
+  assert_int_equal(backlog.rate, 0);
+}
+
 static void processor_is_measured_anew_every_10_ms(void **state) {
   (void)state;
   begin();
@@ -83,6 +95,7 @@ int main(void) {
       cmocka_unit_test(slow_processor_with_a_backlog_limits_after_10_ms),
       cmocka_unit_test(fast_processor_never_limits),
       cmocka_unit_test(device_that_is_empty_now_and_then_does_not_limit),
+      cmocka_unit_test(slowest_rate_limits_too),
       cmocka_unit_test(processor_is_measured_anew_every_10_ms),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
