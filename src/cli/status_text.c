@@ -105,6 +105,20 @@ static void print_traffic(const struct page *page, const json_t *link, const cha
   fprintf(page->out, "\n");
 }
 
+static void print_share(const struct page *page, long long lost, long long sent, const char *of) {
+  if (sent > 0)
+    fprintf(page->out, "%.3g %% (%lld of %lld %s)\n", 100.0 * (double)lost / (double)sent, lost,
+            sent, of);
+  else
+    fprintf(page->out, "not measured\n");
+}
+
+static void print_lost(const struct page *page, const json_t *link) {
+  const long long lost = integer_of(link, "datagrams_lost");
+  label(page, "  ", "lost");
+  print_share(page, lost, integer_of(link, "datagrams_in") + lost, "datagrams of the peer");
+}
+
 /* What waits to be sent, and what was marked because it waited too long. */
 static void print_queue(const struct page *page, const json_t *link) {
   const long long bytes = integer_of(link, "queue_bytes"), marked = integer_of(link, "marked");
@@ -153,11 +167,7 @@ static void print_path(const struct page *page, const json_t *path) {
   else
     fprintf(page->out, "not measured\n");
   label(page, "    ", "loss");
-  if (sent > 0)
-    fprintf(page->out, "%.3g %% (%lld of %lld probes)\n", 100.0 * (double)lost / (double)sent, lost,
-            sent);
-  else
-    fprintf(page->out, "not measured\n");
+  print_share(page, lost, sent, "probes");
   label(page, "    ", "mtu");
   if (json_is_integer(mtu))
     fprintf(page->out, "%lld bytes\n", json_integer_value(mtu));
@@ -192,6 +202,7 @@ void sw_status_text(FILE *out, const json_t *link, bool colour) {
   print_ago(&page, link, "latest handshake", "last_handshake");
   print_ago(&page, link, "latest datagram", "last_received");
   print_traffic(&page, link, "received", "packets_in", "bytes_in", "rate_in");
+  print_lost(&page, link);
   print_traffic(&page, link, "sent", "packets_out", "bytes_out", "rate_out");
   print_queue(&page, link);
   print_drops(&page, link);

@@ -4,13 +4,24 @@ static bool loses(const struct sw_facts *facts, const struct sw_report *report,
                   const struct sw_report *before) {
   (void)facts;
   const bool already = before->condition == SW_CONDITION_LOSS;
-  return report->loss.percent >= (already ? SW_DEGRADATION_LOSS_OVER : SW_DEGRADATION_LOSS);
+  const int most = already ? SW_DEGRADATION_LOSS_OVER : SW_DEGRADATION_LOSS;
+  return report->loss.probes.percent >= most || report->loss.datagrams.percent >= most;
 }
 
+/* The datagrams tell more: which way, and how much of what people send. */
 static void add_loss(struct sw_report *report, const struct sw_facts *facts) {
+  const int datagrams = report->loss.datagrams.percent;
+  if (datagrams >= SW_DEGRADATION_LOSS_OVER) {
+    sw_sentence_add(
+        report->text,
+        "%d %% of the peer's datagrams are lost on the way here (is a line overloaded or "
+        "faulty, or does a firewall drop long ones? saltway doctor %s)",
+        datagrams, facts->config->name);
+    return;
+  }
   sw_sentence_add(report->text,
-                  "%u %% of the probes are lost (is a line overloaded or faulty? compare: ping ",
-                  report->loss.percent);
+                  "%d %% of the probes are lost (is a line overloaded or faulty? compare: ping ",
+                  report->loss.probes.percent);
   sw_sentence_add_ip(report->text, &facts->link->peer);
   sw_sentence_add(report->text, ")");
 }

@@ -7,8 +7,8 @@
 
 #include "parent/report.h"
 
-/** A link that loses this share of its probes, in percent, is degraded, until it loses less than the
- * second number. */
+/** A link that loses this share of its probes or of the peer's datagrams, in percent, is degraded, until it
+ * loses less of both than the second number. */
 #define SW_DEGRADATION_LOSS 10
 #define SW_DEGRADATION_LOSS_OVER 5
 

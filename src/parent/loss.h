@@ -1,24 +1,31 @@
 /*
- * The share of a link's probes that is lost, measured over windows.
+ * What a link loses, measured over windows: the share of its probes, on the way there or back, and of the
+ * peer's datagrams, whose counters tell which have not come.
  */
 #ifndef SALTWAY_PARENT_LOSS_H
 #define SALTWAY_PARENT_LOSS_H
 
 #include "parent/facts.h"
 
-/** A window has at least so many probes and takes at least this time, in nanoseconds. */
+/** A window has at least so many of them and takes at least this time, in nanoseconds. */
 #define SW_LOSS_PROBES 25
+#define SW_LOSS_DATAGRAMS 1000
 #define SW_LOSS_WINDOW (60 * SW_SECOND)
 
-/** The probes of a link since it came up, or since the last window was full.  All zero before that. */
-struct sw_loss {
+/** Since the link came up, or since the last window was full. */
+struct sw_loss_window {
   uint64_t start;      /* nanoseconds; 0: the link is not up */
   uint64_t sent, lost; /* what the link had counted at that time */
-  unsigned percent;    /* in the window before */
+  int percent;         /* in the window before; negative if some of the one before that came late */
 };
 
-/** Takes the link's count of probes.  Begins the next window once this one is full.  A link that is not
- * up has no window. */
+/** All zero before the link was up. */
+struct sw_loss {
+  struct sw_loss_window probes, datagrams;
+};
+
+/** Takes the link's counts.  Begins the next window of each once this one is full.  A link that is not up
+ * has no windows. */
 void sw_loss_count(struct sw_loss *loss, const struct sw_facts *facts);
 
 #endif

@@ -40,7 +40,7 @@ enum sw_condition {
   SW_CONDITION_STARTING, /* too early to say more */
   SW_CONDITION_WAITING,  /* for the peer, none of whose addresses is known */
   SW_CONDITION_UP,
-  SW_CONDITION_LOSS,      /* many probes are not answered */
+  SW_CONDITION_LOSS,      /* many probes are not answered, or datagrams do not come */
   SW_CONDITION_SMALL_MTU, /* the path needs fragments */
   SW_CONDITION_STANDBY,   /* the preferred endpoint is not the one in use */
   SW_CONDITION_STRANGER,  /* waiting, and datagrams arrive that our key does not open */

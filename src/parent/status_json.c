@@ -134,6 +134,8 @@ char *sw_status_json(const struct sw_facts *facts, const struct sw_report *repor
   json_object_set_new(root, "rtt_ms", rtt_json(link->rtt));
   json_object_set_new(root, "probes_sent", integer(link->probes_sent));
   json_object_set_new(root, "probes_lost", integer(link->probes_lost));
+  json_object_set_new(root, "datagrams_in", integer(link->datagrams_in));
+  json_object_set_new(root, "datagrams_lost", integer(link->datagrams_lost));
   json_object_set_new(root, "packets_in", integer(link->packets_in));
   json_object_set_new(root, "packets_out", integer(link->packets_out));
   json_object_set_new(root, "bytes_in", integer(link->bytes_in));

@@ -279,6 +279,16 @@ static void read_header(struct sw_link *link, uint64_t now, struct sw_opening *o
     unmask(opening, sw_keyring_other(ring, opening->keys));
 }
 
+/* Counts an authentic datagram, and those that the peer has sent before it.  `end`: one past the
+ * highest counter that had come.  A lower one had been counted as lost. */
+static void count_datagram(struct sw_link_status *status, uint64_t counter, uint64_t end) {
+  status->datagrams_in++;
+  if (counter >= end)
+    status->datagrams_lost += counter - end;
+  else
+    status->datagrams_lost--;
+}
+
 void sw_link_open_begin(struct sw_link *link, uint64_t now, struct sw_opening *opening) {
   read_header(link, now, opening, false);
   if (opening->length < SW_OVERHEAD || opening->session == SW_SESSION_HANDSHAKE) return;
@@ -300,6 +310,7 @@ enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *op
   struct sw_session *session = sw_sessions_find(&link->sessions, opening->session);
   struct sw_pending_entry *entry =
       session ? NULL : sw_pending_find(&link->sessions.pending, opening->session);
+  const uint64_t counter = opening->word & SW_COUNTER_MASK, end = session ? session->replay.end : 0;
   if (entry)
     session = open_pending(link, entry, opening, &reason);
   else if (session && sw_session_open(session, link->now, opening, &reason) != 0)
@@ -309,11 +320,9 @@ enum sw_received sw_link_open_finish(struct sw_link *link, struct sw_opening *op
   if (!session) return drop(link, reason);
 
   link->status.received_time = link->now;
+  count_datagram(&link->status, counter, end);
   if (session->state == SW_SESSION_UNCONFIRMED) confirm(link, session);
-  /* the highest counter so far */
-  if (session == link->sessions.current &&
-      session->replay.end == (opening->word & SW_COUNTER_MASK) + 1)
-    sw_paths_received(link, opening);
+  if (session == link->sessions.current && counter >= end) sw_paths_received(link, opening);
   const uint64_t kind = opening->word >> SW_COUNTER_BITS;
   const uint8_t *packet = opening->packet;
   const size_t length = opening->length - SW_OVERHEAD;

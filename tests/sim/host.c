@@ -95,6 +95,9 @@ static void check_numbers(const struct host *host) {
   const struct sw_link_status *status = sw_link_status(host->link);
   expect(status->packets_out == host->packets_out, "packets sent are counted");
   expect(status->packets_in == host->packets_in, "packets delivered are counted");
+  expect(status->datagrams_in >= status->packets_in, "their datagrams are, too");
+  expect((int64_t)status->datagrams_lost >= 0,
+         "no datagram comes late that was not counted as lost");
 }
 
 void host_kill(struct host *host) {

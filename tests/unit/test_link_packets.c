@@ -247,6 +247,52 @@ static void dropped_packets_are_not_counted_as_received(void **state) {
   assert_int_equal(sw_link_status(left->link)->bytes_out, 100);
 }
 
+static void assert_datagrams(uint64_t in, uint64_t lost) {
+  assert_int_equal(sw_link_status(right->link)->datagrams_in, in);
+  assert_int_equal(sw_link_status(right->link)->datagrams_lost, lost);
+}
+
+static void datagrams_that_have_not_come_are_counted(void **state) {
+  (void)state;
+  const uint64_t in = sw_link_status(right->link)->datagrams_in;
+  const uint64_t lost = sw_link_status(right->link)->datagrams_lost; /* probes of the MTU */
+  struct pair_datagram datagrams[6];
+  for (unsigned i = 0; i < 6; i++) pair_seal(left, 100, &datagrams[i]);
+  pair_give(right, &datagrams[0]);
+  assert_datagrams(in + 1, lost + 0);
+  pair_give(right, &datagrams[3]);
+  assert_datagrams(in + 2, lost + 2);
+  pair_give(right, &datagrams[2]); /* late */
+  assert_datagrams(in + 3, lost + 1);
+  pair_give(right, &datagrams[2]); /* a copy, */
+  datagrams[4].bytes[40] ^= 1;
+  pair_give(right, &datagrams[4]); /* and a forgery */
+  assert_datagrams(in + 3, lost + 1);
+  pair_give(right, &datagrams[5]);
+  assert_datagrams(in + 4, lost + 2);
+  /* a packet that is not delivered has come, too */
+  give_packet((const uint8_t *)"no packet", 9);
+  assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_DROPPED);
+  assert_datagrams(in + 5, lost + 2);
+}
+
+/* A session begins with the datagram that came first, which may be none of the first sent. */
+static void datagrams_before_the_first_that_came_are_counted(void **state) {
+  (void)state;
+  struct pair_datagram later;
+  assert_true(pair_take(left, &datagram)); /* an init, */
+  pair_give(right, &datagram);
+  assert_true(pair_take(right, &datagram)); /* the response, */
+  pair_give(left, &datagram);
+  assert_true(pair_take(left, &datagram)); /* and a probe, which is late */
+  pair_seal(left, 100, &later);
+  assert_datagrams(0, 0);
+  assert_int_equal(pair_give(right, &later), SW_RECEIVED_PACKET);
+  assert_datagrams(1, 1);
+  assert_int_equal(pair_give(right, &datagram), SW_RECEIVED_CONTROL);
+  assert_datagrams(2, 0);
+}
+
 static int start_sodium(void **state) {
   (void)state;
   return sodium_init() < 0;
@@ -265,6 +311,9 @@ int main(void) {
       CONNECTED(packet_must_come_from_allowed_ips_of_version_6),
       CONNECTED(packet_of_version_6_does_not_come_from_an_ipv4_address),
       CONNECTED(dropped_packets_are_not_counted_as_received),
+      CONNECTED(datagrams_that_have_not_come_are_counted),
+      cmocka_unit_test_setup_teardown(datagrams_before_the_first_that_came_are_counted, start,
+                                      stop),
   };
   return cmocka_run_group_tests_name("link: packets", tests, start_sodium, NULL);
 }

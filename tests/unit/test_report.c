@@ -859,6 +859,58 @@ static void loss_is_measured_over_enough_probes_and_time(void **state) {
   assert_int_equal(report.condition, SW_CONDITION_LOSS);
 }
 
+/* Datagrams of the peer come up to `second`, and a report is made. */
+static bool come(double second, unsigned sent, unsigned lost) {
+  status.datagrams_in += sent - lost;
+  status.datagrams_lost += lost;
+  return step(second);
+}
+
+static void loss_of_datagrams_tells_the_direction(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
+  step(1);
+  assert_false(come(60.9, SW_LOSS_DATAGRAMS - 1, 200)); /* too early */
+  assert_false(come(61, 0, 0));                         /* too few */
+  assert_true(come(62, 1, 0));
+  assert_int_equal(report.condition, SW_CONDITION_LOSS);
+  assert_string_equal(
+      report.text,
+      "up with " A4 ", but 20 % of the peer's datagrams are lost on the way here (is a "
+      "line overloaded or faulty, or does a firewall drop long ones? saltway doctor sw0)");
+  /* both windows are full; this one's begins at 20 % of 1000 */
+  status.probes_sent += 100;
+  status.probes_lost += 30;
+  assert_false(come(122, 1000, 50));
+  assert_non_null(strstr(report.text, "but 5 % of the peer's datagrams"));
+  assert_false(come(182, 1000, 49));
+  assert_non_null(strstr(report.text, "but 30 % of the probes"));
+}
+
+static void datagrams_that_come_late_are_not_lost(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
+  status.datagrams_lost = 300;
+  step(1);
+  assert_int_equal(report.loss.datagrams.percent, 0); /* not measured */
+  status.datagrams_lost -= 100;
+  status.datagrams_in += 100;
+  assert_false(come(61, 1000, 0));
+  assert_int_equal(report.condition, SW_CONDITION_UP);
+  assert_false(come(121, 1000, 99));
+  assert_int_equal(report.loss.datagrams.percent, 9);
+  assert_true(come(181, 1000, 100));
+  assert_int_equal(report.loss.datagrams.percent, 10);
+  status.datagrams_lost -= 100;
+  status.datagrams_in += 1100;
+  step(241);
+  assert_int_equal(report.loss.datagrams.percent, -10);
+  status.state = SW_LINK_SILENT;
+  step(242);
+  assert_int_equal(report.loss.datagrams.start, 0);
+  assert_int_equal(report.loss.probes.start, 0);
+}
+
 static void loss_has_hysteresis(void **state) {
   (void)state;
   start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
@@ -1113,6 +1165,8 @@ int main(void) {
       cmocka_unit_test(the_time_of_a_state_is_that_of_its_begin),
       cmocka_unit_test(an_interface_that_is_down_is_reported_whatever_else_is),
       cmocka_unit_test(loss_is_measured_over_enough_probes_and_time),
+      cmocka_unit_test(loss_of_datagrams_tells_the_direction),
+      cmocka_unit_test(datagrams_that_come_late_are_not_lost),
       cmocka_unit_test(loss_has_hysteresis),
       cmocka_unit_test(a_degraded_link_that_goes_down_is_reported_at_once),
       cmocka_unit_test(a_standby_is_left_at_once_and_loss_is_added),
