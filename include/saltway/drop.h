@@ -37,7 +37,7 @@
   /* in this host */                                                                               \
   X(SW_DROP_NO_SESSION, "no-session", "outgoing packet while the link is down")                    \
   X(SW_DROP_TOO_BIG, "too-big", "packet too large for a datagram")                                 \
-  X(SW_DROP_OFFLOAD, "bad-offload", "super-packet that contradicts its offload header")            \
+  X(SW_DROP_OFFLOAD, "bad-offload", "super-packet that cannot be segmented")                       \
   X(SW_DROP_REPLY_LOST, "reply-lost", "reply replaced by the next one before it was sent")         \
   X(SW_DROP_TRUNCATED, "truncated", "datagram larger than the receive buffer")                     \
   X(SW_DROP_SOCKET, "socket-full", "datagram dropped by the kernel: the socket buffer was full")   \

@@ -239,7 +239,12 @@ int sw_pump_read(struct sw_pump *pump) {
     const ssize_t length = sw_tun_read(pump->tun, pump->packet, SW_GSO_PACKET_MAX, &offload);
     empty = length == -EAGAIN || length == -EIO;
     if (empty) break;
-    if (length < 0) return (int)length;
+    if (length < 0 && length != -EINVAL) return (int)length;
+    if (length < 0) { /* one packet, which the kernel could not describe, and has thrown away */
+      sw_link_drop(pump->link, SW_DROP_OFFLOAD, 1);
+      reads++;
+      continue;
+    }
     if (is_limited(pump)) {
       if (sw_queue_add(&pump->queue, now, pump->packet, (size_t)length, &offload) != 0)
         sw_link_drop(pump->link, SW_DROP_OFFLOAD, 1);

@@ -22,7 +22,8 @@
 #include "packet/ecn.h"
 #include "protocol/link_state.h"
 
-static unsigned offered; /* packets that wait on the TUN device */
+static unsigned offered;       /* packets that wait on the TUN device */
+static unsigned indescribable; /* others, before them */
 static unsigned reads, sends;
 static unsigned refused_until;          /* before this call of send the kernel refuses ... */
 static int refused_with = EHOSTUNREACH; /* ... with this errno */
@@ -207,6 +208,7 @@ ssize_t sw_tun_read(const struct sw_tun *tun, uint8_t *packet, size_t size,
           .partial = true, .csum_start = SW_IP4_HEADER, .csum_offset = SW_TCP_CHECKSUM};
     return SYN_LENGTH;
   }
+  if (indescribable > 0) return indescribable--, -EINVAL;
   if (offered == 0) return -EAGAIN;
   offered--;
   reads++;
@@ -900,6 +902,19 @@ static void super_packets_of_small_segments_are_sent(void **state) {
   }
 }
 
+static void packets_that_the_kernel_cannot_describe_are_dropped(void **state) {
+  (void)state;
+  full_from = full_until = 0;
+  indescribable = 100;
+  offered = 3;
+  start(NULL);
+  for (unsigned turn = 0; turn < 20; turn++) uv_run(&loop, UV_RUN_NOWAIT);
+  assert_int_equal(indescribable, 0);
+  assert_int_equal(sent_datagrams, 3);
+  assert_int_equal(sw_link_status(pump.link)->drops[SW_DROP_OFFLOAD], 100);
+  stop();
+}
+
 /* While reports are on, every send fails with one. */
 static void flood_of_reports_costs_no_datagram(void **state) {
   (void)state;
@@ -968,6 +983,7 @@ int main(void) {
       cmocka_unit_test(packets_wait_for_a_session_for_a_limited_time),
       cmocka_unit_test(init_waits_for_a_full_socket),
       cmocka_unit_test(super_packets_of_small_segments_are_sent),
+      cmocka_unit_test(packets_that_the_kernel_cannot_describe_are_dropped),
       cmocka_unit_test(flood_of_reports_costs_no_datagram),
       cmocka_unit_test(reports_are_asked_for_as_soon_as_there_is_no_session),
       cmocka_unit_test(refusal_by_the_kernel_itself_leaves_reports_on),
