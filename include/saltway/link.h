@@ -242,7 +242,7 @@ struct sw_link_status {
   uint64_t cookies_sent; /* under load */
   uint64_t probes_sent, probes_lost;
   uint64_t datagrams_in;            /* of the peer's sessions, authentic */
-  uint64_t datagrams_lost;          /* sent by the peer before those, and have not come (yet) */
+  uint64_t datagrams_lost;          /* sealed by the peer before those, and have not come (yet) */
   uint64_t packets_in, packets_out; /* inner packets */
   uint64_t bytes_in, bytes_out;     /* of inner packets */
   uint64_t drops[SW_DROP_COUNT];

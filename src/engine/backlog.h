@@ -15,22 +15,25 @@
 
 /** All zero at the start. */
 struct sw_backlog {
-  uint64_t since; /* when the measurement began; 0: packets have not been left in the device */
-  uint64_t bytes; /* sealed since then */
-  uint64_t rate;  /* bytes a second, of the measurement before; 0: there was none */
+  uint64_t time;  /* nanoseconds of work with more left behind, */
+  uint64_t bytes; /* and what was sealed in them */
+  uint64_t rate;  /* bytes a second, of the latest 10 ms of such work; 0: there were none */
 };
 
-/** `bytes` of the device have been sealed in a wake-up that began at `now`, and it has more. */
-void sw_backlog_left(struct sw_backlog *backlog, uint64_t now, size_t bytes);
+/** A wake-up has worked for `time` nanoseconds and sealed `bytes`, and there is more in the device, or in
+ * the queue.  Only work counts, so that nothing that keeps the device from being read looks like a slow
+ * processor. */
+void sw_backlog_left(struct sw_backlog *backlog, uint64_t time, size_t bytes);
 
-/** The device has no more. */
+/** There is no more, or it waits for something else. */
 void sw_backlog_end(struct sw_backlog *backlog);
 
-/** Whether packets should be queued: the device has not been empty for 10 ms, in which less than 200 MB a
- * second were sealed. */
+/** Whether packets should be queued: 10 ms of work have left something behind, and have sealed less than
+ * 200 MB a second. */
 bool sw_backlog_limits(const struct sw_backlog *backlog);
 
-/** The bytes that are to be sealed in one wake-up: what takes about a millisecond. */
+/** The bytes that are to be sealed in one wake-up: what takes about a millisecond, and one packet at
+ * least. */
 size_t sw_backlog_run(const struct sw_backlog *backlog);
 
 #endif

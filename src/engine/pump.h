@@ -49,7 +49,7 @@ struct sw_pump {
   uint8_t *memory; /* holds all buffers below */
   uint8_t *packet; /* the packet that the TUN device has given */
   struct sw_outbox outbox;
-  struct sw_queue queue; /* packets that wait for the socket, or for the shaper */
+  struct sw_queue queue; /* packets that wait for the socket, the shaper or the processor */
   struct sw_drain drain;
   struct sw_backlog backlog;
   struct sw_run inbox[SW_PUMP_RECEIVE];

@@ -7,7 +7,7 @@
 
 #include "engine/pump.h"
 
-/** Runs asked for at once when they hold several datagrams. */
+/** Runs asked for at once when they are long. */
 #define SW_PUMP_COALESCED 4
 
 /** Whether packets wait until there is a session. */

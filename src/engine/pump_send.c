@@ -9,12 +9,12 @@
 #include "packet/mss.h"
 
 /* Work done in one wake-up, so that neither direction starves the other. */
-#define READS_MAX 64         /* packets of the TUN device that are sealed where they were read, */
-#define QUEUED_MAX 512       /* or queued: all that it holds */
-#define SEALED_MAX (1 << 20) /* bytes of the device, or of the queue */
-#define TURNS 8              /* of flows, in what is sent at once, */
-#define TURNS_BACKLOG 2      /* or where the processor is the limit: super-packets cost it less */
-#define REPORTS_MAX 64       /* reports of the network */
+#define READS_MAX 64        /* packets read from the TUN device, */
+#define READS_BACKLOG 512   /* or all that it holds; */
+#define BYTES_MAX (1 << 20) /* and their bytes, or those of the queue */
+#define TURNS 8             /* of flows, in what is sent at once, */
+#define TURNS_BACKLOG 2     /* or where the processor is the limit: super-packets cost it less */
+#define REPORTS_MAX 64      /* reports of the network */
 
 #define REPORTS_PAUSE (10 * SW_SECOND) /* while a session works */
 
@@ -141,8 +141,8 @@ static void seal_packet(struct sw_pump *pump, uint64_t now, size_t length,
 
 /* ---- the queue ---- */
 
-/* Whether packets of the TUN device have to wait in the queue.  While nothing limits the socket they are
- * sealed where they were read. */
+/* Whether packets of the TUN device have to wait in the queue.  While nothing limits the socket, and the
+ * processor is not slow, they are sealed where they were read. */
 static bool is_limited(const struct sw_pump *pump) {
   return pump->full || pump->queue.bytes > 0 || sw_drain_limits(&pump->drain) ||
          sw_shaper_limits(&pump->shaper) || sw_backlog_limits(&pump->backlog);
@@ -183,17 +183,19 @@ static void seal_queue(struct sw_pump *pump, uint64_t now) {
   pump->queue.dropped = 0;
 }
 
-/* Sends what waits in the queue until the socket is full, or the shaper has had enough. */
-static void send_queue(struct sw_pump *pump, uint64_t now) {
-  if (sw_pump_waits_for_session(pump, now)) return;
-  const size_t most = smaller(SEALED_MAX, sw_backlog_run(&pump->backlog));
-  for (size_t sent = 0; !pump->full && pump->queue.bytes > 0 && sent < most;) {
-    if (pump->shaper.next > now) return;
+/* Sends what waits in the queue until the socket is full, the shaper has had enough, or others have
+ * waited for long enough.  Returns the bytes. */
+static size_t send_queue(struct sw_pump *pump, uint64_t now) {
+  if (sw_pump_waits_for_session(pump, now)) return 0;
+  const size_t most = smaller(BYTES_MAX, sw_backlog_run(&pump->backlog));
+  size_t sent = 0;
+  while (!pump->full && pump->queue.bytes > 0 && sent < most && pump->shaper.next <= now) {
     seal_queue(pump, now);
     sent += pump->outbox.used;
     count_outbox(pump, now);
     send_outbox(pump);
   }
+  return sent;
 }
 
 void sw_pump_send(struct sw_pump *pump) {
@@ -220,45 +222,49 @@ void sw_pump_send(struct sw_pump *pump) {
 
 /* ---- from the TUN device ---- */
 
-/* Takes note of a wake-up that has sealed `sealed` bytes where they were read, and found the device
- * empty, or not.  A socket that is full says nothing about the processor. */
-static void watch_backlog(struct sw_pump *pump, uint64_t now, size_t sealed, bool empty) {
-  if (pump->full || (empty && pump->queue.bytes == 0))
+/* Takes note of what was sealed since `begin`.  `empty`: there is no more in the device. */
+static void watch_backlog(struct sw_pump *pump, uint64_t begin, size_t sealed, bool empty) {
+  if ((empty && pump->queue.bytes == 0) || pump->full || sw_drain_limits(&pump->drain) ||
+      sw_shaper_limits(&pump->shaper) || sw_pump_waits_for_session(pump, begin))
     sw_backlog_end(&pump->backlog);
-  else if (!empty && sealed > 0)
-    sw_backlog_left(&pump->backlog, now, sealed);
+  else
+    sw_backlog_left(&pump->backlog, sw_clock_now() - begin, sealed);
 }
 
 int sw_pump_read(struct sw_pump *pump) {
   const uint64_t now = sw_clock_now();
-  size_t sealed = 0;
+  /* with a backlog twice as much is read as is sealed, for the device and for the socket, or everything
+   * would wait in the device; but not all, or the processor would only copy */
+  const bool backlog = sw_backlog_limits(&pump->backlog);
+  const unsigned reads_most = backlog ? READS_BACKLOG : READS_MAX;
+  const size_t bytes_most =
+      backlog ? smaller(4 * sw_backlog_run(&pump->backlog), BYTES_MAX) : BYTES_MAX;
+  size_t sealed = 0, queued = 0;
   bool empty = false;
-  for (unsigned reads = 0, queued = 0; reads < READS_MAX && queued < QUEUED_MAX &&
-                                       sealed < SEALED_MAX && !sw_pump_is_stopped(pump);) {
+  for (unsigned reads = 0;
+       reads < reads_most && sealed + queued < bytes_most && !sw_pump_is_stopped(pump); reads++) {
     struct sw_offload offload;
     const ssize_t length = sw_tun_read(pump->tun, pump->packet, SW_GSO_PACKET_MAX, &offload);
     empty = length == -EAGAIN || length == -EIO;
     if (empty) break;
-    if (length < 0 && length != -EINVAL) return (int)length;
-    if (length < 0) { /* one packet, which the kernel could not describe, and has thrown away */
+    if (length == -EINVAL) { /* the kernel could not describe a packet, and has thrown it away */
       sw_link_drop(pump->link, SW_DROP_OFFLOAD, 1);
-      reads++;
-      continue;
-    }
-    if (is_limited(pump)) {
+    } else if (length < 0) {
+      return (int)length;
+    } else if (is_limited(pump)) {
+      queued += (size_t)length;
       if (sw_queue_add(&pump->queue, now, pump->packet, (size_t)length, &offload) != 0)
         sw_link_drop(pump->link, SW_DROP_OFFLOAD, 1);
-      queued++;
-      continue;
+    } else {
+      sealed += (size_t)length;
+      seal_packet(pump, now, (size_t)length, &offload);
+      if (sw_outbox_is_full(&pump->outbox)) send_outbox(pump);
     }
-    seal_packet(pump, now, (size_t)length, &offload);
-    reads++;
-    sealed += (size_t)length;
-    if (sw_outbox_is_full(&pump->outbox)) send_outbox(pump);
   }
   if (!pump->full) send_outbox(pump);
-  send_queue(pump, now);
-  watch_backlog(pump, now, sealed, empty);
+  const uint64_t begin = sealed > 0 ? now : sw_clock_now(); /* to copy is not to seal */
+  sealed += send_queue(pump, now);
+  watch_backlog(pump, begin, sealed, empty);
   return 0;
 }
 

@@ -8,20 +8,19 @@ static bool loses(const struct sw_facts *facts, const struct sw_report *report,
   return report->loss.probes.percent >= most || report->loss.datagrams.percent >= most;
 }
 
-/* The datagrams tell more: which way, and how much of what people send. */
+/* Both, if both are lost: the datagrams tell which way, and the probes whether it is only the long ones. */
 static void add_loss(struct sw_report *report, const struct sw_facts *facts) {
-  const int datagrams = report->loss.datagrams.percent;
-  if (datagrams >= SW_DEGRADATION_LOSS_OVER) {
+  const int datagrams = report->loss.datagrams.percent, probes = report->loss.probes.percent;
+  if (datagrams >= SW_DEGRADATION_LOSS_OVER)
     sw_sentence_add(
         report->text,
-        "%d %% of the peer's datagrams are lost on the way here (is a line overloaded or "
-        "faulty, or does a firewall drop long ones? saltway doctor %s)",
+        "%d %% of the peer's datagrams do not arrive (is a line overloaded or faulty, does "
+        "a firewall drop long ones, or is this machine too slow? saltway doctor %s)",
         datagrams, facts->config->name);
-    return;
-  }
+  if (probes < SW_DEGRADATION_LOSS_OVER) return;
   sw_sentence_add(report->text,
-                  "%d %% of the probes are lost (is a line overloaded or faulty? compare: ping ",
-                  report->loss.probes.percent);
+                  "%s%d %% of the probes are lost (is a line overloaded or faulty? compare: ping ",
+                  datagrams >= SW_DEGRADATION_LOSS_OVER ? "; " : "", probes);
   sw_sentence_add_ip(report->text, &facts->link->peer);
   sw_sentence_add(report->text, ")");
 }

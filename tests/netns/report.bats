@@ -207,10 +207,10 @@ one_way() {
 @test "the side that misses datagrams of the peer says so, and the other one does not" {
   two_sides
   ip netns exec "$A" nft 'table inet f { chain i { type filter hook input priority 0; udp dport 51900 udp length > 1250 numgen inc mod 3 == 0 drop; }; }'
-  in_ns b ping -q -i 0.02 -s 1300 -w 170 10.77.0.1 >/dev/null 3>&- &
+  in_ns b ping -q -i 0.01 -s 1300 -w 170 10.77.0.1 >/dev/null 3>&- &
   pids+=($!)
   until_true 180 eval '[ "$(status_of a .state)" = degraded ]'
-  says a "% of the peer's datagrams are lost on the way here"
+  says a "% of the peer's datagrams do not arrive"
   [ "$(status_of b '.condition | test("of the peer")')" = false ]
   run in_ns a "$SALTWAY" status sw0
   [[ $output =~ "  lost: "[0-9.]+" % ("[0-9]+" of "[0-9]+" datagrams of the peer)" ]]

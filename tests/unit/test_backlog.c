@@ -14,35 +14,33 @@
 #define SLOW 200000000 /* bytes a second, from here on a processor is not slow */
 
 static struct sw_backlog backlog;
-static uint64_t now;
 
 static void begin(void) {
-  now = 1000 * MS;
-  backlog = (struct sw_backlog){0};
+  backlog = (struct sw_backlog){.rate = 0};
 }
 
-/* Seals at `rate` for `time`, a wake-up each millisecond. */
-static void carry(uint64_t rate, uint64_t time) {
-  for (const uint64_t end = now + time; now < end; now += MS)
-    sw_backlog_left(&backlog, now, rate / 1000);
+/* Works at `rate` for some milliseconds, a wake-up each. */
+static void work(uint64_t rate, unsigned milliseconds) {
+  for (unsigned i = 0; i < milliseconds; i++) sw_backlog_left(&backlog, MS, rate / 1000);
 }
 
 static void slow_processor_with_a_backlog_limits_after_10_ms(void **state) {
   (void)state;
-  static const uint64_t rates[] = {1000, 5000000, 80000000, SLOW - 1000};
+  static const uint64_t rates[] = {2000000, 5000000, 80000000, SLOW - 1000};
   for (unsigned i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
     begin();
     assert_false(sw_backlog_limits(&backlog));
     assert_int_equal(sw_backlog_run(&backlog), SIZE_MAX);
-    carry(rates[i], 10 * MS);
+    work(rates[i], 9);
+    sw_backlog_left(&backlog, MS - 1, rates[i] / 1000);
     assert_false(sw_backlog_limits(&backlog));
     assert_int_equal(sw_backlog_run(&backlog), SIZE_MAX);
-    carry(rates[i], MS);
+    sw_backlog_left(&backlog, 1, 0);
     assert_true(sw_backlog_limits(&backlog));
     assert_int_equal(backlog.rate, rates[i]);
     assert_int_equal(sw_backlog_run(&backlog), rates[i] / 1000);
     sw_backlog_end(&backlog);
-    assert_false(sw_backlog_limits(&backlog));
+    assert_int_equal(backlog.rate, 0);
   }
 }
 
@@ -50,11 +48,11 @@ static void fast_processor_never_limits(void **state) {
   (void)state;
   begin();
   for (unsigned i = 0; i < 1000; i++) {
-    carry(SLOW, 100 * MS);
+    work(SLOW, 100);
     assert_false(sw_backlog_limits(&backlog));
     assert_int_equal(sw_backlog_run(&backlog), SIZE_MAX);
   }
-  carry(50 * (uint64_t)SLOW, 1000 * MS);
+  work(50 * (uint64_t)SLOW, 1000);
   assert_false(sw_backlog_limits(&backlog));
 }
 
@@ -62,32 +60,40 @@ static void device_that_is_empty_now_and_then_does_not_limit(void **state) {
   (void)state;
   begin();
   for (unsigned i = 0; i < 1000; i++) {
-    carry(80000000, 10 * MS);
+    work(80000000, 9);
     sw_backlog_end(&backlog);
     assert_false(sw_backlog_limits(&backlog));
   }
 }
 
-static void slowest_rate_limits_too(void **state) {
-  (void)state;
-  begin();
-  sw_backlog_left(&backlog, now, 1);
-  sw_backlog_left(&backlog, now + 1000 * MS, 1);
-  assert_int_equal(backlog.rate, 1);
-  assert_true(sw_backlog_limits(&backlog));
-  sw_backlog_end(&backlog);
-  assert_int_equal(backlog.since, 0);
-  assert_int_equal(backlog.rate, 0);
-}
-
+/* As after another process has had the processor for a while. */
 static void processor_is_measured_anew_every_10_ms(void **state) {
   (void)state;
   begin();
-  carry(2 * (uint64_t)SLOW, 1001 * MS);
+  work(2 * (uint64_t)SLOW, 1001);
+  sw_backlog_left(&backlog, 1000 * MS, SLOW / 1000);
+  assert_true(sw_backlog_limits(&backlog));
+  work(SLOW, 10);
   assert_false(sw_backlog_limits(&backlog));
-  carry(SLOW / 2, 20 * MS);
+  work(SLOW / 2, 10);
   assert_true(sw_backlog_limits(&backlog));
   assert_int_equal(backlog.rate, SLOW / 2);
+}
+
+/* Something is always sent. */
+static void slowest_processor_seals_a_packet_in_each_wake_up(void **state) {
+  (void)state;
+  static const size_t bytes[] = {1, 1513, 1514, 1515};
+  for (unsigned i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
+    begin();
+    sw_backlog_left(&backlog, 1000 * MS, bytes[i] * 1000);
+    assert_true(sw_backlog_limits(&backlog));
+    assert_int_equal(sw_backlog_run(&backlog), bytes[i] < 1515 ? 1514 : bytes[i]);
+  }
+  sw_backlog_left(&backlog, 1000 * MS, 1);
+  assert_true(sw_backlog_limits(&backlog));
+  sw_backlog_left(&backlog, 1000 * MS, 0); /* nothing was sealed at all: that is no rate */
+  assert_false(sw_backlog_limits(&backlog));
 }
 
 int main(void) {
@@ -95,8 +101,8 @@ int main(void) {
       cmocka_unit_test(slow_processor_with_a_backlog_limits_after_10_ms),
       cmocka_unit_test(fast_processor_never_limits),
       cmocka_unit_test(device_that_is_empty_now_and_then_does_not_limit),
-      cmocka_unit_test(slowest_rate_limits_too),
       cmocka_unit_test(processor_is_measured_anew_every_10_ms),
+      cmocka_unit_test(slowest_processor_seals_a_packet_in_each_wake_up),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

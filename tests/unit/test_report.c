@@ -866,47 +866,69 @@ static bool come(double second, unsigned sent, unsigned lost) {
   return step(second);
 }
 
-static void loss_of_datagrams_tells_the_direction(void **state) {
+static void loss_of_datagrams_is_of_the_last_minute(void **state) {
   (void)state;
   start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
   step(1);
-  assert_false(come(60.9, SW_LOSS_DATAGRAMS - 1, 200)); /* too early */
-  assert_false(come(61, 0, 0));                         /* too few */
-  assert_true(come(62, 1, 0));
+  assert_false(come(60.9, SW_LOSS_DATAGRAMS, 600)); /* too early */
+  assert_true(step(61));
   assert_int_equal(report.condition, SW_CONDITION_LOSS);
   assert_string_equal(
-      report.text,
-      "up with " A4 ", but 20 % of the peer's datagrams are lost on the way here (is a "
-      "line overloaded or faulty, or does a firewall drop long ones? saltway doctor sw0)");
-  /* both windows are full; this one's begins at 20 % of 1000 */
+      report.text, "up with " A4 ", but 20 % of the peer's datagrams do not arrive (is a line "
+                   "overloaded or faulty, does a firewall drop long ones, or is this machine too "
+                   "slow? saltway doctor sw0)");
+  assert_true(come(121, SW_LOSS_DATAGRAMS - 1, 2900)); /* too few: nothing is said, */
+  assert_int_equal(report.condition, SW_CONDITION_UP);
+  assert_false(come(150, 1, 1)); /* and another minute begins */
+  assert_false(step(181));
+}
+
+static void losses_of_probes_and_of_datagrams_are_both_told(void **state) {
+  (void)state;
+  start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
+  step(1);
+  assert_false(come(61, 10000, 999));
   status.probes_sent += 100;
   status.probes_lost += 30;
-  assert_false(come(122, 1000, 50));
-  assert_non_null(strstr(report.text, "but 5 % of the peer's datagrams"));
-  assert_false(come(182, 1000, 49));
-  assert_non_null(strstr(report.text, "but 30 % of the probes"));
+  assert_true(come(121, 10000, 500));
+  assert_non_null(strstr(report.text, ", but 5 % of the peer's datagrams do not arrive (is"));
+  assert_non_null(strstr(report.text, "sw0); 30 % of the probes are lost (is"));
+  status.probes_sent += 100;
+  status.probes_lost += 5;
+  assert_false(come(181, 10000, 499));
+  assert_non_null(strstr(report.text, ", but 5 % of the probes are lost (is"));
+  assert_null(strstr(report.text, "datagrams"));
+  status.probes_sent += 100;
+  status.probes_lost += 4;
+  assert_false(come(241, 10000, 500));
+  assert_non_null(strstr(report.text, ", but 5 % of the peer's datagrams"));
+  assert_null(strstr(report.text, "probes"));
 }
 
 static void datagrams_that_come_late_are_not_lost(void **state) {
   (void)state;
   start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
-  status.datagrams_lost = 300;
+  status.datagrams_lost = 1000;
   step(1);
   assert_int_equal(report.loss.datagrams.percent, 0); /* not measured */
-  status.datagrams_lost -= 100;
-  status.datagrams_in += 100;
-  assert_false(come(61, 1000, 0));
-  assert_int_equal(report.condition, SW_CONDITION_UP);
-  assert_false(come(121, 1000, 99));
+  status.datagrams_lost -= 300;
+  status.datagrams_in += 300;
+  assert_false(come(61, 3000, 300));
+  assert_int_equal(report.loss.datagrams.percent, 0);
+  assert_false(come(121, 3000, 299));
   assert_int_equal(report.loss.datagrams.percent, 9);
-  assert_true(come(181, 1000, 100));
+  assert_true(come(181, 3000, 300));
   assert_int_equal(report.loss.datagrams.percent, 10);
-  status.datagrams_lost -= 100;
-  status.datagrams_in += 1100;
+  status.datagrams_lost -= 300;
+  status.datagrams_in += 3300;
   step(241);
   assert_int_equal(report.loss.datagrams.percent, -10);
+  /* a peer with the key may skip all counters of two sessions */
+  status.datagrams_lost += UINT64_C(1) << 57;
+  step(301);
+  assert_int_equal(report.loss.datagrams.percent, 100);
   status.state = SW_LINK_SILENT;
-  step(242);
+  step(302);
   assert_int_equal(report.loss.datagrams.start, 0);
   assert_int_equal(report.loss.probes.start, 0);
 }
@@ -1165,7 +1187,8 @@ int main(void) {
       cmocka_unit_test(the_time_of_a_state_is_that_of_its_begin),
       cmocka_unit_test(an_interface_that_is_down_is_reported_whatever_else_is),
       cmocka_unit_test(loss_is_measured_over_enough_probes_and_time),
-      cmocka_unit_test(loss_of_datagrams_tells_the_direction),
+      cmocka_unit_test(loss_of_datagrams_is_of_the_last_minute),
+      cmocka_unit_test(losses_of_probes_and_of_datagrams_are_both_told),
       cmocka_unit_test(datagrams_that_come_late_are_not_lost),
       cmocka_unit_test(loss_has_hysteresis),
       cmocka_unit_test(a_degraded_link_that_goes_down_is_reported_at_once),

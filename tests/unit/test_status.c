@@ -51,6 +51,23 @@ static char *text_of(const char *changes, bool colour) {
   return text;
 }
 
+static void share_of_few_datagrams_is_not_told(void **state) {
+  (void)state;
+  static const struct {
+    const char *changes, *line;
+  } cases[] = {
+      {"{'datagrams_in':0,'datagrams_lost':0}", "\n  lost: 0 of 0 datagrams of the peer\n"},
+      {"{'datagrams_in':900,'datagrams_lost':99}", "\n  lost: 99 of 999 datagrams of the peer\n"},
+      {"{'datagrams_in':900,'datagrams_lost':100}",
+       "\n  lost: 10 % (100 of 1000 datagrams of the peer)\n"},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    char *text = text_of(cases[i].changes, false);
+    assert_non_null(strstr(text, cases[i].line));
+    free(text);
+  }
+}
+
 static void whole_text_of_a_link_that_is_up(void **state) {
   (void)state;
   char *text = text_of("{}", false);
@@ -287,6 +304,7 @@ static void numbers_have_units_of_their_size(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(share_of_few_datagrams_is_not_told),
       cmocka_unit_test(whole_text_of_a_link_that_is_up),
       cmocka_unit_test(lines_say_what_is_not_the_case),
       cmocka_unit_test(colour_tells_the_state),
