@@ -16,10 +16,16 @@
 #define PATIENCE_S 5
 #define ANSWER_MAX (1 << 20)
 #define SET_DIRECTORY "set RUNTIME_DIRECTORY to a directory of yours"
+#define OF_ROOT "if root runs it, ask as root"
 #define ELSEWHERE "it may be up in another one: run this there, with ip netns exec or nsenter --net"
 
 static int too_long(struct sw_error *error) {
   return sw_error_set(error, ENAMETOOLONG, NULL, "control: the runtime directory's path");
+}
+
+bool sw_runtime_of_user(void) {
+  const char *given = getenv("RUNTIME_DIRECTORY");
+  return geteuid() != 0 && !(given && *given);
 }
 
 int sw_runtime_directory(char path[SW_RUNTIME_PATH], struct sw_error *error) {
@@ -138,7 +144,10 @@ int sw_runtime_connect(const char *name, struct sw_error *error) {
   const int code = errno;
   close(fd);
   if (code == ENOENT || code == ECONNREFUSED) {
-    sw_error_set(error, 0, is_elsewhere(address.sun_path) ? ELSEWHERE : NULL,
+    sw_error_set(error, 0,
+                 is_elsewhere(address.sun_path) ? ELSEWHERE
+                 : sw_runtime_of_user()         ? OF_ROOT
+                                                : NULL,
                  "%s is not up in this network namespace: no saltway answers at %s", name,
                  address.sun_path);
     return -code;

@@ -22,6 +22,9 @@
 /* the longest path of a socket, with its zero byte */
 #define SW_RUNTIME_PATH sizeof(((struct sockaddr_un *)0)->sun_path)
 
+/** Whether the directory is that of a user who is not root, and so has no links of root. */
+bool sw_runtime_of_user(void);
+
 /** Writes the directory's path.  Returns 0 or a negative errno with `error` filled. */
 int sw_runtime_directory(char path[SW_RUNTIME_PATH], struct sw_error *error);
 

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +59,13 @@ static void keep_secrets(void) {
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+/* What could not be printed is a failure. */
+static int finish(int status) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+  fprintf(stderr, "saltway: cannot write to standard output: %s\n", strerror(errno));
+  return status ? status : 1;
+}
+
 int main(int argc, char **argv) {
   open_standard();
   keep_secrets();
@@ -70,11 +78,11 @@ int main(int argc, char **argv) {
     return sw_resolver_run(!(argc == 3 && strcmp(argv[2], SW_NAMES_UNCONFINED) == 0));
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
     usage(stdout);
-    return 0;
+    return finish(0);
   }
   if (strcmp(name, "--version") == 0) {
     printf("saltway %s (libsodium %s)\n", SALTWAY_VERSION, sodium_version_string());
-    return 0;
+    return finish(0);
   }
   for (unsigned i = 0; i < SUBCOMMANDS; i++) {
     if (strcmp(name, subcommands[i].name) != 0) continue;
@@ -87,7 +95,7 @@ int main(int argc, char **argv) {
       fprintf(stderr, "saltway: cannot initialize libsodium (no source of random bytes?)\n");
       return 1;
     }
-    return subcommands[i].run(argc - 1, argv + 1);
+    return finish(subcommands[i].run(argc - 1, argv + 1));
   }
   fprintf(stderr, "saltway: unknown subcommand \"%s\"; saltway --help lists them\n", name);
   return 2;

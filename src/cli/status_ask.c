@@ -66,7 +66,8 @@ static int add_all(json_t *links, FILE *errors) {
   }
   if (entries) closedir(entries);
   if (any) return status;
-  fprintf(errors, "saltway: no link is up (no control socket in %s)\n", directory);
+  fprintf(errors, "saltway: no link is up (no control socket in %s%s)\n", directory,
+          sw_runtime_of_user() ? "; links of root: sudo saltway status" : "");
   return SW_STATUS_DOWN;
 }
 

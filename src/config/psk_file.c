@@ -20,6 +20,26 @@
 static const char one_line[] = "a key is one line of 44 characters of base64";
 static const char make_another[] = "copy the whole key, or make one for both ends: saltway genkey";
 
+/* Returns the file's name as a word for a shell, or FILE if it is too long: a command that people paste must
+ * not mean another file. */
+static const char *quote(const char *file, char word[SW_ERROR_TEXT / 4]) {
+  static const char plain[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=.,:/@%";
+  const size_t most = SW_ERROR_TEXT / 4 - sizeof("'\\''"
+                                                 "'");
+  size_t at = 0;
+  if (file[strspn(file, plain)] == '\0') return file;
+  word[at++] = '\'';
+  for (; *file != '\0' && at < most; file++)
+    if (*file == '\'')
+      at += (size_t)sprintf(word + at, "'\\''");
+    else
+      word[at++] = *file;
+  word[at++] = '\'';
+  word[at] = '\0';
+  return *file == '\0' ? word : "FILE";
+}
+
 /* Who mounts a secret into a container gives it the mode, and nobody can change it there. */
 static bool is_read_only(int descriptor) {
   struct statvfs status;
@@ -32,14 +52,14 @@ static int check_access(const char *file, int descriptor, const struct stat *sta
   const mode_t readers = (status->st_gid != 0 ? S_IRGRP : 0) | S_IROTH;
   const mode_t writers = S_IWGRP | S_IWOTH;
   const bool written = status->st_mode & writers, read = status->st_mode & readers;
-  char fix[SW_ERROR_TEXT / 2];
+  char fix[SW_ERROR_TEXT / 2], word[SW_ERROR_TEXT / 4];
   if (written || (read && !is_read_only(descriptor))) {
-    snprintf(fix, sizeof(fix), "fix: chmod 600 %s", file);
+    snprintf(fix, sizeof(fix), "fix: chmod 600 %s", quote(file, word));
     return sw_error_set(error, 0, fix, "key file %s can be %s by others (mode %04o)", file,
                         read ? "read" : "written", status->st_mode & 07777U);
   }
   if (status->st_uid != 0 && status->st_uid != geteuid()) {
-    snprintf(fix, sizeof(fix), "fix: chown %u %s", geteuid(), file);
+    snprintf(fix, sizeof(fix), "fix: chown %u %s", geteuid(), quote(file, word));
     return sw_error_set(error, 0, fix, "key file %s belongs to user %u, who can read the key", file,
                         status->st_uid);
   }
@@ -145,8 +165,10 @@ int sw_psk_file_read(const char *file, struct sw_psks *psks, struct sw_error *er
   const int descriptor = sw_regular_file_open(file, &status, &kind);
   int result;
   if (descriptor < 0) {
-    char fix[SW_ERROR_TEXT / 2];
-    snprintf(fix, sizeof(fix), "to make one: umask 077; saltway genkey > %s", file);
+    char fix[SW_ERROR_TEXT / 2], word[SW_ERROR_TEXT / 4];
+    snprintf(fix, sizeof(fix),
+             "copy it from the other side; or make one for both: umask 077; saltway genkey > %s",
+             quote(file, word));
     if (kind)
       result = sw_error_set(error, 0, "keep the key in a file of its own", "key file %s is %s",
                             file, kind);

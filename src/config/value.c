@@ -10,6 +10,8 @@
 #include "config/endpoint.h"
 #include "saltway/key.h"
 
+static const char loopback[] = "loopback";
+
 #define KEY_PART_MIN 32 /* so many characters of base64 are a key rather than a file's name */
 
 /* Reads a number made of digits only that is at most `max`. */
@@ -37,21 +39,51 @@ static int refuse_more(struct sw_error *error, size_t max, const char *what) {
   return -ENOSPC;
 }
 
-int sw_value_address(struct sw_config *config, const char *text, struct sw_error *error) {
+/* The kind of an address that is not one host's, or NULL. */
+static const char *kind_of(const struct sw_prefix *address) {
   static const struct {
     const char *range, *kind;
-  } unusable[] = {{"0.0.0.0/8", "unspecified"}, {"127.0.0.0/8", "loopback"},
-                  {"224.0.0.0/4", "multicast"}, {"255.255.255.255/32", "broadcast"},
-                  {"::/128", "unspecified"},    {"::1/128", "loopback"},
-                  {"ff00::/8", "multicast"}};
-  struct sw_prefix address, range;
+  } kinds[] = {{"0.0.0.0/8", "unspecified"}, {"127.0.0.0/8", loopback},
+               {"224.0.0.0/4", "multicast"}, {"255.255.255.255/32", "broadcast"},
+               {"::/128", "unspecified"},    {"::1/128", loopback},
+               {"ff00::/8", "multicast"}};
+  struct sw_prefix range;
+  for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+    if (sw_prefix_parse(kinds[i].range, &range) == 0 && sw_prefix_contains(&range, address->ip))
+      return kinds[i].kind;
+  return NULL;
+}
+
+/* The first and the last address of an IPv4 network are not a host's, unless it is a /31 or /32. */
+static bool is_broadcast(const struct sw_prefix *address) {
+  if (!sw_ip_is_v4(address->ip) || address->length > 126) return false;
+  const uint32_t hosts = UINT32_MAX >> (address->length - 96);
+  const uint8_t *ip = address->ip + SW_IP_BYTES - 4;
+  const uint32_t host =
+      ((uint32_t)ip[0] << 24 | (uint32_t)ip[1] << 16 | (uint32_t)ip[2] << 8 | ip[3]) & hosts;
+  return host == 0 || host == hosts;
+}
+
+int sw_value_address(struct sw_config *config, const char *text, struct sw_error *error) {
+  struct sw_prefix address;
   if (sw_prefix_parse(text, &address) != 0) return -EINVAL;
-  for (size_t i = 0; i < sizeof(unusable) / sizeof(unusable[0]); i++)
-    if (sw_prefix_parse(unusable[i].range, &range) == 0 && sw_prefix_contains(&range, address.ip))
-      return sw_error_set(error, 0, NULL,
-                          "%s is not an address for an interface (%s); use a private one, like "
-                          "10.77.0.1/30",
-                          text, unusable[i].kind);
+  const char *kind = kind_of(&address);
+  if (kind)
+    return sw_error_set(error, 0, NULL,
+                        "%s is not an address for an interface (%s); use a private one, like "
+                        "10.77.0.1/30",
+                        text, kind);
+  const struct sw_prefix network = sw_prefix_network(&address);
+  if (sw_config_is_all(&network))
+    return sw_error_set(error, 0, NULL,
+                        "%s says that all addresses are on the link; write a length of at least 1, "
+                        "like 10.77.0.1/30",
+                        text);
+  if (is_broadcast(&address))
+    return sw_error_set(error, 0, NULL,
+                        "%s is the %s address of its network, not a host's; use one between, like "
+                        "10.77.0.1/30",
+                        text, memcmp(network.ip, address.ip, SW_IP_BYTES) == 0 ? "first" : "last");
   for (size_t i = 0; i < config->address_count; i++)
     if (memcmp(config->addresses[i].ip, address.ip, SW_IP_BYTES) == 0)
       return refuse_repeated(error, text);
@@ -227,6 +259,18 @@ int sw_value_psk_file(struct sw_config *config, const char *text, struct sw_erro
 int sw_value_endpoint(struct sw_config *config, const char *text, struct sw_error *error) {
   struct sw_config_endpoint endpoint;
   if (sw_config_endpoint_parse(text, &endpoint, error) != 0) return -EINVAL;
+  struct sw_prefix address;
+  const bool numeric = sw_prefix_parse(endpoint.host, &address) == 0;
+  const char *kind = numeric ? kind_of(&address) : NULL;
+  if (kind && kind != loopback)
+    return sw_error_set(error, 0, NULL, "%s is not the address of a machine (%s)", endpoint.host,
+                        kind);
+  if (numeric && !sw_ip_is_v4(address.ip) && address.ip[0] == 0xfe &&
+      (address.ip[1] & 0xc0) == 0x80)
+    return sw_error_set(error, 0, NULL,
+                        "%s is a link-local address, which needs its interface; write it like "
+                        "[%s%%eth0]:%u",
+                        endpoint.host, endpoint.host, endpoint.port);
   if (config->endpoint_count == SW_CONFIG_ENDPOINTS_MAX)
     return refuse_more(error, SW_CONFIG_ENDPOINTS_MAX, "endpoints");
   config->endpoints[config->endpoint_count++] = endpoint;

@@ -235,8 +235,20 @@ user_files() {
   [[ $output == *"No space left on device"* ]]
 }
 
+@test "what could not be printed is a failure" {
+  topology_pair
+  config a 192.0.2.2:51900
+  local words
+  for words in --help --version "check $work/a/sw0.conf" "pair -o $work/lost lost a.example.net b.example.net" "bench --json"; do
+    run sh -c "'$SALTWAY' $words >/dev/full"
+    echo "$words: $output"
+    [ "$status" = 1 ]
+    [[ $output == *"cannot write to standard output: No space left on device"* ]]
+  done
+}
+
 @test "wrong arguments: exit status 2 and a usage line" {
-  for words in "" "nonsense" "up" "down" "check" "genkey x" "status --nonsense"; do
+  for words in "" "nonsense" "up" "up --nonsense" "down" "check" "genkey x" "status --nonsense"; do
     # shellcheck disable=SC2086 # a list of words
     run "$SALTWAY" $words
     echo "$words: $output"
@@ -339,6 +351,10 @@ ready_and_stopping() {
   ls "$work"/xdg/saltway/sw0@*.sock
   [ "$(stat -c %a "$work"/xdg/saltway/sw0@*.sock)" = 600 ]
   as_user XDG_RUNTIME_DIR="$work/xdg" "$SALTWAY" down sw0
+  run as_user XDG_RUNTIME_DIR="$work/xdg" "$SALTWAY" status sw0
+  [[ $output == *"(if root runs it, ask as root)"* ]]
+  run as_user XDG_RUNTIME_DIR="$work/xdg" "$SALTWAY" status
+  [[ $output == *"; links of root: sudo saltway status)"* ]]
   run as_user XDG_RUNTIME_DIR= "$SALTWAY" status sw0
   [ "$status" != 0 ]
   [[ $output == *"set RUNTIME_DIRECTORY to a directory of yours"* ]]

@@ -272,6 +272,15 @@ static void mtu_is_large_enough_for_ipv6(void **state) {
   assert_good(INTERFACE "MTU = 1280\nAddress = fd77::1/64\n" PEER);
 }
 
+static void addresses_at_the_edges_of_a_network_are_good(void **state) {
+  (void)state;
+  assert_good(
+      "[Interface]\nListenPort = 1\nAddress = 10.77.0.0/31, 10.77.0.3/31, 10.78.0.0/32, 10.79.0.255/23\n" PEER);
+  assert_good("[Interface]\nListenPort = 1\nAddress = 10.77.0.1/1, fd77::/64, fd78::/1\n" PEER);
+  assert_good("[Interface]\nListenPort = 1\n" PEER
+              "Endpoint = 127.0.0.1:1, [::1]:1, [fe80::1%lo]:1, [fec0::1]:1\n");
+}
+
 static void address_that_cannot_be_used_is_reported(void **state) {
   (void)state;
   static const struct {
@@ -288,6 +297,11 @@ static void address_that_cannot_be_used_is_reported(void **state) {
       {"Address = 255.255.255.255/32", "(broadcast)"},
       {"Address = 10.77.0.1/30, 10.77.0.1/24", "10.77.0.1/24 is given twice; remove one\n"},
       {"Address = 10.77.0.1, 10.78.0.1, 10.78.0.1/24", "10.78.0.1/24 is given twice"},
+      {"Address = 10.77.0.1/0", "10.77.0.1/0 says that all addresses are on the link"},
+      {"Address = fd77::1/0", "fd77::1/0 says that all addresses are on the link"},
+      {"Address = 10.77.0.0/30", "10.77.0.0/30 is the first address of its network, not a host's"},
+      {"Address = 10.77.0.3/30", "10.77.0.3/30 is the last address of its network, not a host's"},
+      {"Address = 10.77.255.255/16", "is the last address of its network"},
       {"Address = x", "Address: \"x\" is not an address"},
       {"Address = 10.77.0.1/30,", "Address: nothing before or after a comma"},
   };
@@ -338,6 +352,13 @@ static void endpoint_is_host_and_port(void **state) {
        "[2001:db8::1]:51900\n"},
       {"Endpoint = [fe80::1%]:51900", "is not an IPv6 address"},
       {"Endpoint = [0000:0000:0000:0000:0000:ffff:255.255.255.2555]:1", "is not an IPv6 address"},
+      {"Endpoint = 0.0.0.0:1", "0.0.0.0 is not the address of a machine (unspecified)\n"},
+      {"Endpoint = [::]:1", ":: is not the address of a machine (unspecified)\n"},
+      {"Endpoint = 255.255.255.255:1", "(broadcast)\n"},
+      {"Endpoint = 224.0.0.1:1", "(multicast)\n"},
+      {"Endpoint = [ff02::1]:1", "(multicast)\n"},
+      {"Endpoint = [fe80::1]:51900", "needs its interface; write it like [fe80::1%eth0]:51900\n"},
+      {"Endpoint = [febf::1]:1", "febf::1 is a link-local address"},
       {"Endpoint = b.example.net:0", "does not end in a UDP port; write \":1\" to \":65535\"\n"},
       {"Endpoint = b.example.net:65536", "does not end in a UDP port"},
       {"Endpoint = b.example.net:http", "does not end in a UDP port"},
@@ -456,7 +477,7 @@ static void mistake_in_the_key_file_is_reported_at_its_line(void **state) {
   assert_int_equal(chmod(config_key_file, 0644), 0);
   assert_mistake(INTERFACE PEER, 4, "can be read by others (mode 0644) (fix: chmod 600 ");
   assert_int_equal(remove(config_key_file), 0);
-  assert_mistake(INTERFACE PEER, 4, "No such file or directory (to make one: ");
+  assert_mistake(INTERFACE PEER, 4, "No such file or directory (copy it from the other side; or ");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, config_file_make_key, config_file_remove)
@@ -478,6 +499,7 @@ int main(void) {
       TEST(number_out_of_range_is_reported),
       TEST(mtu_limit_is_that_of_a_packet),
       TEST(mtu_is_large_enough_for_ipv6),
+      TEST(addresses_at_the_edges_of_a_network_are_good),
       TEST(address_that_cannot_be_used_is_reported),
       TEST(allowed_ip_with_host_bits_names_the_right_network),
       TEST(invalid_or_repeated_allowed_ip_is_reported),

@@ -142,6 +142,27 @@ static void file_that_may_not_be_opened_is_refused(void **state) {
   assert_non_null(strstr(error.text, "Permission denied"));
 }
 
+/* Whoever pastes the command makes this file, and no other one. */
+static void commands_name_the_file_as_a_shell_reads_it(void **state) {
+  (void)state;
+  static const struct {
+    const char *file, *word;
+  } cases[] = {{"/nowhere/site-b.key", "genkey > /nowhere/site-b.key)"},
+               {"/nowhere/b.key // of b", "genkey > '/nowhere/b.key // of b')"},
+               {"/nowhere/b.key;x", "genkey > '/nowhere/b.key;x')"},
+               {"/nowhere/$b's", "genkey > '/nowhere/$b'\\''s')"}};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    assert_int_equal(sw_psk_file_read(cases[i].file, &psks, &error), -ENOENT);
+    assert_non_null(strstr(error.text, cases[i].word));
+  }
+  char longest[PATH_MAX];
+  memset(longest, '\'', sizeof(longest));
+  memcpy(longest, "/nowhere/", 9);
+  longest[200] = '\0';
+  assert_int_equal(sw_psk_file_read(longest, &psks, &error), -ENOENT);
+  assert_non_null(strstr(error.text, "genkey > FILE)"));
+}
+
 static void key_that_others_can_read_is_refused(void **state) {
   (void)state;
   static const mode_t modes[] = {0644, 0640, 0604, 0440};
@@ -305,6 +326,7 @@ int main(void) {
       TEST(last_line_needs_no_end),
       TEST(comments_blanks_and_empty_lines_are_skipped),
       TEST(windows_line_ends_are_accepted),
+      TEST(commands_name_the_file_as_a_shell_reads_it),
       TEST(missing_file_is_reported_with_how_to_make_one),
       TEST(directory_is_refused),
       TEST(pipe_is_refused_without_waiting_for_it),
