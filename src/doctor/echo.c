@@ -37,23 +37,25 @@ struct echo {
   int fd;
   bool v4;
   uint8_t peer[SW_IP_BYTES];
+  bool certain;
   uint16_t id, first, sequence; /* of the requests whose answers count: the first and the latest */
 };
 
 /* The peer's address is not configured.  In networks of two addresses it is the other one; in larger
- * ones people give the sides 1 and 2. */
-static void other_side(const struct sw_prefix *own, uint8_t ip[SW_IP_BYTES]) {
-  if (sw_prefix_other(own, ip)) return;
+ * ones people give the sides 1 and 2.  Returns whether it is certain. */
+static bool other_side(const struct sw_prefix *own, uint8_t ip[SW_IP_BYTES]) {
+  if (sw_prefix_other(own, ip)) return true;
   memcpy(ip, own->ip, SW_IP_BYTES);
   uint8_t *last = &ip[SW_IP_BYTES - 1];
   *last = *last == 1 ? 2 : 1;
+  return false;
 }
 
 static bool find_peer(const struct sw_config *config, bool v4, struct echo *echo) {
   for (size_t i = 0; i < config->address_count; i++) {
     const struct sw_prefix *own = &config->addresses[i];
     if (sw_ip_is_v4(own->ip) != v4 || own->length == 8 * SW_IP_BYTES) continue;
-    other_side(own, echo->peer);
+    echo->certain = other_side(own, echo->peer);
     echo->v4 = v4;
     return true;
   }
@@ -180,6 +182,8 @@ static void send_bursts(struct echo *echo, unsigned length, struct sw_doctor_ech
 static void measure(struct echo *echo, const char *interface, struct sw_doctor_echo *result) {
   unsigned mtu;
   result->tried = true;
+  result->certain = echo->certain;
+  memcpy(result->peer, echo->peer, SW_IP_BYTES);
   result->small = passes(echo, SMALL);
   if (!result->small) return;
   result->large = passes_long(echo, interface, &mtu);

@@ -55,6 +55,8 @@ struct sw_doctor_echo {
   bool small, large;       /* one was answered */
   unsigned longest;        /* bytes of the longest packet that was answered */
   unsigned sent, answered; /* of those in bursts; 0: none was sent */
+  uint8_t peer[SW_IP_BYTES];
+  bool certain; /* it is the peer's, because the network has two addresses */
 };
 
 struct sw_doctor_facts {

@@ -1,4 +1,5 @@
 /* Verdicts about the link: what firewalls do with its datagrams, its condition, and its MTU. */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "doctor/judge.h"
@@ -82,7 +83,17 @@ static bool state_is(const struct sw_doctor_facts *facts, const char *state) {
 
 void sw_judge_link(const struct sw_doctor_facts *facts, struct sw_verdict *verdict) {
   const struct sw_doctor_status *status = &facts->status;
-  if (status->running && state_is(facts, "up")) {
+  const struct sw_doctor_echo *echo = &facts->echo;
+  if (status->running && state_is(facts, "up") && echo->tried && echo->certain && !echo->small) {
+    const bool v4 = sw_ip_is_v4(echo->peer);
+    char peer[INET6_ADDRSTRLEN];
+    inet_ntop(v4 ? AF_INET : AF_INET6, echo->peer + (v4 ? 12 : 0), peer, sizeof(peer));
+    sw_verdict_set(verdict, SW_LEVEL_WARN,
+                   "%s, but %s, the other side's address in the link, answers no ping",
+                   status->condition, peer);
+    sw_verdict_fix(verdict, "has the other side the file of its own side, with that Address? its "
+                            "firewall may also refuse echo requests");
+  } else if (status->running && state_is(facts, "up")) {
     sw_verdict_set(verdict, SW_LEVEL_OK, "%s", status->condition);
   } else if (status->running) {
     const bool waits = state_is(facts, "degraded") || sw_doctor_reason_is(facts, "waiting") ||

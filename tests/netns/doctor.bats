@@ -220,6 +220,16 @@ RULES
   eventually first a small "the path carries packets of only 12" "v0 would carry 1444" "the link has adapted"
 }
 
+@test "two sides with the file of one side are up, and the doctor says that nothing answers inside" {
+  topology_pair
+  link a same 1 192.0.2.2:52001
+  mkdir -p "$work/b/same"
+  sed '/^Endpoint/d' "$work/a/same/same.conf" >"$work/b/same/same.conf"
+  start b same; start a same
+  eventually runs_up a same
+  first a same "up with 192.0.2.2:52001, but 10.78.1.2, the other side's address in the link, answers no ping" "file of its own side"
+}
+
 # Three healthy set-ups:
 #
 #   A --- v0 --- B                     "plain"

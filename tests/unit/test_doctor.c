@@ -423,11 +423,13 @@ static void drops_long_up(void) {
 }
 static void drops_long_bursts(void) {
   drops_long_up();
-  facts.echo = (struct sw_doctor_echo){true, true, true, 1440, 16, 7};
+  facts.echo = (struct sw_doctor_echo){
+      .tried = true, .small = true, .large = true, .longest = 1440, .sent = 16, .answered = 7};
 }
 static void drops_long_packets(void) {
   drops_long_up();
-  facts.echo = (struct sw_doctor_echo){true, true, false, 1280, 0, 0};
+  facts.echo = (struct sw_doctor_echo){
+      .tried = true, .small = true, .large = false, .longest = 1280, .sent = 0, .answered = 0};
 }
 static void drops_long_no_offload(void) {
   drops_long();
@@ -499,11 +501,13 @@ static void refused(void) {
 
 static void echo_fine(void) {
   up();
-  facts.echo = (struct sw_doctor_echo){true, true, true, 1440, 16, 16};
+  facts.echo = (struct sw_doctor_echo){
+      .tried = true, .small = true, .large = true, .longest = 1440, .sent = 16, .answered = 16};
 }
 static void black_hole(void) {
   up();
-  facts.echo = (struct sw_doctor_echo){true, true, false, 1280, 0, 0};
+  facts.echo = (struct sw_doctor_echo){
+      .tried = true, .small = true, .large = false, .longest = 1280, .sent = 0, .answered = 0};
 }
 static void black_hole_configured(void) {
   black_hole();
@@ -512,6 +516,15 @@ static void black_hole_configured(void) {
 static void no_echo(void) {
   up();
   facts.echo.tried = true;
+}
+static void no_echo_of_the_other(void) {
+  no_echo();
+  facts.echo.certain = true;
+  memcpy(facts.echo.peer, prefix_of("10.77.0.2").ip, SW_IP_BYTES);
+}
+static void echo_of_the_other(void) {
+  echo_fine();
+  facts.echo.certain = true;
 }
 static void bursts_lost(void) {
   echo_fine();
@@ -715,6 +728,11 @@ static const struct situation {
      "saltway up /etc/saltway/sw0.conf"},
     {"not ours to ask", refused, "link", SW_LEVEL_WARN, "did not say", "as root"},
     {"up", up, "link", SW_LEVEL_OK, "up with 198.51.100.1:51900", ""},
+    {"up, and a guessed address is silent", no_echo, "link", SW_LEVEL_OK, NULL, ""},
+    {"up, and the other side answers", echo_of_the_other, "link", SW_LEVEL_OK, NULL, ""},
+    {"up, and the other side is silent", no_echo_of_the_other, "link", SW_LEVEL_WARN,
+     "up with 198.51.100.1:51900, but 10.77.0.2, the other side's address in the link, answers no ping",
+     "file of its own side"},
     {"degraded", degraded, "link", SW_LEVEL_WARN, "12 % are lost", ""},
     {"waiting", waiting, "link", SW_LEVEL_WARN, "waiting on", ""},
     {"another key", foreign, "link", SW_LEVEL_FAIL, "another key", ""},
