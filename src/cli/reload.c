@@ -2,9 +2,14 @@
  * saltway reload: has a running link read its configuration and its key file again, and prints what
  * has changed, or why nothing has.
  */
+#include <errno.h>
+#include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/runtime.h"
@@ -23,8 +28,44 @@ static int print_answer(FILE *answer, const char *name) {
   return done ? 0 : 1;
 }
 
+static bool is_file(const char *name_or_file) {
+  const char *ending = strrchr(name_or_file, '.');
+  return strchr(name_or_file, '/') || (ending && strcmp(ending, ".conf") == 0);
+}
+
+/* The link reads the file that it was started from.  Whoever names another one means something else. */
+static bool runs_from(const char *name, const char *name_or_file) {
+  struct sw_error error;
+  struct stat meant, read;
+  char *answer;
+  size_t length;
+  if (!is_file(name_or_file)) return true;
+  if (stat(name_or_file, &meant) < 0) {
+    fprintf(stderr, "saltway: cannot reload %s: %s\n", name_or_file, strerror(errno));
+    return false;
+  }
+  if (sw_runtime_ask_status(name, &answer, &length, &error) != 0)
+    return true; /* as reload will say */
+  json_t *link = json_loadb(answer, length, 0, NULL);
+  const char *file = json_string_value(json_object_get(link, "file"));
+  const bool same = !file || (stat(file, &read) == 0 && read.st_dev == meant.st_dev &&
+                              read.st_ino == meant.st_ino);
+  if (!same)
+    fprintf(
+        stderr,
+        "saltway: %s was started from %s, and does not read %s (reload it by its name; or stop it, "
+        "and start it from that file)\n",
+        name, file, name_or_file);
+  json_decref(link);
+  free(answer);
+  return same;
+}
+
 int sw_cli_reload(int argc, char **argv) {
   char name[IFNAMSIZ];
+  if (argc == 2 && argv[1][0] != '-' &&
+      (sw_cli_name(argv[1], name) != 0 || !runs_from(name, argv[1])))
+    return 1;
   const int fd = sw_cli_connect(argc, argv, name);
   if (fd < 0) return -fd;
   FILE *answer = fdopen(fd, "r");

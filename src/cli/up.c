@@ -1,7 +1,9 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
@@ -9,9 +11,18 @@
 #include "engine/process.h"
 #include "parent/parent.h"
 
+/* Makes the file's path absolute, for people who are in another directory when they read it. */
+static void name_whole(struct sw_config *config) {
+  char directory[PATH_MAX], file[2 * PATH_MAX];
+  if (config->file[0] == '/' || !getcwd(directory, sizeof(directory))) return;
+  const int length = snprintf(file, sizeof(file), "%s/%s", directory, config->file);
+  if (length < PATH_MAX) memcpy(config->file, file, (size_t)length + 1);
+}
+
 static int run(const char *name_or_file, struct sw_config *config, struct sw_psks *psks) {
   struct sw_error error;
   if (sw_config_locate(name_or_file, config, stderr) != 0) return EX_CONFIG;
+  name_whole(config);
   const int mistakes = sw_config_load(config, psks, stderr);
   if (mistakes) return mistakes > 0 ? EX_CONFIG : 1; /* a shortage may pass: systemd tries again */
   sw_log_start(config->name);

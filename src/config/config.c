@@ -37,6 +37,8 @@ static void read_text(struct sw_config_reader *reader, char *text, size_t length
   } else {
     sw_config_reader_run(reader, text);
     sw_config_check(reader, status);
+    reader->config->modified =
+        status->st_mtim.tv_sec * INT64_C(1000000000) + status->st_mtim.tv_nsec;
   }
 }
 

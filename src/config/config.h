@@ -43,6 +43,7 @@ struct sw_config_endpoint {
 struct sw_config {
   char name[IFNAMSIZ]; /* the interface's and the link's name: the file's stem */
   char file[PATH_MAX]; /* where it was read from */
+  int64_t modified; /* when that was written, in nanoseconds since the epoch; 0: it was not read */
 
   /* [Interface] */
   struct sw_prefix addresses[SW_CONFIG_ADDRESSES_MAX]; /* host bits kept: our own address */

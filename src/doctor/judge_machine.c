@@ -37,6 +37,12 @@ static size_t find_complaint(const char *lines, bool about_key, const char **fou
   return length;
 }
 
+/* Whether the running link has read something else: from another file, or before the file was written. */
+static bool is_outdated(const struct sw_doctor_facts *facts) {
+  return facts->loaded && facts->status.running && facts->status.file[0] &&
+         facts->status.modified != (double)facts->config.modified / 1e9;
+}
+
 void sw_judge_config(const struct sw_doctor_facts *facts, struct sw_verdict *verdict) {
   const char *line;
   unsigned count;
@@ -47,6 +53,16 @@ void sw_judge_config(const struct sw_doctor_facts *facts, struct sw_verdict *ver
                    "the link runs, but %s does not exist: it was started from another file",
                    facts->config.file);
     sw_verdict_fix(verdict, "saltway doctor FILE");
+  } else if (is_outdated(facts)) {
+    const bool same = facts->status.same_file;
+    sw_verdict_set(verdict, SW_LEVEL_WARN,
+                   same
+                       ? "%s was changed after the link had read it, and what follows may be about "
+                         "the new one"
+                       : "%s is not what the link has read: it runs from %s",
+                   facts->config.file, facts->status.file);
+    sw_verdict_fix(verdict, same ? "saltway reload %s" : "saltway doctor %s",
+                   same ? facts->name : facts->status.file);
   } else if (facts->loaded || (length == 0 && facts->complaints[0])) {
     sw_verdict_set(verdict, SW_LEVEL_OK, "%s has no mistake", facts->config.file);
   } else if (length == 0) {

@@ -111,6 +111,9 @@ char *sw_status_json(const struct sw_facts *facts, const struct sw_report *repor
   json_object_set_new(root, "since", age(facts, report->since));
   json_object_set_new(root, "fingerprint", json_string(link->fingerprint));
   json_object_set_new(root, "fingerprints", fingerprints_json(running));
+  json_t *file = json_string(config->file); /* NULL if it is not UTF-8 */
+  json_object_set_new(root, "file", file ? file : json_null());
+  json_object_set_new(root, "file_modified", json_real((double)config->modified / 1e9));
   json_object_set_new(root, "pid", integer((uint64_t)getpid()));
   json_object_set_new(root, "engine_pid", integer((uint64_t)running->engine));
   json_object_set_new(root, "sandbox", json_string(running->confined ? "on" : "off"));

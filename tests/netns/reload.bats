@@ -347,6 +347,35 @@ without CAP_NET_ADMIN: the interface sw0 stays as it is configured" ]
   refute ip -n "$A" link show sw0
 }
 
+@test "a file that the link was not started from is not reloaded, and the doctor tells of one that was not" {
+  topology_pair
+  config a 192.0.2.2:51900
+  in_ns a sh -c 'cd "$1/a" && exec "$2" up sw0.conf' sh "$work" "$SALTWAY" >"$work/a/up.log" 2>&1 3>&- &
+  pids+=($!)
+  eventually eval '[ "$(status_of a .name)" = sw0 ]'
+  [ "$(status_of a .file)" = "$work/a/sw0.conf" ]
+  run in_ns a "$SALTWAY" reload "$work/a/sw0.conf"
+  [ "$output" = "reloaded $work/a/sw0.conf: nothing has changed" ]
+  mkdir "$work/other"
+  cp "$work/a/sw0.conf" "$work/other/"
+  run in_ns a "$SALTWAY" reload "$work/other/sw0.conf"
+  echo "$output"
+  [ "$status" = 1 ]
+  [[ $output == *"sw0 was started from $work/a/sw0.conf, and does not read $work/other/sw0.conf"* ]]
+  run in_ns a "$SALTWAY" reload "$work/none/sw0.conf"
+  [ "$status" = 1 ]
+  [[ $output == *"cannot reload $work/none/sw0.conf: No such file or directory"* ]]
+
+  refute grep "changed after" <(in_ns a "$SALTWAY" doctor "$work/a/sw0.conf")
+  sed -i 's/^AllowedIPs = /&10.99.0.0\/16, /' "$work/a/sw0.conf"
+  run in_ns a "$SALTWAY" doctor "$work/a/sw0.conf"
+  [[ $output == *"$work/a/sw0.conf was changed after the link had read it"*"saltway reload sw0"* ]]
+  run in_ns a "$SALTWAY" doctor "$work/other/sw0.conf"
+  [[ $output == *"$work/other/sw0.conf is not what the link has read: it runs from $work/a/sw0.conf"* ]]
+  says a "AllowedIPs"
+  refute grep "changed after" <(in_ns a "$SALTWAY" doctor "$work/a/sw0.conf")
+}
+
 @test "SIGHUP reloads the link" {
   two_sides
   sed -i 's|^AllowedIPs = .*|AllowedIPs = 10.2.0.0/16, 10.5.0.0/16|' "$work/a/sw0.conf"

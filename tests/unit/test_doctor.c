@@ -517,6 +517,22 @@ static void no_echo(void) {
   up();
   facts.echo.tried = true;
 }
+static void read_by_link(void) {
+  up();
+  snprintf(facts.status.file, sizeof(facts.status.file), "/etc/saltway/sw0.conf");
+  facts.status.same_file = true;
+  facts.config.modified = 1700000000123456789;
+  facts.status.modified = 1700000000.123456789;
+}
+static void changed_since(void) {
+  read_by_link();
+  facts.config.modified += 1000000;
+}
+static void read_elsewhere(void) {
+  changed_since();
+  snprintf(facts.status.file, sizeof(facts.status.file), "/root/sw0.conf");
+  facts.status.same_file = false;
+}
 static void no_echo_of_the_other(void) {
   no_echo();
   facts.echo.certain = true;
@@ -724,6 +740,13 @@ static const struct situation {
      "before the key file was written", ""},
     {"the key is from another time zone", key_of_another_zone, "clock", SW_LEVEL_OK,
      "the link does not need it", ""},
+    {"the file that the link has read", read_by_link, "config", SW_LEVEL_OK, "has no mistake", ""},
+    {"a file changed since", changed_since, "config", SW_LEVEL_WARN,
+     "/etc/saltway/sw0.conf was changed after the link had read it", "saltway reload sw0"},
+    {"another file", read_elsewhere, "config", SW_LEVEL_WARN,
+     "/etc/saltway/sw0.conf is not what the link has read: it runs from /root/sw0.conf",
+     "saltway doctor /root/sw0.conf"},
+    {"a link that does not say its file", up, "config", SW_LEVEL_OK, "has no mistake", ""},
     {"not running", nothing, "link", SW_LEVEL_WARN, "the link is not running",
      "saltway up /etc/saltway/sw0.conf"},
     {"not ours to ask", refused, "link", SW_LEVEL_WARN, "did not say", "as root"},
