@@ -19,6 +19,15 @@ static bool within(const struct sw_prefix *inner, const struct sw_prefix *outer)
   return inner->length >= outer->length && sw_prefix_contains(outer, inner->ip);
 }
 
+/* How bad it is to share a network with another link: nothing is wrong yet while ours runs and the other
+ * one does not. */
+static enum sw_level level_of(const struct sw_doctor_facts *facts,
+                              const struct sw_doctor_other *other) {
+  for (size_t i = 0; i < facts->interface_count; i++)
+    if (strcmp(facts->interfaces[i].name, other->link) == 0) return SW_LEVEL_FAIL;
+  return facts->status.running ? SW_LEVEL_WARN : SW_LEVEL_FAIL;
+}
+
 /* What another link has in common with ours.  Two links to the same network are meant if their routes
  * have different metrics.  A single address may be that of several links. */
 static bool judge_other(const struct sw_doctor_facts *facts, const struct sw_doctor_other *other,
@@ -30,7 +39,8 @@ static bool judge_other(const struct sw_doctor_facts *facts, const struct sw_doc
     if (other->prefix.length == 8 * SW_IP_BYTES ||
         !sw_prefix_contains(&other->prefix, config->addresses[i].ip))
       continue;
-    sw_verdict_set(verdict, SW_LEVEL_FAIL, "Address %s is in %s, the network of the link %s",
+    sw_verdict_set(verdict, level_of(facts, other),
+                   "Address %s is in %s, the network of the link %s",
                    sw_prefix_text(&config->addresses[i], text), theirs, other->link);
     sw_verdict_fix(verdict, "give each link a network of its own");
     return true;
@@ -40,7 +50,7 @@ static bool judge_other(const struct sw_doctor_facts *facts, const struct sw_doc
     if (sw_config_is_all(range) || sw_config_is_all(&other->prefix)) continue;
     sw_prefix_text(range, text);
     if (equal(range, &other->prefix) && config->metric == other->metric) {
-      sw_verdict_set(verdict, SW_LEVEL_FAIL,
+      sw_verdict_set(verdict, level_of(facts, other),
                      "overlapping AllowedIPs: %s leads into this link and into %s, and only one of "
                      "them can have the route",
                      text, other->link);

@@ -322,6 +322,18 @@ static void part_elsewhere(void) {
 static void other_same(void) {
   add_other("sw1", "10.2.0.0/16", 0, false);
 }
+static void other_same_while_up(void) {
+  up();
+  other_same();
+}
+static void other_same_both_up(void) {
+  other_same_while_up();
+  add_interface(10, "sw1", "tun", "10.79.0.1/30");
+}
+static void other_address_while_up(void) {
+  up();
+  add_other("sw1", "10.77.0.0/30", 0, true);
+}
 static void other_standby(void) {
   add_other("sw1", "10.2.0.0/16", 50, false);
 }
@@ -672,6 +684,13 @@ static const struct situation {
     {"a part of a range leads elsewhere", part_elsewhere, "rp_filter", SW_LEVEL_OK, NULL, ""},
     {"two links to a network", other_same, "networks", SW_LEVEL_FAIL,
      "overlapping AllowedIPs: 10.2.0.0/16 leads into this link and into sw1", "Metric"},
+    {"a link to a network, and another that does not run", other_same_while_up, "networks",
+     SW_LEVEL_WARN, "overlapping AllowedIPs: 10.2.0.0/16 leads into this link and into sw1",
+     "Metric"},
+    {"two links to a network, both up", other_same_both_up, "networks", SW_LEVEL_FAIL,
+     "overlapping AllowedIPs", "Metric"},
+    {"a link, and another of its network that does not run", other_address_while_up, "networks",
+     SW_LEVEL_WARN, "the network of the link sw1", NULL},
     {"two links to a network, one stands by", other_standby, "networks", SW_LEVEL_OK, NULL, ""},
     {"another link to a part", other_smaller, "networks", SW_LEVEL_WARN, "10.2.9.0/24 of sw1",
      NULL},
