@@ -82,7 +82,8 @@ struct sw_doctor_facts {
   struct sw_error tun_error; /* then */
   int port;                  /* negative errno of binding it; 0 if it is free, or the link runs */
   struct sw_error port_error;
-  char port_holder[64]; /* "socat (pid 7)"; empty: not known */
+  struct sw_error netns_error; /* there is no namespace of the name NetNS; else empty */
+  char port_holder[64];        /* "socat (pid 7)"; empty: not known */
 
   char unresolved[SW_NAMES_FAILURE + SW_NAMES_HOST + 2]; /* "b.example.net: why"; empty: none */
   struct sw_doctor_endpoint servers[SW_DOCTOR_SERVERS];  /* of names */

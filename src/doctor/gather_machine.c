@@ -40,6 +40,7 @@ void sw_doctor_privileges(struct sw_doctor_facts *facts) {
 void sw_doctor_interfaces(struct sw_doctor_facts *facts) {
   struct sw_error error;
   const int netns = facts->config.netns[0] ? sw_netns_open(facts->config.netns, &error) : -1;
+  if (netns == -ENOENT) facts->netns_error = error;
   const int before = netns >= 0 ? sw_netns_enter(netns, &error) : -1;
   if (!facts->config.netns[0] || before >= 0) {
     facts->interface_count = sw_lookup_interfaces(facts->interfaces, SW_DOCTOR_INTERFACES);

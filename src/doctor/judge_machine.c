@@ -149,7 +149,9 @@ void sw_judge_privileges(const struct sw_doctor_facts *facts, struct sw_verdict 
 
 void sw_judge_interface(const struct sw_doctor_facts *facts, struct sw_verdict *verdict) {
   const struct sw_lookup_interface *interface = find_interface(facts);
-  if (facts->status.running && facts->interface_count && !interface) {
+  if (facts->netns_error.text[0] && !facts->status.running) {
+    sw_verdict_set(verdict, SW_LEVEL_FAIL, "%s", facts->netns_error.text);
+  } else if (facts->status.running && facts->interface_count && !interface) {
     sw_verdict_set(verdict, SW_LEVEL_FAIL, "the link runs, but its interface %s is gone",
                    facts->name);
     sw_verdict_fix(verdict, "start the link again");

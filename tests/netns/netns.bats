@@ -128,6 +128,9 @@ PostUp = ip -n \$SALTWAY_NETNS link set lo up"
   echo "$output"
   [ "$status" = 1 ]
   [[ $output == *"cannot open /run/netns/sw-none-$id: No such file or directory (ip netns shows"* ]]
+  run in_ns a "$SALTWAY" doctor "$work/a/sw0.conf"
+  [ "$status" = 1 ]
+  [[ ${lines[0]} == "sw0: netns: cannot open /run/netns/sw-none-$id: No such file or directory"* ]]
   config a 192.0.2.2:51900 "NetNS = /etc/hostname"
   run in_ns a "$SALTWAY" up "$work/a/sw0.conf"
   echo "$output"

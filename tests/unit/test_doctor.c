@@ -545,6 +545,10 @@ static void read_elsewhere(void) {
   snprintf(facts.status.file, sizeof(facts.status.file), "/root/sw0.conf");
   facts.status.same_file = false;
 }
+static void no_netns(void) {
+  snprintf(facts.netns_error.text, sizeof(facts.netns_error.text),
+           "netns: cannot open /run/netns/x");
+}
 static void no_echo_of_the_other(void) {
   no_echo();
   facts.echo.certain = true;
@@ -759,6 +763,7 @@ static const struct situation {
      "before the key file was written", ""},
     {"the key is from another time zone", key_of_another_zone, "clock", SW_LEVEL_OK,
      "the link does not need it", ""},
+    {"no such namespace", no_netns, "interface", SW_LEVEL_FAIL, "cannot open /run/netns/x", ""},
     {"the file that the link has read", read_by_link, "config", SW_LEVEL_OK, "has no mistake", ""},
     {"a file changed since", changed_since, "config", SW_LEVEL_WARN,
      "/etc/saltway/sw0.conf was changed after the link had read it", "saltway reload sw0"},
