@@ -76,6 +76,9 @@ static int decode(const char *file, unsigned line, const char *text, size_t leng
   if (strcspn(text, BLANKS) < length)
     return sw_error_set(error, 0, "write a comment on a line of its own, which starts with #",
                         "key file %s: line %u holds more than a key", file, line);
+  if (length == 2 * KEY_LENGTH && text[KEY_LENGTH - 1] == '=' && text[length - 1] == '=')
+    return sw_error_set(error, 0, "write a line end between them",
+                        "key file %s: line %u has two keys", file, line);
   size_t padding = 0;
   while (padding < length && text[length - 1 - padding] == '=') padding++;
   switch (sw_psk_decode(text, length, psk)) {

@@ -143,6 +143,13 @@ static void file_that_may_not_be_opened_is_refused(void **state) {
 }
 
 /* Whoever pastes the command makes this file, and no other one. */
+/* As genkey >>file makes them if the file has no line end. */
+static void two_keys_on_a_line_are_refused_as_such(void **state) {
+  (void)state;
+  write_bytes(KEY KEY "\n", sizeof(KEY KEY), 0600);
+  assert_refused("line 1 has two keys (write a line end between them)");
+}
+
 static void commands_name_the_file_as_a_shell_reads_it(void **state) {
   (void)state;
   static const struct {
@@ -326,6 +333,7 @@ int main(void) {
       TEST(last_line_needs_no_end),
       TEST(comments_blanks_and_empty_lines_are_skipped),
       TEST(windows_line_ends_are_accepted),
+      TEST(two_keys_on_a_line_are_refused_as_such),
       TEST(commands_name_the_file_as_a_shell_reads_it),
       TEST(missing_file_is_reported_with_how_to_make_one),
       TEST(directory_is_refused),
