@@ -65,7 +65,16 @@ static int shown_length(const char *text) {
   return (int)length;
 }
 
+/* Says after a complaint what cannot be seen in it: a space of another kind, from a web page or a chat. */
+static const char *odd_byte(const char *text, char words[64]) {
+  words[0] = '\0';
+  while (*text != '\0' && (unsigned char)*text < 0x80) text++;
+  if (*text != '\0') snprintf(words, 64, " (byte 0x%02X in it is not ASCII)", (unsigned char)*text);
+  return words;
+}
+
 static void set_value(struct sw_config_reader *reader, enum sw_config_key key, const char *text) {
+  char words[64];
   const struct sw_config_row *row = sw_config_row(key);
   struct sw_error error = {""};
   const int failed = row->set(reader->config, text, &error);
@@ -76,8 +85,8 @@ static void set_value(struct sw_config_reader *reader, enum sw_config_key key, c
   if (*error.text)
     complain(reader, "%s: %s", row->name, error.text);
   else
-    complain(reader, "%s: \"%.*s%s\" is not %s", row->name, shown, text, text[shown] ? "..." : "",
-             row->expects);
+    complain(reader, "%s: \"%.*s%s\" is not %s%s", row->name, shown, text, text[shown] ? "..." : "",
+             row->expects, odd_byte(text, words));
 }
 
 static void set_list(struct sw_config_reader *reader, enum sw_config_key key, char *value) {
@@ -161,7 +170,9 @@ static void read_key(struct sw_config_reader *reader, char *text, bool too_long)
   const char *name = sw_line_trim(text);
   if (!sw_line_is_name(name)) {
     /* not shown: it may be a secret */
-    complain(reader, "the text before \"=\" is not the name of a key; write KEY = VALUE");
+    char words[64];
+    complain(reader, "the text before \"=\" is not the name of a key; write KEY = VALUE%s",
+             odd_byte(name, words));
     return;
   }
   const enum sw_config_key key = find_key(reader, name);

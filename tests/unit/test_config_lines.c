@@ -240,6 +240,12 @@ static void line_without_equals_sign_is_reported(void **state) {
 
 static void line_without_a_keys_name_is_reported(void **state) {
   (void)state;
+  assert_interface_mistake("MTU\xc2\xa0 = 1376",
+                           "write KEY = VALUE (byte 0xC2 in it is not ASCII)\n");
+  assert_interface_mistake("MTU = \xc2\xa0"
+                           "1376",
+                           " (byte 0xC2 in it is not ASCII)\n");
+  assert_interface_mistake("MTU x = 1376", "write KEY = VALUE\n");
   assert_interface_mistake("= 1376", "the text before \"=\" is not the name of a key");
   assert_interface_mistake("MTU: x = 1376", "the text before \"=\" is not the name of a key");
 }
