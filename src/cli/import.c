@@ -156,7 +156,8 @@ int sw_cli_import(int argc, char **argv) {
   }
   int status = 1;
   if (sw_ends_init(ends, request.name, stderr) != 0) {
-    fprintf(stderr, "import: --name NAME gives the link another name than that of the file\n");
+    if (request.name == request.stem)
+      fprintf(stderr, "import: --name NAME gives the link another name than that of the file\n");
   } else {
     convert(&request, ends, &complaints);
     if (complaints.count == 0) status = make(&request, ends);

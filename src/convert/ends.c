@@ -12,11 +12,19 @@
 #define CHOICE_TRIES 64
 
 int sw_ends_init(struct sw_ends *ends, const char *name, FILE *complaints) {
+  static const char ending[] = ".conf";
   char file[PATH_MAX];
   if (strchr(name, '/') ||
       snprintf(file, sizeof(file), SW_CONFIG_DIRECTORY "/%s.conf", name) >= (int)sizeof(file)) {
     fprintf(complaints, "%s: not the name of a link; write 1 to %d letters or digits\n", name,
             IFNAMSIZ - 1);
+    return -EINVAL;
+  }
+  const size_t length = strlen(name), taken = strlen(ending);
+  if (length >= taken && strcmp(name + length - taken, ending) == 0) {
+    fprintf(complaints, "%s: this is the name of a file; that of a link has no \"%s\", like %.*s\n",
+            name, ending, length > taken ? (int)(length - taken) : -1,
+            length > taken ? name : "site-b");
     return -EINVAL;
   }
   if (sw_config_locate(file, &ends->ours, complaints) != 0) return -EINVAL;

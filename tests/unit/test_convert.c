@@ -331,6 +331,18 @@ static void names_that_no_interface_can_have_are_refused(void **state) {
   free(text);
 }
 
+static void names_of_files_are_refused_with_that_of_the_link(void **state) {
+  size_t size;
+  (void)state;
+  forget();
+  FILE *out = open_memstream(&report, &size);
+  assert_int_equal(sw_ends_init(&ends, "left.conf", out), -EINVAL);
+  assert_int_equal(sw_ends_init(&ends, ".conf", out), -EINVAL);
+  fclose(out);
+  assert_has(report, "left.conf: this is the name of a file; that of a link has no \".conf\", like "
+                     "left\n.conf: this is");
+}
+
 static mode_t mode_of(const char *directory, const char *file) {
   char path[256];
   struct stat status;
@@ -379,6 +391,7 @@ int main(void) {
       cmocka_unit_test(each_peer_becomes_a_link_with_a_port_of_its_own),
       cmocka_unit_test(chosen_addresses_are_pairs_outside_the_networks),
       cmocka_unit_test(names_that_no_interface_can_have_are_refused),
+      cmocka_unit_test(names_of_files_are_refused_with_that_of_the_link),
       cmocka_unit_test(directory_appears_whole_or_not_at_all),
   };
   if (sodium_init() < 0) return 1;
