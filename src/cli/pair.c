@@ -67,7 +67,14 @@ static int parse(int argc, char **argv, struct request *request) {
 static int meet(struct sw_config *end, const char *networks, const char *host, uint16_t port,
                 struct sw_error *error) {
   const int failed = networks ? sw_ends_allow_list(end, networks, error) : 0;
-  return failed || !host ? failed : sw_ends_add_endpoint(end, host, port, error);
+  return failed || !host
+             ? failed
+             : sw_ends_add_endpoint(end, host, port, "--port sets that of both sides", error);
+}
+
+/* Where an end finds the other one, without brackets, or NULL. */
+static const char *host_of(const struct sw_config *end) {
+  return end->endpoint_count ? end->endpoints[0].host : NULL;
 }
 
 static int make(const struct request *request, struct sw_ends *ends, struct sw_error *error) {
@@ -84,13 +91,13 @@ static int make(const struct request *request, struct sw_ends *ends, struct sw_e
         sw_directory_make(request->directory, ends, "made by saltway pair; see saltway.conf(5)",
                           fingerprint, stderr, error);
   if (failed) return failed;
+  const char *here = host_of(&ends->theirs), *there = host_of(&ends->ours);
   printf("%s: a/ is for %s, b/ for %s; one key, fingerprint %s\n", request->directory,
-         request->hosts[0] ? request->hosts[0] : "this machine",
-         request->hosts[1] ? request->hosts[1] : "the other machine", fingerprint);
+         here ? here : "this machine", there ? there : "the other machine", fingerprint);
   for (size_t i = 0; i < ends->ours.address_count; i++)
     printf("in the link: %s and %s\n", sw_prefix_text(&ends->ours.addresses[i], text[0]),
            sw_prefix_text(&ends->theirs.addresses[i], text[1]));
-  sw_directory_steps(stdout, request->directory, request->name, request->hosts[1]);
+  sw_directory_steps(stdout, request->directory, request->name, there);
   return 0;
 }
 

@@ -44,6 +44,10 @@ static bool is_name(const char *text) {
   }
 }
 
+bool sw_config_is_host(const char *text) {
+  return is_v4(text) || is_v6(text, strlen(text)) || is_name(text);
+}
+
 uint16_t sw_config_port_parse(const char *text) {
   if (text[strspn(text, "0123456789")] != '\0') return 0;
   const unsigned long port = strtoul(text, NULL, 10); /* ULONG_MAX if it does not fit */

@@ -8,6 +8,9 @@
 #include "base/error.h"
 #include "config/config.h"
 
+/** Whether the text is a name or an address, without brackets, as it may be in an endpoint. */
+bool sw_config_is_host(const char *text);
+
 /** Parses a UDP port.  Returns 0 for any other text. */
 uint16_t sw_config_port_parse(const char *text);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/endpoint.h"
 #include "config/lines.h"
 #include "config/value.h"
 
@@ -129,17 +130,43 @@ void sw_ends_choose_addresses(struct sw_ends *ends) {
 
 /* ---- endpoints ---- */
 
+#define HOST_BYTES sizeof(((struct sw_config_endpoint *)NULL)->host)
+
+/* Copies a host, and leaves out the brackets around an IPv6 address. */
+static bool is_host(const char *text, size_t length, char host[HOST_BYTES]) {
+  const bool bracketed = length > 1 && text[0] == '[' && text[length - 1] == ']';
+  if (length >= HOST_BYTES) return false;
+  snprintf(host, HOST_BYTES, "%.*s", (int)(bracketed ? length - 2 : length), text + bracketed);
+  return sw_config_is_host(host) && (!bracketed || strchr(host, ':'));
+}
+
+/* Says what is wrong with a host, and shows of it only what was written. */
+static int refuse_host(const char *text, const char *port_rule, struct sw_error *error) {
+  char host[HOST_BYTES];
+  const char *at = strrchr(text, '@'), *start = at ? at + 1 : text, *colon = strrchr(start, ':');
+  const bool has_port = colon && !is_host(start, strlen(start), host) && colon[1] != '\0' &&
+                        colon[1 + strspn(colon + 1, "0123456789")] == '\0';
+  if ((at || has_port) && is_host(start, has_port ? (size_t)(colon - start) : strlen(start), host))
+    return sw_error_set(error, 0, has_port ? port_rule : NULL,
+                        "\"%s\" has a %s, but a host is a name or an address alone; write %s", text,
+                        at && has_port ? "user and a port"
+                        : at           ? "user"
+                                       : "port",
+                        host);
+  return sw_error_set(error, 0, NULL,
+                      "\"%s\" is neither an address nor a host name; write it like 192.0.2.1, "
+                      "2001:db8::1 or b.example.net",
+                      text);
+}
+
 int sw_ends_add_endpoint(struct sw_config *end, const char *host, uint16_t port,
-                         struct sw_error *error) {
-  char text[sizeof(end->endpoints[0].host) + 9];
-  const bool v6 = strchr(host, ':') != NULL;
-  if (snprintf(text, sizeof(text), v6 ? "[%s]:%u" : "%s:%u", host, port) >= (int)sizeof(text))
+                         const char *port_rule, struct sw_error *error) {
+  char plain[HOST_BYTES], text[sizeof(plain) + sizeof("[]:65535")];
+  if (strlen(host) >= sizeof(plain))
     return sw_error_set(error, 0, NULL, "the name of the host is too long");
-  error->text[0] = '\0';
-  const int failed = sw_value_endpoint(end, text, error);
-  if (failed && error->text[0] == '\0')
-    sw_error_set(error, 0, NULL, "\"%s\" is not a host; write a name or an address", host);
-  return failed;
+  if (!is_host(host, strlen(host), plain)) return refuse_host(host, port_rule, error);
+  snprintf(text, sizeof(text), strchr(plain, ':') ? "[%s]:%u" : "%s:%u", plain, port);
+  return sw_value_endpoint(end, text, error);
 }
 
 static void complain_of(struct sw_complaints *complaints, int failed,
@@ -159,9 +186,10 @@ void sw_ends_finish(struct sw_ends *ends, const char *host, uint16_t port,
   complain_of(complaints, sw_ends_allow_addresses(ends, &error), &error);
   theirs->listen_port = ours->endpoint_count > 0 ? ours->endpoints[0].port : 0;
   if (host && ours->listen_port == 0) ours->listen_port = port;
-  if (host)
-    complain_of(complaints, sw_ends_add_endpoint(theirs, host, ours->listen_port, &error), &error);
-  else if (ours->endpoint_count == 0)
+  if (host && sw_ends_add_endpoint(theirs, host, ours->listen_port,
+                                   "the port is that of the old tunnel", &error) != 0)
+    sw_complain(complaints, 0, "--host: %s", error.text);
+  else if (!host && ours->endpoint_count == 0)
     sw_complain(
         complaints, 0,
         "no address of the peer in this file, and none of this machine: the two ends cannot "

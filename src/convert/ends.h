@@ -28,10 +28,10 @@ int sw_ends_allow(struct sw_config *end, const struct sw_prefix *range, struct s
 /** Does so for each range of a list between commas. */
 int sw_ends_allow_list(struct sw_config *end, const char *list, struct sw_error *error);
 
-/** Adds an endpoint; `host` is a name or an address, without brackets.  Returns 0, or a negative
- * errno, with `error` filled. */
+/** Adds an endpoint; `host` is a name or an address, and has no port: `port_rule`, or NULL, says where
+ * that comes from, for people.  Returns 0, or a negative errno, with `error` filled. */
 int sw_ends_add_endpoint(struct sw_config *end, const char *host, uint16_t port,
-                         struct sw_error *error);
+                         const char *port_rule, struct sw_error *error);
 
 /** Gives each end an address of both families: a random /31 (RFC 3021) of 10.64.0.0/11, which has
  * 1,048,576 of them, and a random /127 (RFC 6164) of fd00::/8 (RFC 4193).  None is in a range of

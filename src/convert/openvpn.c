@@ -396,7 +396,8 @@ static void add_endpoints(struct reader *reader) {
     reader->line = reader->remotes[i].line;
     check(reader, "remote",
           sw_ends_add_endpoint(&reader->ends->ours, reader->remotes[i].host,
-                               reader->remotes[i].port ? reader->remotes[i].port : port, &error),
+                               reader->remotes[i].port ? reader->remotes[i].port : port,
+                               "the port is the next word", &error),
           &error);
   }
 }

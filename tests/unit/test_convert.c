@@ -136,7 +136,7 @@ static const struct {
     {LEAST "port 0\n", "old:4: port: not a UDP port; write 1 to 65535"},
     {LEAST "rport 65536\n", "old:4: rport: not a UDP port"},
     {LEAST "remote\n", "old:4: remote has too few arguments; write remote HOST [PORT]"},
-    {LEAST "remote a,b\n", "old:4: remote: \"a,b\" is neither an IPv4 address nor a host name"},
+    {LEAST "remote a,b\n", "old:4: remote: \"a,b\" is neither an address nor a host name"},
     {LEAST "ifconfig 10.8.0.1 255.255.255.0\n",
      "old:4: ifconfig: the second argument is a netmask"},
     {LEAST "ifconfig 10.8.0.x 10.8.0.1\n", "old:4: ifconfig: not two IPv4 addresses"},
@@ -182,6 +182,50 @@ static void host_is_where_the_peer_finds_us(void **state) {
   import(LEAST "nobind\n", -1, "2001:db8::9");
   assert_has(ours, "ListenPort = 1000\n");
   assert_has(theirs, "Endpoint = [2001:db8::9]:1000\n");
+}
+
+static void brackets_around_an_address_are_left_out(void **state) {
+  (void)state;
+  import(LEAST, -1, "[2001:db8::9]");
+  assert_int_equal(mistakes, 0);
+  assert_has(theirs, "Endpoint = [2001:db8::9]:1194\n");
+  import(LEAST "remote [2001:db8::8]\n", -1, NULL);
+  assert_has(ours, "Endpoint = [2001:db8::8]:1194\n");
+}
+
+static const struct {
+  const char *host, *report;
+} host_mistakes[] = {
+    {"a.example:51900", "old: --host: \"a.example:51900\" has a port, but a host is a name or an "
+                        "address alone; write a.example (the port is that of"},
+    {"192.0.2.1:1", "\"192.0.2.1:1\" has a port, but a host is a name or an address alone; write "
+                    "192.0.2.1 ("},
+    {"[2001:db8::9]:1", "\"[2001:db8::9]:1\" has a port, but a host is a name or an address alone; "
+                        "write 2001:db8::9 ("},
+    {"1:2:3:4:5:6:7:8:9", "\"1:2:3:4:5:6:7:8:9\" has a port, but a host is a name or an address "
+                          "alone; write 1:2:3:4:5:6:7:8 ("},
+    {"root@a.example", "\"root@a.example\" has a user, but a host is a name or an address alone; "
+                       "write a.example\n"},
+    {"root@[::1]", "has a user, but a host is a name or an address alone; write ::1\n"},
+    {"root@::1", "has a user, but a host is a name or an address alone; write ::1\n"},
+    {"root@a.example:22", "\"root@a.example:22\" has a user and a port, but a host is a name or an "
+                          "address alone; write a.example ("},
+    {"", "\"\" is neither an address nor a host name; write it like 192.0.2.1, "},
+    {"a.example:", "\"a.example:\" is neither an address nor a host name; "},
+    {"192.0.2.256:1", "\"192.0.2.256:1\" is neither"},
+    {"[a.example]", "\"[a.example]\" is neither"},
+    {"[2001:db8::9", "\"[2001:db8::9\" is neither"},
+    {"[", "\"[\" is neither"},
+    {"root@", "\"root@\" is neither"},
+};
+
+static void what_is_no_host_is_shown_as_it_was_written(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof(host_mistakes) / sizeof(host_mistakes[0]); i++) {
+    import(LEAST, -1, host_mistakes[i].host);
+    assert_int_equal(mistakes, 1);
+    assert_has(report, host_mistakes[i].report);
+  }
 }
 
 /* ---- wg-quick ---- */
@@ -386,6 +430,8 @@ int main(void) {
       cmocka_unit_test(mistakes_in_openvpn_files_are_named),
       cmocka_unit_test(keys_that_are_not_in_a_block_are_not_shown),
       cmocka_unit_test(host_is_where_the_peer_finds_us),
+      cmocka_unit_test(brackets_around_an_address_are_left_out),
+      cmocka_unit_test(what_is_no_host_is_shown_as_it_was_written),
       cmocka_unit_test(wg_quick_keys_become_keys),
       cmocka_unit_test(mistakes_in_wg_quick_files_are_named),
       cmocka_unit_test(each_peer_becomes_a_link_with_a_port_of_its_own),
