@@ -19,9 +19,9 @@
 
 struct request {
   const char *file, *name, *directory;
-  const char *host;     /* at which the peer reaches this machine, or NULL */
-  const char *networks; /* behind this machine, or NULL */
-  unsigned peer;        /* of a file with several; 0: not given */
+  const char *host; /* at which the peer reaches this machine, or NULL */
+  char *networks;   /* behind this machine, or NULL */
+  unsigned peer;    /* of a file with several; 0: not given */
   char stem[NAME_MAX + 1];
 };
 
@@ -31,6 +31,11 @@ static int usage(void) {
           "                      [--peer NUMBER] FILE\n"
           "FILE is an OpenVPN configuration with a static key, or one of wg-quick\n");
   return 2;
+}
+
+static int no_memory(void) {
+  fprintf(stderr, "saltway: no memory\n");
+  return 1;
 }
 
 /* The name of the link is that of the file, without its ending. */
@@ -51,7 +56,7 @@ static int parse(int argc, char **argv, struct request *request) {
   for (int option; (option = getopt_long(argc, argv, "o:", options, NULL)) != -1;) {
     if (option == 'n') request->name = optarg;
     if (option == 'h') request->host = optarg;
-    if (option == 'N') request->networks = optarg;
+    if (option == 'N' && sw_ends_join(&request->networks, optarg) != 0) return no_memory();
     if (option == 'o') request->directory = optarg;
     if (option == 'p') request->peer = (unsigned)strtoul(optarg, NULL, 10);
     if (option == '?' || (option == 'p' && (request->peer < 1 || request->peer > UINT16_MAX)))
@@ -144,25 +149,27 @@ static int make(const struct request *request, const struct sw_ends *ends) {
   return 0;
 }
 
-int sw_cli_import(int argc, char **argv) {
-  struct request request = {.file = NULL};
-  const int wrong = parse(argc, argv, &request);
-  if (wrong) return wrong;
-  struct sw_complaints complaints = {.out = stderr, .file = request.file};
+static int run(const struct request *request) {
+  struct sw_complaints complaints = {.out = stderr, .file = request->file};
   struct sw_ends *ends = calloc(1, sizeof(*ends));
-  if (!ends) {
-    fprintf(stderr, "saltway: no memory\n");
-    return 1;
-  }
+  if (!ends) return no_memory();
   int status = 1;
-  if (sw_ends_init(ends, request.name, stderr) != 0) {
-    if (request.name == request.stem)
+  if (sw_ends_init(ends, request->name, stderr) != 0) {
+    if (request->name == request->stem)
       fprintf(stderr, "import: --name NAME gives the link another name than that of the file\n");
   } else {
-    convert(&request, ends, &complaints);
-    if (complaints.count == 0) status = make(&request, ends);
+    convert(request, ends, &complaints);
+    if (complaints.count == 0) status = make(request, ends);
   }
   sw_ends_free(ends);
   free(ends);
+  return status;
+}
+
+int sw_cli_import(int argc, char **argv) {
+  struct request request = {.file = NULL};
+  int status = parse(argc, argv, &request);
+  if (!status) status = run(&request);
+  free(request.networks);
   return status;
 }

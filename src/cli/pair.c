@@ -15,8 +15,8 @@
 
 struct request {
   const char *name, *directory;
-  const char *hosts[2];    /* of our end and theirs; NULL: no address of its own */
-  const char *networks[2]; /* behind ours and theirs; NULL: none */
+  const char *hosts[2]; /* of our end and theirs; NULL: no address of its own */
+  char *networks[2];    /* behind ours and theirs; NULL: none */
   uint16_t port;
 };
 
@@ -34,6 +34,11 @@ static int parse_port(const char *text, uint16_t *port) {
   return 2;
 }
 
+static int no_memory(void) {
+  fprintf(stderr, "saltway: no memory\n");
+  return 1;
+}
+
 /* Returns the exit status. */
 static int parse(int argc, char **argv, struct request *request) {
   static const struct option options[] = {{"networks-a", required_argument, NULL, 'A'},
@@ -42,14 +47,15 @@ static int parse(int argc, char **argv, struct request *request) {
                                           {"output", required_argument, NULL, 'o'},
                                           {NULL, 0, NULL, 0}};
   for (int option; (option = getopt_long(argc, argv, "o:p:", options, NULL)) != -1;) {
-    if (option == 'o')
+    if (option == 'o') {
       request->directory = optarg;
-    else if (option == 'A' || option == 'B')
-      request->networks[option - 'A'] = optarg;
-    else if (option != 'p')
+    } else if (option == 'A' || option == 'B') {
+      if (sw_ends_join(&request->networks[option - 'A'], optarg) != 0) return no_memory();
+    } else if (option != 'p') {
       return usage();
-    else if (parse_port(optarg, &request->port) != 0)
+    } else if (parse_port(optarg, &request->port) != 0) {
       return 2;
+    }
   }
   if (argc - optind != 3) return usage();
   request->name = argv[optind];
@@ -101,20 +107,22 @@ static int make(const struct request *request, struct sw_ends *ends, struct sw_e
   return 0;
 }
 
-int sw_cli_pair(int argc, char **argv) {
-  struct request request = {.port = PORT_DEFAULT};
+static int run(const struct request *request) {
   struct sw_error error = {""};
-  const int wrong = parse(argc, argv, &request);
-  if (wrong) return wrong;
   struct sw_ends *ends = calloc(1, sizeof(*ends));
-  if (!ends) {
-    fprintf(stderr, "saltway: no memory\n");
-    return 1;
-  }
-  int failed = sw_ends_init(ends, request.name, stderr);
-  if (!failed) failed = make(&request, ends, &error);
+  if (!ends) return no_memory();
+  int failed = sw_ends_init(ends, request->name, stderr);
+  if (!failed) failed = make(request, ends, &error);
   if (error.text[0]) fprintf(stderr, "pair: %s\n", error.text);
   sw_ends_free(ends);
   free(ends);
   return failed ? 1 : 0;
+}
+
+int sw_cli_pair(int argc, char **argv) {
+  struct request request = {.port = PORT_DEFAULT};
+  int status = parse(argc, argv, &request);
+  if (!status) status = run(&request);
+  for (int i = 0; i < 2; i++) free(request.networks[i]);
+  return status;
 }

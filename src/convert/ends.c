@@ -70,6 +70,14 @@ int sw_ends_allow_list(struct sw_config *end, const char *list, struct sw_error 
   return failed;
 }
 
+int sw_ends_join(char **list, const char *more) {
+  char *joined;
+  if (asprintf(&joined, "%s%s%s", *list ? *list : "", *list ? "," : "", more) < 0) return -ENOMEM;
+  free(*list);
+  *list = joined;
+  return 0;
+}
+
 static bool allowed(const struct sw_config *end, const uint8_t ip[SW_IP_BYTES], bool by_all) {
   for (size_t i = 0; i < end->allowed_ip_count; i++)
     if ((by_all || !sw_config_is_all(&end->allowed_ips[i])) &&

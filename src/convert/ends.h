@@ -28,6 +28,10 @@ int sw_ends_allow(struct sw_config *end, const struct sw_prefix *range, struct s
 /** Does so for each range of a list between commas. */
 int sw_ends_allow_list(struct sw_config *end, const char *list, struct sw_error *error);
 
+/** Adds `more` to a list between commas, which is NULL at first and which the caller frees: what an
+ * option means that is given again.  Returns 0 or -ENOMEM. */
+int sw_ends_join(char **list, const char *more);
+
 /** Adds an endpoint; `host` is a name or an address, and has no port: `port_rule`, or NULL, says where
  * that comes from, for people.  Returns 0, or a negative errno, with `error` filled. */
 int sw_ends_add_endpoint(struct sw_config *end, const char *host, uint16_t port,

@@ -71,6 +71,15 @@ links() {
   [ ! -e "$work/new" ]
 }
 
+@test "networks of an option that is given again are added to the list" {
+  "$SALTWAY" pair -o "$work/new" sw0 - 192.0.2.2 --networks-b 10.2.0.0/16 --networks-a 10.1.0.0/16 \
+    --networks-b fd02::/64,10.3.0.0/16 --networks-a 10.4.0.0/16
+  grep -q '^AllowedIPs = 10.2.0.0/16, fd02::/64, 10.3.0.0/16,' "$work/new/a/sw0.conf"
+  grep -q '^AllowedIPs = 10.1.0.0/16, 10.4.0.0/16,' "$work/new/b/sw0.conf"
+  "$SALTWAY" import -o "$work/old" --networks 10.5.0.0/16 --networks 10.6.0.0/16 "$examples/site-a.conf"
+  grep -q '^AllowedIPs = 10.5.0.0/16, 10.6.0.0/16,' "$work/old/b/site-a.conf"
+}
+
 @test "pair makes a link of both families, and its commands work when pasted" {
   topology_pair
   cd "$work"
