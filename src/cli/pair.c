@@ -89,6 +89,7 @@ static int make(const struct request *request, struct sw_ends *ends, struct sw_e
   int failed = meet(&ends->ours, request->networks[1], request->hosts[1], request->port, error);
   if (!failed)
     failed = meet(&ends->theirs, request->networks[0], request->hosts[0], request->port, error);
+  if (!failed) failed = sw_ends_check(ends, stderr, error);
   if (failed) return failed;
   sw_ends_choose_addresses(ends);
   failed = sw_ends_allow_addresses(ends, error);

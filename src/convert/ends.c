@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/endpoint.h"
 #include "config/lines.h"
@@ -100,6 +101,83 @@ static int allow_addresses_of(struct sw_config *end, const struct sw_config *pee
 int sw_ends_allow_addresses(struct sw_ends *ends, struct sw_error *error) {
   const int failed = allow_addresses_of(&ends->ours, &ends->theirs, error);
   return failed ? failed : allow_addresses_of(&ends->theirs, &ends->ours, error);
+}
+
+/* ---- what cannot be a link ---- */
+
+/* Whether the end finds the other one at an address, and not at a name or not at all. */
+static bool has_peer_address(const struct sw_config *end, struct sw_prefix *address) {
+  return end->endpoint_count > 0 && sw_prefix_parse(end->endpoints[0].host, address) == 0;
+}
+
+static int check_hosts(const struct sw_ends *ends, struct sw_error *error) {
+  const struct sw_config *ours = &ends->ours, *theirs = &ends->theirs;
+  struct sw_prefix a, b;
+  if (ours->endpoint_count == 0 || theirs->endpoint_count == 0) return 0;
+  const char *host_a = theirs->endpoints[0].host, *host_b = ours->endpoints[0].host;
+  const bool same_address = has_peer_address(theirs, &a) && has_peer_address(ours, &b) &&
+                            memcmp(a.ip, b.ip, SW_IP_BYTES) == 0;
+  if (!same_address && strcasecmp(host_a, host_b) != 0) return 0;
+  return sw_error_set(
+      error, 0, NULL,
+      "HOST_A and HOST_B are both %s; write this machine and then the other one, or "
+      "\"-\" for one that cannot be reached from outside",
+      host_b);
+}
+
+/* `side` is the letter of the other machine. */
+static int check_way(const struct sw_config *end, char side, struct sw_error *error) {
+  struct sw_prefix address;
+  char text[SW_PREFIX_TEXT];
+  if (!has_peer_address(end, &address)) return 0;
+  for (size_t i = 0; i < end->allowed_ip_count; i++) {
+    const struct sw_prefix *range = &end->allowed_ips[i];
+    if (sw_config_is_all(range) || !sw_prefix_contains(range, address.ip)) continue;
+    return sw_error_set(error, 0,
+                        "if a more specific route leads to it, add the network to AllowedIPs in "
+                        "the file that is made",
+                        "HOST_%c, %s, is in %s of --networks-%c, so the link's own datagrams would "
+                        "go into the link; write smaller networks, without this address",
+                        side - 'a' + 'A', end->endpoints[0].host, sw_prefix_text(range, text),
+                        side);
+  }
+  return 0;
+}
+
+/* Whether `inner` is `outer` or a part of it. */
+static bool within(const struct sw_prefix *inner, const struct sw_prefix *outer) {
+  return inner->length >= outer->length && sw_prefix_contains(outer, inner->ip);
+}
+
+static int check_network(const struct sw_prefix *a, const struct sw_prefix *b, FILE *notices,
+                         struct sw_error *error) {
+  char text_a[SW_PREFIX_TEXT], text_b[SW_PREFIX_TEXT];
+  const bool a_in_b = within(a, b), b_in_a = within(b, a);
+  sw_prefix_text(a, text_a);
+  sw_prefix_text(b, text_b);
+  if (a_in_b && b_in_a)
+    return sw_error_set(error, 0, NULL,
+                        "%s is in both --networks-a and --networks-b; write it only for the side "
+                        "where it is. If it is on both sides, renumber one of them",
+                        text_a);
+  if ((a_in_b && !sw_config_is_all(b)) || (b_in_a && !sw_config_is_all(a)))
+    fprintf(notices,
+            "pair: %s of --networks-%c is a part of %s of --networks-%c: the smaller network goes "
+            "its own way; if that is not meant, remove one of them\n",
+            a_in_b ? text_a : text_b, a_in_b ? 'a' : 'b', a_in_b ? text_b : text_a,
+            a_in_b ? 'b' : 'a');
+  return 0;
+}
+
+int sw_ends_check(const struct sw_ends *ends, FILE *notices, struct sw_error *error) {
+  const struct sw_config *ours = &ends->ours, *theirs = &ends->theirs;
+  int failed = check_hosts(ends, error);
+  if (!failed) failed = check_way(ours, 'b', error);
+  if (!failed) failed = check_way(theirs, 'a', error);
+  for (size_t i = 0; i < theirs->allowed_ip_count; i++)
+    for (size_t j = 0; j < ours->allowed_ip_count && !failed; j++)
+      failed = check_network(&theirs->allowed_ips[i], &ours->allowed_ips[j], notices, error);
+  return failed;
 }
 
 /* ---- addresses ---- */

@@ -37,6 +37,12 @@ int sw_ends_join(char **list, const char *more);
 int sw_ends_add_endpoint(struct sw_config *end, const char *host, uint16_t port,
                          const char *port_rule, struct sw_error *error);
 
+/** Whether the hosts and networks that saltway pair was given make a link: two hosts, none of them in a
+ * network that is reached through the link, and no network on both sides.  A network within one of the
+ * other side works, but may be a mistake: `notices` gets a line about it.  Returns 0, or a negative
+ * errno, with `error` filled. */
+int sw_ends_check(const struct sw_ends *ends, FILE *notices, struct sw_error *error);
+
 /** Gives each end an address of both families: a random /31 (RFC 3021) of 10.64.0.0/11, which has
  * 1,048,576 of them, and a random /127 (RFC 6164) of fd00::/8 (RFC 4193).  None is in a range of
  * AllowedIPs, unless they leave hardly any. */

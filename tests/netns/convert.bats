@@ -116,3 +116,16 @@ ssh root@2001:db8::2 systemctl enable --now saltway@sw0
 saltway status sw0" ]
   [ ! -e it\'s ]
 }
+
+@test "pair makes nothing of hosts that make no link, and takes brackets" {
+  run "$SALTWAY" pair -o "$work/new" sw0 192.0.2.1 192.0.2.1
+  [ "$status" = 1 ]
+  [[ $output == "pair: HOST_A and HOST_B are both 192.0.2.1; "* ]]
+  run "$SALTWAY" pair -o "$work/new" sw0 a.example:51900 b.example
+  [ "$status" = 1 ]
+  [[ $output == 'pair: "a.example:51900" has a port, '*"; write a.example (--port sets that of both sides)" ]]
+  [ ! -e "$work/new" ]
+  "$SALTWAY" pair -o "$work/new" sw0 '[2001:db8::1]' '[2001:db8::2]' >"$work/output"
+  grep -q "'root@\[2001:db8::2\]:/etc/saltway/'" "$work/output"
+  grep -q '^Endpoint = \[2001:db8::1\]:51900$' "$work/new/b/sw0.conf"
+}

@@ -362,6 +362,62 @@ static void chosen_addresses_are_pairs_outside_the_networks(void **state) {
   }
 }
 
+static const struct {
+  const char *hosts[2], *networks[2];
+  const char *error, *notice; /* NULL: none */
+} pairs[] = {
+    {{"a", "b"}, {"10.1.0.0/16", "10.2.0.0/16"}, NULL, NULL},
+    {{"192.0.2.1", "192.0.2.2"}, {"10.1.0.0/16,0.0.0.0/0", "fd02::/64,::/0"}, NULL, NULL},
+    {{"192.0.2.1", NULL}, {"10.1.0.0/16", "0.0.0.0/0"}, NULL, NULL},
+    {{NULL, "192.0.2.1"}, {"192.0.2.0/24", "10.1.0.0/16"}, NULL, NULL}, /* the way is theirs */
+    {{"a.example", "A.example"}, {NULL, NULL}, "HOST_A and HOST_B are both A.example; write", NULL},
+    {{"2001:db8::1", "2001:DB8:0::1"}, {NULL, NULL}, "are both 2001:DB8:0::1; write this", NULL},
+    {{"2001:db8::1", "2001:db8::2"}, {NULL, NULL}, NULL, NULL},
+    {{"a", "192.0.2.1"},
+     {NULL, "10.2.0.0/16,192.0.2.0/24"},
+     "HOST_B, 192.0.2.1, is in 192.0.2.0/24 of --networks-b, so the link's own datagrams would go",
+     NULL},
+    {{"2001:db8::1", "b"},
+     {"2001:db8::/32", NULL},
+     "HOST_A, 2001:db8::1, is in 2001:db8::/32 of --networks-a, so",
+     NULL},
+    {{"a", "b"},
+     {"10.1.0.0/16,10.2.0.0/16", "10.2.0.0/16"},
+     "10.2.0.0/16 is in both --networks-a and --networks-b; write it only",
+     NULL},
+    {{"a", "b"}, {"0.0.0.0/0", "0.0.0.0/0"}, "0.0.0.0/0 is in both", NULL},
+    {{"a", "b"},
+     {"10.1.0.0/16", "10.0.0.0/8"},
+     NULL,
+     "pair: 10.1.0.0/16 of --networks-a is a part of 10.0.0.0/8 of --networks-b: the smaller"},
+    {{"a", "b"},
+     {"fd00::/16", "10.0.0.0/8,fd00:2::/64"},
+     NULL,
+     "pair: fd00:2::/64 of --networks-b is a part of fd00::/16 of --networks-a: the smaller"},
+};
+
+static void hosts_and_networks_that_make_no_link_are_refused(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+    struct sw_config *ends_of[] = {&ends.theirs, &ends.ours};
+    struct sw_error error = {""};
+    size_t size;
+    forget();
+    FILE *out = open_memstream(&report, &size);
+    assert_int_equal(sw_ends_init(&ends, "new", out), 0);
+    for (int side = 0; side < 2; side++) {
+      const char *host = pairs[i].hosts[side], *networks = pairs[i].networks[side];
+      if (host) assert_int_equal(sw_ends_add_endpoint(ends_of[side], host, 1, NULL, &error), 0);
+      if (networks) assert_int_equal(sw_ends_allow_list(ends_of[side], networks, &error), 0);
+    }
+    assert_int_equal(sw_ends_check(&ends, out, &error), pairs[i].error ? -EINVAL : 0);
+    fclose(out);
+    if (pairs[i].error) assert_has(error.text, pairs[i].error);
+    if (pairs[i].notice) assert_has(report, pairs[i].notice);
+    if (!pairs[i].notice) assert_string_equal(report, "");
+  }
+}
+
 static void names_that_no_interface_can_have_are_refused(void **state) {
   static const char *const names[] = {"", "a/b", "abcdefghijklmnop", "a b", ".."};
   char *text;
@@ -436,6 +492,7 @@ int main(void) {
       cmocka_unit_test(mistakes_in_wg_quick_files_are_named),
       cmocka_unit_test(each_peer_becomes_a_link_with_a_port_of_its_own),
       cmocka_unit_test(chosen_addresses_are_pairs_outside_the_networks),
+      cmocka_unit_test(hosts_and_networks_that_make_no_link_are_refused),
       cmocka_unit_test(names_that_no_interface_can_have_are_refused),
       cmocka_unit_test(names_of_files_are_refused_with_that_of_the_link),
       cmocka_unit_test(directory_appears_whole_or_not_at_all),
