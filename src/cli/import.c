@@ -149,8 +149,30 @@ static int make(const struct request *request, const struct sw_ends *ends) {
   return 0;
 }
 
+/* Mistakes come after all remarks, so that they are not overlooked. */
+static int convert_and_make(const struct request *request, struct sw_ends *ends) {
+  char *mistakes = NULL;
+  size_t size;
+  FILE *out = open_memstream(&mistakes, &size);
+  if (!out) return no_memory();
+  struct sw_complaints complaints = {.out = out, .remarks = stderr, .file = request->file};
+  convert(request, ends, &complaints);
+  const bool complete = fclose(out) == 0;
+  int status = 1;
+  if (!complete)
+    no_memory();
+  else if (complaints.count == 0)
+    status = make(request, ends);
+  else if (complaints.count == 1)
+    fprintf(stderr, "%s%s: nothing was made; see the line above\n", mistakes, request->file);
+  else
+    fprintf(stderr, "%s%s: nothing was made; see the %d lines above\n", mistakes, request->file,
+            complaints.count);
+  free(mistakes);
+  return status;
+}
+
 static int run(const struct request *request) {
-  struct sw_complaints complaints = {.out = stderr, .file = request->file};
   struct sw_ends *ends = calloc(1, sizeof(*ends));
   if (!ends) return no_memory();
   int status = 1;
@@ -158,8 +180,7 @@ static int run(const struct request *request) {
     if (request->name == request->stem)
       fprintf(stderr, "import: --name NAME gives the link another name than that of the file\n");
   } else {
-    convert(request, ends, &complaints);
-    if (complaints.count == 0) status = make(request, ends);
+    status = convert_and_make(request, ends);
   }
   sw_ends_free(ends);
   free(ends);

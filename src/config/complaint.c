@@ -7,19 +7,19 @@ void sw_complaints_note(struct sw_complaints *complaints, int failed) {
   if (failed == -ENOMEM || failed == -EMFILE || failed == -ENFILE) complaints->shortage = failed;
 }
 
-static void write_line(const struct sw_complaints *complaints, unsigned line, const char *format,
+static void write_line(FILE *out, const char *file, unsigned line, const char *format,
                        va_list arguments) {
-  fputs(complaints->file, complaints->out);
-  if (line > 0) fprintf(complaints->out, ":%u", line);
-  fputs(": ", complaints->out);
-  vfprintf(complaints->out, format, arguments);
-  fputc('\n', complaints->out);
+  fputs(file, out);
+  if (line > 0) fprintf(out, ":%u", line);
+  fputs(": ", out);
+  vfprintf(out, format, arguments);
+  fputc('\n', out);
 }
 
 void sw_complain(struct sw_complaints *complaints, unsigned line, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  write_line(complaints, line, format, arguments);
+  write_line(complaints->out, complaints->file, line, format, arguments);
   va_end(arguments);
   complaints->count++;
 }
@@ -27,6 +27,7 @@ void sw_complain(struct sw_complaints *complaints, unsigned line, const char *fo
 void sw_remark(const struct sw_complaints *complaints, unsigned line, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  write_line(complaints, line, format, arguments);
+  write_line(complaints->remarks ? complaints->remarks : complaints->out, complaints->file, line,
+             format, arguments);
   va_end(arguments);
 }

@@ -8,6 +8,7 @@
 
 struct sw_complaints {
   FILE *out;
+  FILE *remarks;    /* NULL: `out` */
   const char *file; /* the file's name, as the user gave it */
   int count;
   int shortage; /* -ENOMEM, -EMFILE or -ENFILE if one of them made reading fail; else 0 */

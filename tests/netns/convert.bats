@@ -71,6 +71,24 @@ links() {
   [ ! -e "$work/new" ]
 }
 
+@test "what makes import fail comes last, and the last line says that nothing was made" {
+  local file=$work/wg0.conf
+  printf '%s\n' '[Interface]' 'Adress = 10.0.0.1/24' 'DNS = 192.0.2.53' '[Peer]' 'Endpoint = b.example:1' \
+    'AllowedIPs = 0.0.0.0/0' 'PublicKey = x' >"$file"
+  run "$SALTWAY" import -o "$work/new" "$file"
+  [ "$status" = 1 ]
+  [[ $output == "$file:3: DNS is not carried over"*"$file:7: PublicKey is not"*"
+$file:2: Adress is not a key of wg-quick's; remove it, or write Address
+$file: nothing was made; see the line above" ]]
+  echo 'Endpoint = b.example' >>"$file"
+  run "$SALTWAY" import -o "$work/new" "$file"
+  [[ $output == *"
+$file:2: "*"
+$file:8: "*"
+$file: nothing was made; see the 2 lines above" ]]
+  [ ! -e "$work/new" ]
+}
+
 @test "networks of an option that is given again are added to the list" {
   "$SALTWAY" pair -o "$work/new" sw0 - 192.0.2.2 --networks-b 10.2.0.0/16 --networks-a 10.1.0.0/16 \
     --networks-b fd02::/64,10.3.0.0/16 --networks-a 10.4.0.0/16
