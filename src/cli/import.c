@@ -19,10 +19,10 @@
 
 struct request {
   const char *file, *name, *directory;
-  const char *host; /* at which the peer reaches this machine, or NULL */
-  char *networks;   /* behind this machine, or NULL */
-  unsigned peer;    /* of a file with several; 0: not given */
-  char stem[NAME_MAX + 1];
+  const char *host;        /* at which the peer reaches this machine, or NULL */
+  char *networks;          /* behind this machine, or NULL */
+  unsigned peer;           /* of a file with several; 0: not given */
+  char stem[NAME_MAX + 1]; /* of the file: the old interface's name */
 };
 
 static int usage(void) {
@@ -38,13 +38,13 @@ static int no_memory(void) {
   return 1;
 }
 
-/* The name of the link is that of the file, without its ending. */
+/* By default the name of the link is that of the file, without its ending. */
 static void take_stem(struct request *request) {
   const char *slash = strrchr(request->file, '/'), *base = slash ? slash + 1 : request->file;
   const char *dot = strrchr(base, '.');
   const size_t length = dot && dot > base ? (size_t)(dot - base) : strlen(base);
   snprintf(request->stem, sizeof(request->stem), "%.*s", (int)length, base);
-  request->name = request->stem;
+  if (!request->name) request->name = request->stem;
 }
 
 /* Returns the exit status. */
@@ -64,7 +64,7 @@ static int parse(int argc, char **argv, struct request *request) {
   }
   if (argc - optind != 1) return usage();
   request->file = argv[optind];
-  if (!request->name) take_stem(request);
+  take_stem(request);
   if (!request->directory) request->directory = request->name;
   return 0;
 }
@@ -121,7 +121,7 @@ static void convert(const struct request *request, struct sw_ends *ends,
   if (!text) return;
   const bool wg_quick = is_wg_quick(text);
   if (wg_quick)
-    sw_wg_quick_read(text, request->peer, ends, complaints);
+    sw_wg_quick_read(text, request->stem, request->peer, ends, complaints);
   else
     sw_openvpn_read(text, ends, complaints);
   if (complaints->count == 0)

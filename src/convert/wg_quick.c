@@ -15,6 +15,7 @@
 struct reader {
   struct sw_ends *ends;
   struct sw_complaints *complaints;
+  const char *interface; /* the old one's name */
   unsigned line;
   unsigned wanted, peers; /* the [Peer] to read, or 0; those so far */
   unsigned second;        /* the line of the second [Peer] */
@@ -62,8 +63,49 @@ static bool calls_wg(const char *command) {
   return false;
 }
 
+/* Whether the name at `at` has none of `bytes`, no letter and no digit beside it. */
+static bool is_apart(const char *command, const char *at, size_t length, const char *bytes) {
+  const char before = at == command ? ' ' : at[-1], after = at[length] ? at[length] : ' ';
+  return !isalnum((unsigned char)before) && !strchr(bytes, before) &&
+         !isalnum((unsigned char)after) && !strchr(bytes, after);
+}
+
+/* Whether the word at `at` is what is run, and not an argument. */
+static bool is_run(const char *command, const char *at) {
+  while (at > command && strchr(" \t", at[-1])) at--;
+  return at == command || strchr(";&|(`", at[-1]);
+}
+
+/* The new interface has another name.  Where the old one is a word of its own it becomes %i, which is
+ * no longer; where it may be a part of something else, as in a path, the line is named. */
+static void rename_interface(struct reader *reader, const char *name, char *command) {
+  const char *old = reader->interface;
+  const size_t length = strlen(old);
+  bool renamed = false, left = false;
+  if (length < 2 || strcmp(old, reader->ends->ours.name) == 0) return;
+  for (char *at = command; (at = strstr(at, old)) != NULL;) {
+    if (is_apart(command, at, length, "_=+.-/%@") && !is_run(command, at)) {
+      *at++ = '%';
+      *at++ = 'i';
+      memmove(at, at + length - 2, strlen(at + length - 2) + 1);
+      renamed = true;
+    } else {
+      left = left || is_apart(command, at, length, "");
+      at += length;
+    }
+  }
+  if (renamed)
+    remark(reader, "%s: %s, the name of the old interface, becomes %%i, that of this one", name,
+           old);
+  if (left)
+    remark(reader,
+           "%s: %s stays where it is not a word of its own; write %%i in its place if it is the "
+           "interface's name",
+           name, old);
+}
+
 static void set_hook(struct reader *reader, enum sw_config_key key, const char *name,
-                     const char *command) {
+                     char *command) {
   const struct sw_config_row *row = sw_config_row(key);
   struct sw_error error = {""};
   if (calls_wg(command)) {
@@ -76,6 +118,7 @@ static void set_hook(struct reader *reader, enum sw_config_key key, const char *
              name);
     return;
   }
+  rename_interface(reader, name, command);
   const int failed = row->set(&reader->ends->ours, command, &error);
   sw_complaints_note(reader->complaints, failed);
   if (failed) complain(reader, "%s: %s", name, error.text);
@@ -276,9 +319,10 @@ static void check_peers(struct reader *reader) {
                 reader->peers);
 }
 
-void sw_wg_quick_read(char *text, unsigned peer, struct sw_ends *ends,
+void sw_wg_quick_read(char *text, const char *interface, unsigned peer, struct sw_ends *ends,
                       struct sw_complaints *complaints) {
-  struct reader reader = {.ends = ends, .complaints = complaints, .wanted = peer};
+  struct reader reader = {
+      .ends = ends, .complaints = complaints, .interface = interface, .wanted = peer};
   for (char *rest = sw_lines_start(text); *rest != '\0';) {
     char *line = sw_lines_next(&rest);
     reader.line++;

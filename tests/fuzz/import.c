@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct sw_complaints complaints = {.out = nowhere, .file = "fuzz"};
   if (sw_ends_init(&ends, "101", stderr) != 0) abort();
   if (text[0] == '[')
-    sw_wg_quick_read(text, 1, &ends, &complaints);
+    sw_wg_quick_read(text, "wg", 1, &ends, &complaints);
   else
     sw_openvpn_read(text, &ends, &complaints);
   if (complaints.count == 0) sw_ends_finish(&ends, NULL, SW_OPENVPN_PORT, &complaints);

@@ -71,6 +71,16 @@ links() {
   [ ! -e "$work/new" ]
 }
 
+@test "hooks that name the interface of the file name that of the link" {
+  sed 's/%i/wg0/g' "$examples/postdown.conf" >"$work/wg0.conf"
+  run "$SALTWAY" import -o "$work/new" --name sw0 "$work/wg0.conf"
+  [[ $output == *"wg0.conf:5: PostUp: wg0, the name of the old interface, becomes %i"* ]]
+  grep -q '^PostUp = iptables -A FORWARD -i %i -j ACCEPT;' "$work/new/a/sw0.conf"
+  refute grep -q wg0 "$work/new/a/sw0.conf"
+  "$SALTWAY" import -o "$work/same" "$work/wg0.conf"
+  grep -q '^PostUp = iptables -A FORWARD -i wg0 -j ACCEPT;' "$work/same/a/wg0.conf"
+}
+
 @test "what makes import fail comes last, and the last line says that nothing was made" {
   local file=$work/wg0.conf
   printf '%s\n' '[Interface]' 'Adress = 10.0.0.1/24' 'DNS = 192.0.2.53' '[Peer]' 'Endpoint = b.example:1' \

@@ -48,7 +48,7 @@ static void import(const char *text, int peer, const char *host) {
   if (peer < 0)
     sw_openvpn_read(copy, &ends, &complaints);
   else
-    sw_wg_quick_read(copy, (unsigned)peer, &ends, &complaints);
+    sw_wg_quick_read(copy, "old", (unsigned)peer, &ends, &complaints);
   if (complaints.count == 0) sw_ends_finish(&ends, host, 1000, &complaints);
   assert_int_equal(fclose(out), 0);
   mistakes = complaints.count;
@@ -260,6 +260,14 @@ static const struct {
     {OWN "PostUp = /usr/bin/wg-quick save %i\n" PEER, NULL, NULL,
      "PostUp is not carried over: it calls"},
     {OWN "PostUp = swg wgx\n" PEER, "PostUp = swg wgx\n", NULL, ""},
+    {OWN "PostUp = a -i old; b 'old' if=old&&c old\n" PEER,
+     "PostUp = a -i %i; b '%i' if=old&&c %i\n", NULL,
+     "old:4: PostUp: old, the name of the old interface, becomes %i, that of this one\n"},
+    {OWN "PreDown = old -i old|old;(old)\n" PEER, "PreDown = old -i %i|old;(old)\n", NULL,
+     "old:4: PreDown: old stays where it is not a word of its own; write %i in its place if"},
+    {OWN "PostDown = a old\n" PEER, "PreDown = a %i\n", NULL, "old:4: PostDown: old, the name"},
+    {OWN "PostUp = a conf/old/x\n" PEER, "PostUp = a conf/old/x\n", NULL,
+     "old:4: PostUp: old stays"},
     {OWN "SaveConfig = true\n" PEER, NULL, NULL, "old:4: SaveConfig is not carried over"},
     {OWN PEER "PresharedKey = " KEY "\n", NULL, NULL, "old:8: PresharedKey is not carried over"},
     {OWN PEER "PersistentKeepalive = 9\n", "Keepalive = 9\n", "Keepalive = 9\n", ""},
@@ -290,6 +298,17 @@ static void wg_quick_keys_become_keys(void **state) {
     assert_lacks(report, KEY);
     assert_lacks(ours, "wg set");
   }
+}
+
+static void only_the_old_interface_is_renamed_in_hooks(void **state) {
+  (void)state;
+  import(OWN "PostUp = a -i %i older cold 9old new\n" PEER, 0, NULL);
+  assert_has(ours, "PostUp = a -i %i older cold 9old new\n");
+  assert_lacks(report, "PostUp");
+  import(OWN "PostUp = a old\n" PEER, 0, NULL);
+  assert_lacks(report, "stays");
+  import(OWN "PostUp = wg set old x\n" PEER, 0, NULL);
+  assert_lacks(report, "becomes");
 }
 
 static const struct {
@@ -489,6 +508,7 @@ int main(void) {
       cmocka_unit_test(brackets_around_an_address_are_left_out),
       cmocka_unit_test(what_is_no_host_is_shown_as_it_was_written),
       cmocka_unit_test(wg_quick_keys_become_keys),
+      cmocka_unit_test(only_the_old_interface_is_renamed_in_hooks),
       cmocka_unit_test(mistakes_in_wg_quick_files_are_named),
       cmocka_unit_test(each_peer_becomes_a_link_with_a_port_of_its_own),
       cmocka_unit_test(chosen_addresses_are_pairs_outside_the_networks),
