@@ -262,7 +262,7 @@ int sw_cli_bench(int argc, char **argv) {
   struct bench bench = {.cores = count_cores()};
   const bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
   if (argc > 2 || (argc == 2 && !json)) {
-    fprintf(stderr, "usage: saltway bench [--json]\n");
+    sw_cli_usage(stderr, argv[0]);
     return 2;
   }
   if (!sw_secretbox_self_test())

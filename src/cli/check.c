@@ -28,7 +28,7 @@ static int check(const char *name_or_file, struct sw_config *config) {
 int sw_cli_check(int argc, char **argv) {
   if (argc < 2 || argv[1][0] == '-') {
     if (argc > 1) fprintf(stderr, "check: unknown option %s\n", argv[1]);
-    fprintf(stderr, "usage: saltway check NAME|FILE...\n");
+    sw_cli_usage(stderr, argv[0]);
     return 2;
   }
   struct sw_config *config = calloc(1, sizeof(*config));

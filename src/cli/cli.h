@@ -7,6 +7,7 @@
 #define SALTWAY_CLI_CLI_H
 
 #include <net/if.h>
+#include <stdio.h>
 
 int sw_cli_genkey(int argc, char **argv);
 int sw_cli_pair(int argc, char **argv);
@@ -19,6 +20,9 @@ int sw_cli_status(int argc, char **argv);
 int sw_cli_doctor(int argc, char **argv);
 int sw_cli_test(int argc, char **argv);
 int sw_cli_bench(int argc, char **argv);
+
+/** Writes how the subcommand is used: its options and arguments. */
+void sw_cli_usage(FILE *out, const char *subcommand);
 
 /** Turns the NAME or FILE that a user typed into the link's name; the file need not exist.  Returns
  * 0, or 1 after writing to standard error why it cannot be a name. */

@@ -67,7 +67,7 @@ static int examine_all(void) {
 int sw_cli_doctor(int argc, char **argv) {
   if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
     if (argv[1][0] == '-') fprintf(stderr, "doctor: unknown option %s\n", argv[1]);
-    fprintf(stderr, "usage: saltway doctor [NAME|FILE]\n");
+    sw_cli_usage(stderr, argv[0]);
     return 2;
   }
   return argc == 2 ? examine_link(argv[1]) : examine_all();

@@ -17,7 +17,8 @@ static bool others_can_read_output(void) {
 
 int sw_cli_genkey(int argc, char **argv) {
   if (argc > 1) {
-    fprintf(stderr, "genkey: unexpected argument %s\nusage: saltway genkey\n", argv[1]);
+    fprintf(stderr, "genkey: unexpected argument %s\n", argv[1]);
+    sw_cli_usage(stderr, argv[0]);
     return 2;
   }
   if (others_can_read_output())

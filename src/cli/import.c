@@ -26,10 +26,7 @@ struct request {
 };
 
 static int usage(void) {
-  fprintf(stderr,
-          "usage: saltway import [-o DIRECTORY] [--name NAME] [--host HOST] [--networks NETWORKS]\n"
-          "                      [--peer NUMBER] FILE\n"
-          "FILE is an OpenVPN configuration with a static key, or one of wg-quick\n");
+  sw_cli_usage(stderr, "import");
   return 2;
 }
 

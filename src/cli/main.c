@@ -76,6 +76,10 @@ int main(int argc, char **argv) {
   const char *name = argv[1];
   if (strcmp(name, SW_NAMES_SUBCOMMAND) == 0) /* only the parent executes it */
     return sw_resolver_run(!(argc == 3 && strcmp(argv[2], SW_NAMES_UNCONFINED) == 0));
+  if (strcmp(name, "help") == 0 && argc == 3) { /* as --help after the subcommand */
+    name = argv[2];
+    argv[2] = "--help";
+  }
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
     usage(stdout);
     return finish(0);
@@ -87,9 +91,9 @@ int main(int argc, char **argv) {
   for (unsigned i = 0; i < SUBCOMMANDS; i++) {
     if (strcmp(name, subcommands[i].name) != 0) continue;
     if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
-      printf("usage: saltway %s %s\n%s; see saltway(8)\n", name, subcommands[i].arguments,
-             subcommands[i].what);
-      return 0;
+      sw_cli_usage(stdout, name);
+      printf("%s; see saltway(8)\n", subcommands[i].what);
+      return finish(0);
     }
     if (sodium_init() < 0) {
       fprintf(stderr, "saltway: cannot initialize libsodium (no source of random bytes?)\n");

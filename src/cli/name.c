@@ -21,7 +21,7 @@ int sw_cli_name(const char *name_or_file, char name[IFNAMSIZ]) {
 int sw_cli_connect(int argc, char **argv, char name[IFNAMSIZ]) {
   if (argc != 2 || argv[1][0] == '-') {
     if (argc > 1 && argv[1][0] == '-') fprintf(stderr, "%s: unknown option %s\n", argv[0], argv[1]);
-    fprintf(stderr, "usage: saltway %s NAME|FILE\n", argv[0]);
+    sw_cli_usage(stderr, argv[0]);
     return -2;
   }
   struct sw_error error;

@@ -21,9 +21,7 @@ struct request {
 };
 
 static int usage(void) {
-  fprintf(stderr, "usage: saltway pair [-o DIRECTORY] [--port PORT] [--networks-a NETWORKS]\n"
-                  "                    [--networks-b NETWORKS] NAME HOST_A HOST_B\n"
-                  "HOST_A is this machine; - is a host that cannot be reached from outside\n");
+  sw_cli_usage(stderr, "pair");
   return 2;
 }
 

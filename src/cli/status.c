@@ -67,7 +67,8 @@ int sw_cli_status(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     if (take_option(argv[i], &form)) continue;
     if (argv[i][0] == '-' || name) {
-      fprintf(stderr, "usage: saltway status [--json | --metrics | --watch] [NAME|FILE]\n");
+      if (argv[i][0] == '-') fprintf(stderr, "status: unknown option %s\n", argv[i]);
+      sw_cli_usage(stderr, argv[0]);
       return SW_STATUS_USAGE;
     }
     name = argv[i];

@@ -241,8 +241,7 @@ static int run(const struct options *options, const json_t *status) {
 int sw_cli_test(int argc, char **argv) {
   struct options options = {.seconds = SECONDS};
   if (!take_arguments(argc, argv, &options)) {
-    fprintf(stderr, "usage: saltway test [--json] [-t SECONDS] NAME|FILE [ADDRESS]\n"
-                    "       saltway test --listen [--keep] NAME|FILE\n");
+    sw_cli_usage(stderr, argv[0]);
     return 2;
   }
   json_t *links = json_array();

@@ -34,7 +34,7 @@ static int run(const char *name_or_file, struct sw_config *config, struct sw_psk
 int sw_cli_up(int argc, char **argv) {
   if (argc != 2 || argv[1][0] == '-') {
     if (argc > 1 && argv[1][0] == '-') fprintf(stderr, "up: unknown option %s\n", argv[1]);
-    fprintf(stderr, "usage: saltway up NAME|FILE\n");
+    sw_cli_usage(stderr, argv[0]);
     return 2;
   }
   struct sw_config *config = calloc(1, sizeof(*config));

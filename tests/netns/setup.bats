@@ -254,6 +254,16 @@ user_files() {
     echo "$words: $output"
     [ "$status" = 2 ]
   done
+  local subcommand usage
+  for subcommand in genkey pair import check up reload down status doctor test bench; do
+    usage=$("$SALTWAY" "$subcommand" --help)
+    echo "$usage"
+    [ "$usage" = "$("$SALTWAY" help "$subcommand")" ]
+    [[ $usage == "usage: saltway $subcommand"*"; see saltway(8)" ]]
+    run "$SALTWAY" "$subcommand" --nonsense
+    [ "$status" = 2 ]
+    [[ $output == *"$(sed '$d' <<<"$usage")"* ]]
+  done
   run "$SALTWAY" --help
   [ "$status" = 0 ]
   run "$SALTWAY" --version
