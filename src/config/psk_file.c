@@ -76,7 +76,7 @@ static int decode(const char *file, unsigned line, const char *text, size_t leng
   if (strcspn(text, BLANKS) < length)
     return sw_error_set(error, 0, "write a comment on a line of its own, which starts with #",
                         "key file %s: line %u holds more than a key", file, line);
-  if (length == 2 * KEY_LENGTH && text[KEY_LENGTH - 1] == '=' && text[length - 1] == '=')
+  if (length == 2 * (size_t)KEY_LENGTH && text[KEY_LENGTH - 1] == '=' && text[length - 1] == '=')
     return sw_error_set(error, 0, "write a line end between them",
                         "key file %s: line %u has two keys", file, line);
   size_t padding = 0;
