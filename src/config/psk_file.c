@@ -28,7 +28,7 @@ static const char *quote(const char *file, char word[SW_ERROR_TEXT / 4]) {
   const size_t most = SW_ERROR_TEXT / 4 - sizeof("'\\''"
                                                  "'");
   size_t at = 0;
-  if (file[strspn(file, plain)] == '\0') return file;
+  if (file[strspn(file, plain)] == '\0') return strlen(file) < most ? file : "FILE";
   word[at++] = '\'';
   for (; *file != '\0' && at < most; file++)
     if (*file == '\'')

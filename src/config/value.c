@@ -54,16 +54,6 @@ static const char *kind_of(const struct sw_prefix *address) {
   return NULL;
 }
 
-/* The first and the last address of an IPv4 network are not a host's, unless it is a /31 or /32. */
-static bool is_broadcast(const struct sw_prefix *address) {
-  if (!sw_ip_is_v4(address->ip) || address->length > 126) return false;
-  const uint32_t hosts = UINT32_MAX >> (address->length - 96);
-  const uint8_t *ip = address->ip + SW_IP_BYTES - 4;
-  const uint32_t host =
-      ((uint32_t)ip[0] << 24 | (uint32_t)ip[1] << 16 | (uint32_t)ip[2] << 8 | ip[3]) & hosts;
-  return host == 0 || host == hosts;
-}
-
 int sw_value_address(struct sw_config *config, const char *text, struct sw_error *error) {
   struct sw_prefix address;
   if (sw_prefix_parse(text, &address) != 0) return -EINVAL;
@@ -79,11 +69,6 @@ int sw_value_address(struct sw_config *config, const char *text, struct sw_error
                         "%s says that all addresses are on the link; write a length of at least 1, "
                         "like 10.77.0.1/30",
                         text);
-  if (is_broadcast(&address))
-    return sw_error_set(error, 0, NULL,
-                        "%s is the %s address of its network, not a host's; use one between, like "
-                        "10.77.0.1/30",
-                        text, memcmp(network.ip, address.ip, SW_IP_BYTES) == 0 ? "first" : "last");
   for (size_t i = 0; i < config->address_count; i++)
     if (memcmp(config->addresses[i].ip, address.ip, SW_IP_BYTES) == 0)
       return refuse_repeated(error, text);

@@ -252,7 +252,11 @@ int sw_ends_add_endpoint(struct sw_config *end, const char *host, uint16_t port,
     return sw_error_set(error, 0, NULL, "the name of the host is too long");
   if (!is_host(host, strlen(host), plain)) return refuse_host(host, port_rule, error);
   snprintf(text, sizeof(text), strchr(plain, ':') ? "[%s]:%u" : "%s:%u", plain, port);
-  return sw_value_endpoint(end, text, error);
+  error->text[0] = '\0';
+  const int failed = sw_value_endpoint(end, text, error);
+  if (failed && error->text[0] == '\0')
+    sw_error_set(error, 0, NULL, "the name of the host is too long");
+  return failed;
 }
 
 static void complain_of(struct sw_complaints *complaints, int failed,

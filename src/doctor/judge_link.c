@@ -84,7 +84,8 @@ static bool state_is(const struct sw_doctor_facts *facts, const char *state) {
 void sw_judge_link(const struct sw_doctor_facts *facts, struct sw_verdict *verdict) {
   const struct sw_doctor_status *status = &facts->status;
   const struct sw_doctor_echo *echo = &facts->echo;
-  if (status->running && state_is(facts, "up") && echo->tried && echo->certain && !echo->small) {
+  if (status->running && state_is(facts, "up") && echo->tried && echo->certain && !echo->small &&
+      status->packets_in == 0) {
     const bool v4 = sw_ip_is_v4(echo->peer);
     char peer[INET6_ADDRSTRLEN];
     inet_ntop(v4 ? AF_INET : AF_INET6, echo->peer + (v4 ? 12 : 0), peer, sizeof(peer));

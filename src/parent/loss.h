@@ -11,7 +11,7 @@
  * With fewer datagrams nothing is said: of few, many may be probes that are meant to be lost, of paths
  * that do not work, and for the MTU.  (50 a second are a call.) */
 #define SW_LOSS_PROBES 25
-#define SW_LOSS_DATAGRAMS 3000
+#define SW_LOSS_DATAGRAMS 2000
 #define SW_LOSS_WINDOW (60 * SW_SECOND)
 
 /** Since the link came up, or since the last window was full. */

@@ -226,6 +226,14 @@ static void what_is_no_host_is_shown_as_it_was_written(void **state) {
     assert_int_equal(mistakes, 1);
     assert_has(report, host_mistakes[i].report);
   }
+  char longest[300] = "fe80::1%"; /* with the brackets and the port it does not fit */
+  for (unsigned length = 240; length < 256; length++) {
+    memset(longest + 8, 'a', length - 8);
+    longest[length] = '\0';
+    import(LEAST, -1, longest);
+    assert_true(mistakes == 0 || strstr(report, "the name of the host is too long"));
+  }
+  assert_int_equal(mistakes, 1);
 }
 
 /* ---- wg-quick ---- */

@@ -551,8 +551,13 @@ static void no_netns(void) {
 }
 static void no_echo_of_the_other(void) {
   no_echo();
+  facts.status.packets_in = 0;
   facts.echo.certain = true;
   memcpy(facts.echo.peer, prefix_of("10.77.0.2").ip, SW_IP_BYTES);
+}
+static void echo_refused(void) {
+  no_echo_of_the_other();
+  facts.status.packets_in = 1; /* something else passes */
 }
 static void echo_of_the_other(void) {
   echo_fine();
@@ -776,6 +781,7 @@ static const struct situation {
     {"not ours to ask", refused, "link", SW_LEVEL_WARN, "did not say", "as root"},
     {"up", up, "link", SW_LEVEL_OK, "up with 198.51.100.1:51900", ""},
     {"up, and a guessed address is silent", no_echo, "link", SW_LEVEL_OK, NULL, ""},
+    {"up, and the other side refuses echo requests", echo_refused, "link", SW_LEVEL_OK, NULL, ""},
     {"up, and the other side answers", echo_of_the_other, "link", SW_LEVEL_OK, NULL, ""},
     {"up, and the other side is silent", no_echo_of_the_other, "link", SW_LEVEL_WARN,
      "up with 198.51.100.1:51900, but 10.77.0.2, the other side's address in the link, answers no ping",

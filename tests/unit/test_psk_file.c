@@ -165,7 +165,11 @@ static void commands_name_the_file_as_a_shell_reads_it(void **state) {
   char longest[PATH_MAX];
   memset(longest, '\'', sizeof(longest));
   memcpy(longest, "/nowhere/", 9);
+  memset(longest + 9, 'x', 191); /* cut, it would be another file, too */
   longest[200] = '\0';
+  assert_int_equal(sw_psk_file_read(longest, &psks, &error), -ENOENT);
+  assert_non_null(strstr(error.text, "genkey > FILE)"));
+  memset(longest + 9, '\'', 191);
   assert_int_equal(sw_psk_file_read(longest, &psks, &error), -ENOENT);
   assert_non_null(strstr(error.text, "genkey > FILE)"));
 }

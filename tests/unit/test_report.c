@@ -870,14 +870,14 @@ static void loss_of_datagrams_is_of_the_last_minute(void **state) {
   (void)state;
   start(&(struct situation){.state = SW_LINK_UP, .peer = A4});
   step(1);
-  assert_false(come(60.9, SW_LOSS_DATAGRAMS, 600)); /* too early */
+  assert_false(come(60.9, SW_LOSS_DATAGRAMS, 400)); /* too early */
   assert_true(step(61));
   assert_int_equal(report.condition, SW_CONDITION_LOSS);
   assert_string_equal(
       report.text, "up with " A4 ", but 20 % of the peer's datagrams do not arrive (is a line "
                    "overloaded or faulty, does a firewall drop long ones, or is this machine too "
                    "slow? saltway doctor sw0)");
-  assert_true(come(121, SW_LOSS_DATAGRAMS - 1, 2900)); /* too few: nothing is said, */
+  assert_true(come(121, SW_LOSS_DATAGRAMS - 1, 1900)); /* too few: nothing is said, */
   assert_int_equal(report.condition, SW_CONDITION_UP);
   assert_false(come(150, 1, 1)); /* and another minute begins */
   assert_false(step(181));
