@@ -53,6 +53,9 @@ char *sw_address_text(const struct sw_address *address, char text[SW_ADDRESS_TEX
 /** Whether `ip` is in the prefix.  An IPv6 prefix contains no IPv4 address, not even ::/0. */
 bool sw_prefix_contains(const struct sw_prefix *prefix, const uint8_t ip[SW_IP_BYTES]);
 
+/** Whether `inner` is `outer` or a part of it. */
+bool sw_prefix_within(const struct sw_prefix *inner, const struct sw_prefix *outer);
+
 /** The same range with the bits past its length cleared. */
 struct sw_prefix sw_prefix_network(const struct sw_prefix *prefix);
 

@@ -47,6 +47,10 @@ bool sw_prefix_contains(const struct sw_prefix *prefix, const uint8_t ip[SW_IP_B
   return rest == 0 || (prefix->ip[whole] ^ ip[whole]) >> (8 - rest) == 0;
 }
 
+bool sw_prefix_within(const struct sw_prefix *inner, const struct sw_prefix *outer) {
+  return inner->length >= outer->length && sw_prefix_contains(outer, inner->ip);
+}
+
 struct sw_prefix sw_prefix_network(const struct sw_prefix *prefix) {
   struct sw_prefix network = *prefix;
   for (unsigned bit = network.length; bit < 8 * SW_IP_BYTES; bit++)

@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/runtime.h"
 #include "cli/cli.h"
+#include "config/config.h"
+#include "config/regular_file.h"
 
 /* The first line of an answer is "ok" or "refused"; the others are for people.  Returns the exit
  * status. */
@@ -28,19 +29,13 @@ static int print_answer(FILE *answer, const char *name) {
   return done ? 0 : 1;
 }
 
-static bool is_file(const char *name_or_file) {
-  const char *ending = strrchr(name_or_file, '.');
-  return strchr(name_or_file, '/') || (ending && strcmp(ending, ".conf") == 0);
-}
-
 /* The link reads the file that it was started from.  Whoever names another one means something else. */
 static bool runs_from(const char *name, const char *name_or_file) {
   struct sw_error error;
-  struct stat meant, read;
   char *answer;
   size_t length;
-  if (!is_file(name_or_file)) return true;
-  if (stat(name_or_file, &meant) < 0) {
+  if (!sw_config_is_file(name_or_file)) return true;
+  if (access(name_or_file, F_OK) < 0) {
     fprintf(stderr, "saltway: cannot reload %s: %s\n", name_or_file, strerror(errno));
     return false;
   }
@@ -48,8 +43,7 @@ static bool runs_from(const char *name, const char *name_or_file) {
     return true; /* as reload will say */
   json_t *link = json_loadb(answer, length, 0, NULL);
   const char *file = json_string_value(json_object_get(link, "file"));
-  const bool same = !file || (stat(file, &read) == 0 && read.st_dev == meant.st_dev &&
-                              read.st_ino == meant.st_ino);
+  const bool same = !file || sw_regular_file_same(file, name_or_file);
   if (!same)
     fprintf(
         stderr,

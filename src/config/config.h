@@ -74,8 +74,11 @@ struct sw_config {
   uint16_t persistent_keepalive; /* seconds; 0: off; 25 if not given */
 };
 
-/** Finds the file and the link's name that a user means by `name_or_file`.  With a slash or the
- * ending ".conf" it is a file, else it is NAME for /etc/saltway/NAME.conf.  Initializes `config`:
+/** Whether a user means a file by `name_or_file`: with a slash, or the ending ".conf". */
+bool sw_config_is_file(const char *name_or_file);
+
+/** Finds the file and the link's name that a user means by `name_or_file`.  If it is no
+ * file it is NAME for /etc/saltway/NAME.conf.  Initializes `config`:
  * name and file are set, all else is empty.  Returns 0, or -EINVAL after writing one line about
  * what is wrong to `complaints`. */
 int sw_config_locate(const char *name_or_file, struct sw_config *config, FILE *complaints);

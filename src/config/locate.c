@@ -28,15 +28,23 @@ static const char *reason_against(const char *name, char *text, size_t size) {
   return NULL;
 }
 
+static const char ending[] = ".conf";
+
+static bool has_ending(const char *text) {
+  const size_t length = strlen(text);
+  return length >= strlen(ending) && strcmp(text + length - strlen(ending), ending) == 0;
+}
+
+bool sw_config_is_file(const char *name_or_file) {
+  return strchr(name_or_file, '/') || has_ending(name_or_file);
+}
+
 int sw_config_locate(const char *name_or_file, struct sw_config *config, FILE *complaints) {
-  static const char ending[] = ".conf";
   memset(config, 0, sizeof(*config));
   const char *slash = strrchr(name_or_file, '/');
   const char *stem = slash ? slash + 1 : name_or_file;
   size_t length = strlen(stem);
-  const bool has_ending =
-      length >= strlen(ending) && strcmp(stem + length - strlen(ending), ending) == 0;
-  if (has_ending) length -= strlen(ending);
+  if (has_ending(stem)) length -= strlen(ending);
 
   char name[PATH_MAX], text[80];
   if (length >= sizeof(name)) length = sizeof(name) - 1;
@@ -49,7 +57,7 @@ int sw_config_locate(const char *name_or_file, struct sw_config *config, FILE *c
             name_or_file, name, reason, IFNAMSIZ - 1);
     return -EINVAL;
   }
-  const bool is_file = slash || has_ending;
+  const bool is_file = sw_config_is_file(name_or_file);
   if (snprintf(config->file, sizeof(config->file), "%s%s%s", is_file ? "" : SW_CONFIG_DIRECTORY "/",
                name_or_file, is_file ? "" : ending) >= (int)sizeof(config->file)) {
     fprintf(complaints, "%s: the path is too long; at most %zu bytes\n", name_or_file,

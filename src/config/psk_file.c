@@ -25,8 +25,8 @@ static const char make_another[] = "copy the whole key, or make one for both end
 static const char *quote(const char *file, char word[SW_ERROR_TEXT / 4]) {
   static const char plain[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=.,:/@%";
-  const size_t most = SW_ERROR_TEXT / 4 - sizeof("'\\''"
-                                                 "'");
+  const size_t most =
+      SW_ERROR_TEXT / 4 - 6; /* of which the last may be four, then "'" and a zero */
   size_t at = 0;
   if (file[strspn(file, plain)] == '\0') return strlen(file) < most ? file : "FILE";
   word[at++] = '\'';

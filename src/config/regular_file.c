@@ -34,6 +34,12 @@ int sw_regular_file_open(const char *file, struct stat *status, const char **kin
   return -code;
 }
 
+bool sw_regular_file_same(const char *file, const char *other) {
+  struct stat a, b;
+  return stat(file, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
+}
+
 ssize_t sw_regular_file_read(int descriptor, void *bytes, size_t size) {
   size_t done = 0;
   while (done < size) {

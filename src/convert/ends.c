@@ -144,15 +144,10 @@ static int check_way(const struct sw_config *end, char side, struct sw_error *er
   return 0;
 }
 
-/* Whether `inner` is `outer` or a part of it. */
-static bool within(const struct sw_prefix *inner, const struct sw_prefix *outer) {
-  return inner->length >= outer->length && sw_prefix_contains(outer, inner->ip);
-}
-
 static int check_network(const struct sw_prefix *a, const struct sw_prefix *b, FILE *notices,
                          struct sw_error *error) {
   char text_a[SW_PREFIX_TEXT], text_b[SW_PREFIX_TEXT];
-  const bool a_in_b = within(a, b), b_in_a = within(b, a);
+  const bool a_in_b = sw_prefix_within(a, b), b_in_a = sw_prefix_within(b, a);
   sw_prefix_text(a, text_a);
   sw_prefix_text(b, text_b);
   if (a_in_b && b_in_a)

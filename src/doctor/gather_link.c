@@ -9,13 +9,13 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/runtime.h"
 #include "base/stack.h"
 #include "config/endpoint.h"
+#include "config/regular_file.h"
 
 #define PATIENCE_NS (15 * SW_SECOND) /* more than a round of tries (parent/outcome.h) */
 #define AGAIN_MS 200
@@ -77,12 +77,6 @@ static bool parse_address(const char *text, struct sw_address *address) {
   return true;
 }
 
-static bool is_same(const char *file, const char *other) {
-  struct stat a, b;
-  return stat(file, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
-         a.st_ino == b.st_ino;
-}
-
 static void take_status(struct sw_doctor_facts *facts, const json_t *link) {
   struct sw_doctor_status *status = &facts->status;
   *status = (struct sw_doctor_status){.running = true,
@@ -94,7 +88,7 @@ static void take_status(struct sw_doctor_facts *facts, const json_t *link) {
   snprintf(status->state, sizeof(status->state), "%s", string_of(link, "state"));
   snprintf(status->reason, sizeof(status->reason), "%s", string_of(link, "reason"));
   snprintf(status->file, sizeof(status->file), "%s", string_of(link, "file"));
-  status->same_file = is_same(status->file, facts->config.file);
+  status->same_file = sw_regular_file_same(status->file, facts->config.file);
   status->modified = json_number_value(json_object_get(link, "file_modified"));
   snprintf(status->condition, sizeof(status->condition), "%s", string_of(link, "condition"));
   const json_t *list = json_object_get(link, "endpoints");

@@ -15,10 +15,6 @@ static bool equal(const struct sw_prefix *a, const struct sw_prefix *b) {
   return a->length == b->length && sw_prefix_contains(a, b->ip);
 }
 
-static bool within(const struct sw_prefix *inner, const struct sw_prefix *outer) {
-  return inner->length >= outer->length && sw_prefix_contains(outer, inner->ip);
-}
-
 /* How bad it is to share a network with another link: nothing is wrong yet while ours runs and the other
  * one does not. */
 static enum sw_level level_of(const struct sw_doctor_facts *facts,
@@ -59,7 +55,7 @@ static bool judge_other(const struct sw_doctor_facts *facts, const struct sw_doc
       return true;
     }
     if (equal(range, &other->prefix)) continue;
-    if (within(range, &other->prefix) || within(&other->prefix, range)) {
+    if (sw_prefix_within(range, &other->prefix) || sw_prefix_within(&other->prefix, range)) {
       sw_verdict_set(verdict, SW_LEVEL_WARN,
                      "overlapping AllowedIPs: %s of this link and %s of %s; the smaller network "
                      "goes its own way",

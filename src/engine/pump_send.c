@@ -10,10 +10,10 @@
 
 /* Work done in one wake-up, so that neither direction starves the other. */
 #define READS_MAX 64        /* packets read from the TUN device, */
-#define READS_BACKLOG 512   /* or all that it holds; */
-#define BYTES_MAX (1 << 20) /* and their bytes, or those of the queue */
-#define TURNS 8             /* of flows, in what is sent at once, */
-#define TURNS_BACKLOG 2     /* or where the processor is the limit: super-packets cost it less */
+#define READS_BACKLOG 512   /* with a backlog all that it holds; */
+#define BYTES_MAX (1 << 20) /* the bytes of these, or of what the queue sends */
+#define TURNS 8             /* that flows have in what is sent at once; */
+#define TURNS_BACKLOG 2     /* with a backlog few, as long super-packets cost the processor less */
 #define REPORTS_MAX 64      /* reports of the network */
 
 #define REPORTS_PAUSE (10 * SW_SECOND) /* while a session works */

@@ -9,7 +9,7 @@
 
 /** A window takes at least SW_LOSS_WINDOW nanoseconds.  That of the probes lasts until there were so many.
  * With fewer datagrams nothing is said: of few, many may be probes that are meant to be lost, of paths
- * that do not work, and for the MTU.  (50 a second are a call.) */
+ * that do not work, and for the MTU.  (A call is 3000 a minute.) */
 #define SW_LOSS_PROBES 25
 #define SW_LOSS_DATAGRAMS 2000
 #define SW_LOSS_WINDOW (60 * SW_SECOND)

@@ -103,6 +103,21 @@ static void prefix_contains_the_addresses_of_its_length(void **state) {
   }
 }
 
+static void prefix_is_within_itself_and_larger_ones(void **state) {
+  (void)state;
+  static const struct {
+    const char *inner, *outer;
+    bool within;
+  } cases[] = {{"10.2.0.0/16", "10.2.0.0/16", true},  {"10.2.9.0/24", "10.2.0.0/16", true},
+               {"10.2.0.0/16", "10.2.0.0/17", false}, {"10.2.0.0/17", "10.2.0.0/16", true},
+               {"10.3.0.0/24", "10.2.0.0/16", false}, {"fd02::/64", "::/0", true},
+               {"10.2.0.0/16", "::/0", false}};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    const struct sw_prefix inner = prefix(cases[i].inner), outer = prefix(cases[i].outer);
+    assert_int_equal(sw_prefix_within(&inner, &outer), cases[i].within);
+  }
+}
+
 static void ipv6_range_contains_no_ipv4_address(void **state) {
   (void)state;
   static const char *const ranges[] = {"::/0", "::/64", "::/80"};
@@ -168,6 +183,7 @@ int main(void) {
       cmocka_unit_test(prefix_text_reads_back),
       cmocka_unit_test(prefix_without_length_is_the_whole_address),
       cmocka_unit_test(prefix_contains_the_addresses_of_its_length),
+      cmocka_unit_test(prefix_is_within_itself_and_larger_ones),
       cmocka_unit_test(ipv6_range_contains_no_ipv4_address),
       cmocka_unit_test(a_network_of_two_has_another_host),
       cmocka_unit_test(invalid_prefix_is_refused),
