@@ -24,6 +24,6 @@ bool sw_backlog_limits(const struct sw_backlog *backlog) {
 
 size_t sw_backlog_run(const struct sw_backlog *backlog) {
   if (!sw_backlog_limits(backlog)) return SIZE_MAX;
-  const size_t run = backlog->rate / (SECOND / RUN);
+  const size_t run = (size_t)(backlog->rate / (SECOND / RUN)); /* a slow rate fits */
   return run > SW_QUEUE_QUANTUM ? run : SW_QUEUE_QUANTUM;
 }
