@@ -21,7 +21,7 @@ static void begin(void) {
 
 /* Works at `rate` for some milliseconds, a wake-up each. */
 static void work(uint64_t rate, unsigned milliseconds) {
-  for (unsigned i = 0; i < milliseconds; i++) sw_backlog_left(&backlog, MS, rate / 1000);
+  for (unsigned i = 0; i < milliseconds; i++) sw_backlog_left(&backlog, MS, (size_t)(rate / 1000));
 }
 
 static void slow_processor_with_a_backlog_limits_after_10_ms(void **state) {
@@ -32,7 +32,7 @@ static void slow_processor_with_a_backlog_limits_after_10_ms(void **state) {
     assert_false(sw_backlog_limits(&backlog));
     assert_int_equal(sw_backlog_run(&backlog), SIZE_MAX);
     work(rates[i], 9);
-    sw_backlog_left(&backlog, MS - 1, rates[i] / 1000);
+    sw_backlog_left(&backlog, MS - 1, (size_t)(rates[i] / 1000));
     assert_false(sw_backlog_limits(&backlog));
     assert_int_equal(sw_backlog_run(&backlog), SIZE_MAX);
     sw_backlog_left(&backlog, 1, 0);
