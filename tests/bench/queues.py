@@ -9,7 +9,7 @@ beside what is wanted, and their ratios to "none" and to the other builds of a p
 -s selects the scenarios whose names begin so: `-s table` is all of the table, `-s call-20-4` is one line. A scenario
 takes about 12 seconds a peer.
 
-    A ---- veth, tbf at both ends ---- B               table, call, fair, ecn
+    A ---- veth, tbf at both ends ---- B               table, call, fair, ecn, busy
     A ---- veth ---- wan ---- veth ---- B              shaper, wan: the bottleneck is somewhere else
 
 All TCP streams are cubic and go from A to B. All rates are goodput, but for wire_mbps: bytes of IP that leave A.
@@ -174,6 +174,13 @@ def beside(name, tbf="", streams=4, options="", **path):
         time.sleep(3 if options else 2)
         return ping(peer.target()) | s.result()
 
+def busy(name, tbf, streams):
+    """Pings beside TCP streams, while two other programs a processor calculate. The service runs at nice -10, and saltway@SCRIPT
+    does so with a script of `exec nice -n -10 saltway "$@"`; a peer does not."""
+    others = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(2 * os.cpu_count())]
+    try: return beside(name, tbf, streams)
+    finally: peers.stop(others)
+
 def many(name):
     """100 streams against one."""
     with running(name) as peer:
@@ -255,6 +262,8 @@ def scenarios():
         for count in (1, 4, 16):
             s[f"call-{rate}-{count}"] = Scenario(f"a call beside {count} streams at {rate} Mbit/s", lambda n, tbf=tbf, count=count: a_call(n, tbf, count),
                                                  call_lost="0", jitter_ms="<= 3")
+    s["busy-100"] = Scenario("table-100 beside busy programs", lambda n: busy(n, TBF_100, 4), ping_ms="<= 10", mbps=">= 90", **no_wait)
+    s["busy-1000"] = Scenario("table-1000 beside busy programs", lambda n: busy(n, TBF_1000, 16), ping_ms="<= 10", mbps=">= 900", **no_wait)
     s["fair-streams"] = Scenario("1 stream, and 16 of another host, at 100 Mbit/s", fair_streams, part="about 1")
     s["fair-flood"] = Scenario("ping beside another host's UDP flood at 100 Mbit/s", fair_flood, ping_ms="<= 15", **no_wait)
     for rate, tbf, wanted in ((20, TBF_20, "<= 25"), (100, TBF_100, "<= 10")):
