@@ -86,9 +86,8 @@ void sw_child_stop(struct sw_child *child) {
 
 /* ---- messages ---- */
 
-void sw_child_send(struct sw_child *child, const struct sw_channel_message *message) {
-  /* if the engine does not read, its missing answers show it */
-  if (child->pid) sw_channel_send(child->channel, message);
+bool sw_child_send(struct sw_child *child, const struct sw_channel_message *message) {
+  return !child->pid || sw_channel_send(child->channel, message) == 0;
 }
 
 static void on_started(struct sw_child *child) {

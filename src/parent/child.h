@@ -42,8 +42,9 @@ int sw_child_start(struct sw_child *child, uv_loop_t *loop, sw_setup_main *engin
                    const struct sw_config *config, const struct sw_host *host, struct sw_psks *psks,
                    struct sw_error *error);
 
-/** Sends a message; does nothing without an engine. */
-void sw_child_send(struct sw_child *child, const struct sw_channel_message *message);
+/** Sends a message; does nothing without an engine.  Returns whether none is missing: the channel may
+ * be full, because the engine does not read it now. */
+bool sw_child_send(struct sw_child *child, const struct sw_channel_message *message);
 
 /** Whether the link's keys have these fingerprints, in this order. */
 bool sw_child_has_keys(const struct sw_child *child, const struct sw_psks *psks);

@@ -45,6 +45,7 @@ struct parent {
   struct sw_signals signals;
   struct sw_observer observer;
   uint64_t bound;              /* the port was chosen */
+  bool untold;                 /* the engine has not got the newest endpoints */
   bool serving;                /* it can be reloaded */
   bool reload;                 /* as soon as it can be */
   bool ending;                 /* it was told to end, or has failed */
@@ -67,6 +68,21 @@ static bool still_running(const void *parent) {
 static void end_with(struct parent *parent, const char *what) {
   if (!parent->failure[0]) snprintf(parent->failure, sizeof(parent->failure), "%s", what);
   parent->ending = true;
+}
+
+/* ---- where the peer is ---- */
+
+/* Tells the engine, if there is one; if it does not read now, as soon as it answers. */
+static void send_endpoints(void *user) {
+  struct parent *parent = user;
+  const struct sw_names *names = &parent->names;
+  struct sw_channel_message message;
+  memset(&message, 0, sizeof(message));
+  message.kind = SW_CHANNEL_ENDPOINTS;
+  memcpy(message.endpoints.addresses, names->addresses, names->count * sizeof(names->addresses[0]));
+  message.endpoints.count = (uint32_t)sw_last_peer_add(
+      &parent->last_peer, message.endpoints.addresses, names->count, SW_ENDPOINTS_MAX);
+  parent->untold = !sw_child_send(&parent->child, &message);
 }
 
 /* ---- the link's condition ---- */
@@ -92,6 +108,7 @@ static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
   struct parent *parent = user;
   const struct sw_link_status *link = &snapshot->link;
   sw_observer_take(&parent->observer, snapshot);
+  if (parent->untold) send_endpoints(parent);
   rebind(parent, link);
   sw_host_follow_path(&parent->host, link->path_mtu);
   if (link->state == SW_LINK_UP)
@@ -107,21 +124,6 @@ static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
 static void on_interface(void *user) {
   struct parent *parent = user;
   sw_observer_ask(&parent->observer); /* on_snapshot reports */
-}
-
-/* ---- where the peer is ---- */
-
-/* Tells the engine, if there is one. */
-static void send_endpoints(void *user) {
-  struct parent *parent = user;
-  const struct sw_names *names = &parent->names;
-  struct sw_channel_message message;
-  memset(&message, 0, sizeof(message));
-  message.kind = SW_CHANNEL_ENDPOINTS;
-  memcpy(message.endpoints.addresses, names->addresses, names->count * sizeof(names->addresses[0]));
-  message.endpoints.count = (uint32_t)sw_last_peer_add(
-      &parent->last_peer, message.endpoints.addresses, names->count, SW_ENDPOINTS_MAX);
-  sw_child_send(&parent->child, &message);
 }
 
 /* ---- signals and commands ---- */

@@ -145,6 +145,31 @@ PreDown = ip rule del uidrange $user-$user table main"
   [ "$(lines_with a 'b.example.net has changed: 192.0.2.22:51900 (before: 192.0.2.2:51900)')" = 1 ]
 }
 
+@test "an engine that read nothing while a name changed its address is told of it later" {
+  topology_pair
+  name_server a 127.0.0.1
+  uses a 127.0.0.1
+  resolves_to a 192.0.2.3 # nobody
+  config a b.example.net:51900
+  config b
+  up b
+  up a
+  eventually eval '[ "$(endpoints_of a)" = 192.0.2.3:51900 ]'
+  local engine; engine=$(status_of a .engine_pid)
+  kill -STOP "$engine"
+  # what the parent asks, and whoever wants the status, fills the channel: 46 questions, in 20 s
+  local asking=() i
+  for i in $(seq 1 8); do
+    (for i in $(seq 1 6); do in_ns a "$SALTWAY" status sw0 || true; done) >/dev/null 2>&1 3>&- &
+    asking+=($!)
+  done
+  wait "${asking[@]}"
+  resolves_to a 192.0.2.2
+  eventually grep -q 'b.example.net has changed' "$work/a/up.log"
+  kill -CONT "$engine"
+  wait_up
+}
+
 @test "two sides that start without DNS make their routes, and come up by themselves when there is DNS" {
   topology_pair
   uses a 127.0.0.1
