@@ -92,11 +92,15 @@ static void set_value(struct sw_config_reader *reader, enum sw_config_key key, c
 static void set_list(struct sw_config_reader *reader, enum sw_config_key key, char *value) {
   for (char *rest = value, *entry; (entry = strsep(&rest, ",")) != NULL;) {
     entry = sw_line_trim(entry);
-    if (entry[0] != '\0')
-      set_value(reader, key, entry);
+    const char *name = sw_config_row(key)->name;
+    const int shown = shown_length(entry);
+    if (entry[0] == '\0')
+      complain(reader, "%s: nothing before or after a comma; remove the comma", name);
+    else if (entry[strcspn(entry, " \t;")] != '\0')
+      complain(reader, "%s: \"%.*s%s\" has a blank or \";\" in it; commas separate values", name,
+               shown, entry, entry[shown] ? "..." : "");
     else
-      complain(reader, "%s: nothing before or after a comma; remove the comma",
-               sw_config_row(key)->name);
+      set_value(reader, key, entry);
   }
 }
 

@@ -130,6 +130,9 @@ static void read_ifconfig(struct reader *reader, int count, char **words) {
   if (!has(reader, count, words, 2, "LOCAL REMOTE")) return;
   if (inet_pton(AF_INET, words[1], &local) != 1 || inet_pton(AF_INET, words[2], &remote) != 1) {
     complain(reader, "ifconfig: not two IPv4 addresses; write ifconfig 10.8.0.1 10.8.0.2");
+  } else if (local.s_addr == remote.s_addr) {
+    complain(reader, "ifconfig: both addresses are %s; each end has its own: ifconfig LOCAL REMOTE",
+             words[1]);
   } else if (ntohl(remote.s_addr) >> 24 == 255) {
     complain(
         reader,
@@ -316,7 +319,7 @@ static const struct option *find(const char *name) {
 static void read_unknown(struct reader *reader, const char *name) {
   const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
   if (length <= SW_LINE_NAME_MAX && name[length] == '\0')
-    drop(reader, name, "saltway knows no such option of OpenVPN");
+    drop(reader, name, "not known: a part of OpenVPN that static keys do not use, or mistyped");
   else
     complain(reader,
              "not an option of OpenVPN; write NAME ARGUMENTS, and a key between <secret> and "

@@ -320,7 +320,7 @@ static void allowed_ip_with_host_bits_names_the_right_network(void **state) {
 static void invalid_or_repeated_allowed_ip_is_reported(void **state) {
   (void)state;
   assert_peer_mistake("AllowedIPs = site-b", "AllowedIPs: \"site-b\" is not a range of addresses");
-  assert_peer_mistake("AllowedIPs = 10.3.0.0/16 10.4.0.0/16", "is not a range of addresses");
+  assert_peer_mistake("AllowedIPs = 10.3.0.0/16 10.4.0.0/16", "commas separate values");
   assert_peer_mistake("AllowedIPs = 10.2.0.0/16", "10.2.0.0/16 is given twice; remove one");
   assert_peer_mistake("AllowedIPs = 10.3.0.0/16, 10.3.0.0/16", "10.3.0.0/16 is given twice");
   assert_good(INTERFACE PEER "AllowedIPs = 10.2.0.0/24\n");
@@ -373,7 +373,9 @@ static void endpoint_is_host_and_port(void **state) {
       {"Endpoint = ?b.example:51900",
        "\"?b.example\" is neither an IPv4 address nor a host name; write it like 192.0.2.1:51900 or "
        "b.example.net:51900\n"},
-      {"Endpoint = b example:51900", "\"b example\" is neither"},
+      {"Endpoint = b example:51900", "\"b example:51900\" has a blank or \";\" in it"},
+      {"Endpoint = b.example:1; c.example:1", "commas separate values"},
+      {"Endpoint = b(example:51900", "\"b(example\" is neither"},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
     assert_peer_mistake(cases[i].line, cases[i].words);

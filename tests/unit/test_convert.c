@@ -139,6 +139,8 @@ static const struct {
     {LEAST "remote a,b\n", "old:4: remote: \"a,b\" is neither an address nor a host name"},
     {LEAST "ifconfig 10.8.0.1 255.255.255.0\n",
      "old:4: ifconfig: the second argument is a netmask"},
+    {LEAST "ifconfig 10.8.0.1 10.8.0.1\n",
+     "old:4: ifconfig: both addresses are 10.8.0.1; each end"},
     {LEAST "ifconfig 10.8.0.x 10.8.0.1\n", "old:4: ifconfig: not two IPv4 addresses"},
     {LEAST "ifconfig-ipv6 fd08:x::2/64 fd08::1\n",
      "old:4: ifconfig-ipv6: an argument is not an address"},
