@@ -30,9 +30,10 @@ struct sw_doctor_status {
   char state[32], reason[32], condition[SW_DOCTOR_SENTENCE];
   uint32_t mtu, path_mtu, port;
   uint64_t packets_in, packets_out;
-  char file[PATH_MAX]; /* that the link has read; empty: not known */
-  bool same_file;      /* it is the configuration's */
-  double modified;     /* when that was written, seconds since the epoch */
+  char file[PATH_MAX];                     /* that the link has read; empty: not known */
+  bool same_file;                          /* it is the configuration's */
+  double modified;                         /* when that was written, seconds since the epoch */
+  char fingerprints[SW_FINGERPRINTS_TEXT]; /* of the keys that it has; empty: not known */
 };
 
 /* A host that packets are sent to, with the ways to it. */

@@ -77,6 +77,17 @@ static bool parse_address(const char *text, struct sw_address *address) {
   return true;
 }
 
+/* As sw_psks_fingerprints. */
+static void take_fingerprints(struct sw_doctor_status *status, const json_t *list) {
+  char *text = status->fingerprints;
+  const size_t size = sizeof(status->fingerprints);
+  size_t length = 0;
+  for (size_t i = 0; i < json_array_size(list) && length < size; i++) {
+    const char *one = json_string_value(json_array_get(list, i));
+    length += (size_t)snprintf(text + length, size - length, "%s%s", i ? ", " : "", one ? one : "");
+  }
+}
+
 static void take_status(struct sw_doctor_facts *facts, const json_t *link) {
   struct sw_doctor_status *status = &facts->status;
   *status = (struct sw_doctor_status){.running = true,
@@ -91,6 +102,7 @@ static void take_status(struct sw_doctor_facts *facts, const json_t *link) {
   status->same_file = sw_regular_file_same(status->file, facts->config.file);
   status->modified = json_number_value(json_object_get(link, "file_modified"));
   snprintf(status->condition, sizeof(status->condition), "%s", string_of(link, "condition"));
+  take_fingerprints(status, json_object_get(link, "fingerprints"));
   const json_t *list = json_object_get(link, "endpoints");
   facts->endpoint_count = 0;
   for (size_t i = 0; i < json_array_size(list) && facts->endpoint_count <= SW_ENDPOINTS_MAX; i++)

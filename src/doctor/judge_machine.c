@@ -76,12 +76,26 @@ void sw_judge_config(const struct sw_doctor_facts *facts, struct sw_verdict *ver
   }
 }
 
+/* Whether the key file was changed after the running link had read it. */
+static bool has_other_keys(const struct sw_doctor_facts *facts) {
+  const char *keys = facts->status.fingerprints;
+  return facts->status.running && keys[0] != '\0' && strcmp(keys, facts->fingerprints) != 0;
+}
+
+static void judge_other_keys(const struct sw_doctor_facts *facts, struct sw_verdict *verdict) {
+  sw_verdict_set(verdict, SW_LEVEL_WARN, "fingerprint %s is not what the link has: it runs with %s",
+                 facts->fingerprints, facts->status.fingerprints);
+  sw_verdict_fix(verdict, "saltway reload %s", facts->name);
+}
+
 void sw_judge_key(const struct sw_doctor_facts *facts, struct sw_verdict *verdict) {
   const char *line;
   unsigned count;
   const size_t length = find_complaint(facts->complaints, true, &line, &count);
   if (!facts->loaded && length)
     sw_verdict_set(verdict, SW_LEVEL_FAIL, "%.*s", (int)length, line);
+  else if (facts->loaded && has_other_keys(facts))
+    judge_other_keys(facts, verdict);
   else if (facts->loaded)
     sw_verdict_set(verdict, SW_LEVEL_OK, "fingerprint %s; both sides must have it in common%s%.*s",
                    facts->fingerprints, length ? "; " : "", (int)length, length ? line : "");

@@ -65,6 +65,7 @@ has_route() { ip -n "$A" route show table "${2:-main}" | grep -q "^$1 dev sw0"; 
   for side in a b; do
     cat "$work/link.key" "$work/new.key" >"$work/$side/link.key"
     [ "$("$SALTWAY" check "$work/$side/sw0.conf")" = "$work/$side/sw0.conf: ok, key fingerprints $old, $new" ]
+    [[ $(in_ns $side "$SALTWAY" doctor "$work/$side/sw0.conf") == *"fingerprint $old, $new is not what the link has: it runs with $old"* ]]
     says $side PresharedKeyFile
     sleep 0.5
     fingerprint_is a "$old"

@@ -111,7 +111,7 @@ static const struct {
     {LEAST "  mssfix 1400 # why\n", NULL, NULL, "old:4: mssfix is not carried over: "},
     {LEAST "user \"no body\"\n", NULL, NULL, "old:4: user is not carried over: "},
     {LEAST "new-option 1\n", NULL, NULL,
-     "old:4: new-option is not carried over: saltway knows no such"},
+     "old:4: new-option is not carried over: not known: a part of OpenVPN"},
     {"<secret>\n0123\n</secret>\nremote b\n", "Address = 10.", "Address = 10.",
      "old: no addresses"},
 };

@@ -110,6 +110,16 @@ static void up(void) {
 static void nothing(void) {
 }
 
+static void other_key(void) {
+  up();
+  snprintf(facts.status.fingerprints, sizeof(facts.status.fingerprints), "12345678, 9abcdef0");
+}
+
+static void same_key(void) {
+  up();
+  snprintf(facts.status.fingerprints, sizeof(facts.status.fingerprints), "12345678");
+}
+
 static void complain(const char *line) {
   facts.loaded = false;
   snprintf(facts.complaints, sizeof(facts.complaints), "%s", line);
@@ -606,6 +616,10 @@ static const struct situation {
     {"a link from another file", other_file, "config", SW_LEVEL_WARN,
      "was started from another file", "saltway doctor FILE"},
     {"the fingerprint is shown", nothing, "key", SW_LEVEL_OK, "12345678", ""},
+    {"the link has the same key", same_key, "key", SW_LEVEL_OK, "12345678; both sides", ""},
+    {"the link has another key", other_key, "key", SW_LEVEL_WARN,
+     "fingerprint 12345678 is not what the link has: it runs with 12345678, 9abcdef0",
+     "saltway reload sw0"},
     {"no TUN", no_tun, "tun", SW_LEVEL_FAIL, "tun: cannot open", ""},
     {"root without CAP_NET_ADMIN", no_net_admin, "privileges", SW_LEVEL_FAIL,
      "root lacks CAP_NET_ADMIN", "--cap-add NET_ADMIN"},
