@@ -131,7 +131,7 @@ static void add_other(struct sw_doctor_facts *facts, const char *link,
   struct sw_doctor_other *other = &facts->others[facts->other_count++];
   *other =
       (struct sw_doctor_other){.prefix = sw_prefix_network(prefix), .metric = metric, .own = own};
-  snprintf(other->link, sizeof(other->link), "%s", link);
+  snprintf(other->link, sizeof(other->link), "%.*s", (int)sizeof(other->link) - 1, link);
 }
 
 static bool is_known(const struct sw_doctor_facts *facts, const char *link) {
