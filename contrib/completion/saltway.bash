@@ -28,7 +28,7 @@ _saltway() {
     return
   fi
   case ${COMP_WORDS[COMP_CWORD - 1]} in
-    -o | -t | --output | --port | --networks* | --name | --host | --peer) return ;;
+    -o | -t | --port | --networks* | --name | --host | --peer) return ;;
   esac
   case ${COMP_WORDS[1]} in
     check | up) offered=$(_saltway_configured) ;;

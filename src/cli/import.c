@@ -46,10 +46,11 @@ static void take_stem(struct request *request) {
 
 /* Returns the exit status. */
 static int parse(int argc, char **argv, struct request *request) {
-  static const struct option options[] = {
-      {"name", required_argument, NULL, 'n'},     {"host", required_argument, NULL, 'h'},
-      {"networks", required_argument, NULL, 'N'}, {"peer", required_argument, NULL, 'p'},
-      {"output", required_argument, NULL, 'o'},   {NULL, 0, NULL, 0}};
+  static const struct option options[] = {{"name", required_argument, NULL, 'n'},
+                                          {"host", required_argument, NULL, 'h'},
+                                          {"networks", required_argument, NULL, 'N'},
+                                          {"peer", required_argument, NULL, 'p'},
+                                          {NULL, 0, NULL, 0}};
   for (int option; (option = getopt_long(argc, argv, "o:", options, NULL)) != -1;) {
     if (option == 'n') request->name = optarg;
     if (option == 'h') request->host = optarg;

@@ -41,6 +41,7 @@ static void usage(FILE *out) {
   for (unsigned i = 0; i < SUBCOMMANDS; i++)
     fprintf(out, "  saltway %-6s %-20s %s\n", subcommands[i].name, subcommands[i].arguments,
             subcommands[i].what);
+  fprintf(out, "  saltway %-6s %-20s %s\n", "help", "[SUBCOMMAND]", "show usage");
   fprintf(out,
           "  saltway --help | --version\n\n"
           "NAME stands for /etc/saltway/NAME.conf, and is the interface's name; see saltway(8).\n");

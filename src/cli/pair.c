@@ -42,9 +42,8 @@ static int parse(int argc, char **argv, struct request *request) {
   static const struct option options[] = {{"networks-a", required_argument, NULL, 'A'},
                                           {"networks-b", required_argument, NULL, 'B'},
                                           {"port", required_argument, NULL, 'p'},
-                                          {"output", required_argument, NULL, 'o'},
                                           {NULL, 0, NULL, 0}};
-  for (int option; (option = getopt_long(argc, argv, "o:p:", options, NULL)) != -1;) {
+  for (int option; (option = getopt_long(argc, argv, "o:", options, NULL)) != -1;) {
     if (option == 'o') {
       request->directory = optarg;
     } else if (option == 'A' || option == 'B') {

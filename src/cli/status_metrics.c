@@ -21,19 +21,21 @@ static void print_label(FILE *out, const char *separator, const char *name, cons
 }
 
 /* What the samples of a metric are about. */
-enum subject { OF_LINK, OF_PATH, OF_DROP };
+enum subject { OF_LINK, OF_STATE, OF_PATH, OF_DROP };
 
 struct metric {
   const char *name, *unit; /* the unit is the name's end; "": none */
   bool counter;
   enum subject subject;
-  const char *key; /* in the JSON object; NULL: whether packets pass */
+  const char *key; /* in the JSON object; NULL: whether packets pass; OF_STATE: a state */
   double factor;   /* from the JSON's unit to the metric's */
   const char *help;
 };
 
 static const struct metric metrics[] = {
     {"saltway_up", "", false, OF_LINK, NULL, 1, "Whether packets pass."},
+    {"saltway_degraded", "", false, OF_STATE, "degraded", 1,
+     "Whether packets pass, and something is wrong."},
     {"saltway_uptime_seconds", "seconds", false, OF_LINK, "uptime", 1, "Since the link started."},
     {"saltway_state_seconds", "seconds", false, OF_LINK, "state_since", 1, "Age of the state."},
     {"saltway_last_handshake_seconds", "seconds", false, OF_LINK, "last_handshake", 1,
@@ -97,6 +99,12 @@ static void print_link(FILE *out, const struct metric *metric, const json_t *lin
     fprintf(out, "} %d\n", sw_status_is_up(link));
 }
 
+static void print_state(FILE *out, const struct metric *metric, const json_t *link) {
+  const char *state = string_of(link, "state");
+  print_name(out, metric, link);
+  fprintf(out, "} %d\n", state && strcmp(state, metric->key) == 0);
+}
+
 static void print_paths(FILE *out, const struct metric *metric, const json_t *link) {
   const json_t *paths = json_object_get(link, "paths");
   for (size_t i = 0; i < json_array_size(paths); i++) {
@@ -119,8 +127,11 @@ static void print_drops(FILE *out, const struct metric *metric, const json_t *li
 }
 
 void sw_status_metrics(FILE *out, const json_t *links) {
-  static void (*const print[])(FILE *, const struct metric *, const json_t *) = {
-      [OF_LINK] = print_link, [OF_PATH] = print_paths, [OF_DROP] = print_drops};
+  static void (*const print[])(FILE *, const struct metric *,
+                               const json_t *) = {[OF_LINK] = print_link,
+                                                  [OF_STATE] = print_state,
+                                                  [OF_PATH] = print_paths,
+                                                  [OF_DROP] = print_drops};
   for (unsigned i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
     const struct metric *metric = &metrics[i];
     fprintf(out, "# TYPE %s %s\n", metric->name, metric->counter ? "counter" : "gauge");

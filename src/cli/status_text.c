@@ -115,15 +115,13 @@ static void print_share(const struct page *page, long long lost, long long sent,
     fprintf(page->out, "not measured\n");
 }
 
-/* Of few datagrams the share would frighten: some are probes that are meant to be lost. */
+/* Of few nothing is said: some are probes that are meant to be lost. */
 static void print_lost(const struct page *page, const json_t *link) {
   const long long lost = integer_of(link, "datagrams_lost");
   const long long sent = integer_of(link, "datagrams_in") + lost;
+  if (sent < FEW_DATAGRAMS) return;
   label(page, "  ", "lost");
-  if (sent < FEW_DATAGRAMS)
-    fprintf(page->out, "%lld of %lld datagrams of the peer\n", lost, sent);
-  else
-    print_share(page, lost, sent, "datagrams of the peer");
+  print_share(page, lost, sent, "datagrams of the peer");
 }
 
 /* What waits to be sent, and what was marked because it waited too long. */

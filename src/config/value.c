@@ -90,7 +90,7 @@ int sw_value_mtu(struct sw_config *config, const char *text, struct sw_error *er
   uint64_t mtu;
   (void)error;
   config->mtu = 0;
-  if (strcmp(text, "auto") == 0) return 0;
+  if (strcasecmp(text, "auto") == 0) return 0;
   if (!parse_number(text, 10, SW_VALUE_MTU_MAX, &mtu) || mtu < SW_VALUE_MTU_MIN) return -EINVAL;
   config->mtu = (uint16_t)mtu;
   return 0;

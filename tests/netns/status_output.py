@@ -34,6 +34,7 @@ assert known <= {"gauge", "counter", "unknown"}, known
 for link in links:
     name = ("name", link["name"])
     assert samples["saltway_up", (name,)] == (link["state"] in ("up", "degraded"))
+    assert samples["saltway_degraded", (name,)] == (link["state"] == "degraded")
     assert samples["saltway_handshakes_total", (name,)] <= link["handshakes"] + 1
     for reason in link["drops"]:
         assert samples["saltway_dropped_total", (name, ("reason", reason))] >= 0

@@ -269,6 +269,7 @@ static void mtu_is_large_enough_for_ipv6(void **state) {
                            "MTU: 1279 is too small for IPv6 (fd77::1/64); write at least 1280");
   assert_mistake(INTERFACE "MTU = 1279\n" PEER "AllowedIPs = fd02::/64\n", 3,
                  "MTU: 1279 is too small for IPv6 (fd02::/64)");
+  assert_good(INTERFACE "MTU = Auto\n" PEER);
   assert_good(INTERFACE "MTU = 1280\nAddress = fd77::1/64\n" PEER);
 }
 

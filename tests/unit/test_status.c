@@ -56,14 +56,17 @@ static void share_of_few_datagrams_is_not_told(void **state) {
   static const struct {
     const char *changes, *line;
   } cases[] = {
-      {"{'datagrams_in':0,'datagrams_lost':0}", "\n  lost: 0 of 0 datagrams of the peer\n"},
-      {"{'datagrams_in':900,'datagrams_lost':99}", "\n  lost: 99 of 999 datagrams of the peer\n"},
+      {"{'datagrams_in':0,'datagrams_lost':0}", NULL},
+      {"{'datagrams_in':900,'datagrams_lost':99}", NULL},
       {"{'datagrams_in':900,'datagrams_lost':100}",
        "\n  lost: 10 % (100 of 1000 datagrams of the peer)\n"},
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     char *text = text_of(cases[i].changes, false);
-    assert_non_null(strstr(text, cases[i].line));
+    if (cases[i].line)
+      assert_non_null(strstr(text, cases[i].line));
+    else
+      assert_null(strstr(text, "\n  lost: "));
     free(text);
   }
 }
@@ -184,6 +187,7 @@ static void metrics_of_a_link_are_in_base_units(void **state) {
   static const char *const lines[] = {
       "# TYPE saltway_up gauge\n",
       "\nsaltway_up{name=\"sw0\"} 1\n",
+      "\nsaltway_degraded{name=\"sw0\"} 0\n",
       "\nsaltway_uptime_seconds{name=\"sw0\"} 15120\n",
       "\n# UNIT saltway_received_bytes bytes\n",
       "\nsaltway_received_bytes_total{name=\"sw0\"} 1536\n",
