@@ -1,5 +1,6 @@
 #include "doctor/facts.h"
 
+#include <errno.h>
 #include <string.h>
 
 bool sw_doctor_is_up(const struct sw_doctor_facts *facts) {
@@ -9,6 +10,11 @@ bool sw_doctor_is_up(const struct sw_doctor_facts *facts) {
 
 bool sw_doctor_reason_is(const struct sw_doctor_facts *facts, const char *reason) {
   return facts->status.running && strcmp(facts->status.reason, reason) == 0;
+}
+
+bool sw_doctor_port_is_ours(const struct sw_doctor_facts *facts) {
+  return !facts->status.running && facts->port == -EADDRINUSE &&
+         strncmp(facts->port_holder, "saltway", strlen("saltway")) == 0;
 }
 
 const struct sw_lookup_interface *sw_doctor_interface_at(const struct sw_doctor_facts *facts,

@@ -130,6 +130,9 @@ bool sw_doctor_is_up(const struct sw_doctor_facts *facts);
 /** Whether the link runs and gives this reason for its state, a word of `saltway status --json`. */
 bool sw_doctor_reason_is(const struct sw_doctor_facts *facts, const char *reason);
 
+/** Whether a saltway that does not answer has the link's port: it may be this link. */
+bool sw_doctor_port_is_ours(const struct sw_doctor_facts *facts);
+
 /** The interface with this index, which is a part of the facts; NULL: none. */
 const struct sw_lookup_interface *sw_doctor_interface_at(const struct sw_doctor_facts *facts,
                                                          unsigned index);

@@ -103,6 +103,10 @@ void sw_judge_link(const struct sw_doctor_facts *facts, struct sw_verdict *verdi
   } else if (status->refused) {
     sw_verdict_set(verdict, SW_LEVEL_WARN, "the link runs, and did not say what it does");
     sw_verdict_fix(verdict, "as root: saltway doctor %s", facts->name);
+  } else if (sw_doctor_port_is_ours(facts)) {
+    sw_verdict_set(verdict, SW_LEVEL_WARN,
+                   "the link is not running, or runs without its control socket: %s has its port",
+                   facts->port_holder);
   } else if (facts->loaded) {
     sw_verdict_set(verdict, SW_LEVEL_WARN, "the link is not running");
     sw_verdict_fix(verdict, "saltway up %s", facts->config.file);

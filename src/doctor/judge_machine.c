@@ -178,6 +178,12 @@ void sw_judge_interface(const struct sw_doctor_facts *facts, struct sw_verdict *
                    "there is another interface of the name %s%s%s: the link cannot make its own",
                    facts->name, interface->kind[0] ? ", of the kind " : "", interface->kind);
     sw_verdict_fix(verdict, "choose another name; or: ip link del %s", facts->name);
+  } else if (facts->status.running && interface && facts->status.mtu &&
+             interface->mtu != facts->status.mtu) {
+    sw_verdict_set(verdict, SW_LEVEL_WARN,
+                   "another program has set the MTU of %s to %u; that of the link is %u",
+                   facts->name, interface->mtu, facts->status.mtu);
+    sw_verdict_fix(verdict, "ip link set %s mtu %u", facts->name, facts->status.mtu);
   } else if (facts->status.running && interface) {
     sw_verdict_set(verdict, SW_LEVEL_OK, "%s is up", facts->name);
   } else if (facts->loaded) {
@@ -194,7 +200,11 @@ void sw_judge_port(const struct sw_doctor_facts *facts, struct sw_verdict *verdi
     const char *holder = facts->port_holder;
     sw_verdict_set(verdict, SW_LEVEL_FAIL, "UDP port %u is taken%s%s", port,
                    holder[0] ? " by " : "", holder);
-    sw_verdict_fix(verdict, "end that program, or choose another ListenPort: ss -Hlunp sport = :%u",
+    sw_verdict_fix(verdict,
+                   sw_doctor_port_is_ours(facts)
+                       ? "is it this link, without its control socket? Else another link needs "
+                         "another ListenPort: ss -Hlunp sport = :%u"
+                       : "end that program, or choose another ListenPort: ss -Hlunp sport = :%u",
                    port);
   } else if (facts->port) {
     sw_verdict_set(verdict, SW_LEVEL_FAIL, "%s", facts->port_error.text);

@@ -78,7 +78,7 @@ int sw_default_routes_plan(struct sw_default_routes *routes, const struct sw_con
                         SW_DEFAULT_ROUTES_TABLE,
                         SW_DEFAULT_ROUTES_TABLE + SW_DEFAULT_ROUTES_TABLES - 1);
   routes->table = SW_DEFAULT_ROUTES_TABLE + first;
-  routes->mark = config->fwmark ? config->fwmark : routes->table;
+  routes->mark = config->fwmark ? config->fwmark : SW_DEFAULT_ROUTES_MARK;
   routes->user = resolver_user(config);
   return 0;
 }

@@ -38,6 +38,9 @@
 #define SW_DEFAULT_ROUTES_TABLE 51900
 #define SW_DEFAULT_ROUTES_TABLES 64
 
+/* The mark of all links: the datagrams of one must not go into the table of another. */
+#define SW_DEFAULT_ROUTES_MARK 51900
+
 /* Each table has its own priorities.  Rules that an administrator makes without a priority come
  * later: they are just before 32766, the main table's. */
 #define SW_DEFAULT_ROUTES_PRIORITY 31000

@@ -10,10 +10,8 @@ static int plan(struct sw_host *host, const struct sw_default_routes *before,
   const int failed =
       sw_default_routes_plan(&host->defaults, host->config, host->netlink, host->tun.index, error);
   if (failed) return failed;
-  if (host->defaults.table && before->table) { /* it may have chosen another free one */
+  if (host->defaults.table && before->table) /* it may have chosen another free one */
     host->defaults.table = before->table;
-    host->defaults.mark = host->config->fwmark ? host->config->fwmark : before->table;
-  }
   host->mark = host->defaults.mark ? host->defaults.mark : host->config->fwmark;
   host->defaults.port = host->udp.port;
   return 0;
@@ -118,6 +116,10 @@ int sw_host_change(struct sw_host *host, const struct sw_config *next, struct sw
   struct sw_host before = *host, after = *host;
   struct sw_error in_vain;
   if (host->as_it_is) return change_mark(host, next->fwmark, error);
+  if (sw_host_is_down(
+          host)) /* the kernel makes no routes then, and to set it up is not our decision */
+    return sw_error_set(error, 0, NULL, "%s is down: set it up first (ip link set %s up)",
+                        host->tun.name, host->tun.name);
   after.config = next;
   after.before = &before;
   after.mtu = next->mtu ? next->mtu : host->config->mtu ? SW_MTU_LEAST : host->mtu;

@@ -151,7 +151,8 @@ static bool on_command(void *user, const char *command, char **answer) {
     if (parent->serving)
       parent->reload = true; /* reload() answers */
     else
-      *answer = strdup("refused\nthe link is being started or stopped: try again\n");
+      *answer =
+          strdup("refused\nthe link is being started or stopped, or its hooks run: try again\n");
     return true;
   }
   if (strcmp(command, "down") == 0) {
@@ -279,8 +280,11 @@ static void reload(struct parent *parent) {
   log_lines(done ? SW_LOG_INFO : SW_LOG_ERROR, text ? text : (char[]){"no memory for a reload"});
   free(answer);
   free(text);
+  if (done) parent->observer.report.observed = 0; /* what it says may be over now */
+  parent->serving = false;
   if (done && what.hooks && sw_hooks_change(&parent->hooks, &error) != 0)
     end_with(parent, error.text);
+  parent->serving = true;
   sw_observer_ask(&parent->observer);
 }
 

@@ -283,7 +283,8 @@ struct sw_report sw_report_make(const struct sw_facts *facts, const struct sw_re
                              .observed = facts->now,
                              .loss = before->loss};
   sw_loss_count(&report.loss, facts);
-  if (heard(facts)) report.heard_since = before->heard_since ? before->heard_since : facts->now;
+  if (heard(facts) && facts->link->state != SW_LINK_UP)
+    report.heard_since = before->heard_since ? before->heard_since : facts->now;
   diagnose(facts, &report, before);
   if (same(&report, before)) {
     report.since = before->since;

@@ -65,7 +65,7 @@ struct sw_report {
   struct sw_address endpoint; /* that the condition is about; port 0: none, or not known */
   uint64_t since;             /* when this condition of this endpoint was first observed */
   uint64_t observed;          /* when it was last observed */
-  uint64_t heard_since;       /* since when the peer has been heard; 0: it is not */
+  uint64_t heard_since; /* of a link that is not up: since when the peer is heard; 0: it is not */
   struct sw_loss loss;
   char text[SW_SENTENCE_TEXT];
 };

@@ -333,6 +333,49 @@ without CAP_NET_ADMIN: the interface sw0 stays as it is configured" ]
   pings_stop
 }
 
+@test "an interface that was set down stays so, and what needs it up is refused" {
+  two_sides
+  ip -n "$A" link set sw0 down
+  echo 'AllowedIPs = 10.9.0.0/16' >>"$work/a/sw0.conf"
+  refused a "sw0 is down: set it up first (ip link set sw0 up)"
+  sed -i '$d; s/^\[Interface\]/&\nMTU = 1380/' "$work/a/sw0.conf"
+  refused a "sw0 is down"
+  sed -i 's/^MTU.*/Bandwidth = 5mbit/' "$work/a/sw0.conf"
+  says a Bandwidth
+  refute eval 'ip -n "$A" link show sw0 | grep -q "[<,]UP[,>]"'
+  ip -n "$A" link set sw0 up
+  sed -i 's/^Bandwidth.*/MTU = 1380/' "$work/a/sw0.conf"
+  eventually says a "MTU, Bandwidth"
+  ip -n "$A" link show sw0 | grep 'mtu 1380'
+}
+
+@test "while the hooks of a reload run the next one is refused" {
+  two_sides "PostUp = true"
+  sed -i "s|^PostUp.*|PostUp = touch $work/begun; while [ ! -e $work/end ]; do sleep 0.1; done|" "$work/a/sw0.conf"
+  says a PostUp
+  eventually test -e "$work/begun"
+  sed -i 's/^\[Interface\]/&\nBandwidth = 5mbit/' "$work/a/sw0.conf"
+  run reload a
+  echo "$output"
+  [ "$status" = 1 ]
+  [[ $output == *"its hooks run: try again"* ]]
+  touch "$work/end"
+  eventually says a Bandwidth
+}
+
+@test "what a reload has mended is not said any more" {
+  two_sides
+  ip -n "$A" link set v0 mtu 1400
+  ip -n "$B" link set v0 mtu 1400
+  sed -i 's/^\[Interface\]/&\nMTU = 1440/' "$work/a/sw0.conf"
+  says a MTU
+  eventually eval '[ "$(status_of a .reason)" = small-mtu ]'
+  sed -i '/^MTU/d' "$work/a/sw0.conf"
+  says a MTU
+  # it would be said for 30 s more
+  until_true 20 eval '[ "$(status_of a .reason)" = up ]'
+}
+
 @test "an engine that does not read its orders ends with the link, and the reload says so" {
   two_sides
   kill -STOP "$(status_of a .engine_pid)"

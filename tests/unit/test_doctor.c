@@ -65,6 +65,7 @@ static void set_status(const char *state, const char *reason, const char *condit
   snprintf(facts.status.reason, sizeof(facts.status.reason), "%s", reason);
   snprintf(facts.status.condition, sizeof(facts.status.condition), "%s", condition);
   add_interface(9, "sw0", "tun", "10.77.0.1/30");
+  facts.interfaces[facts.interface_count - 1].mtu = 1440;
 }
 
 /* A link that is not running, on a machine where nothing is wrong. */
@@ -173,6 +174,14 @@ static void gone(void) {
 static void port_taken(void) {
   facts.port = -EADDRINUSE;
   snprintf(facts.port_holder, sizeof(facts.port_holder), "dnsmasq (pid 7)");
+}
+static void port_of_a_saltway(void) {
+  facts.port = -EADDRINUSE;
+  snprintf(facts.port_holder, sizeof(facts.port_holder), "saltway-engine (pid 7)");
+}
+static void other_mtu(void) {
+  up();
+  facts.interfaces[facts.interface_count - 1].mtu = 1300;
 }
 static void port_denied(void) {
   facts.port = -EACCES;
@@ -636,6 +645,13 @@ static const struct situation {
      "ip link set sw0 up"},
     {"the interface was deleted", gone, "interface", SW_LEVEL_FAIL, "is gone", NULL},
     {"the interface is up", up, "interface", SW_LEVEL_OK, "sw0 is up", ""},
+    {"the MTU was set by hand", other_mtu, "interface", SW_LEVEL_WARN,
+     "another program has set the MTU of sw0 to 1300; that of the link is 1440",
+     "ip link set sw0 mtu 1440"},
+    {"a saltway has the port", port_of_a_saltway, "port", SW_LEVEL_FAIL,
+     "UDP port 51900 is taken by saltway-engine (pid 7)", "is it this link, without its control"},
+    {"a saltway has the port", port_of_a_saltway, "link", SW_LEVEL_WARN,
+     "or runs without its control socket: saltway-engine (pid 7) has its port", ""},
     {"the port is taken", port_taken, "port", SW_LEVEL_FAIL,
      "UDP port 51900 is taken by dnsmasq (pid 7)", "ss -Hlunp sport = :51900"},
     {"the port is denied", port_denied, "port", SW_LEVEL_FAIL, "udp: denied", ""},

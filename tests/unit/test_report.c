@@ -629,6 +629,24 @@ static void way_that_comes_back_is_not_called_one_way(void **state) {
   assert_int_not_equal(report.condition, SW_CONDITION_ONE_WAY);
 }
 
+/* A peer that was heard for long, and then no more: its last datagrams show no way that is open. */
+static void outage_of_a_link_in_use_is_not_called_one_way(void **state) {
+  (void)state;
+  start(&(struct situation){
+      .state = SW_LINK_UP, .attempts = 3, .endpoints = {TRIED(A4, 500)}, .handshake = 90000});
+  for (unsigned i = 1; i <= 20; i++) {
+    status.received_time = NOW + i * SW_SECOND;
+    step(i);
+  }
+  status.state = SW_LINK_SILENT;
+  for (unsigned i = 21; i < 60; i++) {
+    status.endpoints[0].attempt_time = NOW + i * SW_SECOND;
+    step(i);
+    assert_int_not_equal(report.condition, SW_CONDITION_ONE_WAY);
+  }
+  assert_int_equal(report.condition, SW_CONDITION_SILENT);
+}
+
 static void lasting_condition_is_reported_once(void **state) {
   (void)state;
   start(&(struct situation){
@@ -1175,6 +1193,7 @@ int main(void) {
       cmocka_unit_test(all_endpoints_and_no_more_are_examined),
       cmocka_unit_test(datagrams_of_another_key_are_reported_for_another_round),
       cmocka_unit_test(way_that_comes_back_is_not_called_one_way),
+      cmocka_unit_test(outage_of_a_link_in_use_is_not_called_one_way),
       cmocka_unit_test(lasting_condition_is_reported_once),
       cmocka_unit_test(the_first_attempt_is_not_reported),
       cmocka_unit_test(more_specific_condition_is_reported_at_once),
