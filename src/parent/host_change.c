@@ -27,10 +27,24 @@ static bool is_route_of(const struct sw_host *host, const struct sw_route *route
   return false;
 }
 
-static bool is_address_of(const struct sw_host *host, const struct sw_prefix *address) {
-  for (size_t i = 0; i < host->config->address_count; i++)
-    if (memcmp(&host->config->addresses[i], address, sizeof(*address)) == 0) return true;
-  return false;
+/* Returns the place in the list, or the list's length. */
+static size_t place_of(const struct sw_config *config, const struct sw_prefix *address) {
+  size_t i = 0;
+  while (i < config->address_count && memcmp(&config->addresses[i], address, sizeof(*address)) != 0)
+    i++;
+  return i;
+}
+
+/* Whether those that stay are in the same order: the kernel sends from the first. */
+static bool keeps_order(const struct sw_config *before, const struct sw_config *config) {
+  size_t last = 0;
+  for (size_t i = 0; i < config->address_count; i++) {
+    const size_t place = place_of(before, &config->addresses[i]);
+    if (place == before->address_count) continue;
+    if (place < last) return false;
+    last = place;
+  }
+  return true;
 }
 
 static int add_routes_beside(const struct sw_host *host, const struct sw_host *before,
@@ -65,19 +79,20 @@ static int make(struct sw_host *host, struct sw_error *error) {
 
 /* With an address the kernel may remove others, and with the last one of IPv4 the routes. */
 static int remove_addresses(struct sw_host *host, struct sw_error *error) {
-  const struct sw_config *config = host->before->config;
+  const struct sw_config *before = host->before->config, *config = host->config;
+  const bool ordered = keeps_order(before, config);
   bool removed = false;
   int failed = 0;
-  for (size_t i = 0; i < config->address_count && !failed; i++) {
-    if (is_address_of(host, &config->addresses[i])) continue;
-    failed =
-        sw_netlink_address_remove(host->netlink, host->tun.index, &config->addresses[i], error);
+  for (size_t i = 0; i < before->address_count && !failed; i++) {
+    const struct sw_prefix *address = &before->addresses[i];
+    if (ordered && place_of(config, address) < config->address_count) continue;
+    failed = sw_netlink_address_remove(host->netlink, host->tun.index, address, error);
     removed = true;
   }
   if (failed || !removed) return failed;
   failed = sw_host_add_addresses(host, error);
-  for (size_t i = 0; i < host->config->allowed_ip_count && host->routed && !failed; i++) {
-    const struct sw_route route = sw_host_route_to(host, &host->config->allowed_ips[i]);
+  for (size_t i = 0; i < config->allowed_ip_count && host->routed && !failed; i++) {
+    const struct sw_route route = sw_host_route_to(host, &config->allowed_ips[i]);
     failed = sw_netlink_route_add_again(host->netlink, host->tun.index, &route, error);
   }
   return failed;

@@ -333,6 +333,17 @@ without CAP_NET_ADMIN: the interface sw0 stays as it is configured" ]
   pings_stop
 }
 
+@test "the order of addresses is that of the file" {
+  two_sides
+  local order
+  for order in '10.77.0.1/30, 10.78.0.1/32, 10.79.0.1/32' '10.79.0.1/32, 10.78.0.1/32, 10.77.0.1/30' '10.80.0.1/32, 10.77.0.1/30, 10.79.0.1/32'; do
+    sed -i "s|^Address.*|Address = $order|" "$work/a/sw0.conf"
+    says a Address
+    [ "$(ip -n "$A" -4 -j addr show sw0 | jq -r '[.[0].addr_info[] | "\(.local)/\(.prefixlen)"] | join(", ")')" = "$order" ]
+    has_route 10.2.0.0/16
+  done
+}
+
 @test "an interface that was set down stays so, and what needs it up is refused" {
   two_sides
   ip -n "$A" link set sw0 down
