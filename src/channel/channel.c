@@ -19,10 +19,12 @@ int sw_channel_send(int fd, const struct sw_channel_message *message) {
 
 int sw_channel_send_waiting(int fd, const struct sw_channel_message *message) {
   struct pollfd room = {.fd = fd, .events = POLLOUT};
-  int failed = sw_channel_send(fd, message);
-  if (failed == -EAGAIN && poll(&room, 1, SW_CHANNEL_PATIENCE_MS) > 0)
-    failed = sw_channel_send(fd, message);
-  return failed;
+  const int failed = sw_channel_send(fd, message);
+  if (failed != -EAGAIN) return failed;
+  int ready;
+  do ready = poll(&room, 1, SW_CHANNEL_PATIENCE_MS);
+  while (ready < 0 && errno == EINTR);
+  return ready > 0 ? sw_channel_send(fd, message) : failed;
 }
 
 int sw_channel_receive(int fd, struct sw_channel_message *message) {

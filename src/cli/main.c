@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -70,6 +71,7 @@ static int finish(int status) {
 int main(int argc, char **argv) {
   open_standard();
   keep_secrets();
+  signal(SIGCHLD, SIG_DFL); /* where it is ignored the kernel forgets how a process ended */
   if (argc < 2) {
     usage(stderr);
     return 2;

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <linux/fib_rules.h>
@@ -112,6 +114,61 @@ int sw_netlink_route_add_again(struct sw_netlink *netlink, unsigned index,
   const struct route_search search = search_for(route);
   const int code = request_route(netlink, index, &search, true);
   return !code || code == EEXIST ? 0 : sw_netlink_route_add(netlink, index, route, error);
+}
+
+static int compare_prefixes(const void *a, const void *b) {
+  return memcmp(&((const struct sw_route *)a)->prefix, &((const struct sw_route *)b)->prefix,
+                sizeof(struct sw_prefix));
+}
+
+/* Those that are looked for, sorted, and which of them were found. */
+struct presence {
+  struct sw_route *routes;
+  size_t count;
+  unsigned index;
+  bool *present;
+};
+
+static int note_present(struct nl_msg *message, void *taker) {
+  const struct presence *presence = taker;
+  struct sw_change found;
+  sw_change_read(nlmsg_hdr(message), &found);
+  if (found.kind != SW_CHANGE_ROUTE_PRESENT || found.tos || found.index != presence->index)
+    return NL_SKIP;
+  const struct sw_route key = {.prefix = found.prefix};
+  const struct sw_route *route =
+      bsearch(&key, presence->routes, presence->count, sizeof(key), compare_prefixes);
+  if (!route) return NL_SKIP;
+  const struct route_search search = search_for(route);
+  if (search.table == found.table && search.metric == found.metric)
+    presence->present[route - presence->routes] = true;
+  return NL_OK;
+}
+
+/* What is not noted, because memory is short, is only asked for once more. */
+static void look_for(struct sw_netlink *netlink, struct presence *presence) {
+  struct rtmsg request = {.rtm_family = AF_UNSPEC};
+  struct nl_sock *socket = sw_netlink_begin(netlink);
+  struct nl_cb *callback = nl_cb_alloc(NL_CB_DEFAULT);
+  if (!callback) return;
+  nl_cb_set(callback, NL_CB_VALID, NL_CB_CUSTOM, note_present, presence);
+  if (nl_send_simple(socket, RTM_GETROUTE, NLM_F_DUMP, &request, sizeof(request)) >= 0)
+    nl_recvmsgs(socket, callback);
+  nl_cb_put(callback);
+}
+
+int sw_netlink_routes_restore(struct sw_netlink *netlink, unsigned index, struct sw_route *routes,
+                              size_t count, struct sw_error *error) {
+  struct presence presence = {routes, count, index, calloc(count + 1, sizeof(bool))};
+  int failed = 0;
+  if (!presence.present)
+    return sw_error_set(error, ENOMEM, NULL, "netlink: cannot read the routes");
+  qsort(routes, count, sizeof(*routes), compare_prefixes);
+  look_for(netlink, &presence);
+  for (size_t i = 0; i < count && !failed; i++)
+    if (!presence.present[i]) failed = sw_netlink_route_add(netlink, index, &routes[i], error);
+  free(presence.present);
+  return failed;
 }
 
 int sw_netlink_route_remove(struct sw_netlink *netlink, unsigned index,

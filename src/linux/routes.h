@@ -27,6 +27,11 @@ int sw_netlink_route_add(struct sw_netlink *netlink, unsigned index, const struc
 int sw_netlink_route_add_again(struct sw_netlink *netlink, unsigned index,
                                const struct sw_route *route, struct sw_error *error);
 
+/** Makes those of the routes that are missing, after one look at what the kernel has.  Sorts them.
+ * Fails as sw_netlink_route_add does, with the first that cannot be made. */
+int sw_netlink_routes_restore(struct sw_netlink *netlink, unsigned index, struct sw_route *routes,
+                              size_t count, struct sw_error *error);
+
 /** Removes a route over the interface; one that does not exist is no error. */
 int sw_netlink_route_remove(struct sw_netlink *netlink, unsigned index,
                             const struct sw_route *route, struct sw_error *error);

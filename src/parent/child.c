@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,7 +81,8 @@ void sw_child_stop(struct sw_child *child) {
   memset(&message, 0, sizeof(message));
   message.kind = SW_CHANNEL_STOP;
   child->stopping = true;
-  sw_child_send(child, &message);
+  if (!sw_child_send(child, &message))
+    shutdown(child->channel, SHUT_WR); /* it stops at the end, too */
   uv_timer_start(&child->patience, on_engine_late, STOP_MS, 0);
 }
 

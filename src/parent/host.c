@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -71,8 +72,8 @@ int sw_host_add_addresses(const struct sw_host *host, struct sw_error *error) {
 /* A super-packet that does not fit one send would be sent as a large one and a small one. */
 static void cap_super_packets(const struct sw_host *host) {
   const unsigned fit = SW_UDP_RUN / (host->mtu + SW_OVERHEAD);
-  sw_netlink_gso_segments(host->netlink, host->tun.index,
-                          fit < SW_UDP_SEGMENTS ? fit : SW_UDP_SEGMENTS);
+  const unsigned most = fit < SW_UDP_SEGMENTS ? fit : SW_UDP_SEGMENTS;
+  sw_netlink_gso_segments(host->netlink, host->tun.index, most > 1 ? most : 1);
 }
 
 int sw_host_set_mtu(const struct sw_host *host, struct sw_error *error) {
@@ -238,6 +239,18 @@ int sw_host_changes_open(struct sw_host *host, struct sw_error *error) {
   return sw_host_within(host, open_changes, error);
 }
 
+static int restore_routes(struct sw_host *host, struct sw_error *error) {
+  const struct sw_config *config = host->config;
+  struct sw_route *routes = calloc(config->allowed_ip_count + 1, sizeof(*routes));
+  if (!routes) return sw_error_set(error, ENOMEM, NULL, "netlink: cannot make routes again");
+  for (size_t i = 0; i < config->allowed_ip_count; i++)
+    routes[i] = sw_host_route_to(host, &config->allowed_ips[i]);
+  const int failed = sw_netlink_routes_restore(host->netlink, host->tun.index, routes,
+                                               config->allowed_ip_count, error);
+  free(routes);
+  return failed;
+}
+
 /* A part that cannot be restored keeps no other from it.  The first error is told. */
 static int restore(struct sw_host *host, struct sw_error *error) {
   struct sw_host_made *made = &host->made;
@@ -246,7 +259,7 @@ static int restore(struct sw_host *host, struct sw_error *error) {
   int failed[3] = {sw_host_add_addresses(host, &errors[0])};
   made->addresses = sw_netlink_added(host->netlink) - before;
   if (host->routed) {
-    failed[1] = add_routes(host, &errors[1]);
+    failed[1] = restore_routes(host, &errors[1]);
     made->routes = sw_netlink_added(host->netlink) - before - made->addresses;
     failed[2] = sw_default_routes_restore(&host->defaults, host->netlink, &errors[2]);
     made->rules = sw_netlink_added(host->netlink) - before - made->addresses - made->routes;

@@ -12,7 +12,9 @@ static void count(struct sw_loss_window *window, const struct kind *kind, uint64
   const bool full = window->start && more >= kind->least;
   if (window->start && (now - window->start < SW_LOSS_WINDOW || (kind->waits && !full))) return;
   const double missing = (double)(int64_t)(lost - window->lost);
-  const int percent = full ? (int)(100 * missing / (double)more) : 0;
+  const double share = full ? 100 * missing / (double)more : 0;
+  const int percent =
+      share >= -100 && share <= 100 ? (int)share : 0; /* the engine may say anything */
   *window = (struct sw_loss_window){now, sent, lost, percent};
 }
 

@@ -24,6 +24,7 @@
 #include "parent/signals.h"
 #include "parent/watch.h"
 
+#define SNAPSHOTS_MOST 20              /* a second that have consequences */
 #define RESOLVE_FIRST (10 * SW_SECOND) /* routes and PostUp wait that long for an address */
 #define REBIND_AFTER (30 * SW_SECOND)  /* nothing was received */
 #define HOST_STEP_US 50000             /* between tries to get what a killed link still holds */
@@ -45,6 +46,8 @@ struct parent {
   struct sw_signals signals;
   struct sw_observer observer;
   uint64_t bound;              /* the port was chosen */
+  uint64_t second;             /* began then, */
+  unsigned snapshots;          /* and brought so many */
   bool untold;                 /* the engine has not got the newest endpoints */
   bool serving;                /* it can be reloaded */
   bool reload;                 /* as soon as it can be */
@@ -98,26 +101,40 @@ static void rebind(struct parent *parent, const struct sw_link_status *link) {
   const uint64_t now = sw_clock_now();
   const uint64_t since = link->received_time > parent->bound ? link->received_time : parent->bound;
   struct sw_error error;
-  if (parent->config->listen_port || !link->attempt_time || now - since < REBIND_AFTER) return;
+  if (parent->config->listen_port || !link->attempt_time || now - since < REBIND_AFTER ||
+      now - parent->bound < REBIND_AFTER) /* whatever the engine says */
+    return;
   if (link->state != SW_LINK_CONNECTING && link->state != SW_LINK_SILENT) return;
   parent->bound = now;
   if (sw_host_rebind(&parent->host, &error) != 0) sw_log(SW_LOG_WARNING, "%s", error.text);
 }
 
-static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
-  struct parent *parent = user;
-  const struct sw_link_status *link = &snapshot->link;
-  sw_observer_take(&parent->observer, snapshot);
-  if (parent->untold) send_endpoints(parent);
+/* What an engine says has consequences in the log, in files and in the kernel, but only so many a second. */
+static bool says_too_much(struct parent *parent) {
+  const uint64_t now = sw_clock_now();
+  if (now - parent->second >= SW_SECOND) {
+    parent->second = now;
+    parent->snapshots = 0;
+  }
+  return ++parent->snapshots > SNAPSHOTS_MOST;
+}
+
+static void follow(struct parent *parent, const struct sw_link_status *link) {
   rebind(parent, link);
   sw_host_follow_path(&parent->host, link->path_mtu);
   if (link->state == SW_LINK_UP)
     sw_last_peer_note(&parent->last_peer, parent->config->name, &link->peer, link->fingerprint,
                       sw_clock_now());
-  if (!parent->ending) {
-    sw_observer_report(&parent->observer);
-    sw_names_link(&parent->names, sw_observer_is_up(&parent->observer));
-  }
+  if (parent->ending) return;
+  sw_observer_report(&parent->observer);
+  sw_names_link(&parent->names, sw_observer_is_up(&parent->observer));
+}
+
+static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
+  struct parent *parent = user;
+  sw_observer_take(&parent->observer, snapshot);
+  if (parent->untold) send_endpoints(parent);
+  if (!says_too_much(parent)) follow(parent, &snapshot->link);
   if (sw_control_asked(&parent->control, "status")) answer_status(parent);
 }
 

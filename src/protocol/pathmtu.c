@@ -158,7 +158,7 @@ void sw_pathmtu_acknowledged(struct sw_link *link, uint64_t token) {
   struct sw_pathmtu *search = &link->pathmtu;
   const uint32_t size = (uint32_t)token;
   if (!search->id || token >> 32 != search->id) return;
-  take_sent(search, size);
+  if (!take_sent(search, size)) return; /* no probe of ours */
   if (size <= search->passed || size > SW_MTU_MOST) return;
   search->passed = size;
   if (search->found < size && !search->limit) search->found = size;

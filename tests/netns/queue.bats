@@ -54,6 +54,22 @@ refused_nowhere() { # but in the queue
   refused_nowhere
 }
 
+@test "the peer is told of the end while the line is full" {
+  topology_pair
+  slow 5mbit
+  for _ in 1 2 3; do
+    rm -f "$work"/?/up.log
+    up_both
+    fill 8
+    sleep 1
+    kill -TERM "$pid_a"
+    eventually grep -q 'closed the link in order' "$work/b/up.log"
+    kill -TERM "$pid_b"
+    for pid in $(ip netns pids "$A") $(ip netns pids "$B"); do kill -KILL "$pid" || true; done
+    eventually eval '[ -z "$(ip netns pids "$A")$(ip netns pids "$B")" ]'
+  done
+}
+
 @test "packets of connections that understand marks are marked, not dropped" {
   topology_pair
   up_both

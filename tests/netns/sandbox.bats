@@ -256,6 +256,20 @@ PreDown = nft delete table inet %i"
   log_says a "the engine was ended by signal 9 (Killed)"
 }
 
+@test "how the engine ended is known also where SIGCHLD was ignored" {
+  topology_pair
+  config a 192.0.2.2:51900
+  mkdir -p "$work/run-a"
+  in_ns a env --ignore-signal=CHLD "$SALTWAY" up "$work/a/sw0.conf" >>"$work/a/up.log" 2>&1 3>&- &
+  pid_a=$!
+  pids+=("$pid_a")
+  eventually eval '[ -n "$(engine_of a)" ]'
+  eventually grep -q 'UDP port 51900' "$work/a/up.log"
+  kill -KILL "$(engine_of a)"
+  ended_by_fault "$pid_a"
+  log_says a "the engine was ended by signal 9 (Killed)"
+}
+
 @test "if the parent is killed the engine ends, and the interface is removed" {
   two_sides
   local engine; engine=$(engine_of a)

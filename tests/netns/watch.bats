@@ -67,6 +67,29 @@ link_up() {
   [ "$(grep -c 'cannot make again what was removed' "$work/a/up.log")" = 1 ]
 }
 
+@test "8192 routes are looked at without keeping the link from answering" {
+  topology_pair
+  config a 192.0.2.2:51900
+  config b
+  local i j
+  for i in $(seq 0 31); do
+    for j in $(seq 0 255); do echo -n "10.$((128 + i)).$j.0/24,"; done | sed 's/^/AllowedIPs = /; s/,$/\n/'
+  done >"$work/ranges"
+  sed -i "/^AllowedIPs/{r $work/ranges
+    d}" "$work/a/sw0.conf"
+  up a
+  up b
+  wait_up
+  for i in 1 2 3; do
+    ip -n "$A" route del 10.159.255.0/24 dev sw0
+    ip -n "$A" route del 10.128.0.0/24 dev sw0
+    sleep 1.5 # it begins after a second, and a client waits for 5
+    is_up a
+    eventually eval '[ "$(ip -n "$A" route show | grep -c "^10\.1[2-5].* dev sw0")" = 8192 ]'
+  done
+  grep 'made again what was removed: addresses 0, routes 2, rules 0' "$work/a/up.log"
+}
+
 @test "an interface that is set down is a state with a time, and gets everything back when it is up" {
   link_up
   ip -n "$A" link set sw0 down

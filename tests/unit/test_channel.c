@@ -6,12 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,6 +55,37 @@ static void messages_arrive_one_by_one_as_sent(void **state) {
   assert_int_equal(message.snapshot.link.bytes_in, 42);
   assert_int_equal(sw_channel_receive(ends[0], &message), SW_CHANNEL_ASK);
   assert_int_equal(sw_channel_receive(ends[0], &message), -EAGAIN);
+}
+
+static void on_alarm(int number) {
+  (void)number;
+}
+
+/* Of the other end: reads the messages after a while, in which a signal came. */
+static void *read_later(void *user) {
+  static struct sw_channel_message taken;
+  usleep(300000);
+  while (sw_channel_receive(ends[0], &taken) > 0) continue;
+  return user;
+}
+
+static void signal_does_not_end_the_wait_for_room(void **state) {
+  (void)state;
+  const struct sigaction action = {.sa_handler = on_alarm};
+  const struct itimerval soon = {.it_value = {.tv_usec = 100000}};
+  pthread_t reader;
+  message.kind = SW_CHANNEL_ASK;
+  while (sw_channel_send(ends[1], &message) == 0) continue;
+  sigset_t alarm;
+  sigemptyset(&alarm);
+  sigaddset(&alarm, SIGALRM);
+  sigaction(SIGALRM, &action, NULL);
+  pthread_sigmask(SIG_BLOCK, &alarm, NULL); /* it is for this thread */
+  assert_int_equal(pthread_create(&reader, NULL, read_later, NULL), 0);
+  pthread_sigmask(SIG_UNBLOCK, &alarm, NULL);
+  setitimer(ITIMER_REAL, &soon, NULL);
+  assert_int_equal(sw_channel_send_waiting(ends[1], &message), 0);
+  pthread_join(reader, NULL);
 }
 
 static void closed_end_is_seen_after_its_messages(void **state) {
@@ -344,6 +378,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_ends, close_ends)
   const struct CMUnitTest tests[] = {
       TEST(messages_arrive_one_by_one_as_sent),
+      TEST(signal_does_not_end_the_wait_for_room),
       TEST(closed_end_is_seen_after_its_messages),
       TEST(every_kind_arrives),
       TEST(closed_end_is_no_error),

@@ -347,6 +347,22 @@ static void sizes_below_a_refused_one_are_still_sent(void **state) {
   ASSERT_TAKEN(1376, 1440);
 }
 
+/* The peer chooses what an ack says. */
+static void ack_of_a_size_that_was_not_sent_means_nothing(void **state) {
+  (void)state;
+  begin_by_hand();
+  acknowledge(0);
+  acknowledge(1);
+  acknowledge(1279);
+  acknowledge(8000);
+  assert_int_equal(search()->passed, 0);
+  assert_int_equal(path_mtu(), 1280);
+  acknowledge(1440);
+  assert_int_equal(path_mtu(), 1440);
+  acknowledge(1500);
+  assert_int_equal(path_mtu(), 1440);
+}
+
 /* Between its limits no quarter is one of whole blocks. */
 static void last_size_below_the_upper_limit_is_tried(void **state) {
   (void)state;
@@ -1178,6 +1194,7 @@ int main(void) {
       TEST(sizes_below_a_late_answer_are_not_sent_again),
       TEST(refused_size_and_those_above_it_are_not_sent_again),
       TEST(sizes_below_a_refused_one_are_still_sent),
+      TEST(ack_of_a_size_that_was_not_sent_means_nothing),
       TEST(last_size_below_the_upper_limit_is_tried),
       TEST(limit_of_the_interface_is_found_without_waiting),
       TEST(limit_of_the_interface_that_became_smaller_is_found_without_waiting),
