@@ -147,7 +147,7 @@ static bool is_among(const struct sw_rule *rule, const struct sw_rule *rules, un
   for (unsigned i = 0; i < count; i++)
     if (rules[i].v6 == rule->v6 && rules[i].priority == rule->priority &&
         rules[i].table == rule->table && rules[i].mark == rule->mark &&
-        rules[i].udp_port == rule->udp_port)
+        rules[i].udp_port == rule->udp_port && rules[i].user == rule->user)
       return true;
   return false;
 }

@@ -145,6 +145,7 @@ int sw_host_change(struct sw_host *host, const struct sw_config *next, struct sw
   if (failed) {
     before.before = &after;
     sw_host_within(&before, make, &in_vain);
+    set_mark(&after, before.mark, &in_vain);
     sw_default_routes_change(&after.defaults, &before.defaults, next->name, host->netlink,
                              &in_vain);
     sw_host_within(&before, clear, &in_vain);
