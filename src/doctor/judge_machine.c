@@ -79,7 +79,8 @@ void sw_judge_config(const struct sw_doctor_facts *facts, struct sw_verdict *ver
 /* Whether the key file was changed after the running link had read it. */
 static bool has_other_keys(const struct sw_doctor_facts *facts) {
   const char *keys = facts->status.fingerprints;
-  return facts->status.running && keys[0] != '\0' && strcmp(keys, facts->fingerprints) != 0;
+  return facts->status.running && facts->status.same_file && keys[0] != '\0' &&
+         strcmp(keys, facts->fingerprints) != 0;
 }
 
 static void judge_other_keys(const struct sw_doctor_facts *facts, struct sw_verdict *verdict) {

@@ -9,7 +9,7 @@
 
 #define EXPIRE_EVERY SW_SECOND       /* while the socket is full */
 #define SESSION_WAIT (5 * SW_SECOND) /* most time that packets wait for a session */
-#define FAREWELL_BUFFER (4 * (size_t)SW_UDP_BUFFER_SENT)
+#define FAREWELL_BUFFER (384 << 10)  /* more than the drain chooses */
 #define ARRIVALS_TARGET (SW_SECOND / 500)
 #define STACK_USED \
   49152 /* by a wake-up, in bytes; libuv has 12 KiB of events, a control datagram 9 */
@@ -211,14 +211,14 @@ int sw_pump_start(struct sw_pump *pump) {
 
 /* What waits for room in the socket is lost, but not the farewell. */
 static void make_room(struct sw_pump *pump) {
-  sw_outbox_init(&pump->outbox, pump->outbox.buffer);
+  if (pump->full) sw_outbox_init(&pump->outbox, pump->outbox.buffer);
   sw_udp_buffer_set(pump->udp, FAREWELL_BUFFER);
   pump->full = false;
 }
 
 void sw_pump_stop(struct sw_pump *pump) {
   sw_link_close(pump->link, sw_clock_now());
-  if (pump->full) make_room(pump);
+  make_room(pump);
   sw_pump_send(pump);
   uv_close((uv_handle_t *)&pump->timer, NULL);
   uv_close((uv_handle_t *)&pump->tun_poll, NULL);

@@ -15,34 +15,34 @@
 
 #define RECORD "table %u mark %u port %hu user %u ipv4 %u ipv6 %u\n"
 #define RULES_MAX 8
-#define USER_RULE 3 /* its place */
 #define USERS "/etc/passwd"
 
 static uint32_t first_priority(const struct sw_default_routes *routes) {
-  return SW_DEFAULT_ROUTES_PRIORITY +
-         SW_DEFAULT_ROUTES_RULES * (routes->table - SW_DEFAULT_ROUTES_TABLE);
+  return SW_DEFAULT_ROUTES_PRIORITY + (routes->table - SW_DEFAULT_ROUTES_TABLE);
 }
 
 /* Returns how many there are, in the order in which they are made. */
 static unsigned rules_of(const struct sw_default_routes *routes,
                          struct sw_rule rules[static RULES_MAX]) {
-  const uint32_t priority = first_priority(routes);
   const uint32_t main = RT_TABLE_MAIN, table = routes->table, mark = routes->mark;
   const uint32_t user = routes->user;
   const uint16_t port = routes->port;
+  const uint32_t keep = first_priority(routes), ours = keep + SW_DEFAULT_ROUTES_STEP,
+                 look = ours + SW_DEFAULT_ROUTES_STEP, queries = look + SW_DEFAULT_ROUTES_STEP,
+                 lead = queries + SW_DEFAULT_ROUTES_STEP;
   const struct sw_rule all[] = {
-      {.v6 = false, .priority = priority, .table = main, .no_default = true},
-      {.v6 = false, .priority = priority + 1, .table = main, .udp_port = port, .local = true},
-      {.v6 = false, .priority = priority + 2, .table = main, .udp_port = port, .mark = mark},
-      {.v6 = false, .priority = priority + USER_RULE, .table = main, .user = user},
-      {.v6 = false, .priority = priority + 4, .table = table, .mark = mark, .invert = true},
-      {.v6 = true, .priority = priority, .table = main, .no_default = true},
-      {.v6 = true, .priority = priority + USER_RULE, .table = main, .user = user},
-      {.v6 = true, .priority = priority + 4, .table = table, .mark = mark, .invert = true},
+      {.v6 = false, .priority = keep, .table = main, .no_default = true},
+      {.v6 = false, .priority = ours, .table = main, .udp_port = port, .local = true},
+      {.v6 = false, .priority = look, .table = main, .udp_port = port, .mark = mark},
+      {.v6 = false, .priority = queries, .table = main, .user = user},
+      {.v6 = false, .priority = lead, .table = table, .mark = mark, .invert = true},
+      {.v6 = true, .priority = keep, .table = main, .no_default = true},
+      {.v6 = true, .priority = queries, .table = main, .user = user},
+      {.v6 = true, .priority = lead, .table = table, .mark = mark, .invert = true},
   };
   unsigned count = 0;
   for (unsigned i = 0; i < RULES_MAX; i++) {
-    if (!user && all[i].priority == priority + USER_RULE) continue;
+    if (!user && all[i].priority == queries) continue;
     if (all[i].v6 ? routes->v6 : routes->v4) rules[count++] = all[i];
   }
   return count;
@@ -128,7 +128,9 @@ int sw_default_routes_add(const struct sw_default_routes *routes, const char *na
 }
 
 bool sw_default_routes_has(const struct sw_default_routes *routes, uint32_t priority) {
-  return (routes->v4 || routes->v6) && priority - first_priority(routes) < SW_DEFAULT_ROUTES_RULES;
+  const uint32_t offset = priority - first_priority(routes);
+  return (routes->v4 || routes->v6) && offset % SW_DEFAULT_ROUTES_STEP == 0 &&
+         offset / SW_DEFAULT_ROUTES_STEP < SW_DEFAULT_ROUTES_KINDS;
 }
 
 void sw_default_routes_remove(const struct sw_default_routes *routes, const char *name,

@@ -38,13 +38,15 @@
 #define SW_DEFAULT_ROUTES_TABLE 51900
 #define SW_DEFAULT_ROUTES_TABLES 64
 
-/* The mark of all links: the datagrams of one must not go into the table of another. */
+/* The mark of all links with default routes: the datagrams of one must not go into the table of another. */
 #define SW_DEFAULT_ROUTES_MARK 51900
 
-/* Each table has its own priorities.  Rules that an administrator makes without a priority come
+/* Each kind of rule has a hundred priorities, one for each table: what leads into the table of one link
+ * comes after what keeps the datagrams of all links out.  Rules that an administrator makes without a priority come
  * later: they are just before 32766, the main table's. */
 #define SW_DEFAULT_ROUTES_PRIORITY 31000
-#define SW_DEFAULT_ROUTES_RULES 5 /* of one family */
+#define SW_DEFAULT_ROUTES_KINDS 5
+#define SW_DEFAULT_ROUTES_STEP 100
 
 struct sw_default_routes {
   bool v4, v6; /* neither: there are none */

@@ -35,16 +35,27 @@ static size_t place_of(const struct sw_config *config, const struct sw_prefix *a
   return i;
 }
 
-/* Whether those that stay are in the same order: the kernel sends from the first. */
-static bool keeps_order(const struct sw_config *before, const struct sw_config *config) {
-  size_t last = 0;
+/* Of IPv4, from which the kernel sends with the first.  It has those that stay, then those that were
+ * added.  Stores which of these have to be made anew to be in the order of the configuration; returns how
+ * many. */
+static size_t out_of_order(const struct sw_config *before, const struct sw_config *config,
+                           struct sw_prefix again[SW_CONFIG_ADDRESSES_MAX]) {
+  size_t count = 0, place = 0;
+  for (size_t i = 0; i < before->address_count; i++)
+    if (sw_ip_is_v4(before->addresses[i].ip) &&
+        place_of(config, &before->addresses[i]) < config->address_count)
+      again[count++] = before->addresses[i];
+  for (size_t i = 0; i < config->address_count; i++)
+    if (sw_ip_is_v4(config->addresses[i].ip) &&
+        place_of(before, &config->addresses[i]) == before->address_count)
+      again[count++] = config->addresses[i];
   for (size_t i = 0; i < config->address_count; i++) {
-    const size_t place = place_of(before, &config->addresses[i]);
-    if (place == before->address_count) continue;
-    if (place < last) return false;
-    last = place;
+    if (!sw_ip_is_v4(config->addresses[i].ip)) continue;
+    if (memcmp(&again[place], &config->addresses[i], sizeof(again[0])) != 0) break;
+    place++;
   }
-  return true;
+  memmove(again, again + place, (count - place) * sizeof(again[0]));
+  return count - place;
 }
 
 static int add_routes_beside(const struct sw_host *host, const struct sw_host *before,
@@ -80,15 +91,18 @@ static int make(struct sw_host *host, struct sw_error *error) {
 /* With an address the kernel may remove others, and with the last one of IPv4 the routes. */
 static int remove_addresses(struct sw_host *host, struct sw_error *error) {
   const struct sw_config *before = host->before->config, *config = host->config;
-  const bool ordered = keeps_order(before, config);
-  bool removed = false;
+  struct sw_prefix again[SW_CONFIG_ADDRESSES_MAX];
+  const size_t unordered = out_of_order(before, config, again);
+  bool removed = unordered > 0;
   int failed = 0;
   for (size_t i = 0; i < before->address_count && !failed; i++) {
     const struct sw_prefix *address = &before->addresses[i];
-    if (ordered && place_of(config, address) < config->address_count) continue;
+    if (place_of(config, address) < config->address_count) continue;
     failed = sw_netlink_address_remove(host->netlink, host->tun.index, address, error);
     removed = true;
   }
+  for (size_t i = 0; i < unordered && !failed; i++)
+    failed = sw_netlink_address_remove(host->netlink, host->tun.index, &again[i], error);
   if (failed || !removed) return failed;
   failed = sw_host_add_addresses(host, error);
   for (size_t i = 0; i < config->allowed_ip_count && host->routed && !failed; i++) {

@@ -58,6 +58,10 @@ void sw_observer_take(struct sw_observer *observer, const struct sw_snapshot *sn
                  snapshot->link.bytes_out);
 }
 
+void sw_observer_again(struct sw_observer *observer) {
+  ask_every(observer, SW_OBSERVER_MS);
+}
+
 void sw_observer_report(struct sw_observer *observer) {
   const struct sw_facts facts = facts_of(observer);
   const struct sw_report report = sw_report_make(&facts, &observer->report);

@@ -45,6 +45,9 @@ void sw_observer_ask(struct sw_observer *observer);
 /** Takes over a snapshot, and shows systemd that parent and engine are alive. */
 void sw_observer_take(struct sw_observer *observer, const struct sw_snapshot *snapshot);
 
+/** Asks again within a second: what has come was not reported. */
+void sw_observer_again(struct sw_observer *observer);
+
 /** Makes the report from what is known now.  Logs the link's condition whenever it changes, and tells
  * systemd. */
 void sw_observer_report(struct sw_observer *observer);

@@ -134,7 +134,10 @@ static void on_snapshot(void *user, const struct sw_snapshot *snapshot) {
   struct parent *parent = user;
   sw_observer_take(&parent->observer, snapshot);
   if (parent->untold) send_endpoints(parent);
-  if (!says_too_much(parent)) follow(parent, &snapshot->link);
+  if (!says_too_much(parent))
+    follow(parent, &snapshot->link);
+  else
+    sw_observer_again(&parent->observer);
   if (sw_control_asked(&parent->control, "status")) answer_status(parent);
 }
 
@@ -297,7 +300,7 @@ static void reload(struct parent *parent) {
   log_lines(done ? SW_LOG_INFO : SW_LOG_ERROR, text ? text : (char[]){"no memory for a reload"});
   free(answer);
   free(text);
-  if (done) parent->observer.report.observed = 0; /* what it says may be over now */
+  if (what.changed) parent->observer.report.observed = 0; /* what it says may be over now */
   parent->serving = false;
   if (done && what.hooks && sw_hooks_change(&parent->hooks, &error) != 0)
     end_with(parent, error.text);

@@ -77,6 +77,8 @@ static bool load_and_apply(struct sw_reload *reload, struct sw_config *next, str
   const bool done = is_possible(&change, out) && apply(reload, next, &change, psks, out);
   sw_config_free(next);
   if (!done) return false;
+  for (int key = SW_CONFIG_KEY_NONE + 1; key < SW_CONFIG_KEYS; key++)
+    reload->changed |= change.of[key];
   reload->hooks = change.of[SW_CONFIG_KEY_POST_UP] || change.of[SW_CONFIG_KEY_PRE_DOWN];
   say(reload, &change, out);
   return true;
@@ -86,7 +88,7 @@ bool sw_reload_run(struct sw_reload *reload, FILE *out) {
   struct sw_config *next = calloc(1, sizeof(*next));
   struct sw_psks *psks = sodium_malloc(sizeof(*psks));
   bool done = false;
-  reload->hooks = false;
+  reload->changed = reload->hooks = false;
   if (next && psks)
     done = load_and_apply(reload, next, psks, out);
   else

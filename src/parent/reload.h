@@ -17,7 +17,8 @@ struct sw_reload {
   struct sw_host *host;
   struct sw_child *child;
   struct sw_names *names;
-  bool hooks; /* set by sw_reload_run: PostUp or PreDown differ; the caller runs them */
+  bool changed; /* set by sw_reload_run: something differs, and is applied */
+  bool hooks;   /* set by sw_reload_run: PostUp or PreDown differ; the caller runs them */
 };
 
 /** Reloads the link.  Returns whether it did.  Writes one line about what has changed to `out`, or a

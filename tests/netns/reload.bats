@@ -336,11 +336,19 @@ without CAP_NET_ADMIN: the interface sw0 stays as it is configured" ]
 @test "the order of addresses is that of the file" {
   two_sides
   local order
-  for order in '10.77.0.1/30, 10.78.0.1/32, 10.79.0.1/32' '10.79.0.1/32, 10.78.0.1/32, 10.77.0.1/30' '10.80.0.1/32, 10.77.0.1/30, 10.79.0.1/32'; do
+  for order in '10.77.0.1/30, 10.78.0.1/32, 10.79.0.1/32' '10.79.0.1/32, 10.78.0.1/32, 10.77.0.1/30' '10.80.0.1/32, 10.77.0.1/30, 10.79.0.1/32' \
+    '10.81.0.1/32, 10.80.0.1/32, 10.77.0.1/30, 10.79.0.1/32' '10.81.0.1/32, 10.77.0.1/30, 10.80.0.1/32'; do
     sed -i "s|^Address.*|Address = $order|" "$work/a/sw0.conf"
     says a Address
     [ "$(ip -n "$A" -4 -j addr show sw0 | jq -r '[.[0].addr_info[] | "\(.local)/\(.prefixlen)"] | join(", ")')" = "$order" ]
     has_route 10.2.0.0/16
+  done
+  # what others have made stays where the first one does
+  ip -n "$A" route add 10.50.0.0/16 dev sw0
+  for order in '10.81.0.1/32, fd77::1/64, 10.80.0.1/32, 10.77.0.1/30' 'fd77::1/64, 10.81.0.1/32, 10.77.0.1/30'; do
+    sed -i "s|^Address.*|Address = $order|" "$work/a/sw0.conf"
+    says a Address
+    has_route 10.50.0.0/16
   done
 }
 

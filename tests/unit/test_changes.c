@@ -202,10 +202,12 @@ static void only_what_the_link_has_made_concerns_it(void **state) {
   assert_true(concerns(SW_CHANGE_ROUTE, 5, "::/0", 51901));
   assert_false(concerns(SW_CHANGE_ROUTE, 5, "::/0", 254));
   assert_false(concerns(SW_CHANGE_ROUTE_PRESENT, 5, "10.2.0.0/16", 254));
-  assert_false(concerns(SW_CHANGE_RULE, 0, NULL, 31004));
-  assert_true(concerns(SW_CHANGE_RULE, 0, NULL, 31005));
-  assert_true(concerns(SW_CHANGE_RULE, 0, NULL, 31009));
-  assert_false(concerns(SW_CHANGE_RULE, 0, NULL, 31010));
+  assert_false(concerns(SW_CHANGE_RULE, 0, NULL, 30901));
+  assert_false(concerns(SW_CHANGE_RULE, 0, NULL, 31000));
+  assert_true(concerns(SW_CHANGE_RULE, 0, NULL, 31001));
+  assert_false(concerns(SW_CHANGE_RULE, 0, NULL, 31002));
+  assert_true(concerns(SW_CHANGE_RULE, 0, NULL, 31401));
+  assert_false(concerns(SW_CHANGE_RULE, 0, NULL, 31501));
 }
 
 static void routes_of_a_configured_table_concern_the_link(void **state) {
@@ -223,7 +225,7 @@ static void without_routes_of_its_own_none_concerns_the_link(void **state) {
   host.routed = false;
   assert_true(concerns(SW_CHANGE_ADDRESS, 5, "10.77.0.1/30", 0));
   assert_false(concerns(SW_CHANGE_ROUTE, 5, "10.2.0.0/16", 254));
-  assert_false(concerns(SW_CHANGE_RULE, 0, NULL, 31005));
+  assert_false(concerns(SW_CHANGE_RULE, 0, NULL, 31001));
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)

@@ -113,6 +113,7 @@ static void nothing(void) {
 
 static void other_key(void) {
   up();
+  facts.status.same_file = true;
   snprintf(facts.status.fingerprints, sizeof(facts.status.fingerprints), "12345678, 9abcdef0");
 }
 
