@@ -160,13 +160,19 @@ static void look_for(struct sw_netlink *netlink, struct presence *presence) {
 int sw_netlink_routes_restore(struct sw_netlink *netlink, unsigned index, struct sw_route *routes,
                               size_t count, struct sw_error *error) {
   struct presence presence = {routes, count, index, calloc(count + 1, sizeof(bool))};
+  struct sw_error other;
   int failed = 0;
   if (!presence.present)
     return sw_error_set(error, ENOMEM, NULL, "netlink: cannot read the routes");
   qsort(routes, count, sizeof(*routes), compare_prefixes);
   look_for(netlink, &presence);
-  for (size_t i = 0; i < count && !failed; i++)
-    if (!presence.present[i]) failed = sw_netlink_route_add(netlink, index, &routes[i], error);
+  for (size_t i = 0; i < count; i++) {
+    if (presence.present[i]) continue;
+    if (failed) /* one is told; what is in the way of others is not looked for */
+      sw_netlink_route_add_again(netlink, index, &routes[i], &other);
+    else
+      failed = sw_netlink_route_add(netlink, index, &routes[i], error);
+  }
   free(presence.present);
   return failed;
 }

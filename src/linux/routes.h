@@ -28,7 +28,7 @@ int sw_netlink_route_add_again(struct sw_netlink *netlink, unsigned index,
                                const struct sw_route *route, struct sw_error *error);
 
 /** Makes those of the routes that are missing, after one look at what the kernel has.  Sorts them.
- * Fails as sw_netlink_route_add does, with the first that cannot be made. */
+ * Fails as sw_netlink_route_add does, with the first that cannot be made, but makes the others. */
 int sw_netlink_routes_restore(struct sw_netlink *netlink, unsigned index, struct sw_route *routes,
                               size_t count, struct sw_error *error);
 
