@@ -9,7 +9,7 @@
 
 #define EXPIRE_EVERY SW_SECOND       /* while the socket is full */
 #define SESSION_WAIT (5 * SW_SECOND) /* most time that packets wait for a session */
-#define FAREWELL_BUFFER (384 << 10)  /* more than the drain chooses */
+#define FAREWELL_BUFFER (384 << 10)  /* bytes; more than drain.c ever chooses */
 #define ARRIVALS_TARGET (SW_SECOND / 500)
 #define STACK_USED \
   49152 /* by a wake-up, in bytes; libuv has 12 KiB of events, a control datagram 9 */

@@ -145,7 +145,7 @@ static int note_present(struct nl_msg *message, void *taker) {
   return NL_OK;
 }
 
-/* What is not noted, because memory is short, is only asked for once more. */
+/* If memory is short nothing is noted, and routes are added that are there: that is no fault. */
 static void look_for(struct sw_netlink *netlink, struct presence *presence) {
   struct rtmsg request = {.rtm_family = AF_UNSPEC};
   struct nl_sock *socket = sw_netlink_begin(netlink);

@@ -82,7 +82,7 @@ void sw_child_stop(struct sw_child *child) {
   message.kind = SW_CHANNEL_STOP;
   child->stopping = true;
   if (!sw_child_send(child, &message))
-    shutdown(child->channel, SHUT_WR); /* it stops at the end, too */
+    shutdown(child->channel, SHUT_WR); /* the engine also stops at the end of the channel */
   uv_timer_start(&child->patience, on_engine_late, STOP_MS, 0);
 }
 

@@ -42,8 +42,8 @@
 #define SW_DEFAULT_ROUTES_MARK 51900
 
 /* Each kind of rule has a hundred priorities, one for each table: what leads into the table of one link
- * comes after what keeps the datagrams of all links out.  Rules that an administrator makes without a priority come
- * later: they are just before 32766, the main table's. */
+ * comes after what keeps the datagrams of all links out.  Rules that an administrator makes without a
+ * priority come later: they are just before 32766, the main table's. */
 #define SW_DEFAULT_ROUTES_PRIORITY 31000
 #define SW_DEFAULT_ROUTES_KINDS 5
 #define SW_DEFAULT_ROUTES_STEP 100

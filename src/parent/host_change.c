@@ -145,8 +145,8 @@ int sw_host_change(struct sw_host *host, const struct sw_config *next, struct sw
   struct sw_host before = *host, after = *host;
   struct sw_error in_vain;
   if (host->as_it_is) return change_mark(host, next->fwmark, error);
-  if (sw_host_is_down(
-          host)) /* the kernel makes no routes then, and to set it up is not our decision */
+  /* the kernel makes no routes over it, and to set it up is not our decision */
+  if (sw_host_is_down(host))
     return sw_error_set(error, 0, NULL, "%s is down: set it up first (ip link set %s up)",
                         host->tun.name, host->tun.name);
   after.config = next;

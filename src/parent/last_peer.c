@@ -138,17 +138,19 @@ void sw_last_peer_note(struct sw_last_peer *peer, const char *name,
                        const char fingerprint[SW_FINGERPRINT_TEXT], uint64_t now) {
   /* the number of an interface, which a link-local address has, may be another one's after a reboot */
   if (address->port == 0 || address->scope != 0) return;
-  const bool other_key = strcmp(peer->fingerprint, fingerprint) != 0;
-  if (other_key || !sw_address_equal(&peer->address, address)) {
+  if (!sw_address_equal(&peer->address, address) || strcmp(peer->fingerprint, fingerprint) != 0) {
     peer->address = *address;
     memcpy(peer->fingerprint, fingerprint, SW_FINGERPRINT_TEXT);
     peer->stored = false;
   }
-  if (other_key) peer->tried = 0; /* what is stored is not used with another key */
   if (peer->stored || (peer->tried && now - peer->tried < SW_LAST_PEER_SECONDS * NS_PER_SECOND))
     return;
   peer->tried = now;
   store(peer, name);
+}
+
+void sw_last_peer_hurry(struct sw_last_peer *peer) {
+  peer->tried = 0;
 }
 
 void sw_last_peer_flush(struct sw_last_peer *peer, const char *name) {

@@ -43,6 +43,10 @@ void sw_last_peer_note(struct sw_last_peer *peer, const char *name,
                        const struct sw_address *address,
                        const char fingerprint[SW_FINGERPRINT_TEXT], uint64_t now);
 
+/** The next change is written at once: after a reload, when what is stored may belong to a key that is
+ * gone.  (A peer with two keys changes them as often as it likes.) */
+void sw_last_peer_hurry(struct sw_last_peer *peer);
+
 /** Writes the file at the end of a run, if it is out of date. */
 void sw_last_peer_flush(struct sw_last_peer *peer, const char *name);
 

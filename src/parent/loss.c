@@ -13,8 +13,8 @@ static void count(struct sw_loss_window *window, const struct kind *kind, uint64
   if (window->start && (now - window->start < SW_LOSS_WINDOW || (kind->waits && !full))) return;
   const double missing = (double)(int64_t)(lost - window->lost);
   const double share = full ? 100 * missing / (double)more : 0;
-  const int percent =
-      share >= -100 && share <= 100 ? (int)share : 0; /* the engine may say anything */
+  /* the engine may say anything */
+  const int percent = share >= -100 && share <= 100 ? (int)share : 0;
   *window = (struct sw_loss_window){now, sent, lost, percent};
 }
 

@@ -24,7 +24,7 @@
 #include "parent/signals.h"
 #include "parent/watch.h"
 
-#define SNAPSHOTS_MOST 20              /* a second that have consequences */
+#define SNAPSHOTS_MOST 20              /* in a second: more are only shown */
 #define RESOLVE_FIRST (10 * SW_SECOND) /* routes and PostUp wait that long for an address */
 #define REBIND_AFTER (30 * SW_SECOND)  /* nothing was received */
 #define HOST_STEP_US 50000             /* between tries to get what a killed link still holds */
@@ -46,8 +46,8 @@ struct parent {
   struct sw_signals signals;
   struct sw_observer observer;
   uint64_t bound;              /* the port was chosen */
-  uint64_t second;             /* began then, */
-  unsigned snapshots;          /* and brought so many */
+  uint64_t second;             /* when the present second of snapshots began, */
+  unsigned snapshots;          /* and how many have come in it */
   bool untold;                 /* the engine has not got the newest endpoints */
   bool serving;                /* it can be reloaded */
   bool reload;                 /* as soon as it can be */
@@ -300,7 +300,10 @@ static void reload(struct parent *parent) {
   log_lines(done ? SW_LOG_INFO : SW_LOG_ERROR, text ? text : (char[]){"no memory for a reload"});
   free(answer);
   free(text);
-  if (what.changed) parent->observer.report.observed = 0; /* what it says may be over now */
+  if (what.changed) {
+    parent->observer.report.observed = 0; /* what it says may be over now */
+    sw_last_peer_hurry(&parent->last_peer);
+  }
   parent->serving = false;
   if (done && what.hooks && sw_hooks_change(&parent->hooks, &error) != 0)
     end_with(parent, error.text);

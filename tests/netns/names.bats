@@ -157,7 +157,7 @@ PreDown = ip rule del uidrange $user-$user table main"
   eventually eval '[ "$(endpoints_of a)" = 192.0.2.3:51900 ]'
   local engine; engine=$(status_of a .engine_pid)
   kill -STOP "$engine"
-  # what the parent asks, and whoever wants the status, fills the channel: 46 questions, in 20 s
+  # what the parent asks, and whoever wants the status, fills the channel, which holds 49 questions
   local asking=() i
   for i in $(seq 1 8); do
     (for i in $(seq 1 6); do in_ns a "$SALTWAY" status sw0 || true; done) >/dev/null 2>&1 3>&- &

@@ -81,6 +81,16 @@ config() {
   } >"$work/$side/sw0.conf"
 }
 
+# most_ranges: gives side a as many AllowedIPs as a link can have: 8192, 10.128.0.0/24 to 10.159.255.0/24.
+most_ranges() {
+  local i j
+  for i in $(seq 0 31); do
+    for j in $(seq 0 255); do echo -n "10.$((128 + i)).$j.0/24,"; done | sed 's/^/AllowedIPs = /; s/,$/\n/'
+  done >"$work/ranges"
+  sed -i "/^AllowedIPs/{r $work/ranges
+    d}" "$work/a/sw0.conf"
+}
+
 # in_ns SIDE COMMAND...: runs the command in the side's namespace, with its runtime directory.
 in_ns() {
   local side=$1 ns; shift

@@ -71,16 +71,11 @@ link_up() {
   topology_pair
   config a 192.0.2.2:51900
   config b
-  local i j
-  for i in $(seq 0 31); do
-    for j in $(seq 0 255); do echo -n "10.$((128 + i)).$j.0/24,"; done | sed 's/^/AllowedIPs = /; s/,$/\n/'
-  done >"$work/ranges"
-  sed -i "/^AllowedIPs/{r $work/ranges
-    d}" "$work/a/sw0.conf"
+  most_ranges
   up a
   up b
   wait_up
-  for i in 1 2 3; do
+  for _ in 1 2 3; do
     ip -n "$A" route del 10.159.255.0/24 dev sw0
     ip -n "$A" route del 10.128.0.0/24 dev sw0
     sleep 1.5 # it begins after a second, and a client waits for 5

@@ -121,7 +121,19 @@ static void another_key_is_a_change(void **state) {
   (void)state;
   const struct sw_address address = v4(1);
   note(address, NOW);
-  sw_last_peer_note(&peer, "l1", &address, keys[1], NOW + 1); /* at once: the other one is lost */
+  sw_last_peer_note(&peer, "l1", &address, keys[1], NOW + WRITES - 1);
+  assert_string_equal(stored(), "192.0.2.1:51900 0123abcd\n");
+  sw_last_peer_note(&peer, "l1", &address, keys[1], NOW + WRITES);
+  assert_string_equal(stored(), "192.0.2.1:51900 89abcdef\n");
+}
+
+static void change_after_a_reload_is_written_at_once(void **state) {
+  (void)state;
+  const struct sw_address address = v4(1);
+  note(address, NOW);
+  sw_last_peer_hurry(&peer);
+  note(address, NOW + 1); /* nothing has changed */
+  sw_last_peer_note(&peer, "l1", &address, keys[1], NOW + 2);
   assert_string_equal(stored(), "192.0.2.1:51900 89abcdef\n");
 }
 
@@ -255,6 +267,7 @@ int main(void) {
       TEST(changes_are_written_once_a_minute_at_most),
       TEST(change_is_written_at_the_end),
       TEST(another_key_is_a_change),
+      TEST(change_after_a_reload_is_written_at_once),
       TEST(address_of_another_key_is_not_taken),
       TEST(addresses_that_mean_nothing_later_are_not_kept),
       TEST(damaged_file_is_ignored),
